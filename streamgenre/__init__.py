@@ -1,0 +1,79 @@
+"""What music is playing, as it plays: a streaming genre classifier.
+
+>>> import streamgenre
+>>> timeline = streamgenre.classify("examples/mix.ogg")  # doctest: +SKIP
+>>> timeline.genre  # doctest: +SKIP
+'electronic'
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .errors import (
+        DeviceError,
+        InputError,
+        ModelFileError,
+        SignalError,
+        StreamgenreError,
+    )
+    from .live.listen import listen
+    from .model.model import Model, load
+    from .model.stream import Stream
+    from .timeline import Timeline
+    from .update import Segment, Update
+
+# Loaded when first used: importing the package must not wait for Numba and ONNX Runtime.
+_HOMES = {
+    "DeviceError": "errors",
+    "InputError": "errors",
+    "ModelFileError": "errors",
+    "SignalError": "errors",
+    "StreamgenreError": "errors",
+    "Segment": "update",
+    "Update": "update",
+    "Timeline": "timeline",
+    "Stream": "model.stream",
+    "Model": "model.model",
+    "load": "model.model",
+    "listen": "live.listen",
+}
+
+__all__ = [
+    "DeviceError",
+    "InputError",
+    "Model",
+    "ModelFileError",
+    "Segment",
+    "SignalError",
+    "Stream",
+    "StreamgenreError",
+    "Timeline",
+    "Update",
+    "classify",
+    "listen",
+    "load",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
+def classify(recording: Any, hop: float | None = None) -> Timeline:
+    """`load().classify(recording, hop)`: the timeline of a path, file object or (samples, rate)."""
+    from .model.model import load
+
+    return load().classify(recording, hop)

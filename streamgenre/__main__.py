@@ -1,0 +1,5 @@
+"""`python -m streamgenre` is the `streamgenre` command."""
+
+from .cli.main import main
+
+main()

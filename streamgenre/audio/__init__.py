@@ -1,0 +1,1 @@
+"""Audio on its way in: sources, resampling, the ring and its windows."""

@@ -1,0 +1,111 @@
+"""Reading anything else through FFmpeg's libraries (PyAV): containers, pipes, internet radio."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from numpy.typing import NDArray
+
+from ..errors import InputError
+
+_OPEN_SECONDS, _READ_SECONDS = 15.0, 30.0
+_MOST_BAD_PACKETS = 200  # in a row; a broken radio packet is skipped, a file of noise is refused
+
+
+class FFmpegSource:
+    """A Source over a path, a URL or a file object, also one that cannot seek."""
+
+    def __init__(self, where: str | BinaryIO, name: str) -> None:
+        av.logging.set_level(av.logging.PANIC)  # it prints to standard error by itself otherwise
+        self.name = name
+        remote = isinstance(where, str) and where.lower().startswith("http")
+        # A play list inside a file must not make this machine open other files or addresses.
+        allowed = "http,https,tcp,tls,crypto,httpproxy" if remote else "file,pipe,fd,crypto,data"
+        options = {"protocol_whitelist": allowed}
+        try:
+            self._container = av.open(
+                where,
+                options=options,
+                # A pipe's wav header cannot know its length, and may say 0 or 4 GiB.
+                container_options={"ignore_length": "1"},
+                timeout=(_OPEN_SECONDS, _READ_SECONDS) if remote else None,
+                metadata_errors="replace",
+            )
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise InputError(f"{name}: {_refusal(error, remote)}") from None
+        streams = self._container.streams.audio
+        if not streams:
+            self._container.close()
+            raise InputError(f"{name}: has no sound track")
+        self._stream = streams[0]
+        self._stream.thread_type = "NONE"  # one file, one core: threads gain nothing on audio
+        context = self._stream.codec_context
+        self.sample_rate = int(context.sample_rate or 0)
+        self.channels = int(context.channels or 0)
+        if not self.sample_rate or not self.channels:
+            self._container.close()
+            raise InputError(f"{name}: is not audio that can be decoded")
+        duration = self._container.duration
+        self.stated_duration = duration / av.time_base if duration and duration > 0 else None
+        self.warnings: list[str] = []
+        self._remote = remote
+
+    def _frames(self) -> Iterator[AudioFrame]:
+        """Decoded frames; packets that cannot be decoded are skipped and counted."""
+        bad = in_row = 0
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                break
+            except (av.FFmpegError, OSError) as error:
+                self.warnings.append(f"reading stopped: {_reason(error)}")
+                break
+            try:
+                yield from packet.decode()
+                in_row = 0
+            except av.EOFError:
+                break
+            except av.FFmpegError:
+                bad += 1
+                in_row += 1
+                if in_row >= _MOST_BAD_PACKETS:
+                    break
+        if bad:
+            self.warnings.append(f"{bad} damaged packets skipped")
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """float32 (n, channels), whatever the coded form, a new array for each block."""
+        resampler: AudioResampler | None = None
+        for frame in self._frames():
+            if resampler is None:  # a stream that changes its form later is brought to its first
+                resampler = AudioResampler("flt", frame.layout, frame.sample_rate)
+                self.sample_rate, self.channels = frame.sample_rate, frame.layout.nb_channels
+            frame.pts = None  # broken time stamps are no reason to stop
+            for even in resampler.resample(frame):
+                yield even.to_ndarray().reshape(-1, self.channels)
+
+    def close(self) -> None:
+        self._container.close()
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _refusal(error: Exception, remote: bool) -> str:
+    reason = _reason(error)
+    if remote:
+        return f"cannot be fetched: {reason}; check the address and the network"
+    if isinstance(error, av.InvalidDataError):
+        return "is not audio that can be decoded"
+    if isinstance(error, (av.EOFError, EOFError)):
+        return "holds no audio"
+    return f"cannot be decoded: {reason}" + ("" if os.name == "nt" else "; is it complete?")

@@ -1,0 +1,44 @@
+"""Sample-rate conversion of an endless mono stream, by the SoX resampler library."""
+
+from __future__ import annotations
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from ..errors import SignalError
+
+_LOWEST, _HIGHEST = 1_000, 1_536_000
+
+
+class Resampler:
+    """Mono float32 at one rate in, at another out; the same output under any cut of the input."""
+
+    def __init__(self, source_rate: float, target_rate: int) -> None:
+        if not _LOWEST <= source_rate <= _HIGHEST:
+            raise SignalError(
+                f"sample rate must be {_LOWEST} to {_HIGHEST} Hz, not {source_rate!r}"
+            )
+        self._ratio = target_rate / source_rate
+        self._stream = (
+            None
+            if source_rate == target_rate
+            else soxr.ResampleStream(source_rate, target_rate, 1, dtype="float32", quality="HQ")
+        )
+        self._taken = self._given = 0
+
+    def push(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What is ready after these samples: any number, also none."""
+        self._taken += len(samples)
+        if self._stream is not None and len(samples):
+            samples = self._stream.resample_chunk(samples)
+        self._given += len(samples)
+        return samples
+
+    def finish(self) -> NDArray[np.float32]:
+        """The rest, so that all that was given lasts as long as all that was taken."""
+        if self._stream is None:
+            return np.zeros(0, np.float32)
+        rest = self._stream.resample_chunk(np.zeros(0, np.float32), last=True)
+        missing = max(0, round(self._taken * self._ratio) - self._given)
+        return np.pad(rest[:missing], (0, max(0, missing - len(rest))))

@@ -1,0 +1,30 @@
+"""What a source of audio is to the rest of the package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK = 16_384
+"""Frames read at a time: some hundred milliseconds, far below a window's memory."""
+
+
+class Source(Protocol):
+    """Audio that is read once, from its start to its end."""
+
+    name: str
+    sample_rate: int
+    channels: int
+    stated_duration: float | None
+    """Seconds according to the header: for a progress bar only, it may be a lie."""
+    warnings: list[str]
+    """Filled while reading: what was wrong with data that could still be read."""
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """float32 (n, channels), n up to about BLOCK; valid until the next block is asked for."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,66 @@
+"""Entry point: the timeline of files is the default command, other commands go by name.
+
+Only click is imported here, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from ..errors import StreamgenreError
+
+COMMANDS = {
+    "info": "what the model is: labels, accuracy, data, licence",
+    "doctor": "what works on this machine",
+    "bench": "time this machine for a few seconds",
+}
+
+
+def _command(arguments: Sequence[str]) -> tuple[click.Command, list[str]]:
+    """The command that the arguments name, and what is left for it."""
+    first = arguments[0] if arguments else ""
+    if first in COMMANDS:
+        command: click.Command = import_module(f".{first}", __package__).command
+        return command, list(arguments[1:])
+    if first and not first.startswith("-") and os.sep not in first and not Path(first).exists():
+        close = difflib.get_close_matches(first, COMMANDS, n=1, cutoff=0.7)
+        if close and "." not in first:
+            raise click.UsageError(f"no file or command {first!r}; did you mean {close[0]!r}?")
+    from .timeline import command as timeline
+
+    return timeline, list(arguments)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one call of the command; gives its exit code."""
+    try:
+        command, rest = _command(arguments)
+        name = "streamgenre" + (f" {arguments[0]}" if arguments and rest != [*arguments] else "")
+        result = command.main(rest, prog_name=name, standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except StreamgenreError as error:
+        click.echo(f"streamgenre: {error}", err=True)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # Whoever read the output has had enough. Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def main() -> None:
+    """The `streamgenre` command."""
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,33 @@
+"""What can go wrong, one type for each remedy. `exit_code` is what the command ends with."""
+
+from __future__ import annotations
+
+
+class StreamgenreError(Exception):
+    """Base of all errors of this package; its message names cause and remedy in one line."""
+
+    exit_code = 1
+
+
+class InputError(StreamgenreError):
+    """An input could not be read as audio."""
+
+    exit_code = 3
+
+
+class DeviceError(StreamgenreError):
+    """No such audio or compute device, or it is lost for good."""
+
+    exit_code = 4
+
+
+class ModelFileError(StreamgenreError):
+    """The model file is damaged, of another kind, or needs something that is not there."""
+
+    exit_code = 5
+
+
+class SignalError(StreamgenreError, ValueError):
+    """Samples were fed that a stream cannot take: their shape, type, rate or order is wrong."""
+
+    exit_code = 2

@@ -1,0 +1,1 @@
+"""A model file, the engines that run it, and streams that carry its state."""

@@ -1,0 +1,107 @@
+"""The model card: what a model file says of itself, in JSON under one key of its metadata."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import ModelFileError, SignalError
+from .onnxfile import LARGEST_FILE, read_onnx
+
+FORMAT = 1
+METADATA_KEY = "streamgenre"
+
+
+@dataclass(frozen=True)
+class Label:
+    """A class as the model outputs it and as people read it."""
+
+    name: str
+    display: str
+    colour: str  # "#rrggbb"
+    parent: str | None = None
+
+
+@dataclass(frozen=True)
+class Hop:
+    """A step size that the model was trained for and measured at."""
+
+    seconds: float
+    samples: int
+    window: int  # samples that a step reads, the last `samples` of which are new
+    accuracy: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Constants of the decision (decide.py), fitted with the model."""
+
+    unsure: float  # smoothed probability of the best label below which the genre is unsure
+    music: float  # smoothed probability of music below which there is none
+    silence: float  # dBFS below which there is no music whatever the model says
+    margin: float  # lead that another label needs to take over
+    smoothing: float  # s, time constant of the smoothing
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """Everything that runs or judges a model, beside its graph."""
+
+    name: str
+    version: str
+    labels: tuple[Label, ...]
+    sample_rate: int
+    state_size: int
+    hops: tuple[Hop, ...]
+    live_hop: float
+    file_hop: float
+    thresholds: Thresholds
+    sha256: str
+    about: Mapping[str, Any]
+    """For people: level, runtime, licence, credits, data, measured, limits."""
+    network: Mapping[str, Any]
+    """For the torch engine and for training: how to build the network again."""
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        return tuple(label.name for label in self.labels)
+
+    def hop(self, seconds: float) -> Hop:
+        """The hop of that length; raises SignalError naming those that there are."""
+        for hop in self.hops:
+            if abs(hop.seconds - seconds) < 1e-9:
+                return hop
+        known = ", ".join(f"{hop.seconds:g}" for hop in self.hops)
+        raise SignalError(f"this model has no hop of {seconds:g} s; it was trained for: {known}")
+
+
+def card_to_json(card: Mapping[str, Any], sha256: str) -> str:
+    """The text to store under METADATA_KEY."""
+    return json.dumps({"format": FORMAT, **card, "sha256": sha256}, ensure_ascii=False)
+
+
+def read_card(data: bytes, name: str) -> ModelCard:
+    """The checked card of a model file's bytes; raises ModelFileError."""
+    if len(data) > LARGEST_FILE:
+        raise ModelFileError(f"{name}: larger than a model file may be ({LARGEST_FILE >> 20} MB)")
+    try:
+        file = read_onnx(data)
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{name}: is not a whole ONNX model ({error}); get it anew") from None
+    if METADATA_KEY not in file.metadata:
+        raise ModelFileError(f"{name}: carries no streamgenre model card; export it with this tool")
+    try:
+        entries = json.loads(file.metadata[METADATA_KEY])
+        if entries.pop("format") != FORMAT:
+            raise ModelFileError(f"{name}: is of another format version; update streamgenre")
+        entries["labels"] = tuple(Label(**label) for label in entries["labels"])
+        entries["hops"] = tuple(Hop(**hop) for hop in entries["hops"])
+        entries["thresholds"] = Thresholds(**entries["thresholds"])
+        card = ModelCard(**entries)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelFileError(f"{name}: its card cannot be read ({error}); get it anew") from None
+    if card.sha256 != file.sha256:
+        raise ModelFileError(f"{name}: is damaged (its hash is not the one on its card); get it anew")
+    return card

@@ -1,0 +1,66 @@
+"""From a step's probabilities to a decision that neither flickers nor lags.
+
+Pure but for the few numbers that it keeps between steps; it knows nothing of networks or audio.
+Probabilities of music steps are smoothed exponentially; another label takes over only with a
+lead (hysteresis); below a threshold the genre is unsure rather than a guess.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..update import Status
+from .card import Thresholds
+
+
+_TOO_SHORT = 0.1  # s of new audio, at a recording's end, that cannot change a decision
+
+
+class Decider:
+    """Decides step after step; one for each stream."""
+
+    def __init__(self, thresholds: Thresholds, classes: int) -> None:
+        self._thresholds, self._classes = thresholds, classes
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+        self.smoothed: NDArray[np.float64] = np.full(self._classes, 1 / self._classes)
+        self._music = 1.0
+        self._heard_music = self._heard = False
+        self._current: int | None = None
+        self._last: tuple[Status, int | None] | None = None
+
+    def decide(
+        self, probabilities: NDArray[np.float32], music: float, level: float, seconds: float
+    ) -> tuple[Status, int | None]:
+        """Status and genre index of a step that brought `seconds` of new audio at `level` dBFS."""
+        if self._last is None or seconds >= _TOO_SHORT:
+            self._last = self._decide(probabilities, music, level, seconds)
+        return self._last
+
+    def _decide(
+        self, probabilities: NDArray[np.float32], music: float, level: float, seconds: float
+    ) -> tuple[Status, int | None]:
+        limits = self._thresholds
+        share = 1 - math.exp(-seconds / limits.smoothing)
+        if level < limits.silence:
+            music = 0.0
+        self._music += (music - self._music) * (share if self._heard else 1.0)
+        self._heard = True
+        if self._music < limits.music or level < limits.silence:
+            self._current = None
+            return "no-music", None
+        self.smoothed += (probabilities - self.smoothed) * (share if self._heard_music else 1.0)
+        self._heard_music = True
+        top = int(self.smoothed.argmax())
+        if self.smoothed[top] < limits.unsure:
+            self._current = None
+            return "unsure", None
+        current = self._current
+        if current is None or self.smoothed[top] - self.smoothed[current] >= limits.margin:
+            self._current = top
+        return "genre", self._current

@@ -1,0 +1,35 @@
+"""One pure step: the same for every engine, without memory, safe to share between threads."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .card import ModelCard
+
+
+class Step(NamedTuple):
+    """What a step gives for a batch of B streams."""
+
+    probabilities: NDArray[np.float32]  # (B, C), calibrated, rows sum to 1
+    music: NDArray[np.float32]  # (B,), 0..1
+    next_state: NDArray[np.float32]  # (B, S)
+    gates: NDArray[np.float32] | None = None  # (B, G), mean of each feedback gate
+    embedding: NDArray[np.float32] | None = None  # (B, E)
+
+
+class Engine(Protocol):
+    """One set of weights, ready to run."""
+
+    card: ModelCard
+
+    def step(self, samples: NDArray[np.float32], state: NDArray[np.float32]) -> Step:
+        """samples (B, window) in [-1, 1], state (B, S), zeros at a stream's start."""
+        ...
+
+
+def initial_state(card: ModelCard, streams: int = 1) -> NDArray[np.float32]:
+    """The state of streams that have heard nothing: zeros (streams, S)."""
+    return np.zeros((streams, card.state_size), np.float32)

@@ -1,0 +1,43 @@
+"""The step on ONNX Runtime, on one core."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from ..errors import ModelFileError
+from .card import ModelCard
+from .engine import Step
+
+INPUTS = ("samples", "state")
+OUTPUTS = ("probabilities", "music", "next_state")
+OPTIONAL_OUTPUTS = ("gates", "embedding")
+
+
+class OnnxEngine:
+    """See engine.Engine. Runs of one session may overlap: ONNX Runtime allows it."""
+
+    def __init__(self, data: bytes, card: ModelCard) -> None:
+        options = onnxruntime.SessionOptions()
+        # A step is milliseconds of work: more threads only spin and wait for each other.
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        try:
+            self._session = onnxruntime.InferenceSession(
+                data, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its own exception types share no public base
+            first = str(error).splitlines()[0]
+            raise ModelFileError(f"model {card.name}: ONNX Runtime refuses it: {first}") from None
+        present = [output.name for output in self._session.get_outputs()]
+        absent = {*INPUTS} - {i.name for i in self._session.get_inputs()} | {*OUTPUTS} - {*present}
+        if absent:
+            raise ModelFileError(f"model {card.name}: has no {', '.join(sorted(absent))}")
+        self.card = card
+        self._optional = [name for name in OPTIONAL_OUTPUTS if name in present]
+
+    def step(self, samples: NDArray[np.float32], state: NDArray[np.float32]) -> Step:
+        """See engine.Engine.step."""
+        values = self._session.run([*OUTPUTS, *self._optional], {"samples": samples, "state": state})
+        return Step(*values[:3], **dict(zip(self._optional, values[3:], strict=True)))

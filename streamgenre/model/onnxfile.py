@@ -1,0 +1,116 @@
+"""Reading an ONNX file's own account of itself without the onnx package.
+
+Protocol Buffers wire format: each field is a varint key (number << 3 | kind) and a value. Only
+what is needed is looked at: metadata, the hash of all the rest, and whether any weight lies
+outside the file (such a file is refused: it would name other files to read).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+LARGEST_FILE = 512 * 2**20
+_DEEPEST = 12
+
+# Field numbers of onnx.proto3.
+_MODEL_GRAPH, _MODEL_METADATA = 7, 14
+_GRAPH_NODE, _GRAPH_INITIALIZER = 1, 5
+_NODE_ATTRIBUTE = 5
+_ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH, _ATTRIBUTE_TENSORS, _ATTRIBUTE_GRAPHS = 5, 6, 10, 11
+_TENSOR_EXTERNAL_DATA, _TENSOR_LOCATION = 13, 14
+
+
+@dataclass(frozen=True)
+class OnnxFile:
+    """The parts of a model file that are not its computation."""
+
+    metadata: dict[str, str]
+    sha256: str
+    """Of everything but the metadata: graph, weights, versions."""
+
+
+def _varint(data: memoryview, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        if at >= len(data) or shift > 63:
+            raise ValueError("cut off")
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+
+
+def _fields(data: memoryview) -> Iterator[tuple[int, memoryview, int, int]]:
+    """(number, payload, start, end) of each field; the payload of a varint is empty."""
+    at = 0
+    while at < len(data):
+        start = at
+        key, at = _varint(data, at)
+        number, kind = key >> 3, key & 7
+        if kind == 0:
+            _, end = _varint(data, at)
+            payload = data[at:at]
+        elif kind in (1, 5):
+            end = at + (8 if kind == 1 else 4)
+            payload = data[at:end]
+        elif kind == 2:
+            length, at = _varint(data, at)
+            end = at + length
+            payload = data[at:end]
+        else:
+            raise ValueError(f"wire kind {kind}")
+        if end > len(data):
+            raise ValueError("cut off")
+        at = end
+        yield number, payload, start, end
+
+
+def _refuse_external(tensor: memoryview) -> None:
+    for number, _, start, end in _fields(tensor):
+        external = number == _TENSOR_LOCATION and tensor[end - 1] == 1 and end - start == 2
+        if number == _TENSOR_EXTERNAL_DATA or external:
+            raise ValueError("weights outside the file")
+
+
+def _check_graph(graph: memoryview, depth: int = 0) -> None:
+    if depth > _DEEPEST:
+        raise ValueError("nested too deep")
+    for number, payload, _, _ in _fields(graph):
+        if number == _GRAPH_INITIALIZER:
+            _refuse_external(payload)
+        elif number == _GRAPH_NODE:
+            for part, attribute, _, _ in _fields(payload):
+                if part == _NODE_ATTRIBUTE:
+                    _check_attribute(attribute, depth)
+
+
+def _check_attribute(attribute: memoryview, depth: int) -> None:
+    for number, payload, _, _ in _fields(attribute):
+        if number in (_ATTRIBUTE_TENSOR, _ATTRIBUTE_TENSORS):
+            _refuse_external(payload)
+        elif number in (_ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS):
+            _check_graph(payload, depth + 1)
+
+
+def read_onnx(data: bytes) -> OnnxFile:
+    """Metadata and hash of a serialized ModelProto; raises ValueError saying what is wrong."""
+    view = memoryview(data)
+    digest = hashlib.sha256()
+    metadata: dict[str, str] = {}
+    graphs = 0
+    for number, payload, start, end in _fields(view):
+        if number == _MODEL_METADATA:
+            entry = {n: bytes(value).decode() for n, value, _, _ in _fields(payload)}
+            metadata[entry.get(1, "")] = entry.get(2, "")
+            continue
+        digest.update(view[start:end])
+        if number == _MODEL_GRAPH:
+            graphs += 1
+            _check_graph(payload)
+    if graphs != 1:
+        raise ValueError("no graph in it")
+    return OnnxFile(metadata, digest.hexdigest())

@@ -1,0 +1,187 @@
+"""A stream: samples in, updates out, the network's state carried across chunks.
+
+The same audio gives the same updates, bit for bit, however it is cut into `feed` calls: every
+part between here and the network works on a running position, never on a call's length.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..audio.framing import frame
+from ..audio.mix import as_frames, mix_to_mono
+from ..audio.resample import Resampler
+from ..audio.ring import Ring
+from ..errors import SignalError
+from ..update import Status, Update
+from .card import Hop
+from .decide import Decider
+from .engine import Engine, Step, initial_state
+
+_FEED_FRAMES = 65_536  # taken at a time, so that a long array needs little memory
+
+
+class Stream:
+    """One audio source's way through a model. Cheap; not for use by two threads at once.
+
+    `non_finite` counts samples that became 0, `state_resets` how often the state was lost to
+    them; `time` is how many seconds were fed.
+    """
+
+    def __init__(self, engine: Engine, hop: Hop) -> None:
+        self._engine, self._hop = engine, hop
+        self._card = engine.card
+        self._labels = self._card.label_names
+        self._window = np.zeros((1, hop.window), np.float32)
+        self._ring = Ring(capacity=2 * hop.samples, history=hop.window - hop.samples)
+        self._decider = Decider(self._card.thresholds, len(self._labels))
+        self.reset()
+
+    def reset(self) -> None:
+        """Start anew in everything: memory, time, counts, sample rate."""
+        self._rate: float | None = None
+        self._channels = 0
+        self._resampler: Resampler | None = None
+        self._origin = 0.0  # s, where the present run of unbroken samples began
+        self._frames = 0  # input frames since then
+        self._hops = 0  # whole steps since then
+        self._closed = False
+        self.non_finite = self.state_resets = 0
+        self.last_gates: NDArray[np.float32] | None = None
+        self.reset_state()
+        self._ring.clear()
+
+    def reset_state(self) -> None:
+        """Forget what was heard; time goes on."""
+        self._state = initial_state(self._card)
+        self._decider.reset()
+
+    @property
+    def hop(self) -> float:
+        """Seconds between updates."""
+        return self._hop.seconds
+
+    @property
+    def time(self) -> float:
+        """Seconds fed since the start, gaps included."""
+        return self._origin + (self._frames / self._rate if self._rate else 0.0)
+
+    def feed(self, samples: NDArray[np.generic], sample_rate: float) -> list[Update]:
+        """Updates that these samples complete: often none, sometimes several.
+
+        Args:
+            samples: float32 in [-1, 1] or int16, (n,) or (n, channels); any n, also 0.
+            sample_rate: Hz, the same in all calls.
+
+        Raises SignalError where shape, type, rate or channels cannot be right, and after flush.
+        """
+        if self._closed:
+            raise SignalError("the stream was flushed; reset() it or open another")
+        frames = as_frames(samples)
+        if self._rate is None:
+            self._resampler = Resampler(sample_rate, self._card.sample_rate)
+            self._rate, self._channels = sample_rate, frames.shape[1]
+        elif sample_rate != self._rate or frames.shape[1] != self._channels:
+            raise SignalError(
+                f"the stream began at {self._rate:g} Hz with {self._channels} channels, now "
+                f"{sample_rate:g} Hz with {frames.shape[1]}; open a stream for each"
+            )
+        assert self._resampler is not None
+        updates: list[Update] = []
+        for first in range(0, len(frames), _FEED_FRAMES):
+            mono, unusable = mix_to_mono(frames[first : first + _FEED_FRAMES])
+            self.non_finite += unusable
+            self._frames += len(mono)
+            self._take(self._resampler.push(mono), updates)
+        return updates
+
+    def flush(self) -> list[Update]:
+        """The last update, of a window padded with silence, if unread samples remain."""
+        updates = self._finish()
+        self._closed = True
+        return updates
+
+    def gap(self, seconds: float) -> list[Update]:
+        """So many seconds were lost: time goes on, the state starts anew."""
+        if self._closed or not seconds > 0:
+            raise SignalError("a gap needs a positive length and a stream that is not flushed")
+        updates = self._finish()
+        self._origin = self.time + seconds
+        self._frames = self._hops = 0
+        self._ring.clear()
+        self.reset_state()
+        if self._rate is not None:
+            self._resampler = Resampler(self._rate, self._card.sample_rate)
+        even = 1 / len(self._labels)
+        unknown = dict.fromkeys(self._labels, even)
+        updates.append(
+            Update(self._origin, "gap", None, self._labels[0], even, 0.0, unknown, -np.inf, {})
+        )
+        return updates
+
+    def _finish(self) -> list[Update]:
+        updates: list[Update] = []
+        if self._resampler is not None:
+            self._take(self._resampler.finish(), updates)
+        if rest := len(self._ring):
+            self._ring.write(np.zeros(self._hop.samples - rest, np.float32))
+            updates.append(self._step(rest))
+        return updates
+
+    def _take(self, mono: NDArray[np.float32], updates: list[Update]) -> None:
+        """Samples at the model's rate into the ring, and every step that they complete."""
+        position = 0
+        while position < len(mono):
+            position += self._ring.write(mono[position:])
+            while len(self._ring) >= self._hop.samples:
+                updates.append(self._step(self._hop.samples))
+
+    def _step(self, new: int) -> Update:
+        """One step, `new` samples of which are audio and not padding."""
+        heard = frame(self._ring, self._hop.samples, self._window[0])
+        self.non_finite += heard.non_finite
+        step = self._run()
+        self._state, self.last_gates = step.next_state, step.gates
+        self._hops += 1
+        seconds = new / self._card.sample_rate
+        music = float(step.music[0])
+        probabilities = step.probabilities[0]
+        status, genre = self._decider.decide(probabilities, music, heard.level, seconds)
+        whole = new == self._hop.samples
+        time = self._origin + self._hops * self._hop.seconds if whole else self.time
+        return self._update(time, status, genre, probabilities, music, heard.level)
+
+    def _run(self) -> Step:
+        step = self._engine.step(self._window, self._state)
+        if np.isfinite(step.next_state).all() and np.isfinite(step.probabilities).all():
+            return step
+        self.state_resets += 1
+        step = self._engine.step(self._window, initial_state(self._card))
+        if np.isfinite(step.next_state).all() and np.isfinite(step.probabilities).all():
+            return step
+        even = np.full_like(step.probabilities, 1 / len(self._labels))
+        return Step(even, np.zeros_like(step.music), initial_state(self._card))
+
+    def _update(
+        self,
+        time: float,
+        status: Status,
+        genre: int | None,
+        probabilities: NDArray[np.float32],
+        music: float,
+        level: float,
+    ) -> Update:
+        smoothed = self._decider.smoothed
+        top = int(smoothed.argmax())
+        return Update(
+            time=time,
+            status=status,
+            genre=None if genre is None else self._labels[genre],
+            top=self._labels[top],
+            confidence=float(smoothed[top]),
+            music=music,
+            probabilities=dict(zip(self._labels, map(float, probabilities), strict=True)),
+            level=level,
+            styles={},
+        )

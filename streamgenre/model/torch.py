@@ -1,0 +1,44 @@
+"""The step on PyTorch, for CUDA: the card's network with the weights that the ONNX file holds."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DeviceError, ModelFileError
+from .card import ModelCard
+from .engine import Step
+
+
+class TorchEngine:
+    """See engine.Engine. Needs the `train` extra, which holds the networks' code."""
+
+    def __init__(self, data: bytes, card: ModelCard, device: str = "cuda") -> None:
+        try:
+            import onnx
+            import torch
+
+            try:
+                from streamgenre.training.export import weights_into  # type: ignore[import-not-found]
+            except ImportError:  # a checkout: training lies beside the package
+                from training.export import weights_into
+        except ImportError as error:
+            raise DeviceError(
+                f"compute on {device} needs PyTorch ({error}): pip install 'streamgenre[train]'"
+            ) from None
+        if device == "cuda" and not torch.cuda.is_available():
+            raise DeviceError("no CUDA device that PyTorch can use; leave out --compute cuda")
+        try:
+            self._network = weights_into(card.network, onnx.load_from_string(data)).to(device).eval()
+        except (ValueError, RuntimeError, KeyError) as error:
+            raise ModelFileError(f"model {card.name}: does not fit its network: {error}") from None
+        self._torch, self._device, self.card = torch, device, card
+
+    def step(self, samples: NDArray[np.float32], state: NDArray[np.float32]) -> Step:
+        """See engine.Engine.step."""
+        torch = self._torch
+        with torch.inference_mode():
+            values = self._network(
+                torch.from_numpy(samples).to(self._device), torch.from_numpy(state).to(self._device)
+            )
+        return Step(*(value.cpu().numpy() for value in values))

@@ -1,0 +1,77 @@
+"""From a recording to its output, one writer for each format.
+
+A writer is called with each recording in turn, and told of those that failed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol, TextIO
+
+from ..audio.raw import RawFormat
+from ..audio.source import Source
+from ..audio.sources import open_source
+from ..errors import StreamgenreError
+from ..model.model import Model
+
+
+class Writer(Protocol):
+    """Writes one recording after another in a format."""
+
+    def __call__(self, recording: str, hop: float | None, raw: RawFormat | None) -> None:
+        """Read, classify and write; raises StreamgenreError where it cannot be."""
+        ...
+
+    def failed(self, recording: str, error: StreamgenreError) -> None:
+        """Write down, where the format has a place for it, that a recording failed."""
+        ...
+
+
+def writer(form: str, file: TextIO, model: Model) -> Writer:
+    """The writer of a format: text, json or jsonl."""
+    if form == "json":
+        from .json import JsonWriter
+
+        return JsonWriter(file, model)
+    if form == "jsonl":
+        from .jsonl import JsonlWriter
+
+        return JsonlWriter(file, model)
+    from .text import TextWriter
+
+    return TextWriter(file, model)
+
+
+@contextmanager
+def opened(recording: str, raw: RawFormat | None) -> Iterator[Source]:
+    """A source for one recording; its warnings go to standard error at the end."""
+    source = open_source(recording, raw)
+    try:
+        yield source
+    finally:
+        source.close()
+        for warning in source.warnings:
+            print(f"streamgenre: warning: {recording}: {warning}", file=sys.stderr)
+
+
+@contextmanager
+def progress(source: Source) -> Iterator[Callable[[float], None]]:
+    """A function to tell the seconds heard; shows a bar if standard error is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda seconds: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    from .ribbon import clock
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[heard]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(source.name[-40:], total=source.stated_duration, heard="")
+        yield lambda seconds: bar.update(task, completed=seconds, heard=clock(seconds))

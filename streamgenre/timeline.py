@@ -1,0 +1,270 @@
+"""How the genre moves through one recording: what `classify` gives.
+
+Updates are kept as compact rows, below 100 bytes each with fourteen labels, so that a day of
+audio stays small; `updates` makes objects of them one at a time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .model.card import ModelCard
+from .update import STATUSES, Segment, Status, Update
+
+SCHEMA = 1
+_BLOCK_ROWS = 1024
+_LEAST_MUSIC = 0.1  # share of the time below which a recording as a whole is no music
+
+
+class _Rows:
+    """Updates as rows of one structured array, in blocks: growing never copies what is there."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.labels = tuple(labels)
+        self._index = {label: i for i, label in enumerate(self.labels)}
+        self._kind = np.dtype(
+            [
+                ("time", "f8"),
+                ("status", "u1"),
+                ("genre", "i2"),
+                ("top", "i2"),
+                ("confidence", "f4"),
+                ("music", "f4"),
+                ("level", "f4"),
+                ("probabilities", "f4", (len(self.labels),)),
+            ]
+        )
+        self._blocks: list[NDArray[np.void]] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def append(self, update: Update) -> None:
+        block, row = divmod(self._count, _BLOCK_ROWS)
+        if row == 0:
+            self._blocks.append(np.zeros(_BLOCK_ROWS, self._kind))
+        self._blocks[block][row] = (
+            update.time,
+            STATUSES.index(update.status),
+            -1 if update.genre is None else self._index[update.genre],
+            self._index[update.top],
+            update.confidence,
+            update.music,
+            update.level,
+            [update.probabilities[label] for label in self.labels],
+        )
+        self._count += 1
+
+    def blocks(self) -> Iterator[NDArray[np.void]]:
+        """All rows, in order, as arrays."""
+        for i, block in enumerate(self._blocks):
+            yield block[: self._count - i * _BLOCK_ROWS]
+
+    def update(self, index: int) -> Update:
+        block, row = divmod(index, _BLOCK_ROWS)
+        values = self._blocks[block][row]
+        return Update(
+            time=float(values["time"]),
+            status=STATUSES[values["status"]],
+            genre=None if values["genre"] < 0 else self.labels[values["genre"]],
+            top=self.labels[values["top"]],
+            confidence=float(values["confidence"]),
+            music=float(values["music"]),
+            probabilities=dict(zip(self.labels, values["probabilities"].tolist(), strict=True)),
+            level=float(values["level"]),
+            styles={},
+        )
+
+
+class Updates(Sequence[Update]):
+    """The updates of a timeline, made when they are looked at."""
+
+    def __init__(self, rows: _Rows) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Update: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Update]: ...
+    def __getitem__(self, index: int | slice) -> Update | list[Update]:
+        if isinstance(index, slice):
+            return [self._rows.update(i) for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        return self._rows.update(index % len(self))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a recording is as a whole."""
+
+    status: Status
+    genre: str | None
+    confidence: float
+    music: float
+    probabilities: Mapping[str, float]
+
+
+class Timeline:
+    """Updates, segments and verdict of one recording. Built by `append`, read by everyone else."""
+
+    def __init__(self, card: ModelCard, hop: float) -> None:
+        self.card, self.hop = card, hop
+        self.duration = 0.0
+        self.warnings: tuple[str, ...] = ()
+        """What was wrong with the input, though it could be read."""
+        self._rows = _Rows(card.label_names)
+        self._verdict: Verdict | None = None
+
+    def append(self, update: Update) -> None:
+        """Add the next update."""
+        self._rows.append(update)
+        self.duration = update.time
+        self._verdict = None
+
+    @property
+    def updates(self) -> Updates:
+        return Updates(self._rows)
+
+    def verdict(self) -> Verdict:
+        """Over music steps, the mean of the steps' probabilities."""
+        if self._verdict is not None:
+            return self._verdict
+        labels = self._rows.labels
+        total = np.zeros(len(labels))
+        steps = musical = 0
+        music = 0.0
+        for rows in self._rows.blocks():
+            heard = rows["status"] <= STATUSES.index("unsure")
+            total += rows["probabilities"][heard].sum(0, dtype=np.float64)
+            musical += int(heard.sum())
+            steps += int((rows["status"] != STATUSES.index("gap")).sum())
+            music += float(rows["music"].sum(dtype=np.float64))
+        mean = total / musical if musical else np.full(len(labels), 1 / len(labels))
+        top = int(mean.argmax())
+        status: Status = "genre"
+        if musical == 0 or musical < _LEAST_MUSIC * steps:
+            status = "no-music"
+        elif mean[top] < self.card.thresholds.unsure:
+            status = "unsure"
+        self._verdict = Verdict(
+            status=status,
+            genre=labels[top] if status == "genre" else None,
+            confidence=float(mean[top]),
+            music=music / steps if steps else 0.0,
+            probabilities=dict(zip(labels, mean.tolist(), strict=True)),
+        )
+        return self._verdict
+
+    @property
+    def status(self) -> Status:
+        return self.verdict().status
+
+    @property
+    def genre(self) -> str | None:
+        return self.verdict().genre
+
+    @property
+    def confidence(self) -> float:
+        return self.verdict().confidence
+
+    @property
+    def probabilities(self) -> Mapping[str, float]:
+        return self.verdict().probabilities
+
+    @property
+    def segments(self) -> list[Segment]:
+        """Stretches of one decision; they tile [0, duration] without gaps."""
+        found: list[Segment] = []
+        parts: list[float] = []
+        last: tuple[int, int] | None = None
+        begin = end = 0.0
+
+        def close() -> None:
+            if last is not None:
+                status, genre = STATUSES[last[0]], last[1]
+                label = self._rows.labels[genre] if genre >= 0 else None
+                found.append(Segment(begin, end, status, label, float(np.mean(parts))))
+
+        for rows in self._rows.blocks():
+            for row in rows:
+                key = (int(row["status"]), int(row["genre"]))
+                if key != last:
+                    close()
+                    begin, parts, last = end, [], key
+                end = float(row["time"])
+                parts.append(_label_probability(row))
+        close()
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as `--format json` prints it, but for the file's name."""
+        return {**self.summary(), "updates": [update_to_dict(u) for u in self.updates]} | {
+            "model": model_to_dict(self.card)
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """`to_dict` without updates and model."""
+        verdict = self.verdict()
+        return {
+            "schema": SCHEMA,
+            "duration": round(self.duration, 3),
+            "status": verdict.status,
+            "genre": verdict.genre,
+            "confidence": _rounded(verdict.confidence),
+            "music": _rounded(verdict.music),
+            "hop": self.hop,
+            "probabilities": {k: _rounded(v) for k, v in verdict.probabilities.items()},
+            "segments": [
+                asdict(s)
+                | {
+                    "start": round(s.start, 3),
+                    "end": round(s.end, 3),
+                    "confidence": _rounded(s.confidence),
+                }
+                for s in self.segments
+            ],
+        }
+
+
+def _label_probability(row: np.void) -> float:
+    """Probability of what a row decided: see Segment.confidence."""
+    status = STATUSES[row["status"]]
+    if status == "genre":
+        return float(row["probabilities"][row["genre"]])
+    if status == "unsure":
+        return float(row["probabilities"].max())
+    return 1.0 - float(row["music"]) if status == "no-music" else 0.0
+
+
+def _rounded(probability: float) -> float:
+    return round(probability, 4)
+
+
+def update_to_dict(update: Update) -> dict[str, Any]:
+    """An update as JSON has it."""
+    return {
+        "time": round(update.time, 3),
+        "status": update.status,
+        "genre": update.genre,
+        "top": update.top,
+        "confidence": _rounded(update.confidence),
+        "music": _rounded(update.music),
+        "level": round(update.level, 1) if math.isfinite(update.level) else None,
+        "probabilities": {k: _rounded(v) for k, v in update.probabilities.items()},
+    }
+
+
+def model_to_dict(card: ModelCard) -> dict[str, str]:
+    """A model's name, version and hash, as every result carries them."""
+    return {"name": card.name, "version": card.version, "sha256": card.sha256}

@@ -1,0 +1,20 @@
+"""One file per network; `build` makes one from the description that a model card carries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+
+def build(description: dict[str, Any]) -> nn.Module:
+    """The untrained network of a card's `network` entry: {"kind": ..., other constructor arguments}."""
+    from .tfcrnn import TFCRNN
+    from .trunk import TrunkTFCRNN
+
+    kinds: dict[str, type[nn.Module]] = {"tfcrnn": TFCRNN, "trunk": TrunkTFCRNN}
+    arguments = dict(description)
+    kind = arguments.pop("kind", None)
+    if kind not in kinds:
+        raise ValueError(f"unknown network kind {kind!r}: one of {', '.join(kinds)}")
+    return kinds[kind](**arguments)
