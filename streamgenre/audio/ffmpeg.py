@@ -16,6 +16,8 @@ from ..errors import InputError
 
 _OPEN_SECONDS, _READ_SECONDS = 15.0, 30.0
 _MOST_BAD_PACKETS = 200  # in a row; a broken radio packet is skipped, a file of noise is refused
+# A file must not make this machine open other files or addresses, as play lists do.
+_REFER_ELSEWHERE = {"hls", "applehttp", "dash", "concat", "sdp", "rtsp", "imf", "image2"}
 
 
 class FFmpegSource:
@@ -25,9 +27,9 @@ class FFmpegSource:
         av.logging.set_level(av.logging.PANIC)  # it prints to standard error by itself otherwise
         self.name = name
         remote = isinstance(where, str) and where.lower().startswith("http")
-        # A play list inside a file must not make this machine open other files or addresses.
-        allowed = "http,https,tcp,tls,crypto,httpproxy" if remote else "file,pipe,fd,crypto,data"
-        options = {"protocol_whitelist": allowed}
+        formats = av.formats_available if remote else av.formats_available - _REFER_ELSEWHERE
+        protocols = "http,https,tcp,tls,crypto,httpproxy" if remote else "file,pipe,fd"
+        options = {"protocol_whitelist": protocols, "format_whitelist": ",".join(formats)}
         try:
             self._container = av.open(
                 where,

@@ -1,4 +1,7 @@
-"""Reading wav, flac, ogg, opus and mp3 through libsndfile, forward only."""
+"""Reading wav, flac, ogg, opus and mp3 through libsndfile, forward only.
+
+Where libsndfile gives up in the middle of a damaged file, FFmpeg goes on from there.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from ..errors import InputError
 from .source import BLOCK
 
 
@@ -22,9 +26,9 @@ class _ForwardOnly(soundfile.SoundFile):
 class SoundFileSource:
     """A Source over a regular file."""
 
-    def __init__(self, file: soundfile.SoundFile, name: str) -> None:
-        self._file = file
-        self.name = name
+    def __init__(self, file: soundfile.SoundFile, path: Path) -> None:
+        self._file, self._path = file, path
+        self.name = str(path)
         self.sample_rate = int(file.samplerate)
         self.channels = int(file.channels)
         self._stated = int(file.frames)
@@ -37,7 +41,7 @@ class SoundFileSource:
     def open_or_none(cls, path: Path) -> SoundFileSource | None:
         """The source, or None where libsndfile does not take the file."""
         try:
-            return cls(_ForwardOnly(path), str(path))
+            return cls(_ForwardOnly(path), path)
         except (soundfile.SoundFileError, RuntimeError, ValueError, TypeError):
             return None
 
@@ -45,26 +49,52 @@ class SoundFileSource:
         """float32 (n, channels); one buffer, filled anew for each block."""
         buffer = np.empty((BLOCK, self.channels), np.float32)
         heard = 0
-        while True:
+        gave_up = False
+        while not gave_up:
             try:
                 block = self._file.read(out=buffer)
-            except soundfile.SoundFileError as error:
-                self.warnings.append(f"decoding stopped at {heard / self.sample_rate:.1f} s: {error}")
-                return
+            except soundfile.SoundFileError:
+                gave_up = True
+                break
             if not len(block):
                 break
             heard += len(block)
             yield block
-        missing = self._stated - heard
-        if missing > max(self.sample_rate, 0.02 * heard):
-            claim = (
-                f"{self.stated_duration:.1f} s"
-                if self.stated_duration is not None
-                else "an impossible length"
-            )
-            self.warnings.append(
-                f"header states {claim}, {heard / self.sample_rate:.1f} s are there"
-            )
+        if gave_up or self._stated - heard > max(self.sample_rate, 0.02 * heard):
+            for block in self._rest(heard):
+                heard += len(block)
+                yield block
+        self._compare(heard)
+
+    def _rest(self, heard: int) -> Iterator[NDArray[np.float32]]:
+        """What FFmpeg finds after the first `heard` frames."""
+        from .ffmpeg import FFmpegSource
+
+        try:
+            other = FFmpegSource(str(self._path.absolute()), self.name)
+        except InputError:
+            return
+        try:
+            if (other.sample_rate, other.channels) != (self.sample_rate, self.channels):
+                return
+            position = 0
+            for block in other.blocks():
+                position += len(block)
+                if position > heard:
+                    yield block[max(0, len(block) - (position - heard)) :]
+        finally:
+            other.close()
+        self.warnings += other.warnings
+
+    def _compare(self, heard: int) -> None:
+        """Warn where there is less, or other, than the header says."""
+        there = f"{heard / self.sample_rate:.1f} s are there"
+        if self._stated - heard > max(self.sample_rate, 0.02 * heard):
+            stated = self.stated_duration
+            claim = "an impossible length" if stated is None else f"{stated:.1f} s"
+            self.warnings.append(f"cut off or damaged: the header states {claim}, {there}")
+        elif "should be" in self._file.extra_info:
+            self.warnings.append(f"the header states another length; {there}")
 
     def close(self) -> None:
         self._file.close()

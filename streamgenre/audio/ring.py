@@ -66,6 +66,13 @@ class Ring:
         with self._guard:
             return _write(self.buffer, self._ends, self._history, block)
 
+    def read(self, samples: int) -> NDArray[np.float32]:
+        """The oldest waiting samples, a new array (samples,), counted as read."""
+        wanted = np.arange(self.tail, self.tail + samples) % len(self.buffer)
+        block = self.buffer[wanted]
+        self.advance(samples)
+        return block
+
     def advance(self, samples: int) -> None:
         """Count so many waiting samples as read; the last `history` of them stay readable."""
         if samples > len(self):

@@ -61,6 +61,17 @@ def run(arguments: Sequence[str]) -> int:
         return 0
 
 
+def _quieten_libraries() -> None:
+    """Decoders written in C print to descriptor 2 by themselves; only this command speaks there."""
+    try:
+        ours = os.dup(2)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    except OSError:  # closed: nobody listens anyway
+        return
+    sys.stderr = os.fdopen(ours, "w", buffering=1, errors="backslashreplace")
+
+
 def main() -> None:
     """The `streamgenre` command."""
+    _quieten_libraries()
     sys.exit(run(sys.argv[1:]))

@@ -27,7 +27,7 @@ _EPILOG = "\b\nCommands:\n" + "\n".join(f"  {name:8} {does}" for name, does in C
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
 )
-@click.argument("recordings", metavar="FILE|URL|-", nargs=-1, required=True)
+@click.argument("recordings", metavar="FILE|URL|- ...", nargs=-1, required=True)
 @click.option(
     "--format",
     "form",

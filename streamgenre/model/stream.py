@@ -85,7 +85,7 @@ class Stream:
         elif sample_rate != self._rate or frames.shape[1] != self._channels:
             raise SignalError(
                 f"the stream began at {self._rate:g} Hz with {self._channels} channels, now "
-                f"{sample_rate:g} Hz with {frames.shape[1]}; open a stream for each"
+                f"{sample_rate:g} Hz with {frames.shape[1]} channels; open a stream for each"
             )
         assert self._resampler is not None
         updates: list[Update] = []

@@ -15,16 +15,16 @@ from ..update import Segment
 _AXIS_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400)
 
 
-def clock(seconds: float) -> str:
+def clock(seconds: float, tenths: bool = False) -> str:
     """Seconds as m:ss, or h:mm:ss from an hour on.
 
-    >>> clock(75), clock(3725)
-    ('1:15', '1:02:05')
+    >>> clock(75), clock(3725), clock(12.5, tenths=True)
+    ('1:15', '1:02:05', '0:12.5')
     """
-    whole = int(seconds)
-    minutes, rest = divmod(whole, 60)
+    minutes, rest = divmod(round(seconds * 10) if tenths else int(seconds) * 10, 600)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    text = f"{hours}:{minutes:02}:{rest // 10:02}" if hours else f"{minutes}:{rest // 10:02}"
+    return f"{text}.{rest % 10}" if tenths else text
 
 
 def shown(card: ModelCard, status: str, genre: str | None) -> str:

@@ -63,8 +63,8 @@ def print_timeline(console: Console, name: str, timeline: Timeline, speed: float
     table.add_column("confidence", justify="right")
     for segment in segments[:_MOST_SEGMENTS]:
         table.add_row(
-            clock(segment.start),
-            clock(segment.end),
+            clock(segment.start, tenths=True),
+            clock(segment.end, tenths=True),
             Text(shown(card, segment.status, segment.genre), style(card, segment.genre)),
             f"{segment.confidence:.0%}",
         )
@@ -88,7 +88,7 @@ def _print_verdict(console: Console, timeline: Timeline) -> None:
     names = max(len(shown(card, "", name)) for name, _ in best)
     room = max(4, min(40, console.width - names - 8))
     for name, probability in best:
-        row = Text(f"  {shown(card, "", name):<{names}} {probability:4.0%} ")
+        row = Text(f"  {shown(card, '', name):<{names}} {probability:4.0%} ")
         row.append("█" * max(0, round(probability * room)), style(card, name))
         console.print(row, no_wrap=True)
 

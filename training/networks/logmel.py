@@ -8,8 +8,6 @@ strided convolution with cosines and sines: exact, and the same operator everywh
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -56,7 +54,10 @@ class LogMel(nn.Module):
 
     def power(self, samples: Tensor) -> Tensor:
         """Band powers (B, bands, frames), before the logarithm."""
-        spectrum = nn.functional.conv1d(samples[:, None], self.basis, stride=_HOP)
+        # Half a window of silence at both ends: each sample of a step counts, its edges too.
+        spectrum = nn.functional.conv1d(
+            samples[:, None], self.basis, stride=_HOP, padding=_WINDOW // 2
+        )
         real, imaginary = spectrum.chunk(2, dim=1)
         return nn.functional.conv1d(real * real + imaginary * imaginary, self.bank)
 
@@ -66,8 +67,3 @@ class LogMel(nn.Module):
 
     def forward(self, samples: Tensor) -> Tensor:
         return self.log(self.power(samples))
-
-
-def frames(samples: int) -> int:
-    """Frames in a window of so many samples."""
-    return math.floor((samples - _WINDOW) / _HOP) + 1

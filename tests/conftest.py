@@ -1,0 +1,31 @@
+"""What the tests share: the bundled model, real music, and the example clips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import streamgenre
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.fixture(scope="session")
+def model() -> streamgenre.Model:
+    return streamgenre.load()
+
+
+@pytest.fixture(scope="session")
+def clip() -> Path:
+    return EXAMPLES / "classical-brandenburg-2.ogg"
+
+
+@pytest.fixture(scope="session")
+def music(clip: Path) -> tuple[np.ndarray, int]:
+    """Twelve seconds of stereo at 44.1 kHz, float32 (n, 2)."""
+    samples, rate = soundfile.read(clip, frames=12 * 44_100, dtype="float32", always_2d=True)
+    assert rate == 44_100
+    return np.repeat(samples, 2 // samples.shape[1], axis=1), rate
