@@ -44,9 +44,13 @@ def run(arguments: Sequence[str]) -> int:
     try:
         command, rest = _command(arguments)
         name = "streamgenre" + (f" {arguments[0]}" if arguments and rest != [*arguments] else "")
-        result = command.main(rest, prog_name=name, standalone_mode=False)
+        # Not command.main: it turns a closed pipe into an error.
+        with command.make_context(name, rest) as context:
+            result = command.invoke(context)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as done:  # --help and --version
+        return done.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -1,0 +1,320 @@
+"""The command as a user types it: output, exit codes, and one clear line for each failure."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from audio_files import write
+
+LABELS = {
+    "ambient", "blues", "classical", "country", "disco", "electronic", "folk",
+    "hiphop", "jazz", "metal", "pop", "reggae", "rock", "soul",
+}  # fmt: skip
+
+
+def streamgenre(*arguments, stdin=None, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "streamgenre", *map(str, arguments)],
+        capture_output=True,
+        input=stdin,
+        timeout=120,
+        env={**os.environ, **environment},
+    )
+
+
+def test_text_shows_ribbon_segments_verdict_and_speed(clip):
+    done = streamgenre(clip)
+    text = done.stdout.decode()
+    assert done.returncode == 0 and done.stderr == b""
+    assert clip.name in text and "|Classical" in text and "Whole recording: Classical" in text
+    assert "times real time" in text and "\x1b" not in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_text_fits_a_narrow_terminal(clip):
+    text = streamgenre(clip, COLUMNS="40").stdout.decode()
+    assert max(map(len, text.splitlines())) <= 40
+
+
+def test_json_is_the_contract(clip):
+    done = streamgenre("--format", "json", clip)
+    (line,) = done.stdout.decode().splitlines()
+    found = json.loads(line)
+    assert list(found) == [
+        "schema", "file", "duration", "status", "genre", "confidence", "music", "hop",
+        "probabilities", "segments", "updates", "model",
+    ]  # fmt: skip
+    assert found["schema"] == 1 and found["file"] == str(clip) and found["hop"] == 2.5
+    assert found["status"] == "genre" and found["genre"] == "classical"
+    assert set(found["probabilities"]) == LABELS
+    assert sum(found["probabilities"].values()) == pytest.approx(1, abs=1e-3)
+    assert found["confidence"] == found["probabilities"]["classical"]
+    assert set(found["segments"][0]) == {"start", "end", "status", "genre", "confidence"}
+    assert found["segments"][0]["start"] == 0.0
+    assert found["segments"][-1]["end"] == found["duration"] == pytest.approx(20, abs=0.1)
+    for a, b in zip(found["segments"], found["segments"][1:], strict=False):
+        assert a["end"] == b["start"]
+    for update in found["updates"]:
+        assert set(update) >= {"time", "status", "genre", "top", "confidence", "music"}
+        assert set(update["probabilities"]) == LABELS
+    assert set(found["model"]) == {"name", "version", "sha256"}
+
+
+def test_jsonl_and_json_say_the_same(clip):
+    whole = json.loads(streamgenre("--format", "json", clip).stdout)
+    lines = [
+        json.loads(line)
+        for line in streamgenre("--format", "jsonl", clip).stdout.decode().splitlines()
+    ]
+    assert all(line.pop("file") == str(clip) for line in lines)
+    for line, update in zip(lines, whole["updates"], strict=True):
+        # Rows are kept in single precision: the last of four digits may round the other way.
+        assert line.pop("probabilities") == pytest.approx(update.pop("probabilities"), abs=1e-4)
+        for name in ("confidence", "music", "level"):
+            assert line.pop(name) == pytest.approx(update.pop(name), abs=0.11)
+        assert line == update
+
+
+def test_several_files_and_a_bad_one_among_them(clip, tmp_path):
+    done = streamgenre("--format", "json", clip, tmp_path / "none.mp3", clip)
+    first, failed, last = map(json.loads, done.stdout.decode().splitlines())
+    assert done.returncode == 3
+    assert first["updates"] == last["updates"]
+    assert failed == {
+        "schema": 1,
+        "file": str(tmp_path / "none.mp3"),
+        "error": f"{tmp_path / 'none.mp3'}: no such file; check the path",
+    }
+    assert done.stderr.decode().count("\n") == 1
+
+
+def bad_inputs(folder: Path) -> list[Path]:
+    (folder / "empty.mp3").touch()
+    (folder / "text.mp3").write_text("These are words.\n" * 500)
+    (folder / "noise.flac").write_bytes(np.random.default_rng(0).bytes(30_000))
+    (folder / "folder").mkdir()
+    soundfile.write(folder / "header.wav", np.zeros((0, 2)), 44_100)
+    names = ("none.mp3", "empty.mp3", "text.mp3", "noise.flac", "folder", "header.wav")
+    return [folder / name for name in names]
+
+
+def test_each_bad_input_gives_one_line_and_code_3(tmp_path):
+    for path in bad_inputs(tmp_path):
+        done = streamgenre(path)
+        said = done.stderr.decode()
+        assert done.returncode == 3, said
+        assert said.count("\n") == 1 and path.name in said and "Traceback" not in said
+        assert done.stdout == b""
+
+
+@pytest.mark.parametrize("kind", ["short", "silent", "nan", "cut"])
+def test_odd_but_decodable_inputs_end_with_0(tmp_path, music, kind):
+    samples, rate = music
+    path = tmp_path / "float.wav"
+    if kind == "short":
+        samples = samples[: rate // 10]
+    elif kind == "silent":
+        samples = samples * 0
+    elif kind == "nan":
+        samples = samples.copy()
+        samples[1000:2000] = np.nan
+    if kind == "nan":
+        soundfile.write(path, samples, rate, subtype="FLOAT")
+    else:
+        write(path, samples, rate)
+    if kind == "cut":
+        path.write_bytes(path.read_bytes()[:400_000])
+    done = streamgenre("--format", "json", path)
+    found = json.loads(done.stdout)
+    assert done.returncode == 0 and len(found["updates"]) >= 1
+    assert found["segments"][-1]["end"] == found["duration"]
+    assert ("warning" in done.stderr.decode()) == (kind in ("nan", "cut"))
+    if kind == "silent":
+        assert found["status"] == "no-music" and found["genre"] is None
+
+
+def test_raw_samples_on_standard_input(clip, music):
+    samples, rate = music
+    data = (samples * 32767).astype("<i2").tobytes()
+    arguments = ("--raw", "s16le", "--rate", rate, "--channels", 2, "--format", "json", "-")
+    found = json.loads(streamgenre(*arguments, stdin=data).stdout)
+    assert found["genre"] == "classical" and found["duration"] == pytest.approx(12)
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs the ffmpeg command")
+@pytest.mark.parametrize("form", ["wav", "mp3", "ogg", "matroska"])
+def test_a_pipe_from_ffmpeg(clip, form):
+    command = ["ffmpeg", "-v", "error", "-i", str(clip), "-f", form, "-"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as ffmpeg:
+        done = subprocess.run(
+            [sys.executable, "-m", "streamgenre", "--format", "json", "-"],
+            stdin=ffmpeg.stdout,
+            capture_output=True,
+            timeout=120,
+        )
+    found = json.loads(done.stdout)
+    assert found["genre"] == "classical" and found["duration"] == pytest.approx(20, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["inof"], "did you mean 'info'"),
+        (["--hop", "0.7", "x.mp3"], "trained for"),
+        (["--raw", "s16le", "-"], "--rate"),
+        (["--rate", "8000", "-"], "--raw"),
+        (["--format", "cassette", "x.mp3"], "cassette"),
+        (["--nothing", "x.mp3"], "--nothing"),
+    ],
+)
+def test_wrong_usage_ends_with_2(arguments, says):
+    done = streamgenre(*arguments)
+    assert done.returncode == 2
+    assert says in done.stderr.decode()
+
+
+def test_bad_models_end_with_5(clip, tmp_path):
+    whole = Path(__file__).parent.parent / "streamgenre/models/tfcrnn.onnx"
+    data = bytearray(whole.read_bytes())
+    cut, flipped, text = (tmp_path / n for n in ("cut.onnx", "flipped.onnx", "text.onnx"))
+    cut.write_bytes(data[: len(data) // 2])
+    data[len(data) // 2] ^= 1
+    flipped.write_bytes(data)
+    text.write_text("no model")
+    for path in (cut, flipped, text, tmp_path / "none.onnx", tmp_path):
+        done = streamgenre("--model", path, clip)
+        assert done.returncode == 5, path
+        assert done.stderr.decode().count("\n") == 1 and path.name in done.stderr.decode()
+
+
+def test_files_named_like_commands(clip, tmp_path):
+    shutil.copy(clip, tmp_path / "info")
+    for arguments in (["./info"], ["--", "info"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "streamgenre", *arguments], cwd=tmp_path, capture_output=True,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+        )  # fmt: skip
+        assert done.returncode == 0 and b"Classical" in done.stdout
+
+
+def test_output_file_is_whole_or_not_there(clip, tmp_path):
+    target = tmp_path / "out.json"
+    done = streamgenre("--format", "json", "-o", target, clip)
+    assert done.returncode == 0 and done.stdout == b""
+    assert json.loads(target.read_text())["genre"] == "classical"
+    assert list(tmp_path.iterdir()) == [target]
+    assert streamgenre("-o", tmp_path / "no" / "out", clip).returncode == 1
+
+
+def test_help_and_version_load_neither_compiler_nor_network():
+    code = (
+        "import sys\n"
+        "import streamgenre\n"
+        "from streamgenre.cli.main import run\n"
+        "run(['--help']); run(['--version'])\n"
+        "heavy = {'numba', 'llvmlite', 'onnxruntime', 'torch', 'av', 'rich'} & set(sys.modules)\n"
+        "sys.exit(repr(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert b"Usage" in done.stdout and b"0." in done.stdout
+    for command in ("info", "doctor", "bench"):
+        assert command.encode() in done.stdout
+        assert streamgenre(command, "--help").returncode == 0
+
+
+def test_classifying_needs_neither_torch_nor_librosa(clip):
+    code = (
+        "import sys\n"
+        "from streamgenre.cli.main import run\n"
+        f"run([{str(clip)!r}])\n"
+        "heavy = {'torch', 'librosa', 'onnx'} & set(sys.modules)\n"
+        "sys.exit(repr(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_info_doctor_and_bench_report():
+    info = streamgenre("info").stdout.decode()
+    assert "licence" in info and "sha256" in info and "Hip hop" in info
+    card = json.loads(streamgenre("info", "--json").stdout)
+    assert {label["name"] for label in card["labels"]} == LABELS
+    doctor = streamgenre("doctor")
+    assert doctor.returncode == 0, doctor.stdout
+    assert b"ok      model" in doctor.stdout and b"FAILED" not in doctor.stdout
+    bench = streamgenre("bench").stdout.decode()
+    assert "p95" in bench and "calibration" in bench
+
+
+def test_a_closed_pipe_ends_quietly(clip):
+    program = [sys.executable, "-m", "streamgenre", "--hop", "0.5", "--format", "jsonl"]
+    with subprocess.Popen(
+        [*program, *[str(clip)] * 20], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        running.stdout.readline()
+        running.stdout.close()
+        assert running.wait(60) == 0
+        assert running.stderr.read() == b""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_ctrl_c_ends_with_130():
+    program = [sys.executable, "-m", "streamgenre", "--format", "jsonl"]
+    program += ["--raw", "s16le", "--rate", "16000", "-"]
+    with subprocess.Popen(
+        program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        running.stdin.write(bytes(16_000 * 2 * 10))
+        running.stdin.flush()
+        running.stdout.readline()  # it is at work
+        time.sleep(0.2)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(30) == 130
+        assert b"Traceback" not in running.stderr.read()
+
+
+def test_jsonl_speaks_while_the_pipe_is_open():
+    program = [sys.executable, "-m", "streamgenre", "--format", "jsonl"]
+    program += ["--raw", "s16le", "--rate", "16000", "-"]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        running.stdin.write(bytes(40_000 * 2 + 10))
+        running.stdin.flush()
+        first = json.loads(running.stdout.readline())  # nothing is closed yet
+        assert first["time"] == 2.5 and first["file"] == "-"
+        running.stdin.close()
+        assert running.wait(30) == 0
+
+
+def test_works_where_no_cache_folder_can_be_written(clip, tmp_path):
+    package = Path(__file__).parent.parent / "streamgenre"
+    copy = tmp_path / "streamgenre"
+    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    # A file where each cache folder would have to be: no user, not even root, can write there.
+    (copy / "audio" / "__pycache__").touch()
+    home = tmp_path / "home"
+    home.touch()
+    done = subprocess.run(
+        [sys.executable, "-B", "-m", "streamgenre", str(clip)],
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=120,
+        env={
+            **{k: v for k, v in os.environ.items() if not k.startswith("NUMBA_")},
+            "HOME": str(home),
+            "XDG_CACHE_HOME": str(home / "cache"),
+            "PYTHONPATH": str(tmp_path),
+        },
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"Classical" in done.stdout
