@@ -32,7 +32,14 @@ def main() -> None:
         samples, rate = soundfile.read(here / f"{clip}.ogg", dtype="float32", always_2d=True)
         part = np.repeat(soxr.resample(samples, rate, RATE), 2 // samples.shape[1], axis=1)
         parts.append(part)
-        rows.append((f"{start / RATE:.3f}", f"{(start + len(part)) / RATE:.3f}", genres[f"{clip}.ogg"], f"{clip}.ogg"))
+        rows.append(
+            (
+                f"{start / RATE:.3f}",
+                f"{(start + len(part)) / RATE:.3f}",
+                genres[f"{clip}.ogg"],
+                f"{clip}.ogg",
+            )
+        )
         start += len(part)
     with soundfile.SoundFile(here / "mix.ogg", "w", RATE, 2, format="OGG", subtype="VORBIS") as out:
         for part in parts:  # libsndfile's Vorbis encoder fails on very long single writes

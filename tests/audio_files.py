@@ -63,7 +63,9 @@ def encode(
     if codec == "libopus":
         samples, rate = soxr.resample(samples, rate, 48_000), 48_000
     layout = {1: "mono", 2: "stereo", 6: "5.1"}[samples.shape[1]]
-    with av.open(target if isinstance(target, io.BytesIO) else str(target), "w", format=form) as out:
+    with av.open(
+        target if isinstance(target, io.BytesIO) else str(target), "w", format=form
+    ) as out:
         video = out.add_stream("mpeg4", rate=5) if picture else None
         if video is not None:
             video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
@@ -76,7 +78,9 @@ def encode(
                 out.mux(video.encode(picture_frame))
             out.mux(video.encode(None))
         planar = np.ascontiguousarray(samples.T.astype(np.float32))
-        fit = av.AudioResampler(sound.format.name, layout, rate, frame_size=sound.frame_size or 1024)
+        fit = av.AudioResampler(
+            sound.format.name, layout, rate, frame_size=sound.frame_size or 1024
+        )
         frame = av.AudioFrame.from_ndarray(planar, format="fltp", layout=layout)
         frame.sample_rate = rate
         for piece in [*fit.resample(frame), *fit.resample(None)]:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ def test_json_is_the_contract(clip):
     assert set(found["segments"][0]) == {"start", "end", "status", "genre", "confidence"}
     assert found["segments"][0]["start"] == 0.0
     assert found["segments"][-1]["end"] == found["duration"] == pytest.approx(20, abs=0.1)
-    for a, b in zip(found["segments"], found["segments"][1:], strict=False):
+    for a, b in pairwise(found["segments"]):
         assert a["end"] == b["start"]
     for update in found["updates"]:
         assert set(update) >= {"time", "status", "genre", "top", "confidence", "music"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import soxr
@@ -18,7 +20,7 @@ def run(model, samples, rate, cuts=(), hop=None):
     stream = model.stream(hop)
     updates = []
     edges = [0, *sorted(cuts), len(samples)]
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in pairwise(edges):
         updates += stream.feed(samples[begin:end], rate)
     return updates + stream.flush()
 
@@ -94,7 +96,7 @@ def test_time_ends_where_the_audio_does(model, music, seconds, hop):
     updates = run(model, samples, rate, hop=hop)
     assert updates[-1].time == pytest.approx(len(samples) / rate, abs=1e-4)
     assert len(updates) == int(np.ceil(len(samples) / rate / hop - 1e-4))
-    assert all(a.time < b.time for a, b in zip(updates, updates[1:], strict=False))
+    assert all(a.time < b.time for a, b in pairwise(updates))
 
 
 class Recorder:

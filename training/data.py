@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,10 +60,10 @@ def _decode(path: Path) -> np.ndarray | str:
         samples = decode_mono(path, SAMPLE_RATE)
     except Exception as error:
         return str(error)
-    return np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
+    return np.asarray(np.clip(np.rint(samples * 32768.0), -32768, 32767), np.int16)
 
 
-class AudioCache:
+class AudioCache(Mapping[str, np.ndarray]):
     """Samples of every readable track, as views into one file on disk."""
 
     def __init__(self, folder: Path) -> None:
@@ -72,8 +72,8 @@ class AudioCache:
         self._spans: dict[str, tuple[int, int]] = {k: (a, b) for k, a, b in index["tracks"]}
         self._samples = np.memmap(folder / "samples.int16", dtype=np.int16, mode="r")
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._spans
+    def __len__(self) -> int:
+        return len(self._spans)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._spans)
@@ -100,7 +100,9 @@ class AudioCache:
         position = 0
         with (folder / "samples.int16").open("wb") as out, ProcessPoolExecutor() as pool:
             decoded = pool.map(_decode, [t.path for t in tracks], chunksize=8)
-            for item, samples in zip(tracks, progress(decoded, "decoding", len(tracks))):
+            for item, samples in zip(
+                tracks, progress(decoded, "decoding", len(tracks)), strict=True
+            ):
                 if isinstance(samples, str):
                     print(f"skipped {item.path}: {samples}")
                     continue

@@ -27,6 +27,7 @@ from streamgenre.model.onnxfile import read_onnx
 
 from .genres import label_entry
 from .networks import build
+from .networks.step import StreamingNetwork
 
 OPSET = 17
 PARITY_STEPS, PARITY = 500, 1e-4
@@ -49,7 +50,7 @@ class CalibratedStep(NamedTuple):
 class Calibrated(nn.Module):
     """A streaming network with its temperature: what is exported, and what both engines run."""
 
-    def __init__(self, network: nn.Module, temperature: float = 1.0) -> None:
+    def __init__(self, network: StreamingNetwork, temperature: float = 1.0) -> None:
         super().__init__()
         self.network = network
         self.register_buffer("temperature", torch.tensor(temperature))
@@ -66,7 +67,7 @@ class Calibrated(nn.Module):
         )
 
 
-def load_checkpoint(path: Path) -> tuple[nn.Module, dict[str, str]]:
+def load_checkpoint(path: Path) -> tuple[StreamingNetwork, dict[str, str]]:
     """The network of a safetensors checkpoint, in evaluation mode, and what the file says of it."""
     with safe_open(path, "pt") as file:
         about = dict(file.metadata())
@@ -84,7 +85,8 @@ def weights_into(description: Mapping[str, Any], model: onnx.ModelProto) -> Cali
         if node.op_type == "Identity" and node.input[0] in stored:
             stored[node.output[0]] = stored[node.input[0]]
     values = {
-        key: torch.from_numpy(numpy_helper.to_array(stored[key]).copy()) for key in step.state_dict()
+        key: torch.from_numpy(numpy_helper.to_array(stored[key]).copy())
+        for key in step.state_dict()
     }
     step.load_state_dict(values)
     return step.eval()
@@ -93,7 +95,7 @@ def weights_into(description: Mapping[str, Any], model: onnx.ModelProto) -> Cali
 def to_onnx(step: Calibrated, window: int) -> onnx.ModelProto:
     """The step's graph, batch size free, weights under their PyTorch names."""
     samples = torch.randn(2, window) * 0.1
-    state = torch.zeros(2, step.network.state_size)  # type: ignore[arg-type]
+    state = torch.zeros(2, step.network.state_size)
     names = [*OUTPUTS, *OPTIONAL_OUTPUTS]
     buffer = io.BytesIO()
     with warnings.catch_warnings():
@@ -101,7 +103,7 @@ def to_onnx(step: Calibrated, window: int) -> onnx.ModelProto:
         torch.onnx.export(
             step.eval(),
             (samples, state),
-            buffer,
+            buffer,  # type: ignore[arg-type]  # a file object works, and its type is not told
             dynamo=False,
             opset_version=OPSET,
             do_constant_folding=False,  # folding would rename the weights
@@ -123,7 +125,7 @@ def to_onnx(step: Calibrated, window: int) -> onnx.ModelProto:
 def parity(step: Calibrated, engine: OnnxEngine, window: int, steps: int = PARITY_STEPS) -> float:
     """Largest difference in probability between PyTorch and ONNX Runtime, the state carried."""
     rng = np.random.default_rng(0)
-    size: int = step.network.state_size  # type: ignore[assignment]
+    size = step.network.state_size
     ours = torch.zeros(1, size)
     theirs = np.zeros((1, size), np.float32)
     worst = 0.0
@@ -143,7 +145,7 @@ def parity(step: Calibrated, engine: OnnxEngine, window: int, steps: int = PARIT
 
 
 def export(
-    network: nn.Module,
+    network: StreamingNetwork,
     description: Mapping[str, Any],
     labels: list[str],
     card: Mapping[str, Any],
@@ -159,7 +161,7 @@ def export(
     hops = []
     for hop in card["hops"]:
         samples = round(hop["seconds"] * 16_000)
-        window = network.window_for(samples)  # type: ignore[operator]
+        window = network.window_for(samples)
         hops.append({**hop, "samples": samples, "window": window})
     model = to_onnx(step, hops[0]["window"])
     data = model.SerializeToString()

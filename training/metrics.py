@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from .networks.step import StreamingNetwork
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Run:
 
 @torch.inference_mode()
 def stream_tracks(
-    network: nn.Module,
+    network: StreamingNetwork,
     audio: Mapping[str, np.ndarray],
     keys: Sequence[str],
     hop: int,
@@ -33,7 +35,7 @@ def stream_tracks(
     Windows are those of streaming: zeros before the start, the last one padded at its end.
     """
     network.eval()
-    window = network.window_for(hop)  # type: ignore[operator]
+    window = network.window_for(hop)
     runs: dict[str, Run] = {}
     # Tracks of like length share a batch, so that few steps are padding.
     order = sorted(keys, key=lambda k: len(audio[k]))
@@ -43,7 +45,7 @@ def stream_tracks(
         padded = np.zeros((len(group), window - hop + max(counts) * hop), np.float32)
         for row, key in zip(padded, group, strict=True):
             row[window - hop : window - hop + len(audio[key])] = audio[key] / np.float32(32768)
-        state = torch.zeros(len(group), network.state_size)  # type: ignore[arg-type]
+        state = torch.zeros(len(group), network.state_size)
         logits: list[Tensor] = []
         music: list[Tensor] = []
         for t in range(max(counts)):
@@ -65,6 +67,7 @@ def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
 
 
 def accuracy(predicted: np.ndarray, true: np.ndarray) -> float:
+    """Share of the tracks whose class was found."""
     return float((predicted == true).mean())
 
 

@@ -61,7 +61,9 @@ def noise(rng: np.random.Generator, samples: int) -> np.ndarray:
             np.sin(2 * np.pi * mains * t) * rng.random((5, 1))
         ).sum(0)
     level = 10 ** (rng.uniform(-70, -10) / 20)
-    return np.asarray(signal / np.abs(signal).max() * level * 32767).astype(np.int16)
+    loudest = np.abs(signal).max()
+    coded: np.ndarray = np.array(signal / loudest * level * 32767, np.int16)
+    return coded
 
 
 class Lane:
@@ -87,7 +89,8 @@ class Lane:
         start = int(self._rng.integers(free + 1)) if self._rng.random() < 0.5 else 0
         gain = 10 ** (self._rng.uniform(-20, 6) / 20)
         part = samples[start : start + length].astype(np.float32) * np.float32(gain / 32768)
-        return np.clip(part, -1.0, 1.0)
+        clipped: np.ndarray = np.clip(part, -1.0, 1.0)
+        return clipped
 
     def _start(self, fade: bool) -> None:
         tail = self._left
@@ -98,7 +101,7 @@ class Lane:
             self._left[:n] = self._left[:n] * np.sqrt(ramp) + tail[:n] * np.sqrt(1 - ramp)
 
     def read(self, samples: int) -> tuple[np.ndarray, int, bool, bool]:
-        """`samples` new ones; label and music of what most of them are; whether a state is fresh."""
+        """`samples` new ones, label and music of most of them, whether the state is fresh."""
         fresh, before, rest = False, self._piece, len(self._left)
         if rest < samples:
             kind = self._rng.random()

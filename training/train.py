@@ -24,6 +24,7 @@ from torch.nn import functional as F
 from .data import SAMPLE_RATE, AudioCache, Track, read_manifest
 from .metrics import accuracy, macro_recall, softmax, stream_tracks
 from .networks import build
+from .networks.step import StreamingNetwork
 from .networks.trunk import TrunkTFCRNN
 from .sequences import Batch, Lanes, Piece, class_weights, pieces
 
@@ -96,7 +97,7 @@ class Trainer:
     def __init__(
         self,
         folder: Path,
-        network: nn.Module,
+        network: StreamingNetwork,
         description: dict[str, object],
         settings: Settings,
         tracks: Sequence[Track],
@@ -155,7 +156,7 @@ class Trainer:
                 seed=(s.seed, start, hop),
                 lanes=s.lanes,
                 hop=hop,
-                window=self._network.window_for(hop),  # type: ignore[operator]
+                window=self._network.window_for(hop),
                 seconds=s.seconds,
             )
             for hop in s.hops
@@ -169,7 +170,9 @@ class Trainer:
                 if ready is not None:
                     yield s.hops[(i - 1) % len(s.hops)], ready.result()
 
-    def _loss(self, batch: Batch, state: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _loss(
+        self, batch: Batch, state: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
         """Loss of one batch and the state after it."""
         network, s = self._network, self._settings
         assert isinstance(network, TrunkTFCRNN)
@@ -191,13 +194,17 @@ class Trainer:
         logits, music_logits = [], []
         for t in range(steps):
             state = state * ~fresh[:, t, None]
-            features = network.features(logmel[:, t, None], state)[0] if ahead is None else ahead[:, t]
+            features = (
+                network.features(logmel[:, t, None], state)[0] if ahead is None else ahead[:, t]
+            )
             noisy = features + 0.15 * torch.randn(features.shape, generator=generator)
             step, state = network.tick(noisy, state)
             logits.append(step)
             music_logits.append(network.music(features)[:, 0])
         genre = F.cross_entropy(
-            torch.stack(logits, 1).flatten(0, 1), labels.flatten(), label_smoothing=s.label_smoothing
+            torch.stack(logits, 1).flatten(0, 1),
+            labels.flatten(),
+            label_smoothing=s.label_smoothing,
         )
         known = F.binary_cross_entropy_with_logits(torch.stack(music_logits, 1), music)
         return genre + s.music_weight * known, state.detach()
@@ -242,7 +249,7 @@ class Trainer:
         s = self._settings
         optimizer = self._optimizer(whole)
         self._restore(optimizer, resumed)
-        states = {hop: torch.zeros(s.lanes, self._network.state_size) for hop in s.hops}  # type: ignore[arg-type]
+        states = {hop: torch.zeros(s.lanes, self._network.state_size) for hop in s.hops}
         began, losses = time.monotonic(), []
         for hop, batch in self._batches(self._update, first + count - self._update):
             self._network.train()
@@ -253,7 +260,7 @@ class Trainer:
                 group["lr"] = group["peak"] * rise * 0.5 * (1 + np.cos(np.pi * done))
             loss, states[hop] = self._loss(batch, states[hop], generator)
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             trainable = [p for g in optimizer.param_groups for p in g["params"]]
             nn.utils.clip_grad_norm_(trainable, 1.0)
             optimizer.step()

@@ -33,6 +33,7 @@ class FFmpegSource:
         try:
             self._container = av.open(
                 where,
+                "r",
                 options=options,
                 # A pipe's wav header cannot know its length, and may say 0 or 4 GiB.
                 container_options={"ignore_length": "1"},
@@ -46,7 +47,6 @@ class FFmpegSource:
             self._container.close()
             raise InputError(f"{name}: has no sound track")
         self._stream = streams[0]
-        self._stream.thread_type = "NONE"  # one file, one core: threads gain nothing on audio
         context = self._stream.codec_context
         self.sample_rate = int(context.sample_rate or 0)
         self.channels = int(context.channels or 0)
@@ -92,7 +92,8 @@ class FFmpegSource:
                 self.sample_rate, self.channels = frame.sample_rate, frame.layout.nb_channels
             frame.pts = None  # broken time stamps are no reason to stop
             for even in resampler.resample(frame):
-                yield even.to_ndarray().reshape(-1, self.channels)
+                samples: NDArray[np.float32] = even.to_ndarray().astype(np.float32, copy=False)
+                yield samples.reshape(-1, self.channels)
 
     def close(self) -> None:
         self._container.close()

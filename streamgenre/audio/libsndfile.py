@@ -52,7 +52,7 @@ class SoundFileSource:
         gave_up = False
         while not gave_up:
             try:
-                block = self._file.read(out=buffer)
+                block: NDArray[np.float32] = self._file.read(out=buffer)  # type: ignore[assignment]
             except soundfile.SoundFileError:
                 gave_up = True
                 break

@@ -53,12 +53,11 @@ class RawFormat:
 class RawSource:
     """A Source  over a binary file object."""
 
-    stated_duration = None
-
     def __init__(self, file: BinaryIO, form: RawFormat, name: str) -> None:
         self._file, self._form = file, form
         self.name = name
         self.sample_rate, self.channels = form.sample_rate, form.channels
+        self.stated_duration: float | None = None
         self.warnings: list[str] = []
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:

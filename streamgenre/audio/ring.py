@@ -34,7 +34,7 @@ def _write(
         if position == size:
             position = 0
     ends[_HEAD] += count
-    return count
+    return int(count)
 
 
 class Ring:

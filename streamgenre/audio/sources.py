@@ -20,14 +20,13 @@ from ..errors import InputError
 from .raw import RawFormat, RawSource
 from .source import Source
 
+
 def is_url(name: str) -> bool:
     """Whether a name is an internet stream rather than a file."""
     return name.lower().startswith(("http://", "https://"))
 
 
-def open_source(
-    where: str | os.PathLike[str] | BinaryIO, raw: RawFormat | None = None
-) -> Source:
+def open_source(where: str | os.PathLike[str] | BinaryIO, raw: RawFormat | None = None) -> Source:
     """Open a path, an http(s) URL, "-" for standard input, or a binary file object.
 
     `raw` says that there is no container, only samples. Raises InputError with cause and remedy.

@@ -82,6 +82,7 @@ def _ffmpeg(container: str) -> Finding:
     form = "ipod" if container == "m4a" else container
     with av.open(buffer, "w", format=form) as out:
         stream = out.add_stream(codec, rate=48_000, layout="mono")
+        assert isinstance(stream, av.AudioStream)
         tone = (0.3 * np.sin(np.arange(48_000) / 20)).astype(np.float32)[None]
         frame = av.AudioFrame.from_ndarray(tone, format="fltp", layout="mono")
         frame.sample_rate = 48_000

@@ -36,11 +36,15 @@ _EPILOG = "\b\nCommands:\n" + "\n".join(f"  {name:8} {does}" for name, does in C
     show_default=True,
     help="text for people; json, one object a file; jsonl, one update a line as it is computed.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write there, not to the terminal.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Write there, not to the terminal."
+)
 @click.option("--hop", type=float, help="Seconds between updates; `info` lists them.")
 @model_option
 @compute_option
-@click.option("--raw", type=click.Choice(_ENCODINGS), help="The input is bare samples of this kind.")
+@click.option(
+    "--raw", type=click.Choice(_ENCODINGS), help="The input is bare samples of this kind."
+)
 @click.option("--rate", type=click.IntRange(1), help="With --raw: sample rate in Hz.")
 @click.option("--channels", type=click.IntRange(1, 64), help="With --raw: channels  [default: 1]")
 @click.version_option(__version__, prog_name="streamgenre")

@@ -66,6 +66,7 @@ class ModelCard:
 
     @property
     def label_names(self) -> tuple[str, ...]:
+        """The labels in the order of the outputs."""
         return tuple(label.name for label in self.labels)
 
     def hop(self, seconds: float) -> Hop:
@@ -103,5 +104,7 @@ def read_card(data: bytes, name: str) -> ModelCard:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(f"{name}: its card cannot be read ({error}); get it anew") from None
     if card.sha256 != file.sha256:
-        raise ModelFileError(f"{name}: is damaged (its hash is not the one on its card); get it anew")
+        raise ModelFileError(
+            f"{name}: is damaged (its hash is not the one on its card); get it anew"
+        )
     return card

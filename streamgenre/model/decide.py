@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from ..update import Status
 from .card import Thresholds
 
-
 _TOO_SHORT = 0.1  # s of new audio, at a recording's end, that cannot change a decision
 
 

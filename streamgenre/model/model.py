@@ -17,8 +17,9 @@ from ..audio.sources import open_source
 from ..errors import InputError, ModelFileError, SignalError
 from ..timeline import Timeline
 from ..update import Update
-from .card import LARGEST_FILE, ModelCard, read_card
+from .card import ModelCard, read_card
 from .engine import Engine
+from .onnxfile import LARGEST_FILE
 from .stream import Stream
 
 BUNDLED = "tfcrnn.onnx"

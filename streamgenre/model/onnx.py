@@ -39,5 +39,7 @@ class OnnxEngine:
 
     def step(self, samples: NDArray[np.float32], state: NDArray[np.float32]) -> Step:
         """See engine.Engine.step."""
-        values = self._session.run([*OUTPUTS, *self._optional], {"samples": samples, "state": state})
+        values = self._session.run(
+            [*OUTPUTS, *self._optional], {"samples": samples, "state": state}
+        )
         return Step(*values[:3], **dict(zip(self._optional, values[3:], strict=True)))

@@ -19,7 +19,7 @@ class TorchEngine:
             import torch
 
             try:
-                from streamgenre.training.export import weights_into  # type: ignore[import-not-found]
+                from streamgenre.training.export import weights_into
             except ImportError:  # a checkout: training lies beside the package
                 from training.export import weights_into
         except ImportError as error:
@@ -29,7 +29,9 @@ class TorchEngine:
         if device == "cuda" and not torch.cuda.is_available():
             raise DeviceError("no CUDA device that PyTorch can use; leave out --compute cuda")
         try:
-            self._network = weights_into(card.network, onnx.load_from_string(data)).to(device).eval()
+            self._network = (
+                weights_into(card.network, onnx.load_from_string(data)).to(device).eval()
+            )
         except (ValueError, RuntimeError, KeyError) as error:
             raise ModelFileError(f"model {card.name}: does not fit its network: {error}") from None
         self._torch, self._device, self.card = torch, device, card

@@ -12,7 +12,25 @@ from rich.text import Text
 from ..model.card import ModelCard
 from ..update import Segment
 
-_AXIS_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400)
+_AXIS_STEPS = (
+    1,
+    2,
+    5,
+    10,
+    15,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1800,
+    3600,
+    7200,
+    21_600,
+    43_200,
+    86_400,
+)
 
 
 def clock(seconds: float, tenths: bool = False) -> str:

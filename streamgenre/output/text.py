@@ -70,7 +70,9 @@ def print_timeline(console: Console, name: str, timeline: Timeline, speed: float
         )
     console.print(table)
     if len(segments) > _MOST_SEGMENTS:
-        console.print(f"... {len(segments) - _MOST_SEGMENTS} more; --format json has all", style="dim")
+        console.print(
+            f"... {len(segments) - _MOST_SEGMENTS} more; --format json has all", style="dim"
+        )
     _print_verdict(console, timeline)
     console.print(f"[dim]{speed:.0f} times real time[/]", no_wrap=True)
 
@@ -91,4 +93,3 @@ def _print_verdict(console: Console, timeline: Timeline) -> None:
         row = Text(f"  {shown(card, '', name):<{names}} {probability:4.0%} ")
         row.append("█" * max(0, round(probability * room)), style(card, name))
         console.print(row, no_wrap=True)
-

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
+from .step import StreamingNetwork
 
 
-def build(description: dict[str, Any]) -> nn.Module:
-    """The untrained network of a card's `network` entry: {"kind": ..., other constructor arguments}."""
+def build(description: dict[str, Any]) -> StreamingNetwork:
+    """The untrained network of a card's `network` entry: its kind and constructor arguments."""
     from .tfcrnn import TFCRNN
     from .trunk import TrunkTFCRNN
 
-    kinds: dict[str, type[nn.Module]] = {"tfcrnn": TFCRNN, "trunk": TrunkTFCRNN}
+    kinds: dict[str, type[StreamingNetwork]] = {"tfcrnn": TFCRNN, "trunk": TrunkTFCRNN}
     arguments = dict(description)
     kind = arguments.pop("kind", None)
     if kind not in kinds:

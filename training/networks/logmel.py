@@ -33,8 +33,7 @@ def filter_bank() -> np.ndarray:
     omega = 2 * np.pi * hz / _TRUNK_RATE
     pre_emphasis = np.abs(1 - _PRE_EMPHASIS * np.exp(-1j * omega)) ** 2
     # A window at 32 kHz sums twice as many samples: four times the power.
-    return (triangles * pre_emphasis * 4.0).astype(np.float32)
-
+    return np.asarray(triangles * pre_emphasis * 4.0, np.float32)
 
 
 class LogMel(nn.Module):

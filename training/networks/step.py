@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from abc import ABC, abstractmethod
+from typing import NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class StepLogits(NamedTuple):
@@ -17,12 +18,16 @@ class StepLogits(NamedTuple):
     embedding: Tensor  # (B, E)
 
 
-class StreamingNetwork(Protocol):
-    """A step reads `window_for(hop)` samples, the last `hop` of which are new."""
+class StreamingNetwork(nn.Module, ABC):
+    """A step reads `window_for(hop)` samples (B, window), the last `hop` of which are new."""
 
     state_size: int
     embedding_size: int
 
-    def window_for(self, hop: int) -> int: ...
+    @abstractmethod
+    def window_for(self, hop: int) -> int:
+        """Samples that a step of `hop` new samples reads; ValueError for a hop it cannot do."""
 
-    def __call__(self, samples: Tensor, state: Tensor) -> StepLogits: ...
+    @abstractmethod
+    def forward(self, samples: Tensor, state: Tensor) -> StepLogits:
+        """One step; `state` (B, state_size) is zeros at a stream's start."""

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from .gru import GRUCell
 from .logmel import LogMel
-from .step import StepLogits
+from .step import StepLogits, StreamingNetwork
 
 WINDOW = 40_000  # 2.5 s at 16 kHz
 
@@ -57,7 +57,7 @@ _ROWS = [
 
 
 def _scaled(channels: int, width: float) -> int:
-    """Channels at a width factor, a multiple of 8, never less than nine tenths of the exact size."""
+    """Channels at a width factor: a multiple of 8, at least nine tenths of the exact size."""
     size = max(8, int(channels * width + 4) // 8 * 8)
     return size + 8 if size < 0.9 * channels * width else size
 
@@ -109,7 +109,7 @@ class Block(nn.Module):
         return (x + y if self.shortcut else y), gate
 
 
-class TrunkTFCRNN(nn.Module):
+class TrunkTFCRNN(StreamingNetwork):
     """samples (B, 40000) and state (B, size) -> StepLogits.
 
     Args: `classes`; `size` of the GRU; `width` factor of the trunk; `dropout` before the

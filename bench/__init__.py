@@ -1,0 +1,1 @@
+"""How fast, how small: measurements of the whole command and of its parts."""

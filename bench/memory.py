@@ -1,0 +1,86 @@
+"""Memory over hours of audio through a pipe: a curve, its peak, and its growth."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from streamgenre.timing import test_signal
+
+_RATE = 16_000
+
+
+def endless_pipe(hours: float, form: str) -> dict[str, Any]:
+    """Stream samples into the command; resident memory (MB) at each minute of audio.
+
+    Growth is what comes on top after the first minute of the run, at most.
+    """
+    command = [sys.executable, "-m", "streamgenre", "--format", form]
+    command += ["--raw", "s16le", "--rate", str(_RATE), "-"]
+    minute = (test_signal(60.0, _RATE) * 32767).astype("<i2").tobytes()
+    curve: list[tuple[float, float]] = []
+    rows = 0
+
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        assert running.stdin is not None and running.stdout is not None
+
+        def count(stdout: Any) -> None:
+            nonlocal rows
+            while chunk := stdout.read1(1 << 16):
+                rows += chunk.count(b'"time"')
+
+        reader = threading.Thread(target=count, args=(running.stdout,))
+        reader.start()
+        began = time.monotonic()
+        for done in range(1, round(hours * 60) + 1):
+            running.stdin.write(minute)
+            running.stdin.flush()
+            curve.append((done / 60, _resident(running.pid)))
+        working = curve[-1][1]
+        running.stdin.close()
+        reader.join()
+        seconds = time.monotonic() - began
+        running.wait()
+        if running.returncode:
+            raise RuntimeError(f"streamgenre ended with {running.returncode}")
+    values = np.array([value for _, value in curve])
+    early = values[0]
+    # The first minutes of audio pass in less than a second: start-up is still under way in them.
+    settled = values[min(len(values) - 1, 10)]
+    found = {
+        "hours": hours,
+        "format": form,
+        "rows": rows,
+        "peak_mb": float(values.max()),
+        "first_minute_mb": float(early),
+        "settled_mb": float(settled),
+        "growth_mb": float(working - settled),
+        "bytes_a_row": float((working - settled) * 2**20 / max(1, rows)),
+        "curve": [[round(h, 3), round(v, 1)] for h, v in curve[:: max(1, len(curve) // 60)]],
+        "times_real_time": hours * 3600 / seconds,
+    }
+    print(
+        f"{hours:g} h through a pipe, {form}: peak {found['peak_mb']:.1f} MB, "
+        f"after ten minutes {settled:.1f}, at the end {working:.1f}: growth "
+        f"{working - settled:.2f} MB over {rows} updates; {hours * 3600 / seconds:.0f}x real time"
+    )
+    for hour, value in curve[:: max(1, len(curve) // 12)]:
+        print(f"  {hour:6.2f} h {value:7.1f} MB")
+    return found
+
+
+def _resident(pid: int) -> float:
+    """Resident memory in MB; Linux tells it in /proc, elsewhere it is not measured (nan)."""
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) / 1024
+    except OSError:
+        pass
+    return float("nan")

@@ -1,0 +1,72 @@
+"""Decisions neither flicker nor lag, and say so when they do not know."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamgenre.model.card import Thresholds
+from streamgenre.model.decide import Decider
+
+LIMITS = Thresholds(unsure=0.4, music=0.3, silence=-70, margin=0.1, smoothing=2.0)
+
+
+def distribution(*values):
+    return np.array(values, np.float32)
+
+
+def decide_all(steps, music=1.0, level=-20.0, seconds=0.5):
+    decider = Decider(LIMITS, 3)
+    return [decider.decide(step, music, level, seconds) for step in steps]
+
+
+def test_the_first_step_decides():
+    assert decide_all([distribution(0.8, 0.1, 0.1)]) == [("genre", 0)]
+
+
+def test_one_odd_step_does_not_flicker():
+    steady, odd = distribution(0.7, 0.2, 0.1), distribution(0.3, 0.6, 0.1)
+    assert set(decide_all([steady] * 5 + [odd] + [steady] * 5)) == {("genre", 0)}
+
+
+def test_a_change_is_followed_within_the_smoothing():
+    before, after = distribution(0.8, 0.1, 0.1), distribution(0.1, 0.8, 0.1)
+    found = decide_all([before] * 20 + [after] * 8)
+    assert found[19] == ("genre", 0) and found[-1] == ("genre", 1)
+    assert found[20 + 5] == ("genre", 1)  # three seconds at the latest
+
+
+def test_no_lead_no_change():
+    close = [distribution(0.49, 0.46, 0.05), distribution(0.46, 0.49, 0.05)] * 20
+    assert len(set(decide_all(close))) == 1
+
+
+def test_an_even_spread_is_unsure_and_silence_is_no_music():
+    assert decide_all([distribution(0.34, 0.33, 0.33)]) == [("unsure", None)]
+    assert decide_all([distribution(0.9, 0.05, 0.05)], level=-90) == [("no-music", None)]
+    assert decide_all([distribution(0.9, 0.05, 0.05)], music=0.1) == [("no-music", None)]
+
+
+def test_a_splinter_at_the_end_changes_nothing():
+    decider = Decider(LIMITS, 3)
+    decided = decider.decide(distribution(0.9, 0.05, 0.05), 1.0, -20, 2.5)
+    assert decider.decide(distribution(0.0, 0.0, 1.0), 0.0, -100, 0.001) == decided
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)), min_size=1
+    ),
+    st.sampled_from([0.5, 2.5]),
+)
+def test_every_decision_is_well_formed(rows, seconds):
+    decider = Decider(LIMITS, 3)
+    for *weights, music in rows:
+        total = sum(weights) + 1e-3
+        step = distribution(*[w / total for w in weights])
+        status, genre = decider.decide(step, music, -20.0, seconds)
+        assert (genre is None) == (status != "genre")
+        assert decider.smoothed.sum() == pytest.approx(decider.smoothed.sum().clip(0, 1.001))
+        assert (decider.smoothed >= 0).all()

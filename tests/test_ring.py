@@ -1,0 +1,63 @@
+"""The ring loses nothing and invents nothing, also between two threads."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamgenre.audio.framing import frame
+from streamgenre.audio.ring import Ring
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=60),
+    st.integers(1, 20),
+)
+def test_what_goes_in_comes_out_in_order(turns, capacity):
+    ring, written, read = Ring(capacity), 0, []
+    for put, get in turns:
+        block = np.arange(written, written + put, dtype=np.float32)
+        taken = ring.write(block)
+        assert taken == min(put, capacity - (written - len(read)))
+        written += taken
+        read += ring.read(min(get, len(ring))).tolist()
+        assert len(ring) == written - len(read)
+    assert read == list(range(len(read)))
+
+
+def test_reading_more_than_there_is_is_an_error():
+    with pytest.raises(ValueError, match="3 samples to read, 0 there"):
+        Ring(10).advance(3)
+
+
+def test_frames_report_level_peak_and_damage_of_what_is_new():
+    ring, out = Ring(8, history=4), np.empty(8, np.float32)
+    ring.write(np.array([1, 1, 1, 1, 0.5, -0.5, np.nan, 0.5], np.float32))
+    first = frame(ring, 4, out)
+    assert out.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert (first.level, first.peak, first.non_finite) == (0.0, 1.0, 0)
+    second = frame(ring, 4, out)
+    assert out.tolist() == [1, 1, 1, 1, 0.5, -0.5, 0, 0.5]
+    assert second.peak == 0.5 and second.non_finite == 1
+    assert second.level == pytest.approx(10 * np.log10(0.75 / 4))
+
+
+def test_a_producer_and_a_consumer_in_two_threads():
+    ring, total, got = Ring(997), 300_000, []
+
+    def produce():
+        at, rng = 0, np.random.default_rng(0)
+        while at < total:
+            size = min(int(rng.integers(1, 700)), total - at)
+            at += ring.write(np.arange(at, at + size, dtype=np.float32))
+
+    producer = threading.Thread(target=produce)
+    producer.start()
+    while len(got) < total:
+        got += ring.read(len(ring)).tolist()
+    producer.join()
+    assert got == list(range(total))
