@@ -38,14 +38,13 @@ def temperature(runs: Sequence[Run], labels: Sequence[int]) -> float:
 
 def _decided(
     runs: Sequence[np.ndarray], thresholds: Thresholds, seconds: float
-) -> tuple[list[list[int | None]], np.ndarray]:
-    """Decisions for each run of probabilities, one decider a run, and all smoothed confidences."""
-    confidences, decisions = [], []
+) -> list[list[int | None]]:
+    """Decisions for each run of probabilities (steps, C), a fresh decider for each."""
+    decisions = []
     for run in runs:
         decider = Decider(thresholds, run.shape[1])
         decisions.append([decider.decide(p, 1.0, _LOUD, seconds)[1] for p in run])
-        confidences.append(decider.smoothed.max())
-    return decisions, np.array(confidences)
+    return decisions
 
 
 def pairs(labels: Sequence[int], count: int, seed: int = 0) -> list[tuple[int, int]]:
@@ -69,8 +68,13 @@ def smoothing(
     grid = []
     for tau, margin in itertools.product((0.25, 1.0, 2.0, 4.0, 6.0), (0.0, 0.05, 0.1, 0.2)):
         limits = replace(_START, smoothing=tau, margin=margin)
-        decisions, _ = _decided(mixes, limits, seconds)
-        right = np.mean([d == t for ds, ts in zip(decisions, truth, strict=True) for d, t in zip(ds, ts, strict=True)])  # fmt: skip
+        decisions = _decided(mixes, limits, seconds)
+        steps = [
+            pair
+            for ds, ts in zip(decisions, truth, strict=True)
+            for pair in zip(ds, ts, strict=True)
+        ]
+        right = np.mean([decided == true for decided, true in steps])
         switches = sum(a != b for ds in decisions for a, b in itertools.pairwise(ds)) - len(mixes)
         minutes = sum(len(ds) for ds in decisions) * seconds / 60
         grid.append(

@@ -1,0 +1,46 @@
+"""What the README shows is what happens."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_python_blocks_run_as_written(tmp_path):
+    blocks = re.findall(r"```python\n(.*?)```", README, re.S)
+    assert len(blocks) >= 2
+    code = tmp_path / "readme.py"
+    code.write_text("\n".join(blocks), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(code)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "160.0 genre" in done.stdout or "160.0 unsure" in done.stdout
+
+
+def test_commands_named_exist():
+    from streamgenre.cli.main import COMMANDS
+
+    named = set(re.findall(r"^    streamgenre ([a-z]+)\b(?!\.)", README, re.M)) - {"song"}
+    assert named and named <= set(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "name", re.findall(r"\]\(([^)#]+)\)|`((?:examples|training)/[^`]+)`", README)
+)
+def test_files_named_exist(name):
+    path = next(part for part in name if part)
+    assert path.startswith("http") or (ROOT / path).exists()
+
+
+def test_every_figure_of_the_model_is_the_one_on_its_card(model):
+    for hop in model.card.hops:
+        for value in hop.accuracy.values():
+            assert f"{value:.3f}" in README
