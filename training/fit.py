@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -48,14 +49,10 @@ def _decided(
 
 
 def pairs(labels: Sequence[int], count: int, seed: int = 0) -> list[tuple[int, int]]:
-    """Indices of tracks of different genres to play one after the other."""
-    rng = np.random.default_rng(seed)
-    found: list[tuple[int, int]] = []
-    while len(found) < count:
-        a, b = (int(i) for i in rng.integers(0, len(labels), 2))
-        if labels[a] != labels[b]:
-            found.append((a, b))
-    return found
+    """Indices of up to `count` different pairs of tracks of different genres."""
+    everyone = range(len(labels))
+    differing = [(a, b) for a in everyone for b in everyone if labels[a] != labels[b]]
+    return random.Random(seed).sample(differing, min(count, len(differing)))
 
 
 def smoothing(

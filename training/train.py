@@ -65,7 +65,7 @@ class Average:
             self.values[key].lerp_(value.detach(), 1 - decay)
 
 
-def mask_and_colour(power: Tensor, generator: torch.Generator) -> Tensor:
+def mask_and_colour(power: Tensor) -> Tensor:
     """Augmented band powers (B, bands, frames): a room's or a device's colour, hiss, lost bands.
 
     A smooth random curve over the bands within about 6 dB; a noise floor; now and then nothing
@@ -73,21 +73,20 @@ def mask_and_colour(power: Tensor, generator: torch.Generator) -> Tensor:
     """
     count, bands, _ = power.shape
 
-    def uniform(*shape: int) -> Tensor:
-        return torch.rand(*shape, generator=generator)
-
-    knots = torch.randn(count, 1, 6, generator=generator) * 3.0
+    knots = torch.randn(count, 1, 6) * 3.0
     curve = F.interpolate(knots, size=bands, mode="linear", align_corners=True)[:, 0]
     band = torch.arange(bands)[None]
     keep = torch.ones(count, bands)
-    cut = torch.where(uniform(count, 1) < 0.1, 60 + 44 * uniform(count, 1), torch.tensor(bands))
+    cut = torch.where(
+        torch.rand(count, 1) < 0.1, 60 + 44 * torch.rand(count, 1), torch.tensor(bands)
+    )
     keep[band >= cut] = 0.0
-    start = uniform(count, 1) * bands
-    width = uniform(count, 1) * 14 * (uniform(count, 1) < 0.5)
+    start = torch.rand(count, 1) * bands
+    width = torch.rand(count, 1) * 14 * (torch.rand(count, 1) < 0.5)
     keep[(band >= start) & (band < start + width)] = 0.0
     power = power * (10 ** (curve / 10) * keep)[:, :, None]
-    floor = power.mean((1, 2), keepdim=True) * 10 ** (-1.5 - 3 * uniform(count, 1, 1))
-    noisy = (uniform(count, 1, 1) < 0.3).float()
+    floor = power.mean((1, 2), keepdim=True) * 10 ** (-1.5 - 3 * torch.rand(count, 1, 1))
+    noisy = (torch.rand(count, 1, 1) < 0.3).float()
     return power + noisy * floor
 
 
@@ -170,9 +169,7 @@ class Trainer:
                 if ready is not None:
                     yield s.hops[(i - 1) % len(s.hops)], ready.result()
 
-    def _loss(
-        self, batch: Batch, state: Tensor, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
+    def _loss(self, batch: Batch, state: Tensor) -> tuple[Tensor, Tensor]:
         """Loss of one batch and the state after it."""
         network, s = self._network, self._settings
         assert isinstance(network, TrunkTFCRNN)
@@ -181,7 +178,7 @@ class Trainer:
             power = network.front.power(torch.from_numpy(batch.windows.reshape(-1, window)))
         # One colour a lane, as one room or device has.
         power = power.reshape(lanes, steps, *power.shape[1:]).transpose(2, 3).flatten(1, 2)
-        power = mask_and_colour(power.transpose(1, 2), generator).transpose(1, 2)
+        power = mask_and_colour(power.transpose(1, 2)).transpose(1, 2)
         logmel = network.front.log(power.reshape(lanes, steps, -1, power.shape[-1]).transpose(2, 3))
         logmel = logmel[:, 0].contiguous()  # (lanes, steps, bands, frames)
         labels, music = torch.from_numpy(batch.labels), torch.from_numpy(batch.music)
@@ -197,7 +194,7 @@ class Trainer:
             features = (
                 network.features(logmel[:, t, None], state)[0] if ahead is None else ahead[:, t]
             )
-            noisy = features + 0.15 * torch.randn(features.shape, generator=generator)
+            noisy = features + 0.15 * torch.randn(features.shape)
             step, state = network.tick(noisy, state)
             logits.append(step)
             music_logits.append(network.music(features)[:, 0])
@@ -253,12 +250,12 @@ class Trainer:
         began, losses = time.monotonic(), []
         for hop, batch in self._batches(self._update, first + count - self._update):
             self._network.train()
-            generator = torch.Generator().manual_seed(s.seed * 1_000_003 + self._update)
+            torch.manual_seed(s.seed * 1_000_003 + self._update)  # resumed or not, the same noise
             done = (self._update - first) / count
             rise = min(1.0, (self._update - first + 1) / 50)
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * rise * 0.5 * (1 + np.cos(np.pi * done))
-            loss, states[hop] = self._loss(batch, states[hop], generator)
+            loss, states[hop] = self._loss(batch, states[hop])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             trainable = [p for g in optimizer.param_groups for p in g["params"]]
