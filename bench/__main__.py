@@ -1,7 +1,7 @@
 """`python -m bench`: start-up, step latency, cost of files, memory; the machine named.
 
-Absolute times are the best of five beside a calibration kernel; comparisons are ratios within one
-run. `--hours` streams that much audio through a pipe and writes the curve of memory; `--json PATH`
+Absolute times stand beside a calibration kernel; comparisons are ratios within one run.
+`--hours` streams that much audio through a pipe and writes the curve of memory; `--json PATH`
 keeps the figures.
 """
 

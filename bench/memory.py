@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -19,7 +20,8 @@ _RATE = 16_000
 def endless_pipe(hours: float, form: str) -> dict[str, Any]:
     """Stream samples into the command; resident memory (MB) at each minute of audio.
 
-    Growth is what comes on top after the first minute of the run, at most.
+    Growth is from the tenth minute of audio, the first seconds of the run, to the last; the peak
+    is the whole process's, its end included. Linux.
     """
     command = [sys.executable, "-m", "streamgenre", "--format", form]
     command += ["--raw", "s16le", "--rate", str(_RATE), "-"]
@@ -38,7 +40,7 @@ def endless_pipe(hours: float, form: str) -> dict[str, Any]:
         reader = threading.Thread(target=count, args=(running.stdout,))
         reader.start()
         began = time.monotonic()
-        for done in range(1, round(hours * 60) + 1):
+        for done in range(1, max(1, round(hours * 60)) + 1):
             running.stdin.write(minute)
             running.stdin.flush()
             curve.append((done / 60, _resident(running.pid)))
@@ -46,19 +48,18 @@ def endless_pipe(hours: float, form: str) -> dict[str, Any]:
         running.stdin.close()
         reader.join()
         seconds = time.monotonic() - began
-        running.wait()
+        _, status, used = os.wait4(running.pid, 0)
+        running.returncode = os.waitstatus_to_exitcode(status)
         if running.returncode:
             raise RuntimeError(f"streamgenre ended with {running.returncode}")
     values = np.array([value for _, value in curve])
-    early = values[0]
-    # The first minutes of audio pass in less than a second: start-up is still under way in them.
+    # The first minutes of audio pass within a second: start-up is still under way in them.
     settled = values[min(len(values) - 1, 10)]
     found = {
         "hours": hours,
         "format": form,
         "rows": rows,
-        "peak_mb": float(values.max()),
-        "first_minute_mb": float(early),
+        "peak_mb": used.ru_maxrss / 1024,
         "settled_mb": float(settled),
         "growth_mb": float(working - settled),
         "bytes_a_row": float((working - settled) * 2**20 / max(1, rows)),

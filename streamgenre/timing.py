@@ -33,7 +33,7 @@ def machine() -> str:
 
 
 def calibration() -> float:
-    """Seconds of a fixed piece of work on one core: the best of five FFT and product rounds."""
+    """Seconds of a fixed piece of work, FFTs and a matrix product: the best of five rounds."""
     rng = np.random.default_rng(0)
     signal, matrix = rng.standard_normal(2**18), rng.standard_normal((384, 384))
 

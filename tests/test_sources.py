@@ -251,3 +251,47 @@ def test_a_play_list_opens_no_other_file(model, tmp_path, clip):
     listing.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:20\n#EXTINF:20,\nhttp://127.0.0.1:9/x.ts\n")
     with pytest.raises(InputError):
         model.classify(listing)
+
+
+def test_a_chained_ogg_is_read_to_its_end(model, music, tmp_path):
+    path = write(tmp_path / "x.ogg", *music)
+    path.write_bytes(path.read_bytes() + write(tmp_path / "x.opus", *music).read_bytes())
+    assert model.classify(path).warnings  # another codec on the way is not followed, but told
+    path = write(tmp_path / "x.ogg", *music)
+    soundfile.write(tmp_path / "second.ogg", music[0], music[1])
+    path.write_bytes(path.read_bytes() + (tmp_path / "second.ogg").read_bytes())
+    assert model.classify(path).duration == pytest.approx(24, abs=0.2)
+
+
+def test_a_stream_that_changes_its_form_goes_on(model, music, tmp_path):
+    samples, rate = music
+    stereo, mono = io.BytesIO(), io.BytesIO()
+    encode(stereo, samples, rate, "mp3", "libmp3lame")
+    encode(mono, samples[:, :1], rate, "mp3", "libmp3lame")
+    timeline = model.classify(piped(stereo.getvalue() + mono.getvalue()))
+    assert timeline.duration == pytest.approx(24, abs=0.5)
+
+
+def test_what_follows_the_samples_of_a_piped_wav_is_no_sound(model, music, tmp_path):
+    data = write(tmp_path / "s16.wav", *music).read_bytes()
+    trailer = b"LIST" + struct.pack("<I", 400_000) + np.random.default_rng(0).bytes(400_000)
+    assert model.classify(piped(data + trailer)).duration == pytest.approx(12, abs=0.01)
+
+
+def test_sixteen_channels_are_channels(model, music, tmp_path):
+    samples, rate = music
+    path = tmp_path / "s16.wav"
+    soundfile.write(path, np.repeat(samples[: 16_384 + 4, :1], 16, 1), rate)
+    assert model.classify(path).duration == pytest.approx(16_388 / rate)
+
+
+def test_a_rate_that_cannot_be_is_a_bad_input(model, tmp_path):
+    soundfile.write(tmp_path / "slow.wav", np.zeros(1000), 500)
+    with pytest.raises(InputError, match=r"slow\.wav.*sample rate"):
+        model.classify(tmp_path / "slow.wav")
+
+
+def test_a_file_object_stays_its_owners(model, music, tmp_path):
+    file = io.BytesIO(np.zeros(32_000, "<i2").tobytes())
+    model.classify(file, raw=RawFormat("s16le", 16_000))
+    assert not file.closed

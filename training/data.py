@@ -70,7 +70,7 @@ class AudioCache(Mapping[str, np.ndarray]):
         index = json.loads((folder / "index.json").read_text())
         self.source: str = index["source"]
         self._spans: dict[str, tuple[int, int]] = {k: (a, b) for k, a, b in index["tracks"]}
-        self._samples = np.memmap(folder / "samples.int16", dtype=np.int16, mode="r")
+        self._samples = np.memmap(folder / index["samples"], dtype=np.int16, mode="r")
 
     def __len__(self) -> int:
         return len(self._spans)
@@ -98,7 +98,9 @@ class AudioCache(Mapping[str, np.ndarray]):
         folder.mkdir(parents=True, exist_ok=True)
         spans: list[tuple[str, int, int]] = []
         position = 0
-        with (folder / "samples.int16").open("wb") as out, ProcessPoolExecutor() as pool:
+        name = f"samples-{source[:12]}.int16"  # another manifest's is left to who reads it now
+        partial = folder / f"{name}.partial"
+        with partial.open("wb") as out, ProcessPoolExecutor() as pool:
             decoded = pool.map(_decode, [t.path for t in tracks], chunksize=8)
             for item, samples in zip(
                 tracks, progress(decoded, "decoding", len(tracks)), strict=True
@@ -109,6 +111,8 @@ class AudioCache(Mapping[str, np.ndarray]):
                 out.write(samples.tobytes())
                 spans.append((item.key, position, position + len(samples)))
                 position += len(samples)
-        index = {"source": source, "tracks": spans}
-        (folder / "index.json").write_text(json.dumps(index))
+        partial.replace(folder / name)
+        partial = folder / "index.partial"
+        partial.write_text(json.dumps({"source": source, "samples": name, "tracks": spans}))
+        partial.replace(folder / "index.json")
         return cls(folder)

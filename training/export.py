@@ -163,6 +163,8 @@ def export(
         samples = round(hop["seconds"] * 16_000)
         window = network.window_for(samples)
         hops.append({**hop, "samples": samples, "window": window})
+    if len({hop["window"] for hop in hops}) != 1:
+        raise ExportError("the hops of one file must share a window: one graph serves them all")
     model = to_onnx(step, hops[0]["window"])
     data = model.SerializeToString()
     entries = {

@@ -106,9 +106,9 @@ def fit(
     mixed = stream_tracks(network, cut, list(cut), hop)
     mixes = [softmax(mixed[name].logits, heat) for name in cut]
     truth = [
-        np.repeat([labels[a], labels[b]], [len(audio[keys[a]][: 20 * 16_000]) // hop, 10**6])[
-            : len(mix)
-        ]
+        np.where(
+            np.arange(len(mix)) < len(audio[keys[a]][: 20 * 16_000]) // hop, labels[a], labels[b]
+        )
         for (a, b), mix in zip(chosen, mixes, strict=True)
     ]
     thresholds, grid = smoothing(mixes, truth, seconds)

@@ -38,8 +38,8 @@ class Batch:
 
 def class_weights(labels: Sequence[int], power: float) -> np.ndarray:
     """Chance of each piece, so that a class comes up as its frequency to the `power`."""
-    counts = np.bincount([label for label in labels if label >= 0])
-    weights = np.array([counts[label] ** (power - 1.0) if label >= 0 else 0.0 for label in labels])
+    counts = np.bincount(labels)
+    weights = counts[np.asarray(labels)] ** (power - 1.0)
     return np.asarray(weights / weights.sum())
 
 

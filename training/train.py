@@ -8,6 +8,7 @@ weights serves every hop on its card. What is kept is the exponential average of
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -26,7 +27,7 @@ from .metrics import accuracy, macro_recall, softmax, stream_tracks
 from .networks import build
 from .networks.step import StreamingNetwork
 from .networks.trunk import TrunkTFCRNN
-from .sequences import Batch, Lanes, Piece, class_weights, pieces
+from .sequences import NO_GENRE, Batch, Lanes, Piece, class_weights, pieces
 
 
 @dataclass(frozen=True)
@@ -38,17 +39,17 @@ class Settings:
     lanes: int = 16
     steps: int = 12
     frozen_updates: int = 1_000
-    whole_updates: int = 3_000
+    whole_updates: int = 600
     frozen_rate: float = 1e-3
-    trunk_rate: float = 2e-4
-    head_rate: float = 4e-4
+    trunk_rate: float = 6e-5
+    head_rate: float = 2e-4
     weight_decay: float = 0.02
     label_smoothing: float = 0.1
-    class_power: float = 0.5
+    class_power: float = 0.4
     music_weight: float = 0.2
     average: float = 0.998
     seconds: tuple[float, float] = (4.0, 30.0)
-    check_every: int = 250
+    check_every: int = 100
 
 
 class Average:
@@ -115,13 +116,12 @@ class Trainer:
         self._weights = class_weights([p.label for p in self._pieces], settings.class_power)
         self._average = Average(network, settings.average)
         self._update = 0
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True)
         self._about = {
             "network": json.dumps(description),
             "labels": json.dumps(self._labels),
             "settings": json.dumps(asdict(settings)),
             "data": audio.source,
-            "commit": commit.stdout.strip(),
+            "commit": _commit(),
         }
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -301,6 +301,8 @@ class Trainer:
         fresh = self._folder / "last.partial"
         save_file({k: v.contiguous() for k, v in tensors.items()}, fresh, metadata=self._about)
         fresh.replace(self._folder / "last.safetensors")
+        at = self._folder / f"average-{self._update}.safetensors"
+        save_file(self._average.values, at, metadata=self._about)
 
     def _restore(self, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
         state: dict[int, dict[str, Tensor]] = {}
@@ -313,6 +315,15 @@ class Trainer:
             optimizer.load_state_dict(whole | {"state": state})
 
 
+def _commit() -> str:
+    """The commit of this code, empty where it is not in a repository."""
+    if shutil.which("git") is None:
+        return ""
+    command = ["git", "rev-parse", "HEAD"]
+    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
 def speech_pieces(folder: Path | None) -> list[Piece]:
     """Recorded speech, raw 16 kHz s16le files in a folder, cut to stretches of 30 s."""
     if folder is None:
@@ -321,7 +332,9 @@ def speech_pieces(folder: Path | None) -> list[Piece]:
     for path in sorted(folder.glob("*.s16")):
         samples = np.fromfile(path, np.int16)
         size = 30 * SAMPLE_RATE
-        found += [Piece(samples[i : i + size], -100, False) for i in range(0, len(samples), size)]
+        found += [
+            Piece(samples[i : i + size], NO_GENRE, False) for i in range(0, len(samples), size)
+        ]
     return found
 
 

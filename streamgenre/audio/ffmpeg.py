@@ -13,6 +13,8 @@ from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .peek import Peeked, wav_of_unknown_length
+from .source import is_url
 
 _OPEN_SECONDS, _READ_SECONDS = 15.0, 30.0
 _MOST_BAD_PACKETS = 200  # in a row; a broken radio packet is skipped, a file of noise is refused
@@ -26,17 +28,19 @@ class FFmpegSource:
     def __init__(self, where: str | BinaryIO, name: str) -> None:
         av.logging.set_level(av.logging.PANIC)  # it prints to standard error by itself otherwise
         self.name = name
-        remote = isinstance(where, str) and where.lower().startswith("http")
+        remote = isinstance(where, str) and is_url(where)
+        # A piped wav header cannot know its length, and says 0 or 4 GiB: then it is not believed.
+        peeked = None if isinstance(where, str) else Peeked(where)
+        endless = peeked is not None and wav_of_unknown_length(peeked.head)
         formats = av.formats_available if remote else av.formats_available - _REFER_ELSEWHERE
         protocols = "http,https,tcp,tls,crypto,httpproxy" if remote else "file,pipe,fd"
         options = {"protocol_whitelist": protocols, "format_whitelist": ",".join(formats)}
         try:
             self._container = av.open(
-                where,
+                peeked or where,
                 "r",
                 options=options,
-                # A pipe's wav header cannot know its length, and may say 0 or 4 GiB.
-                container_options={"ignore_length": "1"},
+                container_options={"ignore_length": "1"} if endless else {},
                 timeout=(_OPEN_SECONDS, _READ_SECONDS) if remote else None,
                 metadata_errors="replace",
             )
@@ -56,7 +60,6 @@ class FFmpegSource:
         duration = self._container.duration
         self.stated_duration = duration / av.time_base if duration and duration > 0 else None
         self.warnings: list[str] = []
-        self._remote = remote
 
     def _frames(self) -> Iterator[AudioFrame]:
         """Decoded frames; packets that cannot be decoded are skipped and counted."""
@@ -84,15 +87,32 @@ class FFmpegSource:
             self.warnings.append(f"{bad} damaged packets skipped")
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """float32 (n, channels), whatever the coded form, a new array for each block."""
+        """float32 (n, channels), whatever the coded form, a new array for each block.
+
+        A stream that changes its form on the way, as radio does, is brought to its first.
+        """
+        target: tuple[str, int] | None = None
+        form: tuple[str, str, int] | None = None
         resampler: AudioResampler | None = None
         for frame in self._frames():
-            if resampler is None:  # a stream that changes its form later is brought to its first
-                resampler = AudioResampler("flt", frame.layout, frame.sample_rate)
+            if target is None:
+                target = frame.layout.name, frame.sample_rate
                 self.sample_rate, self.channels = frame.sample_rate, frame.layout.nb_channels
+            now = frame.format.name, frame.layout.name, frame.sample_rate
+            if now != form:
+                if resampler is not None:
+                    yield from self._samples(resampler.resample(None))
+                form, resampler = now, AudioResampler("flt", *target)
             frame.pts = None  # broken time stamps are no reason to stop
-            for even in resampler.resample(frame):
-                samples: NDArray[np.float32] = even.to_ndarray().astype(np.float32, copy=False)
+            assert resampler is not None
+            yield from self._samples(resampler.resample(frame))
+        if resampler is not None:
+            yield from self._samples(resampler.resample(None))
+
+    def _samples(self, frames: list[AudioFrame]) -> Iterator[NDArray[np.float32]]:
+        for frame in frames:
+            samples: NDArray[np.float32] = frame.to_ndarray().astype(np.float32, copy=False)
+            if samples.size:
                 yield samples.reshape(-1, self.channels)
 
     def close(self) -> None:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from .source import BLOCK
 
+_LONGEST_PAGE = 65_307  # bytes of an Ogg page, header included (RFC 3533)
+
 
 class _ForwardOnly(soundfile.SoundFile):
     """Without the seek that soundfile adds to every read: on damaged files it fails or hangs."""
@@ -39,10 +41,10 @@ class SoundFileSource:
 
     @classmethod
     def open_or_none(cls, path: Path) -> SoundFileSource | None:
-        """The source, or None where libsndfile does not take the file."""
+        """The source, or None where libsndfile does not take the file to its end."""
         try:
-            return cls(_ForwardOnly(path), path)
-        except (soundfile.SoundFileError, RuntimeError, ValueError, TypeError):
+            return None if _chained_ogg(path) else cls(_ForwardOnly(path), path)
+        except (soundfile.SoundFileError, OSError, RuntimeError, ValueError, TypeError):
             return None
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
@@ -98,3 +100,15 @@ class SoundFileSource:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _chained_ogg(path: Path) -> bool:
+    """Whether an Ogg file ends in another stream than it began with: libsndfile stops there."""
+    with path.open("rb") as file:
+        first = file.read(18)
+        if first[:4] != b"OggS":
+            return False
+        file.seek(-min(_LONGEST_PAGE, path.stat().st_size), 2)
+        end = file.read()
+    last = end[end.rfind(b"OggS") :]
+    return first[14:18] != last[14:18]

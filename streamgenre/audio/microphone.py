@@ -49,7 +49,9 @@ class Microphone:
             self.channels = min(2, int(found["max_input_channels"]))
             self.name = str(found["name"])
             self._ring = Ring(int(_RING_SECONDS * self.sample_rate) * self.channels)
-            self.lost_frames = self.overflows = self._lost_told = 0
+            self._ring.write(np.zeros(0, np.float32))  # compiled here, not in the audio thread
+            self.lost_frames = self._lost_told = 0
+            self.overflows = 0  # times that PortAudio itself reported lost or late samples
             self._stream = sounddevice.InputStream(
                 device=found["index"],
                 samplerate=self.sample_rate,
@@ -58,10 +60,13 @@ class Microphone:
                 callback=self._heard,
             )
         except (sounddevice.PortAudioError, ValueError) as error:
-            raise DeviceError(
-                f"input {'default' if device is None else device!r}: {error}; "
-                "`streamgenre doctor` names what there is"
-            ) from None
+            raise self._failure(device, error) from None
+        self._error: type[Exception] = sounddevice.PortAudioError
+
+    @staticmethod
+    def _failure(device: int | str | None, error: Exception) -> DeviceError:
+        which = "default" if device is None else repr(device)
+        return DeviceError(f"input {which}: {error}; `streamgenre doctor` says what there is")
 
     def _heard(self, block: NDArray[np.float32], frames: int, _: object, status: object) -> None:
         self.overflows += bool(status)
@@ -69,7 +74,11 @@ class Microphone:
         self.lost_frames += (len(flat) - self._ring.write(flat)) // self.channels
 
     def __enter__(self) -> Microphone:
-        self._stream.start()
+        try:
+            self._stream.start()
+        except self._error as error:
+            self._stream.close(ignore_errors=True)
+            raise self._failure(self.name, error) from None
         return self
 
     def __exit__(

@@ -33,8 +33,10 @@ def _mix(samples: NDArray[np.generic], scale: np.float32, out: NDArray[np.float3
     return unusable
 
 
-def as_frames(samples: NDArray[np.generic]) -> NDArray[np.generic]:
-    """`samples` as (n, channels), float32 or int16, contiguous.
+def as_frames(samples: NDArray[np.generic], channels: int = 0) -> NDArray[np.generic]:
+    """`samples` as (n, channels), float32 or int16, contiguous; float64 is made float32.
+
+    `channels`: how many are known to be right, 0 where that is not known.
 
     Raises SignalError for other types, more than two dimensions, and arrays that look like
     (channels, n).
@@ -48,8 +50,8 @@ def as_frames(samples: NDArray[np.generic]) -> NDArray[np.generic]:
         array = array[:, None]
     if array.ndim != 2 or array.shape[1] == 0:
         raise SignalError(f"samples must have shape (n,) or (n, channels), not {np.shape(samples)}")
-    frames, channels = array.shape
-    if channels > _MOST_CHANNELS or (0 < frames <= 8 < channels):
+    frames, found = array.shape
+    if found != channels and (found > _MOST_CHANNELS or 0 < frames <= 8 < found):
         raise SignalError(f"shape {array.shape} looks like (channels, n): pass samples.T")
     # Numba compiles anew for read-only or strided arrays: one kind goes in.
     return np.require(array, requirements=["C", "W"])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import SignalError
+from ..errors import InputError, SignalError
 from .source import BLOCK
 
 _BYTES = {"s16le": 2, "s24le": 3, "s32le": 4, "f32le": 4}
@@ -53,8 +53,8 @@ class RawFormat:
 class RawSource:
     """A Source  over a binary file object."""
 
-    def __init__(self, file: BinaryIO, form: RawFormat, name: str) -> None:
-        self._file, self._form = file, form
+    def __init__(self, file: BinaryIO, form: RawFormat, name: str, owned: bool = False) -> None:
+        self._file, self._form, self._owned = file, form, owned
         self.name = name
         self.sample_rate, self.channels = form.sample_rate, form.channels
         self.stated_duration: float | None = None
@@ -66,7 +66,7 @@ class RawSource:
         # read1 gives what is there: a slow pipe is heard at once, not when a block is full.
         read = getattr(self._file, "read1", self._file.read)
         rest = b""
-        while data := read(BLOCK * size):
+        while data := self._next(read, BLOCK * size):
             data = rest + data
             whole = len(data) - len(data) % size
             rest = data[whole:]
@@ -75,5 +75,12 @@ class RawSource:
         if rest:
             self.warnings.append(f"{len(rest)} bytes of an incomplete last frame dropped")
 
+    def _next(self, read: Callable[[int], bytes], size: int) -> bytes:
+        try:
+            return read(size)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{self.name}: cannot be read: {error}") from None
+
     def close(self) -> None:
-        self._file.close()
+        if self._owned:
+            self._file.close()

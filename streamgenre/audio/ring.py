@@ -2,7 +2,8 @@
 
 Head and tail are counters that only grow; the producer moves the head after its samples are in
 place, the consumer moves the tail after it is done with them. What makes that order hold between
-threads is the GIL, which a kernel keeps while it runs; on builds without a GIL a lock does.
+threads is the GIL, which a kernel keeps while it runs; on builds without a GIL a lock around every
+look at the counters does.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ class Ring:
 
     def __len__(self) -> int:
         """Samples that wait to be read."""
-        return int(self._ends[_HEAD] - self._ends[_TAIL])
+        with self._guard:
+            return int(self._ends[_HEAD] - self._ends[_TAIL])
 
     @property
     def tail(self) -> int:

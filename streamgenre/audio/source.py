@@ -12,6 +12,11 @@ BLOCK = 16_384
 """Frames read at a time: some hundred milliseconds, far below a window's memory."""
 
 
+def is_url(name: str) -> bool:
+    """Whether a name is an internet stream rather than a file."""
+    return name.lower().startswith(("http://", "https://"))
+
+
 class Source(Protocol):
     """Audio that is read once, from its start to its end."""
 

@@ -18,12 +18,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .raw import RawFormat, RawSource
-from .source import Source
-
-
-def is_url(name: str) -> bool:
-    """Whether a name is an internet stream rather than a file."""
-    return name.lower().startswith(("http://", "https://"))
+from .source import Source, is_url
 
 
 def open_source(where: str | os.PathLike[str] | BinaryIO, raw: RawFormat | None = None) -> Source:
@@ -32,9 +27,12 @@ def open_source(where: str | os.PathLike[str] | BinaryIO, raw: RawFormat | None 
     `raw` says that there is no container, only samples. Raises InputError with cause and remedy.
     """
     if not isinstance(where, (str, os.PathLike)):
-        return RawSource(where, raw, "<stream>") if raw else _open_av(where, _name_of(where))
+        name = _name_of(where)
+        return RawSource(where, raw, name) if raw else _open_av(where, name)
     name = os.fspath(where)
     if name == "-":
+        if sys.stdin is None:
+            raise InputError("-: standard input is closed")
         stdin = sys.stdin.buffer
         return RawSource(stdin, raw, "-") if raw else _open_av(stdin, "-")
     if is_url(name):
@@ -44,7 +42,7 @@ def open_source(where: str | os.PathLike[str] | BinaryIO, raw: RawFormat | None 
     path = Path(name)
     regular = _check_readable(path)
     if raw:
-        return RawSource(path.open("rb"), raw, name)
+        return RawSource(path.open("rb"), raw, name, owned=True)
     if regular:
         from .libsndfile import SoundFileSource
 
@@ -92,8 +90,9 @@ def decode_mono(path: str | os.PathLike[str], sample_rate: int) -> NDArray[np.fl
 
     source = open_source(path)
     try:
+        blocks = [mix_to_mono(block)[0] for block in source.blocks()]
         resampler = Resampler(source.sample_rate, sample_rate)
-        parts = [resampler.push(mix_to_mono(block)[0]) for block in source.blocks()]
+        parts = [resampler.push(block) for block in blocks]
         return np.concatenate([*parts, resampler.finish()])
     finally:
         source.close()

@@ -6,12 +6,12 @@ Only click is imported here, so that `--help` answers at once.
 from __future__ import annotations
 
 import difflib
+import io
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 
 import click
 
@@ -30,7 +30,7 @@ def _command(arguments: Sequence[str]) -> tuple[click.Command, list[str]]:
     if first in COMMANDS:
         command: click.Command = import_module(f".{first}", __package__).command
         return command, list(arguments[1:])
-    if first and not first.startswith("-") and os.sep not in first and not Path(first).exists():
+    if first and not first.startswith("-") and os.sep not in first and not os.path.lexists(first):
         close = difflib.get_close_matches(first, COMMANDS, n=1, cutoff=0.7)
         if close and "." not in first:
             raise click.UsageError(f"no file or command {first!r}; did you mean {close[0]!r}?")
@@ -63,6 +63,9 @@ def run(arguments: Sequence[str]) -> int:
         # Whoever read the output has had enough. Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a full disk under standard output, say
+        click.echo(f"streamgenre: {error}", err=True)
+        return 1
 
 
 def _quieten_libraries() -> None:
@@ -78,4 +81,6 @@ def _quieten_libraries() -> None:
 def main() -> None:
     """The `streamgenre` command."""
     _quieten_libraries()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # whatever the locale, and for any file name
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))

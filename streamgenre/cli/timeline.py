@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -101,15 +102,23 @@ def _opened(output: Path | None) -> Iterator[TextIO]:
     if output is None:
         yield sys.stdout
         return
-    partial = output.with_name(output.name + ".partial")
+    if output.is_dir():
+        raise click.UsageError(f"{output}: is a folder; name a file in it")
     try:
-        with partial.open("w", encoding="utf-8") as file:
-            yield file
-        partial.replace(output)
+        if output.exists() and not output.is_file():  # a device or a pipe takes it as it comes
+            with output.open("w", encoding="utf-8") as file:
+                yield file
+            return
+        target = output.resolve()  # a link stays a link
+        partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
+        try:
+            with partial.open("x", encoding="utf-8", errors="backslashreplace") as file:
+                yield file
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
-        raise StreamgenreError(f"{output}: cannot be written: {error.strerror}") from None
-    finally:
-        partial.unlink(missing_ok=True)
+        raise StreamgenreError(f"{output}: cannot be written: {error.strerror or error}") from None
 
 
 def _worst(codes: list[int]) -> int:

@@ -25,6 +25,6 @@ def listen(
     stream = (model or load()).stream(hop)
     with Microphone(device) as microphone:
         for block in microphone.blocks():
-            if lost := microphone.gap():
-                yield from stream.gap(lost)
             yield from stream.feed(block, microphone.sample_rate)
+            if lost := microphone.gap():  # the ring keeps what is older: the loss comes after it
+                yield from stream.gap(lost)

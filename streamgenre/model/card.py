@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..errors import ModelFileError, SignalError
@@ -12,6 +14,7 @@ from .onnxfile import LARGEST_FILE, read_onnx
 
 FORMAT = 1
 METADATA_KEY = "streamgenre"
+_LARGEST_STATE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ def read_card(data: bytes, name: str) -> ModelCard:
         entries["hops"] = tuple(Hop(**hop) for hop in entries["hops"])
         entries["thresholds"] = Thresholds(**entries["thresholds"])
         card = ModelCard(**entries)
+        _check(card)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(f"{name}: its card cannot be read ({error}); get it anew") from None
     if card.sha256 != file.sha256:
@@ -108,3 +112,23 @@ def read_card(data: bytes, name: str) -> ModelCard:
             f"{name}: is damaged (its hash is not the one on its card); get it anew"
         )
     return card
+
+
+def _check(card: ModelCard) -> None:
+    """Raise ValueError where the card's numbers cannot be those of a model."""
+    if not 1_000 <= card.sample_rate <= 192_000 or not 0 < card.state_size <= _LARGEST_STATE:
+        raise ValueError("sample rate or state size")
+    if not card.labels or len(set(card.label_names)) != len(card.labels):
+        raise ValueError("labels missing or twice the same")
+    if not all(re.fullmatch("#[0-9a-fA-F]{6}", label.colour) for label in card.labels):
+        raise ValueError("a colour that is not #rrggbb")
+    for hop in card.hops:
+        whole = hop.samples == round(hop.seconds * card.sample_rate)
+        if not whole or not 0 < hop.samples <= hop.window <= 60 * card.sample_rate:
+            raise ValueError(f"hop of {hop.seconds} s")
+    if not {card.live_hop, card.file_hop} <= {hop.seconds for hop in card.hops}:
+        raise ValueError("live or file hop not among the hops")
+    if not all(math.isfinite(value) for value in asdict(card.thresholds).values()):
+        raise ValueError("thresholds")
+    if not card.thresholds.smoothing > 0:
+        raise ValueError("smoothing")

@@ -58,7 +58,13 @@ class Model:
         """
         stream = self.stream(self.card.file_hop if hop is None else hop)
         for block in source.blocks():
-            yield from stream.feed(block, source.sample_rate)
+            try:
+                updates = stream.feed(block, source.sample_rate)
+            except SignalError as error:
+                if isinstance(source, _Samples):
+                    raise
+                raise InputError(f"{source.name}: {error}") from None
+            yield from updates
             if heard is not None:
                 heard(stream.time)
         if stream.time == 0:

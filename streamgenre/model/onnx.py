@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..errors import ModelFileError
 from .card import ModelCard
-from .engine import Step
+from .engine import Step, initial_state
 
 INPUTS = ("samples", "state")
 OUTPUTS = ("probabilities", "music", "next_state")
@@ -36,6 +36,20 @@ class OnnxEngine:
             raise ModelFileError(f"model {card.name}: has no {', '.join(sorted(absent))}")
         self.card = card
         self._optional = [name for name in OPTIONAL_OUTPUTS if name in present]
+        self._try()
+
+    def _try(self) -> None:
+        """One step on silence: graph and card must be about the same shapes."""
+        card = self.card
+        for window in {hop.window for hop in card.hops}:
+            try:
+                step = self.step(np.zeros((1, window), np.float32), initial_state(card))
+            except Exception as error:  # as above
+                first = str(error).splitlines()[0]
+                raise ModelFileError(f"model {card.name}: does not fit its card: {first}") from None
+            shapes = step.probabilities.shape, step.music.shape, step.next_state.shape
+            if shapes != ((1, len(card.labels)), (1,), (1, card.state_size)):
+                raise ModelFileError(f"model {card.name}: does not fit its card: gives {shapes}")
 
     def step(self, samples: NDArray[np.float32], state: NDArray[np.float32]) -> Step:
         """See engine.Engine.step."""

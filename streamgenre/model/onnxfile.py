@@ -15,10 +15,11 @@ LARGEST_FILE = 512 * 2**20
 _DEEPEST = 12
 
 # Field numbers of onnx.proto3.
-_MODEL_GRAPH, _MODEL_METADATA = 7, 14
-_GRAPH_NODE, _GRAPH_INITIALIZER = 1, 5
+_MODEL_GRAPH, _MODEL_METADATA, _MODEL_TRAINING, _MODEL_FUNCTIONS = 7, 14, 20, 25
+_GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_SPARSE = 1, 5, 15
 _NODE_ATTRIBUTE = 5
 _ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH, _ATTRIBUTE_TENSORS, _ATTRIBUTE_GRAPHS = 5, 6, 10, 11
+_ATTRIBUTE_SPARSE = (22, 23)
 _TENSOR_EXTERNAL_DATA, _TENSOR_LOCATION = 13, 14
 
 
@@ -71,8 +72,8 @@ def _fields(data: memoryview) -> Iterator[tuple[int, memoryview, int, int]]:
 
 def _refuse_external(tensor: memoryview) -> None:
     for number, _, start, end in _fields(tensor):
-        external = number == _TENSOR_LOCATION and tensor[end - 1] == 1 and end - start == 2
-        if number == _TENSOR_EXTERNAL_DATA or external:
+        located = number == _TENSOR_LOCATION and _varint(tensor[start:end], 1)[0] != 0
+        if number == _TENSOR_EXTERNAL_DATA or located:
             raise ValueError("weights outside the file")
 
 
@@ -80,6 +81,8 @@ def _check_graph(graph: memoryview, depth: int = 0) -> None:
     if depth > _DEEPEST:
         raise ValueError("nested too deep")
     for number, payload, _, _ in _fields(graph):
+        if number == _GRAPH_SPARSE:
+            raise ValueError("sparse weights")
         if number == _GRAPH_INITIALIZER:
             _refuse_external(payload)
         elif number == _GRAPH_NODE:
@@ -90,6 +93,8 @@ def _check_graph(graph: memoryview, depth: int = 0) -> None:
 
 def _check_attribute(attribute: memoryview, depth: int) -> None:
     for number, payload, _, _ in _fields(attribute):
+        if number in _ATTRIBUTE_SPARSE:
+            raise ValueError("sparse weights")
         if number in (_ATTRIBUTE_TENSOR, _ATTRIBUTE_TENSORS):
             _refuse_external(payload)
         elif number in (_ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS):
@@ -107,6 +112,8 @@ def read_onnx(data: bytes) -> OnnxFile:
             entry = {n: bytes(value).decode() for n, value, _, _ in _fields(payload)}
             metadata[entry.get(1, "")] = entry.get(2, "")
             continue
+        if number in (_MODEL_TRAINING, _MODEL_FUNCTIONS):
+            raise ValueError("functions or training steps, which no model here has")
         digest.update(view[start:end])
         if number == _MODEL_GRAPH:
             graphs += 1

@@ -25,8 +25,8 @@ _FEED_FRAMES = 65_536  # taken at a time, so that a long array needs little memo
 class Stream:
     """One audio source's way through a model. Cheap; not for use by two threads at once.
 
-    `non_finite` counts samples that became 0, `state_resets` how often the state was lost to
-    them; `time` is how many seconds were fed.
+    `non_finite` counts samples that became 0, `state_resets` how often the network gave something
+    not finite and its state was started anew; `time` is how many seconds were fed.
     """
 
     def __init__(self, engine: Engine, hop: Hop) -> None:
@@ -78,7 +78,7 @@ class Stream:
         """
         if self._closed:
             raise SignalError("the stream was flushed; reset() it or open another")
-        frames = as_frames(samples)
+        frames = as_frames(samples, self._channels)
         if self._rate is None:
             self._resampler = Resampler(sample_rate, self._card.sample_rate)
             self._rate, self._channels = sample_rate, frames.shape[1]
@@ -98,7 +98,7 @@ class Stream:
 
     def flush(self) -> list[Update]:
         """The last update, of a window padded with silence, if unread samples remain."""
-        updates = self._finish()
+        updates = [] if self._closed else self._finish()
         self._closed = True
         return updates
 
@@ -154,11 +154,11 @@ class Stream:
 
     def _run(self) -> Step:
         step = self._engine.step(self._window, self._state)
-        if np.isfinite(step.next_state).all() and np.isfinite(step.probabilities).all():
+        if _finite(step):
             return step
         self.state_resets += 1
         step = self._engine.step(self._window, initial_state(self._card))
-        if np.isfinite(step.next_state).all() and np.isfinite(step.probabilities).all():
+        if _finite(step):
             return step
         even = np.full_like(step.probabilities, 1 / len(self._labels))
         return Step(even, np.zeros_like(step.music), initial_state(self._card))
@@ -185,3 +185,7 @@ class Stream:
             level=level,
             styles={},
         )
+
+
+def _finite(step: Step) -> bool:
+    return all(np.isfinite(part).all() for part in step[:3] if part is not None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,9 +20,9 @@ class TorchEngine:
             import onnx
             import torch
 
-            try:
+            if importlib.util.find_spec("streamgenre.training"):
                 from streamgenre.training.export import weights_into
-            except ImportError:  # a checkout: training lies beside the package
+            else:  # a checkout: training lies beside the package
                 from training.export import weights_into
         except ImportError as error:
             raise DeviceError(
@@ -39,7 +41,8 @@ class TorchEngine:
     def step(self, samples: NDArray[np.float32], state: NDArray[np.float32]) -> Step:
         """See engine.Engine.step."""
         torch = self._torch
-        with torch.inference_mode():
+        # Short-cut products would cost the agreement with ONNX Runtime.
+        with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
             values = self._network(
                 torch.from_numpy(samples).to(self._device), torch.from_numpy(state).to(self._device)
             )

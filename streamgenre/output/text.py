@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..audio.raw import RawFormat
-from ..audio.sources import is_url
+from ..audio.source import is_url
 from ..errors import StreamgenreError
 from ..model.model import Model
 from ..timeline import Timeline

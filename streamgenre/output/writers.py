@@ -52,8 +52,9 @@ def opened(recording: str, raw: RawFormat | None) -> Iterator[Source]:
         yield source
     finally:
         source.close()
-        for warning in source.warnings:
-            print(f"streamgenre: warning: {recording}: {warning}", file=sys.stderr)
+    # Not where it failed: the error says the same, and one line is enough.
+    for warning in source.warnings:
+        print(f"streamgenre: warning: {recording}: {warning}", file=sys.stderr)
 
 
 @contextmanager
@@ -68,7 +69,7 @@ def progress(source: Source) -> Iterator[Callable[[float], None]]:
     from .ribbon import clock
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.fields[heard]}"),
     )

@@ -128,7 +128,7 @@ class TFCRNN(StreamingNetwork):
         self.gru = GRUCell(widths[-1], size)
         self.classifier = nn.Linear(size, classes)
         self.state_size, self.embedding_size = size, widths[-1]
-        self.hop, self.scale = hop, scale
+        self.scale = scale
         self.window_for(hop)
 
     def window_for(self, hop: int) -> int:
