@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 
+def one_line(text: object) -> str:
+    r"""A message or a name on one line, whatever characters it has.
+
+    >>> one_line("a\nb")
+    'a\\nb'
+    """
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
+
+
 class StreamgenreError(Exception):
     """Base of all errors of this package; its message names cause and remedy in one line."""
 

@@ -319,3 +319,41 @@ def test_works_where_no_cache_folder_can_be_written(clip, tmp_path):
     )
     assert done.returncode == 0, done.stderr.decode()
     assert b"Classical" in done.stdout
+
+
+def test_an_input_is_never_overwritten(clip, tmp_path):
+    copy = shutil.copy(clip, tmp_path / "song.ogg")
+    assert streamgenre("-o", copy, copy).returncode == 2
+    assert Path(copy).read_bytes() == clip.read_bytes()
+
+
+def test_an_earlier_result_outlives_a_failure(tmp_path):
+    (tmp_path / "out.txt").write_text("earlier")
+    assert streamgenre("-o", tmp_path / "out.txt", tmp_path / "none.mp3").returncode == 3
+    assert (tmp_path / "out.txt").read_text() == "earlier"
+
+
+def test_a_broken_cache_is_compiled_around(clip, tmp_path):
+    streamgenre(clip, NUMBA_CACHE_DIR=str(tmp_path))
+    indices = list(tmp_path.rglob("*.nbi"))
+    assert indices
+    for index in indices:
+        index.write_bytes(index.read_bytes()[:20])
+    done = streamgenre(clip, NUMBA_CACHE_DIR=str(tmp_path))
+    assert done.returncode == 0 and b"Classical" in done.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
+def test_closed_streams_and_full_disks_give_one_line(clip):
+    command = f"{sys.executable} -m streamgenre {clip}"
+    for ending, code in ((">&-", 1), ("2>&-", 0), ("> /dev/full", 1)):
+        if "full" in ending and not Path("/dev/full").exists():
+            continue
+        done = subprocess.run(["sh", "-c", f"{command} {ending}"], capture_output=True)
+        assert done.returncode == code, ending
+        assert done.stderr.decode().count("\n") == (code != 0), done.stderr
+
+
+def test_a_name_with_a_line_break_stays_on_one_line(tmp_path):
+    (tmp_path / "two\nlines.mp3").touch()
+    assert streamgenre(tmp_path / "two\nlines.mp3").stderr.decode().count("\n") == 1

@@ -295,3 +295,28 @@ def test_a_file_object_stays_its_owners(model, music, tmp_path):
     file = io.BytesIO(np.zeros(32_000, "<i2").tobytes())
     model.classify(file, raw=RawFormat("s16le", 16_000))
     assert not file.closed
+
+
+def test_joined_mp3s_are_read_to_their_end(model, music, tmp_path):
+    path = write(tmp_path / "x.mp3", *music)
+    encoded = io.BytesIO()
+    encode(encoded, *music, "mp3", "libmp3lame")
+    path.write_bytes(encoded.getvalue() * 2)
+    assert model.classify(path).duration == pytest.approx(24, abs=0.3)
+
+
+def test_one_single_frame_is_still_heard(model, tmp_path):
+    soundfile.write(tmp_path / "one.wav", np.full(1, 0.1), 48_000)
+    timeline = model.classify(tmp_path / "one.wav")
+    assert len(timeline.updates) == 1 and timeline.duration == pytest.approx(1 / 48_000)
+
+
+def test_headerless_formats_are_not_guessed_from_the_name(model, tmp_path):
+    (tmp_path / "text.vox").write_text("words " * 9_000)
+    with pytest.raises(InputError, match=r"text\.vox"):
+        model.classify(tmp_path / "text.vox")
+
+
+def test_an_ogg_without_its_end_is_told(model, clip, tmp_path):
+    (tmp_path / "cut.ogg").write_bytes(clip.read_bytes()[:100_000])
+    assert "cut off" in model.classify(tmp_path / "cut.ogg").warnings[0]

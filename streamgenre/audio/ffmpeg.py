@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -14,9 +16,10 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .peek import Peeked, wav_of_unknown_length
-from .source import is_url
+from .source import BLOCK, is_url
 
 _OPEN_SECONDS, _READ_SECONDS = 15.0, 30.0
+_LEAST_LEAD = 0.2  # s; below it is a codec's own delay
 _MOST_BAD_PACKETS = 200  # in a row; a broken radio packet is skipped, a file of noise is refused
 # A file must not make this machine open other files or addresses, as play lists do.
 _REFER_ELSEWHERE = {"hls", "applehttp", "dash", "concat", "sdp", "rtsp", "imf", "image2"}
@@ -37,7 +40,7 @@ class FFmpegSource:
         options = {"protocol_whitelist": protocols, "format_whitelist": ",".join(formats)}
         try:
             self._container = av.open(
-                peeked or where,
+                peeked or _lower_scheme(where),
                 "r",
                 options=options,
                 container_options={"ignore_length": "1"} if endless else {},
@@ -45,12 +48,16 @@ class FFmpegSource:
                 metadata_errors="replace",
             )
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise InputError(f"{name}: {_refusal(error, remote)}") from None
-        streams = self._container.streams.audio
-        if not streams:
+            if getattr(error, "errno", None) == errno.EINTR:
+                raise KeyboardInterrupt from None
+            shown = re.sub("//[^/@]*@", "//...@", name)  # no password in a message
+            raise InputError(f"{shown}: {_refusal(error, remote)}") from None
+        stream = self._container.streams.best("audio")
+        if stream is None:
             self._container.close()
             raise InputError(f"{name}: has no sound track")
-        self._stream = streams[0]
+        assert isinstance(stream, av.AudioStream)
+        self._stream = stream
         context = self._stream.codec_context
         self.sample_rate = int(context.sample_rate or 0)
         self.channels = int(context.channels or 0)
@@ -60,6 +67,16 @@ class FFmpegSource:
         duration = self._container.duration
         self.stated_duration = duration / av.time_base if duration and duration > 0 else None
         self.warnings: list[str] = []
+        self._heard = 0.0  # s
+        self._peeked, self._remote = peeked is not None, remote
+        # These keep an exact length in their header; others only estimate. Of a film whose sound
+        # track has no length of its own, nothing is known: its picture may be longer.
+        exact = {"matroska", "webm", "mov"} & set(self._container.format.name.split(","))
+        self._stated: float | None = None
+        if exact and stream.duration and stream.time_base:
+            self._stated = float(stream.duration * stream.time_base)
+        elif exact and not self._container.streams.video:
+            self._stated = self.stated_duration
 
     def _frames(self) -> Iterator[AudioFrame]:
         """Decoded frames; packets that cannot be decoded are skipped and counted."""
@@ -71,6 +88,8 @@ class FFmpegSource:
             except StopIteration:
                 break
             except (av.FFmpegError, OSError) as error:
+                if getattr(error, "errno", None) == errno.EINTR:
+                    raise KeyboardInterrupt from None
                 self.warnings.append(f"reading stopped: {_reason(error)}")
                 break
             try:
@@ -98,6 +117,7 @@ class FFmpegSource:
             if target is None:
                 target = frame.layout.name, frame.sample_rate
                 self.sample_rate, self.channels = frame.sample_rate, frame.layout.nb_channels
+                yield from self._lead(frame)
             now = frame.format.name, frame.layout.name, frame.sample_rate
             if now != form:
                 if resampler is not None:
@@ -108,12 +128,31 @@ class FFmpegSource:
             yield from self._samples(resampler.resample(frame))
         if resampler is not None:
             yield from self._samples(resampler.resample(None))
+        if self._stated is not None and self._stated - self._heard > max(1.0, 0.02 * self._heard):
+            self.warnings.append(
+                f"cut off or damaged: the header states {self._stated:.1f} s, "
+                f"{self._heard:.1f} s are there"
+            )
+
+    def _lead(self, first: AudioFrame) -> Iterator[NDArray[np.float32]]:
+        """Silence where a film's sound starts later than the film."""
+        if self._peeked or self._remote or first.time is None:
+            return
+        late = first.time - (self._container.start_time or 0) / av.time_base
+        if not _LEAST_LEAD < late < (self.stated_duration or 0):
+            return
+        left = round(late * self.sample_rate)
+        while left > 0:
+            yield np.zeros((min(left, BLOCK), self.channels), np.float32)
+            left -= BLOCK
+        self._heard += late
 
     def _samples(self, frames: list[AudioFrame]) -> Iterator[NDArray[np.float32]]:
         for frame in frames:
             samples: NDArray[np.float32] = frame.to_ndarray().astype(np.float32, copy=False)
-            if samples.size:
-                yield samples.reshape(-1, self.channels)
+            samples = samples.reshape(-1, self.channels)
+            self._heard += len(samples) / self.sample_rate
+            yield samples
 
     def close(self) -> None:
         self._container.close()
@@ -124,7 +163,7 @@ def _reason(error: Exception) -> str:
 
 
 def _refusal(error: Exception, remote: bool) -> str:
-    reason = _reason(error)
+    reason = "no answer in time" if isinstance(error, av.ExitError) else _reason(error)
     if remote:
         return f"cannot be fetched: {reason}; check the address and the network"
     if isinstance(error, av.InvalidDataError):
@@ -132,3 +171,11 @@ def _refusal(error: Exception, remote: bool) -> str:
     if isinstance(error, (av.EOFError, EOFError)):
         return "holds no audio"
     return f"cannot be decoded: {reason}" + ("" if os.name == "nt" else "; is it complete?")
+
+
+def _lower_scheme(where: str | BinaryIO) -> str | BinaryIO:
+    """FFmpeg knows protocols in small letters only."""
+    if isinstance(where, str) and is_url(where):
+        scheme, rest = where.split(":", 1)
+        return f"{scheme.lower()}:{rest}"
+    return where

@@ -52,7 +52,10 @@ def as_frames(samples: NDArray[np.generic], channels: int = 0) -> NDArray[np.gen
         raise SignalError(f"samples must have shape (n,) or (n, channels), not {np.shape(samples)}")
     frames, found = array.shape
     if found != channels and (found > _MOST_CHANNELS or 0 < frames <= 8 < found):
-        raise SignalError(f"shape {array.shape} looks like (channels, n): pass samples.T")
+        raise SignalError(
+            f"{found} channels in {frames} frames; at most {_MOST_CHANNELS} are taken "
+            "(if these are (channels, n), pass samples.T)"
+        )
     # Numba compiles anew for read-only or strided arrays: one kind goes in.
     return np.require(array, requirements=["C", "W"])
 

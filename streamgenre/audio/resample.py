@@ -15,7 +15,10 @@ class Resampler:
     """Mono float32 at one rate in, at another out; the same output under any cut of the input."""
 
     def __init__(self, source_rate: float, target_rate: int) -> None:
-        if not _LOWEST <= source_rate <= _HIGHEST:
+        if (
+            not isinstance(source_rate, (int, float, np.integer, np.floating))
+            or not _LOWEST <= source_rate <= _HIGHEST
+        ):
             raise SignalError(
                 f"sample rate must be {_LOWEST} to {_HIGHEST} Hz, not {source_rate!r}"
             )
@@ -40,5 +43,6 @@ class Resampler:
         if self._stream is None:
             return np.zeros(0, np.float32)
         rest = self._stream.resample_chunk(np.zeros(0, np.float32), last=True)
-        missing = max(0, round(self._taken * self._ratio) - self._given)
+        whole = max(round(self._taken * self._ratio), min(1, self._taken))  # never nothing
+        missing = max(0, whole - self._given)
         return np.pad(rest[:missing], (0, max(0, missing - len(rest))))

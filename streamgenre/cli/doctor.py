@@ -108,9 +108,10 @@ def _portaudio() -> Finding:
 def _numba_cache() -> Finding:
     import numba
 
+    from ..audio.jit import cache_folder
     from ..audio.ring import _write
 
-    kept = getattr(getattr(_write, "_cache", None), "cache_path", None)
+    kept = cache_folder(_write)
     where = f"cache in {kept}" if kept else "no cache folder can be written: slower start"
     return Finding(True, f"{numba.__version__}, {where}")
 

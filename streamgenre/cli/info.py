@@ -17,10 +17,10 @@ def command(model: Path | None, as_json: bool) -> None:
     """What the model is: labels, hops, accuracy, data, limits, licence."""
     from dataclasses import asdict
 
-    from rich.console import Console
     from rich.text import Text
 
     from ..model.model import load
+    from ..output.console import Console
     from ..output.json import dumps
     from ..output.ribbon import style
 
@@ -28,7 +28,7 @@ def command(model: Path | None, as_json: bool) -> None:
     if as_json:
         click.echo(dumps(asdict(card)))
         return
-    console = Console(highlight=False)
+    console = Console()
     console.print(f"[bold]{card.name}[/] version {card.version}", markup=True)
     labels = Text("labels      ")
     for label in card.labels:

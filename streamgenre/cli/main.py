@@ -15,7 +15,7 @@ from importlib import import_module
 
 import click
 
-from ..errors import StreamgenreError
+from ..errors import StreamgenreError, one_line
 
 COMMANDS = {
     "info": "what the model is: labels, accuracy, data, licence",
@@ -55,7 +55,7 @@ def run(arguments: Sequence[str]) -> int:
         error.show()
         return error.exit_code
     except StreamgenreError as error:
-        click.echo(f"streamgenre: {error}", err=True)
+        click.echo(f"streamgenre: {one_line(error)}", err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return 128 + signal.SIGINT
@@ -81,6 +81,13 @@ def _quieten_libraries() -> None:
 def main() -> None:
     """The `streamgenre` command."""
     _quieten_libraries()
+    if sys.stderr is None:  # closed by the caller
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
+    if sys.stdout is None:
+        click.echo("streamgenre: standard output is closed", err=True)
+        sys.exit(1)
+    # Ended by someone else, it still tidies up: no half-written file stays.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     if isinstance(sys.stdout, io.TextIOWrapper):  # whatever the locale, and for any file name
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))

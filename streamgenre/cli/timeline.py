@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from .. import __version__
-from ..errors import StreamgenreError
+from ..errors import StreamgenreError, one_line
 from .main import COMMANDS
 from .options import compute_option, model_option
 
@@ -65,6 +65,9 @@ def command(
     Takes any audio or video file, http(s) radio streams, and - for standard input.
     """
     raw_format = _raw_format(raw, rate, channels)
+    for recording in recordings:
+        if output is not None and _same_file(output, recording):
+            raise click.UsageError(f"{output}: is an input, too; name another file for -o")
     from ..model.model import load
     from ..output import writers
 
@@ -79,7 +82,7 @@ def command(
                 write(recording, hop, raw_format)
             except StreamgenreError as error:
                 write.failed(recording, error)
-                click.echo(f"streamgenre: {error}", err=True)
+                click.echo(f"streamgenre: {one_line(error)}", err=True)
                 codes.append(error.exit_code)
     return _worst(codes)
 
@@ -94,6 +97,13 @@ def _raw_format(raw: str | None, rate: int | None, channels: int | None) -> RawF
     from ..audio.raw import RawFormat
 
     return RawFormat(raw, rate, channels or 1)
+
+
+def _same_file(output: Path, recording: str) -> bool:
+    try:
+        return output.is_file() and output.samefile(recording)
+    except OSError:
+        return False
 
 
 @contextmanager
@@ -114,7 +124,9 @@ def _opened(output: Path | None) -> Iterator[TextIO]:
         try:
             with partial.open("x", encoding="utf-8", errors="backslashreplace") as file:
                 yield file
-            partial.replace(target)
+                written = file.tell()
+            if written:  # nothing to say is no reason to lose an earlier result
+                partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:

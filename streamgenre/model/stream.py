@@ -104,7 +104,7 @@ class Stream:
 
     def gap(self, seconds: float) -> list[Update]:
         """So many seconds were lost: time goes on, the state starts anew."""
-        if self._closed or not seconds > 0:
+        if self._closed or not 0 < seconds < np.inf:
             raise SignalError("a gap needs a positive length and a stream that is not flushed")
         updates = self._finish()
         self._origin = self.time + seconds

@@ -6,16 +6,17 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from rich.console import Console
+import rich.console
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
 from ..audio.raw import RawFormat
 from ..audio.source import is_url
-from ..errors import StreamgenreError
+from ..errors import StreamgenreError, one_line
 from ..model.model import Model
 from ..timeline import Timeline
+from .console import Console
 from .ribbon import axis, clock, ribbon, shown, style
 from .writers import opened, progress
 
@@ -28,7 +29,7 @@ class TextWriter:
     """See writers.Writer."""
 
     def __init__(self, file: TextIO, model: Model) -> None:
-        self._console = Console(file=file, highlight=False)
+        self._console = Console(file)
         self._model = model
         self._any = False
 
@@ -47,10 +48,12 @@ class TextWriter:
         """Nothing: standard error says it already."""
 
 
-def print_timeline(console: Console, name: str, timeline: Timeline, speed: float) -> None:
+def print_timeline(
+    console: rich.console.Console, name: str, timeline: Timeline, speed: float
+) -> None:
     """Print a timeline at the console's width; `speed` in times real time."""
     card, width = timeline.card, console.width
-    title = name if is_url(name) else Path(name).name
+    title = one_line(name if is_url(name) else Path(name).name)
     head = Text(no_wrap=True, overflow="ellipsis")
     head.append(title, "bold").append(f"  {clock(timeline.duration)}", "dim")
     console.print(head)
@@ -77,7 +80,7 @@ def print_timeline(console: Console, name: str, timeline: Timeline, speed: float
     console.print(f"[dim]{speed:.0f} times real time[/]", no_wrap=True)
 
 
-def _print_verdict(console: Console, timeline: Timeline) -> None:
+def _print_verdict(console: rich.console.Console, timeline: Timeline) -> None:
     """The recording as a whole, with the most probable labels as bars."""
     card, verdict = timeline.card, timeline.verdict()
     console.print()

@@ -13,7 +13,7 @@ from typing import Protocol, TextIO
 from ..audio.raw import RawFormat
 from ..audio.source import Source
 from ..audio.sources import open_source
-from ..errors import StreamgenreError
+from ..errors import StreamgenreError, one_line
 from ..model.model import Model
 
 
@@ -54,7 +54,7 @@ def opened(recording: str, raw: RawFormat | None) -> Iterator[Source]:
         source.close()
     # Not where it failed: the error says the same, and one line is enough.
     for warning in source.warnings:
-        print(f"streamgenre: warning: {recording}: {warning}", file=sys.stderr)
+        print(one_line(f"streamgenre: warning: {recording}: {warning}"), file=sys.stderr)
 
 
 @contextmanager
