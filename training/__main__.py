@@ -128,8 +128,9 @@ def fit(data: Path, cache: Path, checkpoint: Path, speech: Path | None, output: 
 @_checkpoint
 @click.option("--fit", "fitted", type=_file, required=True, help="What `fit` wrote.")
 @click.option("--card", type=_file, required=True, help="JSON: name, version, hops, about.")
+@click.option("--results", type=_file, help="What `evaluate` wrote, for the card.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
-def export(checkpoint: Path, fitted: Path, card: Path, output: Path) -> None:
+def export(checkpoint: Path, fitted: Path, card: Path, results: Path | None, output: Path) -> None:
     """The ONNX step with its card, checked against PyTorch over 500 carried steps."""
     from .export import export as write
     from .export import load_checkpoint
@@ -137,6 +138,12 @@ def export(checkpoint: Path, fitted: Path, card: Path, output: Path) -> None:
     network, about = load_checkpoint(checkpoint)
     found = json.loads(fitted.read_text())
     entries = json.loads(card.read_text()) | {"thresholds": found["thresholds"]}
+    if results is not None:
+        from .evaluate import for_card
+
+        measured = json.loads(results.read_text())
+        for hop in entries["hops"]:
+            hop["accuracy"] = for_card(measured["hops"][f"{hop['seconds']:g}"])
     description, labels = json.loads(about["network"]), json.loads(about["labels"])
     worst = write(network, description, labels, entries, output, found["temperature"])
     click.echo(f"{output}: agrees with PyTorch within {worst:.1e} over 500 carried steps")

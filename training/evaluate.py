@@ -150,3 +150,17 @@ def recompute(path: Path) -> dict[str, Any]:
     labels = header[3:]
     true = np.array([labels.index(row[2]) for row in rows])
     return figures(np.array([[float(p) for p in row[3:]] for row in rows]), true)
+
+
+def for_card(found: Mapping[str, Any]) -> dict[str, float]:
+    """The figures of one hop that a model card carries."""
+    whole, free = found["track_mean"], found["sets"]["free music (debian, emotify)"]
+    return {
+        "tracks": whole["tracks"],
+        "accuracy": whole["accuracy"][0],
+        "accuracy_low": whole["accuracy"][1],
+        "accuracy_high": whole["accuracy"][2],
+        "macro_recall": whole["macro_recall"][0],
+        "top2": whole["top2"],
+        "accuracy_on_free_music": free["accuracy"][0],
+    }

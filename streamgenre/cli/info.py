@@ -38,7 +38,9 @@ def command(model: Path | None, as_json: bool) -> None:
     for hop in card.hops:
         use = " (live)" if hop.seconds == card.live_hop else ""
         use += " (files)" if hop.seconds == card.file_hop else ""
-        measured = ", ".join(f"{name} {value:.3f}" for name, value in hop.accuracy.items())
+        measured = ", ".join(
+            f"{name.replace('_', ' ')} {value:.3g}" for name, value in hop.accuracy.items()
+        )
         line = f"hop         {hop.seconds:g} s, window {hop.window / card.sample_rate:g} s{use}"
         console.print(f"{line}: {measured}" if measured else line)
     limits = ", ".join(f"{name} {value:g}" for name, value in asdict(card.thresholds).items())

@@ -16,12 +16,7 @@ from importlib import import_module
 import click
 
 from ..errors import StreamgenreError, one_line
-
-COMMANDS = {
-    "info": "what the model is: labels, accuracy, data, licence",
-    "doctor": "what works on this machine",
-    "bench": "time this machine for a few seconds",
-}
+from .options import COMMANDS
 
 
 def _command(arguments: Sequence[str]) -> tuple[click.Command, list[str]]:

@@ -1,10 +1,16 @@
-"""Options that several commands share."""
+"""The commands by name, and the options that several of them share."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import click
+
+COMMANDS = {
+    "info": "what the model is: labels, accuracy, data, licence",
+    "doctor": "what works on this machine",
+    "bench": "time this machine for a few seconds",
+}
 
 model_option = click.option(
     "--model",

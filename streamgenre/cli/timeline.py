@@ -13,8 +13,7 @@ import click
 
 from .. import __version__
 from ..errors import StreamgenreError, one_line
-from .main import COMMANDS
-from .options import compute_option, model_option
+from .options import COMMANDS, compute_option, model_option
 
 if TYPE_CHECKING:
     from ..audio.raw import RawFormat

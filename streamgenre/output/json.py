@@ -9,7 +9,7 @@ from ..audio.raw import RawFormat
 from ..errors import StreamgenreError
 from ..model.model import Model
 from ..timeline import SCHEMA, model_to_dict, update_to_dict
-from .writers import opened, progress
+from .reading import opened, progress
 
 
 def dumps(value: Any) -> str:

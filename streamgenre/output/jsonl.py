@@ -9,7 +9,7 @@ from ..errors import StreamgenreError
 from ..model.model import Model
 from ..timeline import update_to_dict
 from .json import dumps, failure
-from .writers import opened
+from .reading import opened
 
 
 class JsonlWriter:

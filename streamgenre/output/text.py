@@ -17,8 +17,8 @@ from ..errors import StreamgenreError, one_line
 from ..model.model import Model
 from ..timeline import Timeline
 from .console import Console
+from .reading import opened, progress
 from .ribbon import axis, clock, ribbon, shown, style
-from .writers import opened, progress
 
 _MOST_SEGMENTS = 40
 _TOP = 5

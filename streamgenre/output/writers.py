@@ -5,15 +5,10 @@ A writer is called with each recording in turn, and told of those that failed.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Protocol, TextIO
 
 from ..audio.raw import RawFormat
-from ..audio.source import Source
-from ..audio.sources import open_source
-from ..errors import StreamgenreError, one_line
+from ..errors import StreamgenreError
 from ..model.model import Model
 
 
@@ -42,37 +37,3 @@ def writer(form: str, file: TextIO, model: Model) -> Writer:
     from .text import TextWriter
 
     return TextWriter(file, model)
-
-
-@contextmanager
-def opened(recording: str, raw: RawFormat | None) -> Iterator[Source]:
-    """A source for one recording; its warnings go to standard error at the end."""
-    source = open_source(recording, raw)
-    try:
-        yield source
-    finally:
-        source.close()
-    # Not where it failed: the error says the same, and one line is enough.
-    for warning in source.warnings:
-        print(one_line(f"streamgenre: warning: {recording}: {warning}"), file=sys.stderr)
-
-
-@contextmanager
-def progress(source: Source) -> Iterator[Callable[[float], None]]:
-    """A function to tell the seconds heard; shows a bar if standard error is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda seconds: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    from .ribbon import clock
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.fields[heard]}"),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(source.name[-40:], total=source.stated_duration, heard="")
-        yield lambda seconds: bar.update(task, completed=seconds, heard=clock(seconds))
