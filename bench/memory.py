@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
@@ -21,7 +20,8 @@ def endless_pipe(hours: float, form: str) -> dict[str, Any]:
     """Stream samples into the command; resident memory (MB) at each minute of audio.
 
     Growth is from the tenth minute of audio, the first seconds of the run, to the last; the peak
-    is the whole process's, its end included. Linux.
+    is the whole process's, its end included; bytes a row are those of the second half, when the
+    allocator has settled. Linux.
     """
     command = [sys.executable, "-m", "streamgenre", "--format", form]
     command += ["--raw", "s16le", "--rate", str(_RATE), "-"]
@@ -43,13 +43,15 @@ def endless_pipe(hours: float, form: str) -> dict[str, Any]:
         for done in range(1, max(1, round(hours * 60)) + 1):
             running.stdin.write(minute)
             running.stdin.flush()
-            curve.append((done / 60, _resident(running.pid)))
+            curve.append((done / 60, _memory(running.pid, "VmRSS")))
         working = curve[-1][1]
         running.stdin.close()
+        peak = 0.0
+        while running.poll() is None:  # json writes its rows now
+            peak = max(peak, _memory(running.pid, "VmHWM"))
+            time.sleep(0.01)
         reader.join()
         seconds = time.monotonic() - began
-        _, status, used = os.wait4(running.pid, 0)
-        running.returncode = os.waitstatus_to_exitcode(status)
         if running.returncode:
             raise RuntimeError(f"streamgenre ended with {running.returncode}")
     values = np.array([value for _, value in curve])
@@ -59,10 +61,10 @@ def endless_pipe(hours: float, form: str) -> dict[str, Any]:
         "hours": hours,
         "format": form,
         "rows": rows,
-        "peak_mb": used.ru_maxrss / 1024,
+        "peak_mb": peak,
         "settled_mb": float(settled),
         "growth_mb": float(working - settled),
-        "bytes_a_row": float((working - settled) * 2**20 / max(1, rows)),
+        "bytes_a_row": float((working - values[len(values) // 2]) * 2**20 / max(1, rows / 2)),
         "curve": [[round(h, 3), round(v, 1)] for h, v in curve[:: max(1, len(curve) // 60)]],
         "times_real_time": hours * 3600 / seconds,
     }
@@ -76,12 +78,9 @@ def endless_pipe(hours: float, form: str) -> dict[str, Any]:
     return found
 
 
-def _resident(pid: int) -> float:
-    """Resident memory in MB; Linux tells it in /proc, elsewhere it is not measured (nan)."""
-    try:
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) / 1024
-    except OSError:
-        pass
-    return float("nan")
+def _memory(pid: int, what: str) -> float:
+    """VmRSS (resident now) or VmHWM (at most so far) in MB; 0 once the process is gone."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(what):
+            return int(line.split()[1]) / 1024
+    return 0.0

@@ -17,6 +17,7 @@ def command(model: Path | None, as_json: bool) -> None:
     """What the model is: labels, hops, accuracy, data, limits, licence."""
     from dataclasses import asdict
 
+    from rich.table import Table
     from rich.text import Text
 
     from ..model.model import load
@@ -28,35 +29,33 @@ def command(model: Path | None, as_json: bool) -> None:
     if as_json:
         click.echo(dumps(asdict(card)))
         return
-    console = Console()
-    console.print(f"[bold]{card.name}[/] version {card.version}", markup=True)
-    labels = Text("labels      ")
+    table = Table.grid(padding=(0, 2))
+
+    def row(name: str, value: Any) -> None:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                row(f"{name} {key}", inner)
+        elif isinstance(value, list):
+            for i, inner in enumerate(value):
+                row("" if i else name, inner)
+        else:
+            table.add_row(name, value if isinstance(value, Text) else Text(str(value)))
+
+    labels = Text()
     for label in card.labels:
         labels.append(f"{label.display}  ", style(card, label.name))
-    console.print(labels)
-    console.print(f"samples     {card.sample_rate} Hz mono, state of {card.state_size} numbers")
+    row("model", f"{card.name} version {card.version}")
+    row("labels", labels)
+    row("samples", f"{card.sample_rate} Hz mono, state of {card.state_size} numbers")
     for hop in card.hops:
-        use = " (live)" if hop.seconds == card.live_hop else ""
-        use += " (files)" if hop.seconds == card.file_hop else ""
-        measured = ", ".join(
-            f"{name.replace('_', ' ')} {value:.3g}" for name, value in hop.accuracy.items()
+        uses = {"live": card.live_hop, "files": card.file_hop}
+        use = "".join(f", for {name}" for name, of in uses.items() if of == hop.seconds)
+        measured = "; ".join(f"{k.replace('_', ' ')} {v:.3g}" for k, v in hop.accuracy.items())
+        row(
+            f"hop {hop.seconds:g} s", f"window {hop.window / card.sample_rate:g} s{use}. {measured}"
         )
-        line = f"hop         {hop.seconds:g} s, window {hop.window / card.sample_rate:g} s{use}"
-        console.print(f"{line}: {measured}" if measured else line)
-    limits = ", ".join(f"{name} {value:g}" for name, value in asdict(card.thresholds).items())
-    console.print(f"thresholds  {limits}")
+    row("thresholds", ", ".join(f"{k} {v:g}" for k, v in asdict(card.thresholds).items()))
     for name, value in card.about.items():
-        _print_entry(console, name, value)
-    console.print(f"{'sha256':11} {card.sha256}")
-
-
-def _print_entry(console: Any, name: str, value: Any) -> None:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            _print_entry(console, f"{name} {key}", inner)
-    elif isinstance(value, list):
-        for inner in value:
-            console.print(f"{name:11} {inner}", markup=False)
-            name = ""
-    else:
-        console.print(f"{name:11} {value}", markup=False)
+        row(name, value)
+    row("sha256", card.sha256)
+    Console().print(table)
