@@ -320,3 +320,11 @@ def test_headerless_formats_are_not_guessed_from_the_name(model, tmp_path):
 def test_an_ogg_without_its_end_is_told(model, clip, tmp_path):
     (tmp_path / "cut.ogg").write_bytes(clip.read_bytes()[:100_000])
     assert "cut off" in model.classify(tmp_path / "cut.ogg").warnings[0]
+
+
+def test_tags_in_no_known_encoding_are_no_obstacle(model, music, reference, tmp_path):
+    data = write(tmp_path / "s16.wav", *music).read_bytes()
+    tag = b"INAM" + struct.pack("<I", 4) + b"\xff\xfe\xe9\x00"
+    listing = b"LIST" + struct.pack("<I", 4 + len(tag)) + b"INFO" + tag
+    at = data.index(b"data")
+    same_music(model.classify(piped(data[:at] + listing + data[at:])), reference)

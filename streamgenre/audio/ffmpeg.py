@@ -6,7 +6,7 @@ import errno
 import os
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
@@ -18,6 +18,9 @@ from ..errors import InputError
 from .peek import Peeked, wav_of_unknown_length
 from .source import BLOCK, is_url
 
+# Tags in a wrong encoding are no reason to refuse the music. PyAV 19 takes them without asking.
+_ASKED = int(av.__version__.split(".")[0]) < 19
+_LENIENT_TAGS: Any = {"metadata_errors": "replace"} if _ASKED else {}
 _OPEN_SECONDS, _READ_SECONDS = 15.0, 30.0
 _LEAST_LEAD = 0.2  # s; below it is a codec's own delay
 _MOST_BAD_PACKETS = 200  # in a row; a broken radio packet is skipped, a file of noise is refused
@@ -45,7 +48,7 @@ class FFmpegSource:
                 options=options,
                 container_options={"ignore_length": "1"} if endless else {},
                 timeout=(_OPEN_SECONDS, _READ_SECONDS) if remote else None,
-                metadata_errors="replace",
+                **_LENIENT_TAGS,
             )
         except (av.FFmpegError, OSError, ValueError) as error:
             if getattr(error, "errno", None) == errno.EINTR:
