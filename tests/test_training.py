@@ -127,6 +127,15 @@ def test_a_broken_off_run_goes_on_where_it_was(checkpoint, data, tmp_path):
     torch.testing.assert_close(after, again)  # and so it did without the break
 
 
+def test_a_run_on_other_data_is_not_mixed_in(checkpoint, data, tmp_path):
+    with (data / "manifest.csv").open() as file:
+        lines = file.readlines()
+    other = data / "other.csv"
+    other.write_text("".join(lines[:-2]))
+    with pytest.raises(DataError, match="of another data"):
+        train(other, tmp_path / "cache", checkpoint.parent, None, **SMALL)
+
+
 def test_batched_tracks_equal_a_live_stream(checkpoint, data):
     network, _ = load_checkpoint(checkpoint)
     audio = AudioCache(data / "cache")

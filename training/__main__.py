@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
+
+from streamgenre.errors import StreamgenreError
 
 _folder = click.Path(path_type=Path, file_okay=False)
 _file = click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -159,4 +162,7 @@ def recompute(predictions: tuple[Path, ...]) -> None:
         click.echo(f"{path.name}: {json.dumps(figures(path))}")
 
 
-main(prog_name="python -m training")
+try:
+    main(prog_name="python -m training")
+except StreamgenreError as error:
+    sys.exit(f"training: {error}")

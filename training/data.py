@@ -17,10 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
+from streamgenre.errors import StreamgenreError
+
 SAMPLE_RATE = 16_000
 
 
-class DataError(Exception):
+class DataError(StreamgenreError):
     """The data set cannot be used as it is; the message says what to mend."""
 
 

@@ -21,6 +21,7 @@ from onnx import numpy_helper
 from safetensors import safe_open
 from torch import Tensor, nn
 
+from streamgenre.errors import StreamgenreError
 from streamgenre.model.card import METADATA_KEY, card_to_json, read_card
 from streamgenre.model.onnx import INPUTS, OPTIONAL_OUTPUTS, OUTPUTS, OnnxEngine
 from streamgenre.model.onnxfile import read_onnx
@@ -33,7 +34,7 @@ OPSET = 17
 PARITY_STEPS, PARITY = 500, 1e-4
 
 
-class ExportError(Exception):
+class ExportError(StreamgenreError):
     """The exported step is not the network; nothing was written."""
 
 

@@ -120,6 +120,8 @@ def fit(
             smoothed.append(decider.smoothed.max())
     unsure = float(np.quantile(smoothed, 1 - _COVERED))
     silent = stream_tracks(network, not_music, list(not_music), hop)
+    # Of single steps, the harder case: what is decided on is smoothed. The first windows of a clip
+    # are left out, they are mostly the silence before it.
     yes = np.concatenate([_probability(runs[k].music[4:]) for k in keys])
     no = np.concatenate([_probability(run.music) for run in silent.values()])
     limits = np.arange(0.05, 0.96, 0.01)

@@ -18,14 +18,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .data import SAMPLE_RATE, AudioCache, Track, read_manifest
+from .data import SAMPLE_RATE, AudioCache, DataError, Track, read_manifest
 from .metrics import accuracy, macro_recall, softmax, stream_tracks
 from .networks import build
-from .networks.step import StreamingNetwork
 from .networks.trunk import TrunkTFCRNN
 from .sequences import NO_GENRE, Batch, Lanes, Piece, class_weights, pieces
 
@@ -67,13 +67,12 @@ class Average:
 
 
 def mask_and_colour(power: Tensor) -> Tensor:
-    """Augmented band powers (B, bands, frames): a room's or a device's colour, hiss, lost bands.
+    """Augmented band powers (lanes, steps, bands, frames), one room or device a lane.
 
     A smooth random curve over the bands within about 6 dB; a noise floor; now and then nothing
     above some band, as low bit rates and telephones do; SpecAugment's frequency mask (Park 2019).
     """
-    count, bands, _ = power.shape
-
+    count, _, bands, _ = power.shape
     knots = torch.randn(count, 1, 6) * 3.0
     curve = F.interpolate(knots, size=bands, mode="linear", align_corners=True)[:, 0]
     band = torch.arange(bands)[None]
@@ -85,9 +84,9 @@ def mask_and_colour(power: Tensor) -> Tensor:
     start = torch.rand(count, 1) * bands
     width = torch.rand(count, 1) * 14 * (torch.rand(count, 1) < 0.5)
     keep[(band >= start) & (band < start + width)] = 0.0
-    power = power * (10 ** (curve / 10) * keep)[:, :, None]
-    floor = power.mean((1, 2), keepdim=True) * 10 ** (-1.5 - 3 * torch.rand(count, 1, 1))
-    noisy = (torch.rand(count, 1, 1) < 0.3).float()
+    power = power * (10 ** (curve / 10) * keep)[:, None, :, None]
+    floor = power.mean((1, 2, 3), keepdim=True) * 10 ** (-1.5 - 3 * torch.rand(count, 1, 1, 1))
+    noisy = (torch.rand(count, 1, 1, 1) < 0.3).float()
     return power + noisy * floor
 
 
@@ -97,7 +96,7 @@ class Trainer:
     def __init__(
         self,
         folder: Path,
-        network: StreamingNetwork,
+        network: TrunkTFCRNN,
         description: dict[str, object],
         settings: Settings,
         tracks: Sequence[Track],
@@ -172,15 +171,11 @@ class Trainer:
     def _loss(self, batch: Batch, state: Tensor) -> tuple[Tensor, Tensor]:
         """Loss of one batch and the state after it."""
         network, s = self._network, self._settings
-        assert isinstance(network, TrunkTFCRNN)
         lanes, steps, window = batch.windows.shape
         with torch.no_grad():
             power = network.front.power(torch.from_numpy(batch.windows.reshape(-1, window)))
-        # One colour a lane, as one room or device has.
-        power = power.reshape(lanes, steps, *power.shape[1:]).transpose(2, 3).flatten(1, 2)
-        power = mask_and_colour(power.transpose(1, 2)).transpose(1, 2)
-        logmel = network.front.log(power.reshape(lanes, steps, -1, power.shape[-1]).transpose(2, 3))
-        logmel = logmel[:, 0].contiguous()  # (lanes, steps, bands, frames)
+        power = mask_and_colour(power.reshape(lanes, steps, *power.shape[1:]))
+        logmel = network.front.log(power)[:, 0]  # (lanes, steps, bands, frames)
         labels, music = torch.from_numpy(batch.labels), torch.from_numpy(batch.music)
         fresh = torch.from_numpy(batch.fresh)
         ahead = None
@@ -209,7 +204,6 @@ class Trainer:
     @torch.inference_mode()
     def _standardise(self) -> None:
         network = self._network
-        assert isinstance(network, TrunkTFCRNN)
         features = []
         for _, batch in self._batches(0, 12):
             windows = torch.from_numpy(batch.windows.reshape(-1, batch.windows.shape[-1]))
@@ -224,6 +218,7 @@ class Trainer:
         last = self._folder / "last.safetensors"
         resumed: dict[str, Tensor] = {}
         if last.is_file():
+            self._compare(last)
             resumed = load_file(last)
             self._update = int(resumed["update"])
             self._network.load_state_dict(
@@ -241,6 +236,14 @@ class Trainer:
                 self._stage(whole, first, count, resumed)
                 resumed = {}
         save_file(self._average.values, self._folder / "model.safetensors", metadata=self._about)
+
+    def _compare(self, checkpoint: Path) -> None:
+        """Raise DataError where a checkpoint is of another network or of other data."""
+        with safe_open(checkpoint, "pt") as file:
+            before = file.metadata()
+        for what in ("network", "labels", "data"):
+            if before[what] != self._about[what]:
+                raise DataError(f"{checkpoint}: is of another {what}; train into another folder")
 
     def _stage(self, whole: bool, first: int, count: int, resumed: dict[str, Tensor]) -> None:
         s = self._settings
