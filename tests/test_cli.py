@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -357,3 +358,19 @@ def test_closed_streams_and_full_disks_give_one_line(clip):
 def test_a_name_with_a_line_break_stays_on_one_line(tmp_path):
     (tmp_path / "two\nlines.mp3").touch()
     assert streamgenre(tmp_path / "two\nlines.mp3").stderr.decode().count("\n") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_silent_radio_does_not_hold_up_an_interrupt(tmp_path, number, code):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/silent"
+        program = [sys.executable, "-m", "streamgenre", "-o", str(tmp_path / "out"), url]
+        with subprocess.Popen(program, stderr=subprocess.PIPE) as running:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(10)  # it waits for an answer now
+                time.sleep(0.5)
+                running.send_signal(number)
+                assert running.wait(8) == code
+        assert list(tmp_path.iterdir()) == []

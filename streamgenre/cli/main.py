@@ -16,6 +16,7 @@ from importlib import import_module
 import click
 
 from ..errors import StreamgenreError, one_line
+from . import interrupt
 from .options import COMMANDS
 
 
@@ -81,8 +82,7 @@ def main() -> None:
     if sys.stdout is None:
         click.echo("streamgenre: standard output is closed", err=True)
         sys.exit(1)
-    # Ended by someone else, it still tidies up: no half-written file stays.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    interrupt.install()
     if isinstance(sys.stdout, io.TextIOWrapper):  # whatever the locale, and for any file name
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))

@@ -13,6 +13,7 @@ import click
 
 from .. import __version__
 from ..errors import StreamgenreError, one_line
+from . import interrupt
 from .options import COMMANDS, compute_option, model_option
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def _opened(output: Path | None) -> Iterator[TextIO]:
             return
         target = output.resolve()  # a link stays a link
         partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
+        interrupt.unfinished.add(partial)
         try:
             with partial.open("x", encoding="utf-8", errors="backslashreplace") as file:
                 yield file
@@ -128,6 +130,7 @@ def _opened(output: Path | None) -> Iterator[TextIO]:
                 partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)
+            interrupt.unfinished.discard(partial)
     except OSError as error:
         raise StreamgenreError(f"{output}: cannot be written: {error.strerror or error}") from None
 

@@ -1,0 +1,40 @@
+"""Ctrl-C and SIGTERM end the command at once, also while it waits inside a C library.
+
+Python runs its signal handlers between its own instructions only; a radio that has gone silent
+would hold them up until FFmpeg's time-out. So a thread is woken by the signal itself, gives the
+handlers a moment, and then ends the process.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+_MOMENT = 1.0  # s
+
+unfinished: set[Path] = set()
+"""Half-written files, removed before the process is ended."""
+
+
+def install() -> None:
+    """From here on, SIGTERM tidies up as Ctrl-C does, and neither waits for a C library."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    if os.name == "nt":  # there the wake-up needs a socket; a wait ends with its time-out
+        return
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(reading,), daemon=True).start()
+
+
+def _watch(reading: int) -> None:
+    while number := os.read(reading, 1)[0]:
+        if number in (signal.SIGINT, signal.SIGTERM):
+            time.sleep(_MOMENT)
+            for path in unfinished:
+                path.unlink(missing_ok=True)
+            os._exit(128 + number)
