@@ -43,15 +43,12 @@ def everything(quick: bool) -> dict[str, Any]:
     """Start-up, latency, files, memory of a short pipe."""
     found: dict[str, Any] = {"startup_s": startup(2 if quick else 5)}
     model = load()
-    print("\nstep           p50      p95      p99   real time")
+    print("\nstep           p50    p95    p99    real time")
     found["step_ms"] = {}
     for hop in model.card.hops:
         step = step_latency(model, hop, 50 if quick else 500)
         found["step_ms"][f"{hop.seconds:g}"] = [step.p50, step.p95, step.p99]
-        print(
-            f"hop {hop.seconds:4.2f} s {step.p50:6.2f} {step.p95:8.2f} {step.p99:8.2f} ms"
-            f" {step.real_time:7.0f}x"
-        )
+        print(f"hop {hop.seconds:4.2f} s {step}")
     print()
     found["files"] = file_cost((0.5, 2.0) if quick else (4.0, 40.0), 1 if quick else 3)
     print()

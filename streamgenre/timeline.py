@@ -209,8 +209,10 @@ class Timeline:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as `--format json` prints it, but for the file's name."""
-        return {**self.summary(), "updates": [update_to_dict(u) for u in self.updates]} | {
-            "model": model_to_dict(self.card)
+        return {
+            **self.summary(),
+            "updates": [update_to_dict(u) for u in self.updates],
+            "model": model_to_dict(self.card),
         }
 
     def summary(self) -> dict[str, Any]:

@@ -75,6 +75,9 @@ class Latency:
     p99: float
     real_time: float
 
+    def __str__(self) -> str:
+        return f"{self.p50:6.2f} {self.p95:6.2f} {self.p99:6.2f} ms {self.real_time:7.0f}x"
+
 
 def step_latency(model: Model, hop: Hop, steps: int = 200) -> Latency:
     """Latency of the engine's step at a hop, the state carried, after a warm-up."""

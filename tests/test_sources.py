@@ -14,7 +14,7 @@ import soundfile
 import soxr
 from audio_files import NAMES, encode, write
 
-from streamgenre import InputError
+from streamgenre import InputError, SignalError
 from streamgenre.audio.raw import RawFormat
 from streamgenre.audio.sources import open_source
 
@@ -328,3 +328,8 @@ def test_tags_in_no_known_encoding_are_no_obstacle(model, music, reference, tmp_
     listing = b"LIST" + struct.pack("<I", 4 + len(tag)) + b"INFO" + tag
     at = data.index(b"data")
     same_music(model.classify(piped(data[:at] + listing + data[at:])), reference)
+
+
+def test_an_unknown_encoding_is_refused_with_the_known_ones():
+    with pytest.raises(SignalError, match="s16le, s24le, s32le, f32le"):
+        RawFormat("u8", 8_000)

@@ -39,13 +39,20 @@ def temperature(runs: Sequence[Run], labels: Sequence[int]) -> float:
 
 def _decided(
     runs: Sequence[np.ndarray], thresholds: Thresholds, seconds: float
-) -> list[list[int | None]]:
-    """Decisions for each run of probabilities (steps, C), a fresh decider for each."""
-    decisions = []
+) -> tuple[list[list[int | None]], list[float]]:
+    """Decisions for each run of probabilities (steps, C), a fresh decider for each.
+
+    The smoothed probability of the best label at each step, over all runs, comes along.
+    """
+    decisions, confidences = [], []
     for run in runs:
         decider = Decider(thresholds, run.shape[1])
-        decisions.append([decider.decide(p, 1.0, _LOUD, seconds)[1] for p in run])
-    return decisions
+        decided = []
+        for p in run:
+            decided.append(decider.decide(p, 1.0, _LOUD, seconds)[1])
+            confidences.append(float(decider.smoothed.max()))
+        decisions.append(decided)
+    return decisions, confidences
 
 
 def pairs(labels: Sequence[int], count: int, seed: int = 0) -> list[tuple[int, int]]:
@@ -65,7 +72,7 @@ def smoothing(
     grid = []
     for tau, margin in itertools.product((0.25, 1.0, 2.0, 4.0, 6.0), (0.0, 0.05, 0.1, 0.2)):
         limits = replace(_START, smoothing=tau, margin=margin)
-        decisions = _decided(mixes, limits, seconds)
+        decisions, _ = _decided(mixes, limits, seconds)
         steps = [
             pair
             for ds, ts in zip(decisions, truth, strict=True)
@@ -112,12 +119,7 @@ def fit(
         for (a, b), mix in zip(chosen, mixes, strict=True)
     ]
     thresholds, grid = smoothing(mixes, truth, seconds)
-    smoothed = []
-    for key in keys:
-        decider = Decider(thresholds, runs[key].logits.shape[1])
-        for p in softmax(runs[key].logits, heat):
-            decider.decide(p, 1.0, _LOUD, seconds)
-            smoothed.append(decider.smoothed.max())
+    _, smoothed = _decided([softmax(runs[k].logits, heat) for k in keys], thresholds, seconds)
     unsure = float(np.quantile(smoothed, 1 - _COVERED))
     silent = stream_tracks(network, not_music, list(not_music), hop)
     # Of single steps, the harder case: what is decided on is smoothed. The first windows of a clip

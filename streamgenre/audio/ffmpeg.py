@@ -15,8 +15,9 @@ from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .peek import Peeked, wav_of_unknown_length
-from .source import BLOCK, is_url
+from .containers import wav_of_unknown_length
+from .peek import Peeked
+from .source import BLOCK, cut_off, is_url
 
 # Tags in a wrong encoding are no reason to refuse the music. PyAV 19 takes them without asking.
 _ASKED = int(av.__version__.split(".")[0]) < 19
@@ -51,8 +52,7 @@ class FFmpegSource:
                 **_LENIENT_TAGS,
             )
         except (av.FFmpegError, OSError, ValueError) as error:
-            if getattr(error, "errno", None) == errno.EINTR:
-                raise KeyboardInterrupt from None
+            _pass_on_interrupt(error)
             shown = re.sub("//[^/@]*@", "//...@", name)  # no password in a message
             raise InputError(f"{shown}: {_refusal(error, remote)}") from None
         stream = self._container.streams.best("audio")
@@ -91,8 +91,7 @@ class FFmpegSource:
             except StopIteration:
                 break
             except (av.FFmpegError, OSError) as error:
-                if getattr(error, "errno", None) == errno.EINTR:
-                    raise KeyboardInterrupt from None
+                _pass_on_interrupt(error)
                 self.warnings.append(f"reading stopped: {_reason(error)}")
                 break
             try:
@@ -131,11 +130,8 @@ class FFmpegSource:
             yield from self._samples(resampler.resample(frame))
         if resampler is not None:
             yield from self._samples(resampler.resample(None))
-        if self._stated is not None and self._stated - self._heard > max(1.0, 0.02 * self._heard):
-            self.warnings.append(
-                f"cut off or damaged: the header states {self._stated:.1f} s, "
-                f"{self._heard:.1f} s are there"
-            )
+        if self._stated is not None and (warning := cut_off(self._stated, self._heard)):
+            self.warnings.append(warning)
 
     def _lead(self, first: AudioFrame) -> Iterator[NDArray[np.float32]]:
         """Silence where a film's sound starts later than the film."""
@@ -159,6 +155,12 @@ class FFmpegSource:
 
     def close(self) -> None:
         self._container.close()
+
+
+def _pass_on_interrupt(error: Exception) -> None:
+    """Ctrl-C while FFmpeg waits comes back as its error; it is the user's wish all the same."""
+    if getattr(error, "errno", None) == errno.EINTR:
+        raise KeyboardInterrupt from None
 
 
 def _reason(error: Exception) -> str:

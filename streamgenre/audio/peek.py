@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import struct
 from typing import BinaryIO
 
 _HEAD = 4_096
-_MARKERS_FROM = 0xFFFFFF00  # data sizes from here on are no sizes
 
 
 class Peeked:
@@ -40,12 +38,3 @@ def _seekable(file: BinaryIO) -> bool:
         return bool(file.seekable())
     except AttributeError:
         return False
-
-
-def wav_of_unknown_length(head: bytes) -> bool:
-    """Whether these first bytes are those of a wav whose writer could not know its length."""
-    at = head.find(b"data")
-    if head[:4] not in (b"RIFF", b"RF64") or at < 0 or len(head) < at + 8:
-        return False
-    (size,) = struct.unpack_from("<I", head, at + 4)
-    return bool(size == 0 or size >= _MARKERS_FROM)

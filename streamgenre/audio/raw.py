@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, SignalError
+from .encodings import BYTES
 from .source import BLOCK
-
-_BYTES = {"s16le": 2, "s24le": 3, "s32le": 4, "f32le": 4}
-ENCODINGS = tuple(_BYTES)
 
 
 @dataclass(frozen=True)
@@ -25,15 +23,15 @@ class RawFormat:
     channels: int = 1
 
     def __post_init__(self) -> None:
-        if self.encoding not in _BYTES:
-            raise SignalError(f"encoding must be one of {', '.join(ENCODINGS)}")
+        if self.encoding not in BYTES:
+            raise SignalError(f"encoding must be one of {', '.join(BYTES)}")
         if self.channels < 1 or self.sample_rate < 1:
             raise SignalError("rate and channels must be positive")
 
     @property
     def frame_bytes(self) -> int:
         """Bytes of one frame, all channels."""
-        return _BYTES[self.encoding] * self.channels
+        return BYTES[self.encoding] * self.channels
 
     def decode(self, data: bytes) -> NDArray[np.float32]:
         """float32 (n, channels) of whole frames."""
@@ -44,7 +42,7 @@ class RawFormat:
             padded[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
             samples = padded.view("<i4")[:, 0].astype(np.float32) / np.float32(2**31)
         else:
-            size = _BYTES[self.encoding]
+            size = BYTES[self.encoding]
             samples = np.frombuffer(data, f"<i{size}").astype(np.float32)
             samples /= np.float32(2 ** (8 * size - 1))
         return samples.reshape(-1, self.channels)

@@ -17,6 +17,22 @@ def is_url(name: str) -> bool:
     return name.lower().startswith(("http://", "https://"))
 
 
+_LONGEST = 1_000_000.0  # s, eleven days: beyond it is no length but a marker or damage
+
+
+def believable(stated: float) -> float | None:
+    """A header's duration in seconds, None where it cannot be one."""
+    return stated if 0 < stated < _LONGEST else None
+
+
+def cut_off(stated: float, heard: float) -> str | None:
+    """The warning for so many seconds stated and heard; None where they agree well enough."""
+    if stated - heard <= max(1.0, 0.02 * heard):
+        return None
+    claim = "an impossible length" if believable(stated) is None else f"{stated:.1f} s"
+    return f"cut off or damaged: the header states {claim}, {heard:.1f} s are there"
+
+
 class Source(Protocol):
     """Audio that is read once, from its start to its end."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from .. import __version__
+from ..audio.encodings import BYTES
 from ..errors import StreamgenreError, one_line
 from . import interrupt
 from .options import COMMANDS, compute_option, model_option
@@ -19,7 +20,6 @@ from .options import COMMANDS, compute_option, model_option
 if TYPE_CHECKING:
     from ..audio.raw import RawFormat
 
-_ENCODINGS = ("s16le", "s24le", "s32le", "f32le")
 _EPILOG = "\b\nCommands:\n" + "\n".join(f"  {name:8} {does}" for name, does in COMMANDS.items())
 
 
@@ -44,7 +44,7 @@ _EPILOG = "\b\nCommands:\n" + "\n".join(f"  {name:8} {does}" for name, does in C
 @model_option
 @compute_option
 @click.option(
-    "--raw", type=click.Choice(_ENCODINGS), help="The input is bare samples of this kind."
+    "--raw", type=click.Choice(list(BYTES)), help="The input is bare samples of this kind."
 )
 @click.option("--rate", type=click.IntRange(1), help="With --raw: sample rate in Hz.")
 @click.option("--channels", type=click.IntRange(1, 64), help="With --raw: channels  [default: 1]")
@@ -116,7 +116,7 @@ def _opened(output: Path | None) -> Iterator[TextIO]:
         raise click.UsageError(f"{output}: is a folder; name a file in it")
     try:
         if output.exists() and not output.is_file():  # a device or a pipe takes it as it comes
-            with output.open("w", encoding="utf-8") as file:
+            with output.open("w", encoding="utf-8", errors="backslashreplace") as file:
                 yield file
             return
         target = output.resolve()  # a link stays a link

@@ -188,4 +188,5 @@ class Stream:
 
 
 def _finite(step: Step) -> bool:
-    return all(np.isfinite(part).all() for part in step[:3] if part is not None)
+    parts = (step.probabilities, step.music, step.next_state)
+    return all(np.isfinite(part).all() for part in parts)
