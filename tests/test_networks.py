@@ -11,12 +11,13 @@ torch = pytest.importorskip("torch", reason="networks need the train extra")
 pytest.importorskip("onnx", reason="export needs the train extra")
 
 from streamgenre.errors import ModelFileError  # noqa: E402
-from streamgenre.model.card import METADATA_KEY, card_to_json, read_card  # noqa: E402
+from streamgenre.model.card import METADATA_KEY, Thresholds, card_to_json, read_card  # noqa: E402
 from streamgenre.model.model import BUNDLED, load  # noqa: E402
 from streamgenre.model.onnx import OnnxEngine  # noqa: E402
 from streamgenre.model.onnxfile import read_onnx  # noqa: E402
 from streamgenre.model.torch import TorchEngine  # noqa: E402
 from training.export import Calibrated, ExportError, export, parity  # noqa: E402
+from training.model import Calibration, card_entries  # noqa: E402
 from training.networks import build  # noqa: E402
 from training.networks.gru import GRUCell  # noqa: E402
 from training.networks.logmel import LogMel  # noqa: E402
@@ -24,12 +25,6 @@ from training.networks.tfcrnn import TFCRNN  # noqa: E402
 
 RAW = {"kind": "tfcrnn", "classes": 3, "width": 8, "size": 16, "hop": 3_200}
 TRUNK = {"kind": "trunk", "classes": 3, "size": 16}
-CARD = {
-    "name": "test", "version": "0", "live_hop": 0.5, "file_hop": 0.5, "about": {},
-    "thresholds": {
-        "unsure": 0.3, "music": 0.3, "silence": -70.0, "margin": 0.1, "smoothing": 2.0
-    },
-}  # fmt: skip
 
 
 def lively(description, seed=0):
@@ -48,9 +43,12 @@ def hop_of(description):
 
 
 def exported(description, path, **changes):
-    card = CARD | {"hops": [{"seconds": hop_of(description) / 16_000}]} | changes
-    card["live_hop"] = card["file_hop"] = card["hops"][0]["seconds"]
-    export(lively(description), description, ["a", "b", "c"], card, path, temperature=1.3)
+    network, hop = lively(description), hop_of(description) / 16_000
+    calibration = Calibration(1.3, Thresholds(0.3, 0.3, -70.0, 0.1, 2.0))
+    entries = card_entries(
+        network, description, ["a", "b", "c"], [hop], calibration, name="test", **changes
+    )
+    export(network, calibration, entries, path)
     return path
 
 
@@ -62,12 +60,12 @@ def trunk_file(tmp_path_factory):
 @pytest.mark.parametrize(
     ("block", "gate", "parameters"),
     [
-        ("basic", None, 1_583_888),
+        ("basic", "none", 1_583_888),
         ("basic", "single", 1_978_640),
         ("basic", "two-layer", 1_696_208),
-        ("se", None, 1_708_496),
+        ("se", "none", 1_708_496),
         ("se", "joined", 1_757_648),
-        ("res-se", None, 3_353_808),
+        ("res-se", "none", 3_353_808),
         ("res-se", "joined", 3_402_960),
     ],
 )
@@ -88,9 +86,36 @@ def test_shapes_are_the_published_ones():
     assert network.segment(torch.randn(2, 40_000), torch.zeros(2, 256)).shape == (2, 23, 16)
 
 
+def multiply_adds(network, *inputs):
+    """Of convolutions and linear layers, in one call of the network."""
+    found = []
+
+    def count(module, _, output):
+        each = module.weight[0].numel()  # for one output value
+        found.append(output.numel() * each)
+
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv1d | torch.nn.Linear):
+            module.register_forward_hook(count)
+    network(*inputs)
+    return sum(found)
+
+
+def test_multiply_adds_are_the_published_ones():
+    network = TFCRNN(classes=16, gate="none", hop=1_600).eval()
+    state = torch.zeros(1, 256)
+    tick = multiply_adds(network, torch.randn(1, 3_200), state)
+    assert tick == pytest.approx(94.3e6, abs=0.05e6)
+    segment = multiply_adds(TFCRNN(classes=16, gate="none"), torch.randn(1, 24 * 1_600), state)
+    assert segment == pytest.approx(2.17e9, abs=0.005e9)  # 23 ticks: 2.5 s
+
+
 def test_with_gates_held_open_it_is_the_plain_network():
     torch.manual_seed(0)
-    gated, plain = TFCRNN(4, width=8, size=16).eval(), TFCRNN(4, width=8, size=16, gate=None).eval()
+    gated, plain = (
+        TFCRNN(4, width=8, size=16).eval(),
+        TFCRNN(4, width=8, size=16, gate="none").eval(),
+    )
     plain.load_state_dict({k: v for k, v in gated.state_dict().items() if ".gate." not in k})
     for block in gated.blocks:
         torch.nn.init.zeros_(block.gate.layers.weight)
@@ -177,7 +202,7 @@ def test_torch_and_onnx_agree_over_500_carried_steps(description, trunk_file, tm
     engine = OnnxEngine(data, card)
     torch_engine = TorchEngine(data, card, device="cpu")
     window = card.hops[0].window
-    assert parity(torch_engine._network, engine, window, steps=500) < 1e-4
+    assert parity(torch_engine.network, engine, window, steps=500) < 1e-4
     samples = (np.random.default_rng(0).standard_normal((4, window)) * 0.1).astype(np.float32)
     state = np.zeros((4, 16), np.float32)
     for ours, theirs in zip(

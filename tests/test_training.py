@@ -1,34 +1,57 @@
-"""Training on generated music: streams, resumption, measures."""
+"""The trainer on generated music: what is kept, what a break changes (nothing), what is refused."""
 
 from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
-pytest.importorskip("safetensors", reason="training needs the train extra")
+pytest.importorskip("lightning_fabric", reason="training needs the train extra")
 
-from training.data import AudioCache, DataError, read_manifest  # noqa: E402
-from training.evaluate import evaluate, recompute, write_predictions  # noqa: E402
-from training.export import load_checkpoint  # noqa: E402
-from training.fit import fit, temperature  # noqa: E402
-from training.metrics import Run, macro_recall, stream_tracks  # noqa: E402
-from training.sequences import NO_GENRE, Lanes, Piece, class_weights, noise  # noqa: E402
-from training.train import train  # noqa: E402
+from safetensors.torch import load_file  # noqa: E402
 
+from streamgenre.errors import ModelFileError  # noqa: E402
+from streamgenre.model.model import load  # noqa: E402
+from training import checkpoint  # noqa: E402
+from training.average import averaged  # noqa: E402
+from training.calibrate import calibrate  # noqa: E402
+from training.config import CONFIGS, Stop, read_config  # noqa: E402
+from training.crossvalidate import crossvalidate  # noqa: E402
+from training.data import AudioCache, DataError, open_dataset  # noqa: E402
+from training.finetune import finetune  # noqa: E402
+from training.fit import temperature  # noqa: E402
+from training.learner import Learner  # noqa: E402
+from training.model import load_model  # noqa: E402
+from training.networks import build  # noqa: E402
+from training.start import start_from  # noqa: E402
+from training.train import Trainer  # noqa: E402
+
+torch.set_num_threads(1)  # small networks: a second thread waits more than it works
+ROOT = Path(__file__).parent.parent
 SECOND = 16_000
-SMALL = {
-    "lanes": 4, "steps": 3, "frozen_updates": 4, "whole_updates": 4, "check_every": 4,
-    "seconds": (1.0, 4.0),
-}  # fmt: skip
+SMALL = [
+    "network.width=8", "network.size=16", "sequences.lanes=4", "sequences.hops=[0.5]",
+    "sequences.stretch=[1.0, 4.0]", "sequences.fresh=0.3", "sequences.steps=[1, 3]",
+    "run.updates=8", "run.check_every=2",
+]  # fmt: skip
+TRUNK = [
+    "network.size=16", "start=", "sequences.lanes=2", "sequences.steps=[2, 2]",
+    "run.frozen_updates=2", "run.updates=2", "run.check_every=2",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
+def folder(tmp_path_factory):
     """Two "genres", high and low tones, twelve tracks of six seconds, and one broken file."""
     folder = tmp_path_factory.mktemp("data")
     rng = np.random.default_rng(0)
@@ -49,123 +72,276 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def checkpoint(data, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run")
-    return train(data / "manifest.csv", data / "cache", folder, None, **SMALL)
+def data(folder):
+    return open_dataset(folder)
 
 
-def test_a_manifest_that_cannot_be_used_is_refused(tmp_path):
-    with pytest.raises(DataError, match="no manifest"):
-        read_manifest(tmp_path / "manifest.csv")
-    (tmp_path / "manifest.csv").write_text("key,genre\na,b\n")
-    with pytest.raises(DataError, match="group, path, set, split"):
-        read_manifest(tmp_path / "manifest.csv")
+@pytest.fixture(scope="module")
+def audio(data, folder):
+    return AudioCache.build(data.tracks, folder / "cache")
 
 
-def test_the_cache_holds_what_was_decoded_and_names_what_was_not(data, checkpoint, capsys):
-    cache = AudioCache.build(data / "manifest.csv", data / "cache")
-    assert len(cache) == 12 and "broken" not in cache
-    expected, _ = soundfile.read(data / "3.flac", dtype="int16")
-    assert np.abs(cache["t3"].astype(int) - expected).max() <= 1
-    capsys.readouterr()
-    AudioCache.build(data / "manifest.csv", data / "fresh")
-    assert "skipped" in (said := capsys.readouterr().out) and "broken.flac" in said
+def trainer(run, data, audio, *changes, config="tfcrnn"):
+    small = TRUNK if config == "trunk" else SMALL
+    settings = read_config(config, [*small, *changes])
+    return Trainer(run, settings, data.tracks, data.labels, audio)
 
 
-def lanes(seed, hop=SECOND, other=(), share=0.0):
-    tones = [Piece(np.full(3 * SECOND, 1000 * (i + 1), np.int16), i, True) for i in range(3)]
-    return Lanes(
-        tones, np.ones(3), list(other), seed=(seed,), lanes=2, hop=hop, window=2 * SECOND,
-        seconds=(1.5, 3.0), other_share=share,
-    )  # fmt: skip
+@pytest.fixture(scope="module")
+def finished(data, audio, tmp_path_factory):
+    """A run of the raw network, uninterrupted."""
+    return trainer(tmp_path_factory.mktemp("run"), data, audio).run()
 
 
-def test_lanes_are_what_a_stream_would_hear():
-    batch = lanes(0).read(30)
-    new = batch.windows[:, :, -SECOND:]
-    for t in range(1, 30):
-        carried = ~batch.fresh[:, t]
-        assert (batch.windows[carried, t, :SECOND] == new[carried, t - 1]).all()
-        assert (batch.windows[~carried, t, :SECOND] == 0).all()
-    assert batch.fresh.any() and set(np.unique(batch.labels)) == {0, 1, 2}
-    assert np.array_equal(batch.windows, lanes(0).read(30).windows)
-    assert not np.array_equal(batch.windows, lanes(1).read(30).windows)
+@pytest.fixture(scope="module")
+def trunk(data, audio, tmp_path_factory):
+    """A run of the trunk in both stages, calibrated."""
+    path = trainer(tmp_path_factory.mktemp("trunk"), data, audio, config="trunk").run()
+    calibrate(path, data, audio, None)
+    return path
 
 
-def test_what_is_no_music_has_no_genre():
-    batch = lanes(0, share=1.0).read(10)
-    assert (batch.labels == NO_GENRE).all() and (batch.music == 0).all()
-    assert all(np.isfinite(noise(np.random.default_rng(i), 8_000)).all() for i in range(50))
+def rows_of(path):
+    with (path.parent / "log.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
-def test_class_weights_lie_between_frequency_and_balance():
-    labels = [0] * 90 + [1] * 10
-    share = class_weights(labels, 1.0)[labels.index(1) :].sum()
-    even = class_weights(labels, 0.0)[labels.index(1) :].sum()
-    between = class_weights(labels, 0.5)[labels.index(1) :].sum()
-    assert share == pytest.approx(0.1) and even == pytest.approx(0.5) and 0.1 < between < 0.5
-
-
-def test_training_writes_what_it_was_made_from(checkpoint, data):
-    network, about = load_checkpoint(checkpoint)
-    assert json.loads(about["labels"]) == ["high", "low"] and len(about["data"]) == 64
+def test_a_finished_run_says_what_it_was_made_from(finished, audio):
+    network, about = checkpoint.load_network(finished)
+    assert json.loads(about["labels"]) == ["high", "low"] and about["data"] == audio.source
+    assert json.loads(about["config"])["run"]["updates"] == 8
     assert not network.training
-    log = [json.loads(line) for line in (checkpoint.parent / "log.jsonl").open()]
-    assert [row["stage"] for row in log] == ["frozen", "whole"]
+    assert [row["update"] for row in rows_of(finished)] == ["2", "4", "6", "8"]
+    assert list((finished.parent / "tensorboard").glob("events*"))
 
 
-def test_a_broken_off_run_goes_on_where_it_was(checkpoint, data, tmp_path):
-    first = dict(SMALL, whole_updates=0)
-    train(data / "manifest.csv", data / "cache", tmp_path, None, **first)
-    before = load_checkpoint(tmp_path / "model.safetensors")[0].state_dict()
-    train(data / "manifest.csv", data / "cache", tmp_path, None, **SMALL)
-    log = [json.loads(line)["update"] for line in (tmp_path / "log.jsonl").open()]
-    assert log == [4, 8]
-    after = load_checkpoint(tmp_path / "model.safetensors")[0].state_dict()
-    assert not torch.equal(before["stem.weight"], after["stem.weight"])  # the trunk moved, too
-    again = load_checkpoint(checkpoint)[0].state_dict()
-    torch.testing.assert_close(after, again)  # and so it did without the break
+def test_both_stages_are_trained(trunk):
+    rows = rows_of(trunk)
+    assert [row["stage"] for row in rows] == ["frozen", "whole"]
+    _, about = checkpoint.load_network(trunk)
+    assert 0.4 < json.loads(about["calibration"])["temperature"] < 3.1
 
 
-def test_a_run_on_other_data_is_not_mixed_in(checkpoint, data, tmp_path):
-    with (data / "manifest.csv").open() as file:
-        lines = file.readlines()
-    other = data / "other.csv"
-    other.write_text("".join(lines[:-2]))
-    with pytest.raises(DataError, match="of another data"):
-        train(other, tmp_path / "cache", checkpoint.parent, None, **SMALL)
+def test_the_same_seed_gives_the_same_weights(finished, data, audio, tmp_path):
+    again = load_file(trainer(tmp_path / "a", data, audio).run())
+    other = load_file(trainer(tmp_path / "b", data, audio, "run.seed=2").run())
+    first = load_file(finished)
+    assert all(torch.equal(first[k], again[k]) for k in first)
+    assert not all(torch.equal(first[k], other[k]) for k in first)
 
 
-def test_batched_tracks_equal_a_live_stream(checkpoint, data):
-    network, _ = load_checkpoint(checkpoint)
-    audio = AudioCache(data / "cache")
-    runs = stream_tracks(network, audio, ["t0", "t1"], 40_000)
-    padded = np.zeros(40_000 * 3, np.float32)
-    padded[: 6 * SECOND] = audio["t1"] / np.float32(32768)
-    state = torch.zeros(1, network.state_size)
+@pytest.mark.parametrize("config", ["tfcrnn", "trunk"])
+def test_a_killed_run_goes_on_as_if_it_had_not_been(
+    config, finished, trunk, folder, data, audio, tmp_path
+):
+    small = TRUNK if config == "trunk" else SMALL
+    command = [sys.executable, "-m", "training", "train", str(folder), "--run", str(tmp_path)]
+    command += ["--cache", str(folder / "cache"), "--config", config]
+    command += [part for change in small for part in ("--set", change)]
+    # As many threads as here: sums of another order differ in the last digit.
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE)
+    while process.poll() is None and not (tmp_path / "last.safetensors").exists():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    _, said = process.communicate()
+    at = checkpoint.read(tmp_path / "last.safetensors")[1]
+    assert 0 < json.loads(at["progress"])["update"] < 8, said
+    whole = finished if config == "tfcrnn" else trunk
+    resumed = trainer(tmp_path, data, audio, config=config).run()
+    assert rows_of(resumed) == rows_of(whole)
+    expected, found = load_file(whole), load_file(resumed)
+    assert all(torch.equal(expected[k], found[k]) for k in expected)
+
+
+def test_a_run_of_something_else_is_not_mixed_in(finished, data, audio, tmp_path):
+    with pytest.raises(DataError, match="of another config"):
+        trainer(finished.parent, data, audio, "optimiser.rate=0.02").run()
+    with pytest.raises(DataError, match="of another labels"):
+        settings = read_config("tfcrnn", SMALL)
+        Trainer(finished.parent, settings, data.tracks, ["low", "high"], audio).run()
+    with pytest.raises(DataError, match="no readable track with a genre in split 'valid'"):
+        tracks = [t for t in data.tracks if t.split != "valid"]
+        Trainer(tmp_path, read_config("tfcrnn", SMALL), tracks, data.labels, audio)
+
+
+def fake_measures(monkeypatch, values):
+    """Validation that gives these values of the log loss, one a check."""
+    left = iter(values)
+    monkeypatch.setattr(
+        "training.train.Validation.measure",
+        lambda *_: {"valid_log_loss": next(left), "valid_accuracy": 0.5},
+    )
+
+
+def test_training_ends_when_the_measure_gets_no_better(data, audio, tmp_path, monkeypatch):
+    fake_measures(monkeypatch, [1.0, 0.5, 0.6, 0.7, 0.8])
+    changes = ["schedule.kind=cosine", "stop.patience=2", "run.updates=20", "run.average=0.9"]
+    run = trainer(tmp_path, data, audio, *changes)
+    path = run.run()
+    assert [row["update"] for row in rows_of(path)] == ["2", "4", "6", "8"]
+    assert run.progress.best == 0.5 and run.progress.done
+
+
+def test_on_a_plateau_the_rate_falls_and_the_best_weights_return(
+    data, audio, tmp_path, monkeypatch
+):
+    fake_measures(monkeypatch, [0.5, 0.6, 0.7, 0.6, 0.7])
+    changes = ["schedule.patience=0", "schedule.stages=3", "run.updates=100"]
+    run = trainer(tmp_path, data, audio, *changes)
+    path = run.run()
+    # The best is of the first check; each check after it is a drop, the third one ends the run.
+    assert [row["rate"] for row in rows_of(path)] == ["0.01", "0.01", "0.002", "0.0004"]
+    first = trainer(tmp_path / "short", data, audio, "run.updates=2").run
+    fake_measures(monkeypatch, [0.5])
+    best = load_file(first())
+    kept = load_file(path)
+    assert all(torch.equal(best[k], kept[k]) for k in best)
+
+
+def test_a_measure_is_better_in_its_own_direction():
+    loss, share = Stop(), Stop(measure="valid_accuracy")
+    assert loss.better(0.4, 0.5) and not loss.better(0.5, 0.5) and loss.better(9, None)
+    assert share.better(0.6, 0.5) and not share.better(0.4, 0.5)
+
+
+def test_the_average_lags_behind_the_weights():
+    network = torch.nn.Linear(1, 1)
+    mean = averaged(network, 0.9)
+    for value in range(1, 101):
+        torch.nn.init.constant_(network.weight, float(value))
+        mean.update_parameters(network)
+    assert 85 < mean.module.weight.item() < 95
+    newest = averaged(network, 0.0)
+    for value in (1.0, 2.0):
+        torch.nn.init.constant_(network.weight, value)
+        newest.update_parameters(network)
+    assert newest.module.weight.item() == 2.0
+
+
+def two_processes(output, mode, processes):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", str(processes), str(ROOT / "tests/two_processes.py")]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    subprocess.run(
+        [*command, str(output), mode], env=environment, cwd=ROOT, check=True, capture_output=True
+    )
+    return load_file(output)
+
+
+def test_two_processes_learn_what_one_does(tmp_path):
+    one = two_processes(tmp_path / "one", "eval", 1)
+    two = two_processes(tmp_path / "two", "eval", 2)
+    assert len(one) == len(two) and any(value.abs().max() > 1e-3 for value in one.values())
+    for name, gradient in one.items():
+        torch.testing.assert_close(two[name], gradient, rtol=0, atol=1e-5)
+
+
+def test_a_network_overfits_eight_tracks():
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    t = np.arange(8_000) / SECOND
+    sounds = [np.sin(2 * np.pi * rng.uniform(100, 3000) * t + rng.uniform(0, 6)) for _ in range(8)]
+    windows = torch.tensor(np.stack(sounds), dtype=torch.float32)[:, None] * 0.1
+    labels = torch.arange(8)[:, None, None].expand(8, 1, 4) % 4
+    network = build({"kind": "tfcrnn", "classes": 4, "width": 8, "size": 32, "hop": 6_400})
+    settings = read_config("tfcrnn").optimiser
+    learner = Learner(network, settings, frozen=False)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.02, momentum=0.9, nesterov=True)
+    fresh, music = torch.ones(8, 1, dtype=torch.bool), torch.ones(8, 1)
+    for _ in range(150):
+        state = torch.zeros(8, 32)
+        loss, _ = learner(windows, labels, music, fresh, state, lambda n: n.float())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    network.eval()
     with torch.inference_mode():
-        for t in range(3):
-            step = network(torch.from_numpy(padded[None, t * 40_000 : (t + 1) * 40_000]), state)
-            state = step.next_state
-            np.testing.assert_allclose(runs["t1"].logits[t], step.logits[0], atol=1e-4)
+        guess = network(windows[:, 0], torch.zeros(8, 32)).logits.argmax(1)
+    assert guess.tolist() == labels[:, 0, 0].tolist()
 
 
-def test_figures_can_be_recomputed_from_predictions(checkpoint, data, tmp_path):
-    network, about = load_checkpoint(checkpoint)
-    audio, labels = AudioCache(data / "cache"), json.loads(about["labels"])
-    tracks = [t for t in read_manifest(data / "manifest.csv") if t.key in audio]
-    found, mean = evaluate(network, audio, tracks, labels, 40_000, 1.0)
-    write_predictions(tmp_path / "p.csv", tracks, labels, mean)
-    assert recompute(tmp_path / "p.csv") == found["track_mean"]
-    assert sum(map(sum, found["confusion"])) == len(tracks)
+def test_weights_to_start_from(data, audio, trunk, finished, tmp_path):
+    labels = len(load().card.labels)
+    network = build({"kind": "trunk", "classes": labels})
+    assert start_from(network, "bundled")
+    same = build({"kind": "trunk", "classes": 3})  # other genres: all but the classifier fits
+    assert start_from(same, "bundled")
+    assert torch.equal(network.gru.from_input.weight, same.gru.from_input.weight)
+    assert not start_from(network, "")
+    with pytest.raises(DataError, match="of another network"):
+        start_from(network, str(finished))
+    with pytest.raises(DataError, match="no such weights"):
+        start_from(network, str(tmp_path / "none.onnx"))
+    (tmp_path / "bad.safetensors").write_bytes(b"nothing")
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        start_from(network, str(tmp_path / "bad.safetensors"))
+    (tmp_path / "bad.pt").write_bytes(b"nothing")
+    with pytest.raises(ModelFileError, match="is not EfficientAT"):
+        start_from(network, str(tmp_path / "bad.pt"))
 
 
-def test_fitting_gives_thresholds_for_a_card(checkpoint, data):
-    network, _ = load_checkpoint(checkpoint)
-    audio = AudioCache(data / "cache")
-    silence = {"silence": np.zeros(5 * SECOND, np.int16)}
-    found = fit(network, audio, [f"t{i}" for i in range(6)], [0, 1] * 3, silence)
-    assert 0 < found["thresholds"]["unsure"] < 1 and 0 < found["thresholds"]["music"] < 1
+def test_a_checkpoint_is_a_model(trunk):
+    model = load_model(trunk)
+    assert model.card.label_names == ("high", "low") and model.card.live_hop == 0.5
+    timeline = model.classify((np.zeros(SECOND * 4, np.float32), SECOND))
+    assert timeline.status == "no-music"
+
+
+def test_cross_validation_holds_out_what_it_measures(data, audio, tmp_path):
+    config = read_config("tfcrnn", [*SMALL, "run.updates=2"])
+    found = crossvalidate(tmp_path, config, data, audio, (), 2)
+    assert found["tracks"] == 12
+    with (tmp_path / "predictions.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 12
+    with pytest.raises(DataError, match="fewer groups"):
+        crossvalidate(tmp_path, config, data, audio, (), 20)
+
+
+def test_own_genres_with_the_trunk_learning_too(trunk, data, audio, tmp_path):
+    finetune(trunk, data, audio, tmp_path / "own.onnx", updates=3)
+    assert load(tmp_path / "own.onnx").card.label_names == ("high", "low")
+
+
+def test_configs_are_typed_and_can_be_overridden():
+    for path in CONFIGS.glob("*.toml"):
+        config = read_config(path.stem)
+        build(config.network | {"classes": 2})
+    config = read_config("trunk", ["run.seed=7", "sequences.hops=[1.25]", "start=some/path.pt"])
+    assert config.run.seed == 7 and config.sequences.hops == (1.25,)
+    assert config.start == "some/path.pt"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("run.seeds=1", "run.seeds"),
+        ("run.updates=many", "run.updates"),
+        ("sequences.steps=[9, 2]", "steps: 9 is above 2"),
+        ("sequences.hops=[]", "sequences.hops"),
+        ("run.seed", "section.entry=value"),
+        ("start.path=1", "start is not a section"),
+        ('stop.measure="accuracy"', "stop.measure"),
+    ],
+)
+def test_a_wrong_config_entry_is_named(change, says):
+    with pytest.raises(DataError) as raised:
+        read_config("trunk", [change])
+    assert says in str(raised.value)
+
+
+def test_configs_that_are_not_there_are_refused(tmp_path):
+    with pytest.raises(DataError, match="one of crnn"):
+        read_config("resnet")
+    (tmp_path / "bad.toml").write_text("network = ")
+    with pytest.raises(DataError, match="is not TOML"):
+        read_config(str(tmp_path / "bad.toml"))
+
+
+def test_networks_that_cannot_be_are_refused(data, audio, tmp_path):
+    for change in ("network.gate=wide", "network.depth=3", "sequences.hops=[0.35]"):
+        with pytest.raises(DataError, match="config entry network"):
+            trainer(tmp_path, data, audio, change)
 
 
 def test_temperature_finds_overconfidence():
@@ -173,10 +349,4 @@ def test_temperature_finds_overconfidence():
     logits = rng.standard_normal((4000, 3)).astype(np.float32)
     p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     true = (p.cumsum(1) > rng.random((4000, 1))).argmax(1)
-    runs = [Run(2 * row[None], np.zeros(1)) for row in logits]
-    assert temperature(runs, true) == pytest.approx(2.0, abs=0.15)
-
-
-def test_macro_recall_weighs_classes_alike():
-    true, guess = np.array([0] * 9 + [1]), np.zeros(10, int)
-    assert macro_recall(guess, true) == 0.5
+    assert temperature([2 * row[None] for row in logits], true) == pytest.approx(2.0, abs=0.15)

@@ -18,7 +18,6 @@ import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
-from safetensors import safe_open
 from torch import Tensor, nn
 
 from streamgenre.errors import StreamgenreError
@@ -26,7 +25,7 @@ from streamgenre.model.card import METADATA_KEY, card_to_json, read_card
 from streamgenre.model.onnx import INPUTS, OPTIONAL_OUTPUTS, OUTPUTS, OnnxEngine
 from streamgenre.model.onnxfile import read_onnx
 
-from .genres import label_entry
+from .model import Calibration, calibration_of, card_entries
 from .networks import build
 from .networks.step import StreamingNetwork
 
@@ -66,16 +65,6 @@ class Calibrated(nn.Module):
             step.gates,
             step.embedding,
         )
-
-
-def load_checkpoint(path: Path) -> tuple[StreamingNetwork, dict[str, str]]:
-    """The network of a safetensors checkpoint, in evaluation mode, and what the file says of it."""
-    with safe_open(path, "pt") as file:
-        about = dict(file.metadata())
-        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    network = build(json.loads(about["network"]))
-    network.load_state_dict(weights)
-    return network.eval(), about
 
 
 def weights_into(description: Mapping[str, Any], model: onnx.ModelProto) -> Calibrated:
@@ -146,44 +135,58 @@ def parity(step: Calibrated, engine: OnnxEngine, window: int, steps: int = PARIT
 
 
 def export(
-    network: StreamingNetwork,
-    description: Mapping[str, Any],
-    labels: list[str],
-    card: Mapping[str, Any],
-    target: Path,
-    temperature: float = 1.0,
+    network: StreamingNetwork, calibration: Calibration, entries: Mapping[str, Any], target: Path
 ) -> float:
     """Write the model file and give its parity; raises ExportError and writes nothing if bad.
 
-    `card` holds the entries of ModelCard that are not derived here: name, version, hops (seconds
-    and accuracy), live_hop, file_hop, thresholds, about.
+    `entries` are those of the card (model.card_entries).
     """
-    step = Calibrated(network, temperature).eval()
-    hops = []
-    for hop in card["hops"]:
-        samples = round(hop["seconds"] * 16_000)
-        window = network.window_for(samples)
-        hops.append({**hop, "samples": samples, "window": window})
-    if len({hop["window"] for hop in hops}) != 1:
+    windows = {hop["window"] for hop in entries["hops"]}
+    if len(windows) != 1:
         raise ExportError("the hops of one file must share a window: one graph serves them all")
-    model = to_onnx(step, hops[0]["window"])
+    (window,) = windows
+    step = Calibrated(network, calibration.temperature).eval()
+    model = to_onnx(step, window)
+    digest = read_onnx(model.SerializeToString()).sha256
+    onnx.helper.set_model_props(model, {METADATA_KEY: card_to_json(entries, digest)})
     data = model.SerializeToString()
-    entries = {
-        **card,
-        "labels": [label_entry(name, i) for i, name in enumerate(labels)],
-        "hops": hops,
-        "sample_rate": 16_000,
-        "state_size": network.state_size,
-        "network": dict(description),
-    }
-    onnx.helper.set_model_props(
-        model, {METADATA_KEY: card_to_json(entries, read_onnx(data).sha256)}
-    )
-    data = model.SerializeToString()
-    worst = parity(step, OnnxEngine(data, read_card(data, str(target))), hops[0]["window"])
+    worst = parity(step, OnnxEngine(data, read_card(data, str(target))), window)
     if not worst <= PARITY:
         raise ExportError(f"ONNX Runtime differs from PyTorch by {worst:.2e} over carried steps")
     partial = target.with_suffix(".partial")
-    partial.write_bytes(data)
-    partial.replace(target)
+    try:
+        partial.write_bytes(data)
+        partial.replace(target)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise ExportError(f"{target}: cannot be written: {error.strerror}") from None
     return worst
+
+
+def export_checkpoint(
+    path: Path, target: Path, changes: Mapping[str, Any], accuracy: Mapping[float, Any]
+) -> float:
+    """Export a finished checkpoint; `accuracy` of the card by hop, `changes` to its entries."""
+    from .checkpoint import load_network
+
+    network, about = load_network(path)
+    calibration = calibration_of(about)
+    hops = json.loads(about["config"])["sequences"]["hops"]
+    made = {
+        "name": path.resolve().parent.name,
+        "about": {
+            "trained_on": {"sha256": about["data"], **json.loads(about.get("dataset", "{}"))},
+            "commit": about["commit"],
+        },
+    }
+    entries = card_entries(
+        network,
+        json.loads(about["network"]),
+        json.loads(about["labels"]),
+        hops,
+        calibration,
+        **(made | dict(changes)),
+    )
+    for hop in entries["hops"]:
+        hop["accuracy"] = accuracy.get(hop["seconds"], {})
+    return export(network, calibration, entries, target)

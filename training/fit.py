@@ -5,30 +5,38 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from streamgenre.model.card import Thresholds
 from streamgenre.model.decide import Decider
+from streamgenre.model.model import Model
 
-from .metrics import Run, macro_recall, softmax, stream_tracks
-from .networks.step import StreamingNetwork
+from .data import SAMPLE_RATE, Track
+from .evaluation.streaming import stream_tracks
+from .model import Calibration
 
 _LOUD = -20.0  # dBFS; the level plays no part in what is fitted here
 _COVERED = 0.9  # share of music steps that get a genre rather than "unsure"
 _START = Thresholds(unsure=0.0, music=0.0, silence=-70.0, margin=0.1, smoothing=2.0)
 
 
-def temperature(runs: Sequence[Run], labels: Sequence[int]) -> float:
+def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Probabilities over the last axis."""
+    z = logits / temperature
+    e = np.exp(z - z.max(-1, keepdims=True))
+    return np.asarray(e / e.sum(-1, keepdims=True))
+
+
+def temperature(runs: Sequence[np.ndarray], labels: Sequence[int]) -> float:
     """The temperature of least log loss over all steps (Guo et al. 2017), a track weighing one."""
 
     def loss(value: float) -> float:
         return float(
             np.mean(
                 [
-                    -np.log(softmax(run.logits, value)[:, label] + 1e-12).mean()
+                    -np.log(softmax(run, value)[:, label] + 1e-12).mean()
                     for run, label in zip(runs, labels, strict=True)
                 ]
             )
@@ -97,54 +105,62 @@ def smoothing(
 
 
 def fit(
-    network: StreamingNetwork,
+    model: Model,
     audio: Mapping[str, np.ndarray],
-    keys: Sequence[str],
-    labels: Sequence[int],
+    tracks: Sequence[Track],
     not_music: Mapping[str, np.ndarray],
-    hop: int = 8_000,
-) -> dict[str, Any]:
-    """Temperature and thresholds from labelled tracks and from recordings without music."""
-    seconds = hop / 16_000
-    runs = stream_tracks(network, audio, keys, hop)
-    heat = temperature([runs[k] for k in keys], labels)
-    chosen = pairs(labels, 150)
-    cut = {f"{a}+{b}": _join(audio[keys[a]], audio[keys[b]], hop) for a, b in chosen}
-    mixed = stream_tracks(network, cut, list(cut), hop)
-    mixes = [softmax(mixed[name].logits, heat) for name in cut]
+) -> Calibration:
+    """Temperature and thresholds for a model whose temperature is 1, at its hop for live audio.
+
+    `tracks` with a genre each; `not_music` recordings without music, int16.
+    """
+    card, engine = model.card, model.engine
+    hop = card.hop(card.live_hop)
+    keys, labels = [t.key for t in tracks], [card.label_names.index(t.genre) for t in tracks]
+    runs = stream_tracks(engine, audio, keys, hop)
+    logits = {key: np.log(run.probabilities + 1e-12) for key, run in runs.items()}
+    heat = temperature([logits[k] for k in keys], labels)
+    # A mix costs as much as two tracks; a small data set needs no more of them than it has tracks.
+    chosen = pairs(labels, min(150, 4 * len(keys)))
+    cut = {f"{a}+{b}": _join(audio[keys[a]], audio[keys[b]], hop.samples) for a, b in chosen}
+    mixed = stream_tracks(engine, cut, list(cut), hop)
+    mixes = [softmax(np.log(mixed[name].probabilities + 1e-12), heat) for name in cut]
     truth = [
         np.where(
-            np.arange(len(mix)) < len(audio[keys[a]][: 20 * 16_000]) // hop, labels[a], labels[b]
+            np.arange(len(mix)) < len(_head(audio[keys[a]], hop.samples)) // hop.samples,
+            labels[a],
+            labels[b],
         )
         for (a, b), mix in zip(chosen, mixes, strict=True)
     ]
-    thresholds, grid = smoothing(mixes, truth, seconds)
-    _, smoothed = _decided([softmax(runs[k].logits, heat) for k in keys], thresholds, seconds)
+    thresholds, grid = smoothing(mixes, truth, hop.seconds)
+    warm = [softmax(logits[k], heat) for k in keys]
+    _, smoothed = _decided(warm, thresholds, hop.seconds)
     unsure = float(np.quantile(smoothed, 1 - _COVERED))
-    silent = stream_tracks(network, not_music, list(not_music), hop)
+    silent = stream_tracks(engine, not_music, list(not_music), hop)
     # Of single steps, the harder case: what is decided on is smoothed. The first windows of a clip
-    # are left out, they are mostly the silence before it.
-    yes = np.concatenate([_probability(runs[k].music[4:]) for k in keys])
-    no = np.concatenate([_probability(run.music) for run in silent.values()])
+    # are left out where there are others: they are mostly the silence before it.
+    yes = np.concatenate([run.music[min(4, len(run.music) - 1) :] for run in runs.values()])
+    no = np.concatenate([run.music for run in silent.values()])
     limits = np.arange(0.05, 0.96, 0.01)
     music = float(min(limits, key=lambda t: (yes < t).mean() + (no >= t).mean()))
     thresholds = replace(thresholds, unsure=round(unsure, 3), music=round(music, 3))
-    mean = np.stack([softmax(runs[k].logits, heat).mean(0) for k in keys])
-    return {
-        "temperature": heat,
-        "thresholds": asdict(thresholds),
-        "smoothing_grid": grid,
+    figures = {
+        "tracks": len(keys),
         "music_missed": float((yes < music).mean()),
         "not_music_passed": float((no >= music).mean()),
-        "macro_recall": macro_recall(mean.argmax(1), np.array(labels)),
+        "smoothing_grid": grid,
     }
+    return Calibration(heat, thresholds, figures)
+
+
+def _head(samples: np.ndarray, hop: int) -> np.ndarray:
+    """The first twenty seconds or less, in whole steps; one at least."""
+    steps = max(1, min(len(samples), 20 * SAMPLE_RATE) // hop)
+    head = samples[: steps * hop]
+    return np.pad(head, (0, steps * hop - len(head)))
 
 
 def _join(a: np.ndarray, b: np.ndarray, hop: int) -> np.ndarray:
     """Twenty seconds of each, the cut on a step's edge."""
-    first = a[: 20 * 16_000]
-    return np.concatenate([first[: len(first) // hop * hop], b[: 20 * 16_000]])
-
-
-def _probability(logits: np.ndarray) -> np.ndarray:
-    return np.asarray(1 / (1 + np.exp(-logits)))
+    return np.concatenate([_head(a, hop), b[: 20 * SAMPLE_RATE]])

@@ -1,17 +1,21 @@
 """Endless streams to train a carried state on: tracks after tracks, as a radio would play them.
 
-A lane plays a stretch of one track, then another; the change comes after a random time, as a hard
-cut or a crossfade, sometimes with a fresh state. Non-music (speech, noise, silence) is mixed in
-for the `music` output and carries no genre. Everything follows from one seed.
+A lane plays a stretch of one track, then of another; the change comes after a random time, as a
+hard cut, as a crossfade, or with a listener who only now switches on (state and sound start anew).
+What a lane plays is planned from its seed alone, and apart from the samples: a run that was broken
+off plans again up to where it was, without reading any audio.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from .config import Sequences
 from .data import SAMPLE_RATE
 
 NO_GENRE = -100  # torch's ignore_index
@@ -25,22 +29,25 @@ class Piece:
     label: int  # class index, or NO_GENRE
     music: bool
 
-
-@dataclass
-class Batch:
-    """`steps` consecutive steps of every lane."""
-
-    windows: np.ndarray  # float32 (lanes, steps, window)
-    labels: np.ndarray  # int64 (lanes, steps), NO_GENRE where none
-    music: np.ndarray  # float32 (lanes, steps), 1 or 0
-    fresh: np.ndarray  # bool (lanes, steps): the state starts anew before this step
+    @property
+    def length(self) -> int:
+        """In samples."""
+        return len(self.samples)
 
 
-def class_weights(labels: Sequence[int], power: float) -> np.ndarray:
-    """Chance of each piece, so that a class comes up as its frequency to the `power`."""
-    counts = np.bincount(labels)
-    weights = counts[np.asarray(labels)] ** (power - 1.0)
-    return np.asarray(weights / weights.sum())
+@dataclass(frozen=True)
+class Noise:
+    """A piece without music that is made only where it is heard."""
+
+    seed: int
+    length: int = 10 * SAMPLE_RATE
+    label: int = NO_GENRE
+    music: bool = False
+
+    @cached_property
+    def samples(self) -> np.ndarray:
+        """int16."""
+        return noise(np.random.default_rng(self.seed), self.length)
 
 
 def noise(rng: np.random.Generator, samples: int) -> np.ndarray:
@@ -66,108 +73,192 @@ def noise(rng: np.random.Generator, samples: int) -> np.ndarray:
     return coded
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a piece on a lane's time line, all in samples."""
+
+    piece: Piece | Noise
+    at: int  # where it begins to be heard
+    end: int  # where the lane has left it
+    start: int  # of the part, inside the piece
+    gain: float
+    fade: int  # crossfade with the stretch before, from `at` on
+    fresh: bool  # the listener starts here: no memory, no earlier sound
+
+    @property
+    def owns_from(self) -> int:
+        """Where it becomes the louder one."""
+        return self.at + self.fade // 2
+
+    def sound(self, first: int, last: int) -> np.ndarray:
+        """float32 samples of [first, last) of the time line; silence after the piece's end."""
+        position = self.start + first - self.at
+        part = self.piece.samples[position : position + last - first]
+        sound = np.zeros(last - first, np.float32)
+        sound[: len(part)] = part
+        sound *= np.float32(self.gain / 32768)
+        return np.clip(sound, -1.0, 1.0, out=sound)
+
+
+@dataclass
+class Batch:
+    """`steps` consecutive steps of every lane, `ticks` labels in each."""
+
+    windows: np.ndarray  # float32 (lanes, steps, window)
+    labels: np.ndarray  # int64 (lanes, steps, ticks), NO_GENRE where none
+    music: np.ndarray  # float32 (lanes, steps), 1 or 0
+    fresh: np.ndarray  # bool (lanes, steps): the state starts anew before this step
+
+
 class Lane:
-    """One endless stream; `read` gives its next samples with what they are."""
+    """One endless stream; `advance` by a hop, then `sound` and `owner` of what was passed."""
 
     def __init__(
         self,
         rng: np.random.Generator,
-        choose: Callable[[np.random.Generator], Piece],
-        seconds: tuple[float, float],
+        choose: Callable[[np.random.Generator], Piece | Noise],
+        settings: Sequences,
+        hop: int,
+        window: int,
     ) -> None:
-        self._rng, self._choose, self._seconds = rng, choose, seconds
-        self._left = np.zeros(0, np.float32)
-        self._start(fade=False)
+        self._rng, self._choose, self._settings = rng, choose, settings
+        self._hop, self._window = hop, window
+        # What comes next begins at most so long before the last stretch's end.
+        self._ahead = max(int(settings.fade[1] * SAMPLE_RATE), hop)
+        self._stretches: deque[Stretch] = deque()
+        self.position = 0
+        self._memory = 0  # nothing before it is heard
+        self._add(at=0, fade=0, fresh=True)
 
-    def _stretch(self) -> np.ndarray:
-        """A random part of a random piece, float32, at a random gain."""
-        self._piece = self._choose(self._rng)
-        samples = self._piece.samples
-        length = min(len(samples), int(self._rng.uniform(*self._seconds) * SAMPLE_RATE))
+    def _add(self, at: int, fade: int, fresh: bool) -> None:
+        s, rng = self._settings, self._rng
+        piece = self._choose(rng)
+        length = min(piece.length, int(rng.uniform(*s.stretch) * SAMPLE_RATE))
         # Half of the stretches start where the clip does, as a track does.
-        free = len(samples) - length
-        start = int(self._rng.integers(free + 1)) if self._rng.random() < 0.5 else 0
-        gain = 10 ** (self._rng.uniform(-20, 6) / 20)
-        part = samples[start : start + length].astype(np.float32) * np.float32(gain / 32768)
-        clipped: np.ndarray = np.clip(part, -1.0, 1.0)
-        return clipped
+        start = int(rng.integers(piece.length - length + 1)) if rng.random() < 0.5 else 0
+        gain = 10 ** (rng.uniform(*s.gain) / 20)
+        fade = min(fade, length // 2)
+        # A crossfade begins before the stretch before it has ended.
+        at -= fade
+        self._stretches.append(Stretch(piece, at, at + length, start, gain, fade, fresh))
 
-    def _start(self, fade: bool) -> None:
-        tail = self._left
-        self._left = self._stretch()
-        if fade and len(tail):
-            n = min(len(tail), len(self._left))
-            ramp = np.linspace(0.0, 1.0, n, dtype=np.float32)
-            self._left[:n] = self._left[:n] * np.sqrt(ramp) + tail[:n] * np.sqrt(1 - ramp)
+    def _change(self) -> None:
+        """Plan what follows the last stretch."""
+        s, last = self._settings, self._stretches[-1]
+        kind = self._rng.random()
+        fade = int(self._rng.uniform(*s.fade) * SAMPLE_RATE)
+        if kind < s.fresh:
+            # A state can only start anew between steps. A clip shorter than a step is padded, as
+            # at a stream's end.
+            hops = last.end // self._hop
+            if hops * self._hop <= last.at:
+                hops += 1
+            self._add(at=hops * self._hop, fade=0, fresh=True)
+        elif kind < s.fresh + s.crossfade:
+            self._add(at=last.end, fade=min(fade, (last.end - last.at) // 2), fresh=False)
+        else:
+            self._add(at=last.end, fade=0, fresh=False)
 
-    def read(self, samples: int) -> tuple[np.ndarray, int, bool, bool]:
-        """`samples` new ones, label and music of most of them, whether the state is fresh."""
-        fresh, before, rest = False, self._piece, len(self._left)
-        if rest < samples:
-            kind = self._rng.random()
-            if kind < 0.3:  # the listener starts here: no memory, no earlier sound
-                self._left = np.zeros(0, np.float32)
-                self._start(fade=False)
-                fresh = True
-            elif kind < 0.6:
-                self._start(fade=True)
-            else:  # a hard cut inside the step
-                tail = self._left
-                self._start(fade=False)
-                self._left = np.concatenate([tail, self._left])
-        block = self._left[:samples]
-        self._left = self._left[samples:]
-        if len(block) < samples:  # a clip shorter than the step: padded as at a stream's end
-            block = np.pad(block, (0, samples - len(block)))
-        piece = before if rest > samples / 2 and not fresh else self._piece
-        return block, piece.label, piece.music, fresh
+    def advance(self) -> bool:
+        """Go on by a hop; whether the state starts anew at its beginning."""
+        begin = self.position
+        self.position += self._hop
+        while self._stretches[-1].end - self._ahead < self.position:
+            self._change()
+        fresh = any(s.fresh and s.at == begin for s in self._stretches)
+        if fresh:
+            self._memory = begin
+        oldest = self.position - max(self._window, self._hop)
+        while len(self._stretches) > 1 and (
+            self._stretches[1].at + self._stretches[1].fade < oldest
+        ):
+            self._stretches.popleft()
+        return fresh
+
+    def owner(self, moment: int) -> Piece | Noise:
+        """The loudest piece at a moment that has been passed."""
+        heard = [s for s in self._stretches if s.owns_from <= moment]
+        return heard[-1].piece if heard else self._stretches[0].piece
+
+    def sound(self) -> np.ndarray:
+        """The window that ends here, float32 in [-1, 1], zeros before the listener started."""
+        begin, end = self.position - self._window, self.position
+        sound = np.zeros(self._window, np.float32)
+        for stretch in self._stretches:
+            first = max(begin, stretch.at, self._memory)
+            if first >= end:
+                continue
+            own = stretch.sound(first, end)
+            if stretch.fade:
+                moments = np.arange(first - stretch.at, end - stretch.at, dtype=np.float32)
+                ramp = np.clip(moments / np.float32(stretch.fade), 0.0, 1.0)
+                own *= np.sqrt(ramp)
+                own += sound[first - begin :] * np.sqrt(1 - ramp)
+            sound[first - begin :] = own
+        return np.clip(sound, -1.0, 1.0, out=sound)
+
+
+def class_weights(labels: Sequence[int], power: float) -> np.ndarray:
+    """Chance of each piece, so that a class comes up as its frequency to the `power`."""
+    counts = np.bincount(labels)
+    weights = counts[np.asarray(labels)] ** (power - 1.0)
+    return np.asarray(weights / weights.sum())
 
 
 class Lanes:
-    """Many lanes read in step: batches of windows as a network gets them in streaming."""
+    """Many lanes read in step: batches of windows as a network gets them in streaming.
+
+    `part` (number, of how many) takes every so many'th lane, for training in several processes.
+    """
 
     def __init__(
         self,
         music: Sequence[Piece],
-        weights: np.ndarray,
         other: Sequence[Piece],
+        settings: Sequences,
         *,
         seed: Sequence[int],
-        lanes: int,
         hop: int,
         window: int,
-        seconds: tuple[float, float],
-        other_share: float = 0.08,
+        tick: int,
+        part: tuple[int, int] = (0, 1),
     ) -> None:
-        root = np.random.default_rng(list(seed))
+        weights = class_weights([piece.label for piece in music], settings.class_power)
         cumulative = np.cumsum(weights)
 
-        def choose(rng: np.random.Generator) -> Piece:
-            if rng.random() < other_share:
+        def choose(rng: np.random.Generator) -> Piece | Noise:
+            if rng.random() < settings.other:
                 if other and rng.random() < 0.6:
                     return other[int(rng.integers(len(other)))]
-                return Piece(noise(rng, 10 * SAMPLE_RATE), NO_GENRE, False)
+                return Noise(int(rng.integers(2**63)))
             return music[int(np.searchsorted(cumulative, rng.random() * cumulative[-1]))]
 
-        self._lanes = [Lane(child, choose, seconds) for child in root.spawn(lanes)]
-        self._hop, self._window = hop, window
-        self._heard = np.zeros((lanes, window), np.float32)
+        number, parts = part
+        children = np.random.default_rng(list(seed)).spawn(settings.lanes)
+        self._lanes = [Lane(rng, choose, settings, hop, window) for rng in children[number::parts]]
+        self._hop, self._window, self._tick = hop, window, tick
+
+    def skip(self, steps: int) -> None:
+        """Go on without reading any audio."""
+        for lane in self._lanes:
+            for _ in range(steps):
+                lane.advance()
 
     def read(self, steps: int) -> Batch:
         """The next `steps` steps of every lane."""
-        count = len(self._lanes)
+        count, ticks = len(self._lanes), self._hop // self._tick
         windows = np.empty((count, steps, self._window), np.float32)
-        labels = np.empty((count, steps), np.int64)
+        labels = np.empty((count, steps, ticks), np.int64)
         music = np.empty((count, steps), np.float32)
         fresh = np.zeros((count, steps), bool)
         for i, lane in enumerate(self._lanes):
             for t in range(steps):
-                block, labels[i, t], music[i, t], fresh[i, t] = lane.read(self._hop)
-                if fresh[i, t]:
-                    self._heard[i] = 0
-                self._heard[i, : -self._hop] = self._heard[i, self._hop :]
-                self._heard[i, -self._hop :] = block
-                windows[i, t] = self._heard[i]
+                fresh[i, t] = lane.advance()
+                windows[i, t] = lane.sound()
+                middle = lane.position - self._hop + self._tick // 2
+                for k in range(ticks):
+                    labels[i, t, k] = lane.owner(middle + k * self._tick).label
+                music[i, t] = lane.owner(lane.position - self._hop // 2).music
         return Batch(windows, labels, music, fresh)
 
 

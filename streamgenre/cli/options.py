@@ -8,6 +8,9 @@ import click
 
 COMMANDS = {
     "info": "what the model is: labels, accuracy, data, licence",
+    "adapt": "a model for genres of your own, from a folder of music",
+    "train": "train a network on a data set",
+    "evaluate": "measure a model on a data set",
     "doctor": "what works on this machine",
     "bench": "time this machine for a few seconds",
 }

@@ -147,7 +147,7 @@ def load(path: str | os.PathLike[str] | None = None, compute: Compute = "auto") 
     """
     if compute not in ("auto", "cpu", "cuda"):
         raise ValueError(f"compute must be auto, cpu or cuda, not {compute!r}")
-    name, data = _read(path)
+    name, data = read_model(path)
     card = read_card(data, name)
     if compute == "cuda":
         from .torch import TorchEngine
@@ -158,7 +158,8 @@ def load(path: str | os.PathLike[str] | None = None, compute: Compute = "auto") 
     return Model(OnnxEngine(data, card))
 
 
-def _read(path: str | os.PathLike[str] | None) -> tuple[str, bytes]:
+def read_model(path: str | os.PathLike[str] | None) -> tuple[str, bytes]:
+    """Name and bytes of the bundled model or of a file; raises ModelFileError."""
     if path is None:
         bundled = resources.files("streamgenre.models") / BUNDLED
         if not bundled.is_file():

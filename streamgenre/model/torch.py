@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,31 @@ from .card import ModelCard
 from .engine import Step
 
 
-class TorchEngine:
-    """See engine.Engine. Needs the `train` extra, which holds the networks' code."""
+class NetworkEngine:
+    """See engine.Engine; of a network in memory.
+
+    `network` takes (samples, state) and gives the tensors of engine.Step.
+    """
+
+    def __init__(self, network: Any, card: ModelCard, device: str = "cpu") -> None:
+        import torch
+
+        self._torch, self._device, self.card = torch, device, card
+        self.network = network.to(device).eval()
+
+    def step(self, samples: NDArray[np.float32], state: NDArray[np.float32]) -> Step:
+        """See engine.Engine.step."""
+        torch = self._torch
+        # Short-cut products would cost the agreement with ONNX Runtime.
+        with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+            values = self.network(
+                torch.from_numpy(samples).to(self._device), torch.from_numpy(state).to(self._device)
+            )
+        return Step(*(value.cpu().numpy() for value in values))
+
+
+class TorchEngine(NetworkEngine):
+    """Of a model file. Needs the `train` extra, which holds the networks' code."""
 
     def __init__(self, data: bytes, card: ModelCard, device: str = "cuda") -> None:
         try:
@@ -31,19 +55,7 @@ class TorchEngine:
         if device == "cuda" and not torch.cuda.is_available():
             raise DeviceError("no CUDA device that PyTorch can use; leave out --compute cuda")
         try:
-            self._network = (
-                weights_into(card.network, onnx.load_from_string(data)).to(device).eval()
-            )
+            network = weights_into(card.network, onnx.load_from_string(data))
+            super().__init__(network, card, device)
         except (ValueError, RuntimeError, KeyError) as error:
             raise ModelFileError(f"model {card.name}: does not fit its network: {error}") from None
-        self._torch, self._device, self.card = torch, device, card
-
-    def step(self, samples: NDArray[np.float32], state: NDArray[np.float32]) -> Step:
-        """See engine.Engine.step."""
-        torch = self._torch
-        # Short-cut products would cost the agreement with ONNX Runtime.
-        with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
-            values = self._network(
-                torch.from_numpy(samples).to(self._device), torch.from_numpy(state).to(self._device)
-            )
-        return Step(*(value.cpu().numpy() for value in values))

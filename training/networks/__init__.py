@@ -9,10 +9,15 @@ from .step import StreamingNetwork
 
 def build(description: dict[str, Any]) -> StreamingNetwork:
     """The untrained network of a card's `network` entry: its kind and constructor arguments."""
+    from .adapted import Adapted
     from .tfcrnn import TFCRNN
     from .trunk import TrunkTFCRNN
 
-    kinds: dict[str, type[StreamingNetwork]] = {"tfcrnn": TFCRNN, "trunk": TrunkTFCRNN}
+    kinds: dict[str, type[StreamingNetwork]] = {
+        "tfcrnn": TFCRNN,
+        "trunk": TrunkTFCRNN,
+        "adapted": Adapted,
+    }
     arguments = dict(description)
     kind = arguments.pop("kind", None)
     if kind not in kinds:

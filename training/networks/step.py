@@ -1,10 +1,11 @@
-"""What every streaming network gives for one step, whatever is inside it."""
+"""What every streaming network gives for one step, and for a run of steps in training."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 
@@ -18,16 +19,47 @@ class StepLogits(NamedTuple):
     embedding: Tensor  # (B, E)
 
 
+class SequenceLogits(NamedTuple):
+    """T steps in a row, K recurrent ticks in each."""
+
+    logits: Tensor  # (B, T, K, C)
+    music: Tensor | None  # (B, T); None where the network does not tell music from the rest
+    state: Tensor  # (B, S), after the last step
+
+
 class StreamingNetwork(nn.Module, ABC):
     """A step reads `window_for(hop)` samples (B, window), the last `hop` of which are new."""
 
     state_size: int
     embedding_size: int
+    new_parts: tuple[str, ...] = ("",)
+    """Names that the parameters begin with which no pretrained weights are there for."""
 
     @abstractmethod
     def window_for(self, hop: int) -> int:
         """Samples that a step of `hop` new samples reads; ValueError for a hop it cannot do."""
 
+    def tick_for(self, hop: int) -> int:
+        """New samples of one recurrent tick inside a step of `hop` samples."""
+        return hop
+
     @abstractmethod
     def forward(self, samples: Tensor, state: Tensor) -> StepLogits:
         """One step; `state` (B, state_size) is zeros at a stream's start."""
+
+    @abstractmethod
+    def sequence(
+        self, windows: Tensor, fresh: Tensor, state: Tensor, *, frozen: bool, noise: float
+    ) -> SequenceLogits:
+        """T steps in training: windows (B, T, window), `fresh` (B, T) where the state starts anew.
+
+        `frozen`: only `new_parts` learn; `noise`: deviation of noise added to features.
+        """
+
+    def prepare(self, windows: Tensor) -> None:
+        """Fix constants (means, scales) from windows (N, window) of the training data."""
+
+
+def start_anew(state: Tensor, fresh: Tensor) -> Tensor:
+    """The state (B, S), zero where `fresh` (B,) says so; also where it was not finite."""
+    return torch.where(fresh[:, None], torch.zeros_like(state), state)

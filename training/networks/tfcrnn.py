@@ -3,7 +3,7 @@
 Kim & Nam, "Temporal Feedback Convolutional Recurrent Neural Networks" (MIREX 2019 for genre, 2022
 for keywords): windows of 200 ms every 100 ms at 16 kHz; a convolution stack per window; a GRU cell
 over the windows; after each block's pooling, h[t-1] scales its channels (the temporal feedback).
-With `gate=None` it is the plain CRNN.
+With the gate "none" it is the plain CRNN.
 
 Gates: "single" is the genre paper's, one linear layer (G1); "two-layer" is the later code's for
 basic blocks (G2); "joined" is its squeeze-and-excitation form, on the block's channel means joined
@@ -22,11 +22,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .gru import GRUCell
-from .step import StepLogits, StreamingNetwork
+from .step import SequenceLogits, StepLogits, StreamingNetwork, start_anew
 
 WINDOW, TICK = 3_200, 1_600
 _SQUEEZE = 8
-_GATES = (None, "single", "two-layer", "joined")
+_GATES = ("none", "single", "two-layer", "joined")
 _BLOCKS = ("basic", "se", "res-se")
 
 
@@ -62,7 +62,7 @@ class _Gate(nn.Module):
 class Block(nn.Module):
     """Convolution block, pooled by 3, its channels gated."""
 
-    def __init__(self, inputs: int, outputs: int, kind: str, gate: str | None, state: int) -> None:
+    def __init__(self, inputs: int, outputs: int, kind: str, gate: str, state: int) -> None:
         super().__init__()
         self.conv = nn.Conv1d(inputs, outputs, 3, padding=1)
         self.norm = nn.BatchNorm1d(outputs)
@@ -77,8 +77,8 @@ class Block(nn.Module):
                 if inputs != outputs
                 else nn.Identity()
             )
-        self.reads_means = gate == "joined" or (gate is None and kind != "basic")
-        self.reads_state = gate is not None
+        self.reads_means = gate == "joined" or (gate == "none" and kind != "basic")
+        self.reads_state = gate != "none"
         gate_inputs = outputs * self.reads_means + state * self.reads_state
         self.gate = (
             _Gate(gate_inputs, outputs, 1 if gate == "single" else 2) if gate_inputs else None
@@ -100,8 +100,8 @@ class TFCRNN(StreamingNetwork):
     """samples (B, 1600 + hop) and state (B, size) -> StepLogits of the last of hop / 1600 ticks.
 
     Args: `classes`; `width` of the stem (128 as published); `size` of the GRU; `block`: basic,
-    se or res-se; `gate`: None, single, two-layer or joined; `hop` in samples, a multiple of 1600;
-    `scale`: deviation of the training data's samples.
+    se or res-se; `gate`: none, single, two-layer or joined; `hop` in samples, a multiple of 1600;
+    `scale`: deviation of the training data's samples (`prepare` measures it).
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class TFCRNN(StreamingNetwork):
         width: int = 128,
         size: int = 256,
         block: str = "basic",
-        gate: str | None = "single",
+        gate: str = "single",
         hop: int = 40_000,
         scale: float = 0.1,
     ) -> None:
@@ -128,7 +128,8 @@ class TFCRNN(StreamingNetwork):
         self.gru = GRUCell(widths[-1], size)
         self.classifier = nn.Linear(size, classes)
         self.state_size, self.embedding_size = size, widths[-1]
-        self.scale = scale
+        self.register_buffer("scale", torch.tensor(scale))
+        self.scale: Tensor
         self.window_for(hop)
 
     def window_for(self, hop: int) -> int:
@@ -136,6 +137,15 @@ class TFCRNN(StreamingNetwork):
         if hop <= 0 or hop % TICK:
             raise ValueError(f"hop must be a multiple of {TICK} samples, not {hop}")
         return TICK + hop
+
+    def tick_for(self, hop: int) -> int:
+        """Half a window, whatever the hop."""
+        return TICK
+
+    @torch.inference_mode()
+    def prepare(self, windows: Tensor) -> None:
+        """Set the waveform's scale to the deviation of the training data."""
+        self.scale.copy_(windows.std())
 
     def tick(self, window: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """One window (B, 3200) and h[t-1] -> h[t], mean gates (B, G), embedding (B, E)."""
@@ -156,6 +166,21 @@ class TFCRNN(StreamingNetwork):
         # The published network tells genres, not music from speech: all is music to it.
         music = torch.full_like(state[:, 0], 20.0)
         return StepLogits(self.classifier(state), music, state, gates, embedding)
+
+    def sequence(
+        self, windows: Tensor, fresh: Tensor, state: Tensor, *, frozen: bool, noise: float
+    ) -> SequenceLogits:
+        """See StreamingNetwork; every tick is classified: many-to-many."""
+        steps, ticks = windows.shape[1], windows.shape[2] // TICK - 1
+        states = []
+        for t in range(steps):
+            state = start_anew(state, fresh[:, t])
+            for k in range(ticks):
+                window = windows[:, t, k * TICK : k * TICK + WINDOW]
+                state, _, _ = self.tick(window, state)
+                states.append(state)
+        logits = self.classifier(torch.stack(states, 1))
+        return SequenceLogits(logits.unflatten(1, (steps, ticks)), None, state)
 
     def segment(self, samples: Tensor, state: Tensor) -> Tensor:
         """Logits (B, ticks, C) of every tick of a training segment (B, n): many-to-many.

@@ -18,9 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .augment import mask_and_colour
 from .gru import GRUCell
 from .logmel import LogMel
-from .step import StepLogits, StreamingNetwork
+from .step import SequenceLogits, StepLogits, StreamingNetwork, start_anew
 
 WINDOW = 40_000  # 2.5 s at 16 kHz
 
@@ -114,8 +115,10 @@ class TrunkTFCRNN(StreamingNetwork):
 
     Args: `classes`; `size` of the GRU; `width` factor of the trunk; `dropout` before the
     classifier. The GRU reads the trunk's embedding joined with the mean of every block,
-    standardised by constants of the training data (`standardise`).
+    standardised by constants of the training data (`prepare`).
     """
+
+    new_parts = ("gru.", "classifier.", "music.")
 
     def __init__(
         self, classes: int, size: int = 256, width: float = 0.4, dropout: float = 0.3
@@ -143,10 +146,15 @@ class TrunkTFCRNN(StreamingNetwork):
             raise ValueError(f"hop must be 1 to {WINDOW} samples, not {hop}")
         return WINDOW
 
-    def standardise(self, mean: Tensor, deviation: Tensor) -> None:
+    @torch.inference_mode()
+    def prepare(self, windows: Tensor) -> None:
         """Fix the constants that bring the features to mean 0 and deviation 1."""
-        self.feature_mean.copy_(mean)
-        self.feature_scale.copy_(1 / deviation.clamp_min(1e-3))
+        state = windows.new_zeros(len(windows), self.state_size)
+        features = self.features(self.front(windows), state)[0]
+        # What the constants are now is undone: prepared twice is prepared once.
+        features = features / self.feature_scale + self.feature_mean
+        self.feature_mean.copy_(features.mean(0))
+        self.feature_scale.copy_(1 / features.std(0).clamp_min(1e-3))
 
     def features(self, logmel: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         """log-mel (B, 1, bands, frames) -> standardised features (B, E), mean gates (B, G)."""
@@ -170,6 +178,31 @@ class TrunkTFCRNN(StreamingNetwork):
         features, gates = self.features(self.front(samples), state)
         logits, next_state = self.tick(features, state)
         return StepLogits(logits, self.music(features)[:, 0], next_state, gates, features)
+
+    def sequence(
+        self, windows: Tensor, fresh: Tensor, state: Tensor, *, frozen: bool, noise: float
+    ) -> SequenceLogits:
+        """See StreamingNetwork; the spectra are augmented, a room or device a lane."""
+        lanes, steps, window = windows.shape
+        # The powers span nine decades: half precision would lose the quiet ones.
+        with torch.no_grad(), torch.autocast(windows.device.type, enabled=False):
+            power = self.front.power(windows.reshape(-1, window))
+            power = mask_and_colour(power.reshape(lanes, steps, *power.shape[1:]))
+            logmel = self.front.log(power)[:, 0]  # (lanes, steps, bands, frames)
+        ahead = None
+        if frozen:  # no feedback yet: all windows at once
+            with torch.no_grad():
+                none = state.new_zeros(lanes * steps, self.state_size)
+                ahead = self.features(logmel.flatten(0, 1)[:, None], none)[0]
+                ahead = ahead.reshape(lanes, steps, -1)
+        logits, music = [], []
+        for t in range(steps):
+            state = start_anew(state, fresh[:, t])
+            features = self.features(logmel[:, t, None], state)[0] if ahead is None else ahead[:, t]
+            step, state = self.tick(features + noise * torch.randn_like(features), state)
+            logits.append(step)
+            music.append(self.music(features)[:, 0])
+        return SequenceLogits(torch.stack(logits, 1)[:, :, None], torch.stack(music, 1), state)
 
     def start_from(self, checkpoint: str | Path) -> None:
         """Take over a published EfficientAT MobileNetV3 state dict (.pt), batch norm folded in."""

@@ -1,0 +1,64 @@
+"""What the base model makes of each track: outputs such as its state, at every step of the stream.
+
+The usual way to new classes from few examples: a trained network's features and a linear model on
+them (Razavian et al. 2014, "CNN features off-the-shelf"; for music, Choi et al. 2017).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamgenre.model.card import Hop
+from streamgenre.model.engine import Engine, initial_state
+
+from ..evaluation.streaming import steps_of, window_at
+
+LONGEST = 60  # a hop hears at most so many steps of a track: its middle
+_BATCH = 16
+
+Values = NDArray[np.float32]
+
+
+def _excerpt(samples: NDArray[np.int16], hop: Hop) -> NDArray[np.int16]:
+    """The middle of a track, as long as its steps may be many."""
+    longest = LONGEST * hop.samples
+    first = max(0, (len(samples) - longest) // 2)
+    return samples[first : first + longest]
+
+
+def hear(
+    engine: Engine,
+    audio: Mapping[str, NDArray[np.int16]],
+    keys: Sequence[str],
+    hop: Hop,
+    reads: Sequence[str],
+    heard: Callable[[], None] = lambda: None,
+) -> dict[str, Values]:
+    """The outputs that `reads` names, side by side: (steps, F) for each track.
+
+    Each is a stream of its own, many stepped at once; `heard` is told of each.
+    """
+    excerpts = {key: _excerpt(audio[key], hop) for key in keys}
+    # Tracks of like length share a batch, the longest first: those that ended leave its tail.
+    order = sorted(keys, key=lambda key: len(excerpts[key]), reverse=True)
+    found: dict[str, Values] = {}
+    for first in range(0, len(order), _BATCH):
+        group = order[first : first + _BATCH]
+        counts = [steps_of(len(excerpts[key]), hop) for key in group]
+        state = initial_state(engine.card, len(group))
+        rows: list[list[Values]] = [[] for _ in group]
+        for t in range(max(counts)):
+            active = sum(count > t for count in counts)
+            windows = np.stack([window_at(excerpts[key], t, hop) for key in group[:active]])
+            step = engine.step(windows, state[:active])
+            state = step.next_state
+            read = np.concatenate([getattr(step, name) for name in reads], 1)
+            for row, values in zip(rows, read, strict=False):
+                row.append(values)
+        for key, row in zip(group, rows, strict=True):
+            found[key] = np.stack(row)
+            heard()
+    return found

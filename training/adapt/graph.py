@@ -1,0 +1,200 @@
+"""A new head on an ONNX model, by surgery on its graph: no PyTorch, the base stays bit for bit.
+
+What leads to `probabilities` is cut off; Concat, Gemm, Div and Softmax over the base's own outputs
+take its place. Weights are named as those of `networks/adapted.py`, for the torch engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+from streamgenre.errors import ModelFileError, StreamgenreError
+from streamgenre.model.card import METADATA_KEY, ModelCard, card_to_json, read_card
+from streamgenre.model.engine import initial_state
+from streamgenre.model.onnx import OnnxEngine
+from streamgenre.model.onnxfile import read_onnx
+
+from ..genres import label_entry
+from .head import Head, softmax
+
+STEPS = 500  # carried, in the check
+_SAME_STATE, _SAME_PROBABILITIES = 1e-6, 1e-5
+_OLDEST_OPSET = 13  # Softmax over one axis
+
+
+class AdaptError(StreamgenreError):
+    """The new model is not the base with the new head; nothing was written."""
+
+
+def check_base(model: onnx.ModelProto, name: str) -> None:
+    """Raise ModelFileError where a model cannot carry a new head."""
+    if not {"embedding", "next_state"} <= {output.name for output in model.graph.output}:
+        raise ModelFileError(f"{name}: has no `embedding` output to learn from; take another base")
+    opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0)
+    if opset < _OLDEST_OPSET:
+        raise ModelFileError(f"{name}: is of ONNX opset {opset}; export it anew")
+
+
+def description(base: Mapping[str, Any], classes: int, reads: tuple[str, ...]) -> dict[str, Any]:
+    """The card's `network` entry. An adapted base gives its own base: only its head is replaced."""
+    inner = base["base"] if base.get("kind") == "adapted" else dict(base)
+    return {"kind": "adapted", "base": inner, "classes": classes, "reads": list(reads)}
+
+
+def with_head(base: onnx.ModelProto, adapted: bool, head: Head) -> onnx.ModelProto:
+    """The base's graph with the new head; `adapted` where the base was itself made here."""
+    model = onnx.ModelProto()
+    model.CopyFrom(base)
+    del model.metadata_props[:]
+    graph = model.graph
+    used = _names_read(graph)
+    _cut(graph, used)
+    if not adapted:
+        _move_into_base(graph)
+    for name, value in (
+        ("network.head.weight", head.weight),
+        ("network.head.bias", head.bias),
+        ("temperature", np.float32(head.temperature)),
+    ):
+        graph.initializer.append(numpy_helper.from_array(np.asarray(value, np.float32), name))
+    features = head.reads[0]
+    if len(head.reads) > 1:
+        features = "/head/Concat_output_0"
+        graph.node.append(helper.make_node("Concat", head.reads, [features], axis=1))
+    logits, cooled = "/head/Gemm_output_0", "/head/Div_output_0"
+    graph.node.extend(
+        [
+            helper.make_node(
+                "Gemm",
+                [features, "network.head.weight", "network.head.bias"],
+                [logits],
+                transB=1,
+            ),
+            helper.make_node("Div", [logits, "temperature"], [cooled]),
+            helper.make_node("Softmax", [cooled], ["probabilities"], axis=1),
+        ]
+    )
+    for output in graph.output:
+        if output.name == "probabilities":
+            output.type.tensor_type.shape.dim[1].dim_value = len(head.bias)
+    onnx.checker.check_model(model)
+    return model
+
+
+def _names_read(graph: onnx.GraphProto) -> set[str]:
+    return {name for node in graph.node for name in node.input}
+
+
+def _cut(graph: onnx.GraphProto, used: set[str]) -> None:
+    """Leave out what only `probabilities` needed.
+
+    Weights that no node read before are kept: they are there for the torch engine alone.
+    """
+    wanted = {output.name for output in graph.output} - {"probabilities"}
+    alive = []
+    for node in reversed(graph.node):  # stored in an order of computation
+        if wanted.intersection(node.output):
+            wanted.update(node.input)
+            alive.append(node)
+    kept = [
+        tensor
+        for tensor in graph.initializer
+        if (tensor.name in wanted or tensor.name not in used) and tensor.name != "temperature"
+    ]
+    nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in reversed(alive)]
+    tensors = [onnx.TensorProto.FromString(tensor.SerializeToString()) for tensor in kept]
+    del graph.node[:], graph.initializer[:], graph.value_info[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(tensors)
+
+
+def _move_into_base(graph: onnx.GraphProto) -> None:
+    """`network.X` becomes `network.base.X`, as inside networks/adapted.py."""
+
+    def moved(name: str) -> str:
+        return f"network.base.{name[8:]}" if name.startswith("network.") else name
+
+    for tensor in graph.initializer:
+        tensor.name = moved(tensor.name)
+    for node in graph.node:
+        # Outputs too: the exporter keeps equal weights once and passes them on by Identity.
+        for names in (node.input, node.output):
+            names[:] = [moved(name) for name in names]
+
+
+def with_card(
+    model: onnx.ModelProto,
+    base: ModelCard,
+    labels: list[str],
+    head: Head,
+    changes: Mapping[str, Any],
+) -> bytes:
+    """The file's bytes: the base's card with other labels, head, and what `changes` says."""
+    entries = asdict(base) | {
+        "labels": [label_entry(label, i) for i, label in enumerate(labels)],
+        "network": description(base.network, len(labels), head.reads),
+        **changes,
+    }
+    del entries["sha256"]
+    digest = read_onnx(model.SerializeToString()).sha256
+    helper.set_model_props(model, {METADATA_KEY: card_to_json(entries, digest)})
+    data: bytes = model.SerializeToString()
+    return data
+
+
+def _noise(window: int, steps: int) -> list[NDArray[np.float32]]:
+    """Windows of noise of changing level, as the exporter's check has them."""
+    rng = np.random.default_rng(0)
+    levels = 10 ** rng.uniform(-3, 0, steps)
+    return [
+        np.clip(rng.standard_normal((1, window)) * level, -1, 1).astype(np.float32)
+        for level in levels
+    ]
+
+
+def verify(
+    base: OnnxEngine,
+    data: bytes,
+    head: Head,
+    name: str,
+    checked: Callable[[int], None] = lambda steps: None,
+) -> None:
+    """Raise AdaptError unless the new model is the base with that head, the state carried.
+
+    `checked` is told how many of STEPS are done.
+    """
+    card = read_card(data, name)
+    new = OnnxEngine(data, card)
+    ours = theirs = initial_state(card)
+    for done, samples in enumerate(_noise(card.hops[0].window, STEPS), 1):
+        got, expected = new.step(samples, ours), base.step(samples, theirs)
+        ours, theirs = got.next_state, expected.next_state
+        read = np.concatenate([getattr(expected, output) for output in head.reads], 1)
+        probabilities = softmax(head.logits(read), head.temperature)
+        state_off = float(np.abs(ours - theirs).max())
+        off = float(np.abs(got.probabilities - probabilities).max())
+        if not (state_off <= _SAME_STATE and off <= _SAME_PROBABILITIES):
+            raise AdaptError(
+                f"{name}: the new graph is not the base with the new head (state differs by "
+                f"{state_off:.1e}, probabilities by {off:.1e}); nothing was written"
+            )
+        checked(done)
+
+
+def write(target: Path, data: bytes) -> None:
+    """All of the file or nothing."""
+    partial = target.with_name(f"{target.name}.partial")
+    try:
+        partial.write_bytes(data)
+        partial.replace(target)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise AdaptError(f"{target}: cannot be written: {error.strerror or error}") from None

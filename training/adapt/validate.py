@@ -1,0 +1,138 @@
+"""How well the new head does on tracks left out, and what only such tracks can fit honestly.
+
+Cross-validation keeps groups whole (an artist is never on both sides) and spreads genres evenly.
+Temperature (Guo et al. 2017) and the threshold of "unsure" come from the predictions left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamgenre.model.card import Thresholds
+from streamgenre.model.decide import Decider
+
+from ..data import DataError
+from ..evaluation import measures
+from .head import Example, choose_strength, fit_head, folds_of, softmax
+
+_FOLDS = 5
+_COVERED = 0.9  # share of steps that get a genre rather than "unsure", as in training/fit.py
+_LOUD = -20.0  # dBFS; the level plays no part here
+_CONFUSED = 3  # pairs of genres that are named
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Logits of every track from a head that did not see it."""
+
+    logits: tuple[tuple[NDArray[np.float64], ...], ...]  # [track][hop]: (steps, C)
+    true: NDArray[np.int64]
+    folds: int
+
+
+def cross_validate(
+    examples: Sequence[Example],
+    labels: Sequence[str],
+    reads: tuple[str, ...],
+    folded: Callable[[int, int], None] = lambda now, folds: None,
+) -> LeftOut:
+    """Every track's logits from the fold that left it out; DataError where a genre has one group.
+
+    `folded` is told how many tracks were left out so far, of how many.
+    """
+    for label, name in enumerate(labels):
+        groups = {e.group for e in examples if e.label == label}
+        if len(groups) < 2:
+            raise DataError(
+                f"genre {name!r} has {len(groups)} artist or track apart from the others: at least "
+                "two are needed to measure it; add tracks of other artists"
+            )
+    splits = folds_of(examples, _FOLDS)
+    if not splits:
+        raise DataError(
+            "the artists cannot be divided so that every genre is on both sides; add tracks of "
+            "other artists"
+        )
+    found: dict[int, tuple[NDArray[np.float64], ...]] = {}
+    for held in splits:
+        out = set(held.tolist())
+        rest = [e for i, e in enumerate(examples) if i not in out]
+        head = fit_head(rest, reads, choose_strength(rest, reads))
+        found |= {i: tuple(head.logits(run) for run in examples[i].runs) for i in out}
+        folded(len(found), len(examples))
+    return LeftOut(
+        tuple(found[i] for i in range(len(examples))),
+        np.array([e.label for e in examples]),
+        len(splits),
+    )
+
+
+def temperature(left_out: LeftOut) -> float:
+    """The temperature of least log loss over all steps, each track and hop weighing one."""
+
+    def loss(value: float) -> float:
+        return float(
+            np.mean(
+                [
+                    -np.log(softmax(run, value)[:, label] + 1e-12).mean()
+                    for runs, label in zip(left_out.logits, left_out.true, strict=True)
+                    for run in runs
+                ]
+            )
+        )
+
+    return float(min(np.arange(0.5, 5.0, 0.05), key=loss))
+
+
+def unsure(left_out: LeftOut, hop: int, heat: float, base: Thresholds, seconds: float) -> float:
+    """The smoothed probability that all but a tenth of the steps reach, as the product smooths."""
+    decided_on = []
+    for runs in left_out.logits:
+        probabilities = softmax(runs[hop], heat)
+        decider = Decider(replace(base, unsure=0.0, music=0.0), probabilities.shape[1])
+        for p in probabilities:
+            decider.decide(p, 1.0, _LOUD, seconds)
+            decided_on.append(float(decider.smoothed.max()))
+    return round(float(np.quantile(decided_on, 1 - _COVERED)), 3)
+
+
+def figures(left_out: LeftOut, hop: int, heat: float, labels: Sequence[str]) -> dict[str, Any]:
+    """Accuracy and macro recall with intervals, by genre, confusion; a track by its steps' mean."""
+    mean = np.stack([softmax(runs[hop], heat).mean(0) for runs in left_out.logits])
+    counts = np.bincount(left_out.true, minlength=len(labels))
+    return {
+        **measures.figures(mean, left_out.true),
+        "chance": round(float(counts.max() / counts.sum()), 4),
+        "classes": measures.classes(mean, left_out.true, labels),
+        "confusion": measures.confusion(mean, left_out.true, labels),
+    }
+
+
+def for_card(found: dict[str, Any]) -> dict[str, float]:
+    """The figures of one hop that the new card carries."""
+    accuracy, macro_recall = found["accuracy"], found["macro_recall"]
+    return {
+        "tracks": found["tracks"],
+        "accuracy": accuracy[0],
+        "accuracy_low": accuracy[1],
+        "accuracy_high": accuracy[2],
+        "macro_recall": macro_recall[0],
+        "chance": found["chance"],
+    }
+
+
+def confused(found: dict[str, Any], labels: Sequence[str]) -> list[str]:
+    """The pairs of genres that are taken for each other most, in words."""
+    pairs = [
+        (count, labels[true], labels[guess])
+        for true, row in enumerate(found["confusion"])
+        for guess, count in enumerate(row)
+        if true != guess and count
+    ]
+    most = sorted(pairs, key=lambda pair: -pair[0])[:_CONFUSED]
+    return [f"{true} taken for {guess}: {count}" for count, true, guess in most]

@@ -1,0 +1,90 @@
+"""Checkpoints: safetensors, never pickle; what they were made from is inside.
+
+The metadata holds the network's description, labels, config, data (SHA-256) and the commit of this
+code, each as text; a run's checkpoint also its progress.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from streamgenre.errors import ModelFileError
+
+from .networks import build
+from .networks.step import StreamingNetwork
+
+About = dict[str, str]
+
+
+def write(path: Path, tensors: Mapping[str, Tensor], about: About) -> None:
+    """Replace a checkpoint at once: a broken-off write leaves the one before."""
+    partial = path.with_suffix(".partial")
+    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, partial, about)
+    partial.replace(path)
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], About]:
+    """Tensors and metadata; raises ModelFileError where it is no checkpoint of ours."""
+    try:
+        with safe_open(path, "pt") as file:
+            about = dict(file.metadata() or {})
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise ModelFileError(f"{path}: the checkpoint cannot be read: {error}") from None
+    if "network" not in about or "labels" not in about:
+        raise ModelFileError(f"{path}: is no checkpoint of this trainer (network, labels missing)")
+    return tensors, about
+
+
+def load_network(path: Path) -> tuple[StreamingNetwork, About]:
+    """The network of a finished checkpoint, in evaluation mode, and what the file says of it."""
+    tensors, about = read(path)
+    network = build(json.loads(about["network"]))
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError:
+        raise ModelFileError(
+            f"{path}: does not hold the weights of its network; give a finished run's "
+            "model.safetensors"
+        ) from None
+    return network.eval(), about
+
+
+def moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """What an optimiser remembers, as named tensors."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"moment.{i}.{name}": torch.as_tensor(value)
+        for i, values in state.items()
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def restore_moments(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Give an optimiser back what `moments` took."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        if key.startswith("moment."):
+            _, index, name = key.split(".")
+            state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
+
+
+def commit() -> str:
+    """The commit of this code, empty where it is not in a repository."""
+    here = Path(__file__).parent
+    if shutil.which("git") is None or not (here.parent / ".git").exists():
+        return ""
+    command = ["git", "rev-parse", "HEAD"]
+    done = subprocess.run(command, cwd=here, capture_output=True, text=True)
+    return done.stdout.strip()

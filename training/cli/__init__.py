@@ -1,0 +1,67 @@
+"""`python -m training COMMAND`, one file a command; some of them are `streamgenre COMMAND`, too.
+
+A command's module is imported when it runs, so that `adapt` and `evaluate` need no torch.
+"""
+
+from __future__ import annotations
+
+import copy
+from importlib import import_module
+from typing import Any
+
+import click
+
+from streamgenre.errors import StreamgenreError
+
+COMMANDS = {
+    "train": "a streaming network on a data set; goes on where it was broken off",
+    "evaluate": "measure a model on a data set: accuracy, streaming, timeline, calibration",
+    "compare": "measured models side by side, with paired intervals",
+    "adapt": "own genres from a folder of own music, on the bundled model",
+    "export": "a trained network as one ONNX step with its card, checked",
+}
+_ADAPT = {
+    "filelock", "joblib", "matplotlib", "mir_eval", "onnx", "platformdirs", "sklearn",
+    "threadpoolctl",
+}  # fmt: skip
+
+
+class MissingExtraError(StreamgenreError):
+    """A library is missing that only training needs; the message says how to install it."""
+
+
+def command(name: str) -> click.Command:
+    """The command of that name; where a library is missing it says which extra brings it."""
+    found: click.Command = copy.copy(import_module(f".{name}", __package__).command)
+    run = found.callback
+    assert run is not None
+
+    def callback(*arguments: Any, **options: Any) -> Any:
+        try:
+            return run(*arguments, **options)
+        except ModuleNotFoundError as error:
+            missing = (error.name or "").partition(".")[0]
+            extra = "adapt" if missing in _ADAPT else "train"
+            raise MissingExtraError(
+                f"{name} needs {missing or error}: pip install 'streamgenre[{extra}]'"
+            ) from None
+
+    found.callback = callback
+    return found
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return command(cmd_name) if cmd_name in COMMANDS else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Train, measure, adapt and export streaming networks."""

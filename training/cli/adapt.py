@@ -1,0 +1,168 @@
+"""`adapt`: own genres from a folder of own music, on a model that runs already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import data_argument, data_options
+
+if TYPE_CHECKING:
+    from ..adapt import Adaptation, Progress
+    from ..data import DataSet, Track
+
+
+@click.command(short_help="own genres from a folder of own music, on the bundled model")
+@data_argument
+@data_options
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="The new model: one ONNX file.",
+)
+@click.option(
+    "--model",
+    "base_path",
+    type=click.Path(path_type=Path),
+    help="Model to build on, ONNX.  [default: the bundled one]",
+)
+@click.option("--name", help="Of the new model.  [default: the output's]")
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    help="Train this checkpoint (.safetensors) on instead, every layer of it; needs torch.",
+)
+def command(
+    data: Path,
+    output: Path,
+    base_path: Path | None,
+    name: str | None,
+    checkpoint: Path | None,
+    cache: Path | None,
+    **layout: Any,
+) -> None:
+    """Fit the genres of DATA, and measure them by cross-validation with artists kept apart.
+
+    DATA is a folder per genre (jazz/song.mp3, or jazz/artist/song.mp3), all of which is used, or
+    any other data set, of which the test part is left for `evaluate`. A few dozen tracks will do.
+    """
+    if checkpoint is not None and (base_path is not None or name is not None):
+        raise click.UsageError("--checkpoint goes with neither --model nor --name")
+    check_output(output, [path for path in (data, base_path, checkpoint) if path is not None])
+
+    from streamgenre.model.model import read_model
+
+    from ..data import AudioCache, DataError, default_cache, open_dataset
+
+    if checkpoint is not None and not checkpoint.is_file():
+        raise DataError(f"{checkpoint}: no such checkpoint")
+    if checkpoint is None:
+        from ..adapt import Base, adapt
+
+        where, content = read_model(base_path)
+        base = Base.read(content, where)
+
+    dataset = open_dataset(data, **layout)
+    tracks = chosen(dataset)
+    for warning in dataset.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    audio = AudioCache.build(tracks, cache or default_cache(data))
+
+    if checkpoint is not None:
+        from ..finetune import finetune
+
+        finetune(checkpoint, dataset, audio, output)
+        click.echo(how_to_run(output))
+        return
+    with progress() as done:
+        adaptation = adapt(tracks, audio, base, output, name, done)
+    show(adaptation, output)
+
+
+def check_output(output: Path, inputs: list[Path]) -> None:
+    """Refuse, before minutes of work, what could not or should not be written."""
+    from ..data import DataError
+
+    if not output.parent.is_dir():
+        raise DataError(f"{output}: no folder {output.parent} to write it to; make it first")
+    if output.resolve() in [path.resolve() for path in inputs]:
+        raise DataError(f"{output}: is an input of this command; give another output")
+    if output.suffix != ".onnx":
+        raise DataError(f"{output}: is to be a model; give it a name that ends in .onnx")
+
+
+def chosen(dataset: DataSet) -> list[Track]:
+    """All of a folder per genre; of other layouts what is not for measuring."""
+    from ..data import DataError
+
+    if dataset.task != "genre":
+        raise DataError(
+            f"{dataset.root}: holds {dataset.task}, many to a track, and this fits genres, one to "
+            "a track; give a folder for each genre"
+        )
+    labelled = [t for t in dataset.tracks if t.genre]
+    if dataset.name == "folders":
+        return labelled
+    return [t for t in labelled if t.split in ("train", "valid")]
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """What is done and the time left, on a terminal only."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        tasks: dict[str, Any] = {}
+
+        def done(what: str, now: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=now)
+
+        yield done
+
+
+def show(adaptation: Adaptation, output: Path) -> None:
+    """Each genre's tracks and recall, the whole beside chance, and how to go on."""
+    from rich.console import Console
+    from rich.table import Table
+
+    hops = adaptation.figures
+    columns = [f"found, steps of {hop:g} s" for hop in hops]
+    table = Table("genre", "tracks", *columns, title=f"{adaptation.folds}-fold cross-validation")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for label in adaptation.labels:
+        recalls = (figures["classes"][label]["recall"] for figures in hops.values())
+        table.add_row(label, str(adaptation.tracks[label]), *(f"{r:.2f}" for r in recalls))
+    table.add_section()
+    total = str(sum(adaptation.tracks.values()))
+    for key, words in (("accuracy", "all"), ("macro_recall", "mean of genres")):
+        values = (figures[key] for figures in hops.values())
+        table.add_row(
+            words, total, *(f"{v:.2f} ({low:.2f} to {high:.2f})" for v, low, high in values)
+        )
+    table.add_row("by chance", "", *(f"{figures['chance']:.2f}" for figures in hops.values()))
+    console = Console(highlight=False, markup=False)
+    console.print(table)
+    click.echo(how_to_run(output))
+
+
+def how_to_run(output: Path) -> str:
+    """The lines that end the command."""
+    return f"written: {output}\nrun it:  streamgenre --model {output} FILE"

@@ -1,0 +1,129 @@
+"""`compare`: models side by side from their predictions; one file alone gives its figures again."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..data.record import DataError
+
+_SPLITS = ("test", "valid", "train", "all")  # which a folder stands for, the first that it has
+
+
+@click.command(short_help="several measured models side by side")
+@click.argument("systems", nargs=-1, required=True)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the tables as Markdown, too.",
+)
+@click.option(
+    "--json",
+    "figures",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the figures as JSON, too.",
+)
+def command(systems: tuple[str, ...], output: Path | None, figures: Path | None) -> None:
+    """Accuracy per track of each of SYSTEMS, and differences against the first.
+
+    A system is a file of predictions or a folder that `evaluate` wrote (its test split, longest
+    hop), named NAME=PATH if you like; several seeds are NAME=PATH,PATH,... One file alone gives
+    its published figures again. Only tracks that are in all files count.
+    """
+    from ..evaluation.compare import compare_systems
+
+    found = compare_systems(parse(systems))
+    text = tables(found)
+    click.echo(text)
+    if output is not None:
+        output.write_text(text + "\n", encoding="utf-8")
+    if figures is not None:
+        figures.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def parse(systems: Sequence[str]) -> dict[str, list[Path]]:
+    """Name -> files, in order; a name that is not given is the folder's, or the path if needed."""
+    given: list[tuple[str, list[Path]]] = []
+    for text in systems:
+        name, sign, rest = text.partition("=")
+        if not sign or Path(text).exists():
+            name, rest = "", text
+        paths = [Path(text)] if Path(text).exists() else [Path(p) for p in rest.split(",") if p]
+        given.append((name, [_predictions(path) for path in paths]))
+    if any(not paths for _, paths in given):
+        raise click.UsageError("a system needs a file: NAME=PATH")
+    folders = Counter(name or paths[0].resolve().parent.name for name, paths in given)
+    found: dict[str, list[Path]] = {}
+    for name, paths in given:
+        called = name or paths[0].resolve().parent.name
+        if not name and folders[called] > 1:
+            called = str(paths[0].with_suffix(""))
+        if called in found:
+            raise click.UsageError(f"two systems are called {called}; name them NAME=PATH")
+        found[called] = paths
+    return found
+
+
+def _predictions(path: Path) -> Path:
+    """The file itself, or of a folder the one at the longest hop of the first known split."""
+    if not path.is_dir():
+        return path
+    for split in _SPLITS:
+        if hops := [file for file in path.glob(f"{split}-*.csv") if _hop(file) is not None]:
+            return max(hops, key=lambda file: _hop(file) or 0.0)
+    raise DataError(f"{path}: no predictions there (test-2.5.csv, say); name a file")
+
+
+def _hop(file: Path) -> float | None:
+    try:
+        return float(file.stem.partition("-")[2])
+    except ValueError:
+        return None
+
+
+def tables(found: dict[str, Any]) -> str:
+    """The result as Markdown, which also reads well in a terminal."""
+    from ..evaluation.markdown import table, value
+    from ..evaluation.measures import MEASURES
+
+    words = ["accuracy", "macro recall", "top 2"]
+    rows = [
+        (name, s["seeds"], found["left_out"][name], *(value(s[m]) for m in MEASURES))
+        for name, s in found["systems"].items()
+    ]
+    parts = [
+        f"{found['tracks']} tracks in common; 95 % bootstrap intervals over tracks.",
+        table(["system", "seeds", "tracks left out", *words], rows),
+    ]
+    if any("over_seeds" in s for s in found["systems"].values()):
+        rows = [
+            (name, *(_spread(s["over_seeds"][m]) for m in MEASURES))
+            for name, s in found["systems"].items()
+            if "over_seeds" in s
+        ]
+        parts += ["Mean ± standard deviation over seeds:", table(["system", *words], rows)]
+    if found["differences"]:
+        rows = [
+            (name, *(_difference(d[m]) for m in MEASURES))
+            for name, d in found["differences"].items()
+        ]
+        parts += [
+            f"Against {found['against']}, paired; in brackets the share of draws above zero:",
+            table(["system", *words], rows),
+        ]
+    return "\n\n".join(parts)
+
+
+def _spread(seeds: dict[str, float]) -> str:
+    return f"{seeds['mean']:.3f} ± {seeds['standard_deviation']:.3f}"
+
+
+def _difference(difference: dict[str, Any]) -> str:
+    middle, low, high = difference["difference"]
+    return f"{middle:+.3f} ({low:+.3f} to {high:+.3f}) [{difference['above_zero']:.3f}]"

@@ -1,0 +1,131 @@
+"""`evaluate`: all about one model on one split, as figures, report, pictures and predictions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import data_argument, data_options, opened
+
+if TYPE_CHECKING:
+    from streamgenre.model.model import Model
+
+_file = click.Path(path_type=Path, dir_okay=False, exists=True)
+_folder = click.Path(path_type=Path, file_okay=False, exists=True)
+
+
+@click.command(short_help="measure a model on a data set")
+@data_argument
+@data_options
+@click.option(
+    "--model", "path", type=_file, help="ONNX file or checkpoint.  [default: the bundled model]"
+)
+@click.option(
+    "--split",
+    type=click.Choice(["valid", "test", "train", "all"]),
+    default="test",
+    show_default=True,
+    help="Choose models on valid; open test once for each release, and say so.",
+)
+@click.option(
+    "--hop", "hops", type=float, multiple=True, help="Seconds, any number of times.  [default: all]"
+)
+@click.option(
+    "--mixes", type=click.IntRange(0), default=100, show_default=True, help="Mixes for timelines."
+)
+@click.option("--originals", type=_folder, help="Full-quality audio: what coding changes.")
+@click.option("--predictions-only", is_flag=True, help="Accuracy per track and the CSV files only.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Folder for SPLIT.json, SPLIT.md, pictures and predictions.",
+)
+def command(
+    data: Path,
+    path: Path | None,
+    split: str,
+    hops: tuple[float, ...],
+    mixes: int,
+    originals: Path | None,
+    predictions_only: bool,
+    output: Path,
+    **where: Any,
+) -> None:
+    """Measure a model on DATA: accuracy over time, timelines, calibration, by set and genre."""
+    from rich.console import Console
+
+    from ..evaluation import Plan, evaluate, write_evaluation
+
+    model = open_model(path)
+    dataset, audio = opened(data, **where)
+    plan = Plan(
+        split=split,
+        hops=hops,
+        mixes=mixes,
+        originals=originals,
+        predictions_only=predictions_only,
+        data=dataset.fingerprint,
+        audio=audio.source,
+    )
+    with Console(stderr=True).status("measuring") as status:
+        evaluation = evaluate(model, dataset.tracks, audio, plan, status.update)
+    written = write_evaluation(evaluation, output)
+    show(evaluation.found)
+    click.echo(f"in {output}: {', '.join(path.name for path in written)}")
+
+
+def open_model(path: Path | None) -> Model:
+    """The bundled model, an ONNX file, or a checkpoint (which needs torch)."""
+    if path is not None and path.suffix == ".safetensors":
+        from ..model import load_model
+
+        return load_model(path)
+    import streamgenre
+
+    return streamgenre.load(path)
+
+
+def show(found: dict[str, Any]) -> None:
+    """The headline, on standard output."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..evaluation.markdown import number, value
+
+    model = found["model"]
+    title = f"{model['name']} {model['version']} on {found['split']}, {found['tracks']} tracks"
+    table = Table("", *(f"steps of {hop} s" for hop in found["hops"]), title=title)
+    hops = found["hops"].values()
+    for name, words in (
+        ("accuracy", "accuracy"),
+        ("macro_recall", "macro recall"),
+        ("top2", "top 2"),
+    ):
+        table.add_row(f"{words}, per track", *(value(f["track_mean"][name]) for f in hops))
+    if all("calibration" in f for f in hops):
+        table.add_row(
+            "accuracy, last step", *(value(f["track_last_step"]["accuracy"]) for f in hops)
+        )
+        for key, words in (("windows_with_state", "carried"), ("windows_without_state", "reset")):
+            table.add_row(f"accuracy of a step, state {words}", *(number(f[key]) for f in hops))
+        table.add_row(
+            "calibration error (by chance)",
+            *(
+                f"{f['expected_calibration_error']:.3f} ({f['calibration']['by_chance']:.3f})"
+                for f in hops
+            ),
+        )
+    console = Console(width=None if Console().is_terminal else 100)
+    console.print(table)
+    if mixes := found.get("mixes"):
+        console.print(
+            f"{mixes['mixes']} mixes: time right {value(mixes['accuracy'])}, boundary F "
+            f"{number(mixes['boundary_f'])}, {number(mixes['false_switches_a_minute'], 2)} false "
+            f"switches a minute, median delay {number(mixes['median_delay'], 1)} s, never reached "
+            f"{number(mixes['never_reached'], 2)}",
+            highlight=False,
+        )

@@ -1,0 +1,40 @@
+"""`export`: a finished checkpoint as one ONNX step with its card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+_file = click.Path(path_type=Path, dir_okay=False, exists=True)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("checkpoint", type=click.Path(path_type=Path, exists=True))
+@click.option("--card", type=_file, help="JSON with entries of the card: name, version, about.")
+@click.option("--results", type=_file, help="What `evaluate` wrote (.json), for the card.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True)
+def command(checkpoint: Path, card: Path | None, results: Path | None, output: Path) -> None:
+    """Export CHECKPOINT (a run's folder, or its model.safetensors) as an ONNX model file.
+
+    Checked on the spot: nothing is written unless ONNX Runtime and PyTorch agree over 500 steps.
+    """
+    from ..data import DataError
+    from ..export import export_checkpoint
+
+    path = checkpoint / "model.safetensors" if checkpoint.is_dir() else checkpoint
+    if not path.is_file():
+        raise DataError(f"{checkpoint}: no finished run (model.safetensors is missing)")
+    if not output.parent.is_dir():
+        raise DataError(f"{output}: there is no folder {output.parent}")
+    changes: dict[str, Any] = json.loads(card.read_text()) if card else {}
+    accuracy: dict[float, Any] = {}
+    if results is not None:
+        from ..evaluation import for_card
+
+        measured = json.loads(results.read_text())
+        accuracy = {float(hop): for_card(found) for hop, found in measured["hops"].items()}
+    worst = export_checkpoint(path, output, changes, accuracy)
+    click.echo(f"{output}: agrees with PyTorch within {worst:.1e} over 500 carried steps")

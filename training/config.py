@@ -1,0 +1,161 @@
+"""What a training run follows from, beside data and start weights: one small typed file a model.
+
+The files lie in `configs/`, in TOML; every value can be overridden on the command line. pydantic
+checks them: it names the entry that is wrong and what it may be.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .data import SAMPLE_RATE, DataError
+
+CONFIGS = Path(__file__).parent / "configs"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Sequences(_Section):
+    """Endless streams to train on (sequences.py). Times in seconds."""
+
+    lanes: int = Field(16, ge=1)  # streams trained on at once, over all processes
+    steps: tuple[int, int] = (8, 16)  # of truncated back-propagation; drawn for each update
+    hops: tuple[float, ...] = Field((2.5, 0.5), min_length=1)  # they take turns
+    stretch: tuple[float, float] = (4.0, 40.0)  # of one track
+    fresh: float = Field(0.3, ge=0, le=1)  # share of changes at which the state starts anew
+    crossfade: float = Field(0.3, ge=0, le=1)  # share that fades; the rest are hard cuts
+    fade: tuple[float, float] = (0.1, 8.0)
+    gain: tuple[float, float] = (-20.0, 6.0)  # dB
+    other: float = Field(0.08, ge=0, lt=1)  # share of stretches that are no music
+    class_power: float = 0.4  # a genre comes up as its frequency to this power
+
+    @property
+    def hop_samples(self) -> tuple[int, ...]:
+        """The hops in samples."""
+        return tuple(round(seconds * SAMPLE_RATE) for seconds in self.hops)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Sequences:
+        for name in ("steps", "stretch", "fade", "gain"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name}: {low} is above {high}")
+        if self.steps[0] < 1 or self.stretch[0] <= 0 or self.fade[0] < 0 or min(self.hops) <= 0:
+            raise ValueError("steps, stretch, fade and hops must be positive")
+        if self.fresh + self.crossfade > 1:
+            raise ValueError("fresh and crossfade together are more than all changes")
+        return self
+
+
+class Optimiser(_Section):
+    """Update rule and loss."""
+
+    kind: Literal["adamw", "sgd"] = "adamw"  # sgd: Nesterov momentum
+    rate: float = Field(2e-4, gt=0)  # of the GRU and the classifiers
+    trunk_rate: float = Field(6e-5, gt=0)  # of everything before them
+    frozen_rate: float = Field(1e-3, gt=0)  # of the new parts while the trunk is frozen
+    momentum: float = 0.9
+    weight_decay: float = 0.02
+    clip: float = 1.0  # norm of the gradient; 0: not clipped
+    label_smoothing: float = 0.1
+    music_weight: float = 0.2
+    feature_noise: float = 0.15  # deviation, on standardised features
+
+
+class Schedule(_Section):
+    """How the learning rate falls."""
+
+    kind: Literal["cosine", "plateau"] = "cosine"
+    warm_up: int = 50  # updates
+    factor: float = 0.2  # plateau: what the rate is multiplied by,
+    patience: int = 2  # after so many checks without a better `stop.measure`, from the best weights
+    stages: int = 3  # so often
+
+
+class Stop(_Section):
+    """The measure on the `valid` split that early stopping and the best weights go by."""
+
+    measure: Literal["valid_log_loss", "valid_accuracy", "valid_macro_recall"] = "valid_log_loss"
+    patience: int = Field(0, ge=0)  # checks without a better one before training ends; 0: never
+    keep: Literal["last", "best"] = "last"  # of the averaged weights
+
+    def better(self, value: float, than: float | None) -> bool:
+        """Whether a value of the measure is a new best, by 1e-5 at least."""
+        if than is None:
+            return True
+        return than - value > 1e-5 if self.measure == "valid_log_loss" else value - than > 1e-5
+
+
+class Run(_Section):
+    """Length of a run and what it keeps."""
+
+    seed: int = 1
+    frozen_updates: int = Field(1_000, ge=0)  # of the new parts alone, on the frozen trunk
+    updates: int = Field(600, ge=0)  # of everything
+    check_every: int = Field(100, ge=1)  # updates between measures on `valid`, and checkpoints
+    average: float = Field(0.998, ge=0, lt=1)  # exponential average of the weights; 0: none
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+
+
+class Config(_Section):
+    """A whole file."""
+
+    network: dict[str, Any]  # kind and constructor arguments (networks/)
+    start: str = ""  # weights to start from: a path, "bundled", or nothing
+    sequences: Sequences = Sequences()
+    optimiser: Optimiser = Optimiser()
+    schedule: Schedule = Schedule()
+    stop: Stop = Stop()
+    run: Run = Run()
+
+    def to_json(self) -> str:
+        """One line, the same for the same values."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+
+
+def read_config(name: str, changes: Sequence[str] = ()) -> Config:
+    """The config of a bundled name or of a TOML file, with `section.entry=value` overrides.
+
+    Values are TOML (`run.seed=2`, `sequences.hops=[2.5]`); what is not TOML is taken as text.
+    Raises DataError naming what is wrong and what there is.
+    """
+    path = Path(name) if name.endswith(".toml") else CONFIGS / f"{name}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml")))
+        raise DataError(f"{name}: no such config; a path to a .toml file, or one of {known}")
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: is not TOML: {error}") from None
+    for change in changes:
+        _override(entries, change)
+    try:
+        return Config.model_validate(entries)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or path.name
+        raise DataError(f"config entry {where}: {first['msg']}") from None
+
+
+def _override(entries: dict[str, Any], change: str) -> None:
+    name, equals, text = change.partition("=")
+    if not equals:
+        raise DataError(f"--set {change}: write it as section.entry=value")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *sections, entry = name.strip().split(".")
+    for section in sections:
+        entries = entries.setdefault(section, {})
+        if not isinstance(entries, dict):
+            raise DataError(f"--set {change}: {section} is not a section")
+    entries[entry] = value

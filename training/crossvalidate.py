@@ -1,0 +1,66 @@
+"""Cross-validation over `train` and `valid`, grouped by artist: a mode of training.
+
+A fold's network never sees the tracks that it is measured on, not even to choose when to stop: the
+split that a run goes by is cut from the fold's own training part. `test` stays closed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .config import Config
+from .data import AudioCache, DataError, DataSet, Track, folds
+from .devices import is_first_process
+from .evaluation.measures import figures
+from .evaluation.predictions import write_predictions
+from .evaluation.streaming import stream_tracks
+from .model import load_model
+from .sequences import Piece
+from .train import Trainer
+
+_INNER = 10  # one in so many of a fold's training groups is what its run goes by
+
+
+def crossvalidate(
+    folder: Path,
+    config: Config,
+    data: DataSet,
+    audio: AudioCache,
+    other: Sequence[Piece],
+    count: int,
+) -> dict[str, Any]:
+    """Figures of the held-out predictions, written to `folder/predictions.csv`, and `.json`."""
+    labels = data.labels
+    known = [t for t in data.tracks if t.genre and t.key in audio and t.split in ("train", "valid")]
+    if len({t.group for t in known}) < count:
+        raise DataError(f"{data.root}: fewer groups in train and valid than {count} folds")
+    held: list[Track] = []
+    guesses: list[np.ndarray] = []
+    for number, (train, out) in enumerate(folds(known, count, config.run.seed), 1):
+        largest = max(Counter(genre for _, genre in {(t.group, t.genre) for t in train}).values())
+        inner, valid = folds(train, min(_INNER, largest), config.run.seed)[0]
+        tracks = [replace(t, split="train") for t in inner]
+        tracks += [replace(t, split="valid") for t in valid]
+        run = Trainer(folder / f"fold-{number}", config, tracks, labels, audio, other)
+        path = run.run()
+        if not is_first_process():
+            continue
+        model = load_model(path)
+        hop = model.card.hop(model.card.file_hop)
+        runs = stream_tracks(model.engine, audio, [t.key for t in out], hop)
+        held += out
+        guesses += [runs[t.key].probabilities.mean(0) for t in out]
+    if not is_first_process():
+        return {}
+    true = np.array([labels.index(t.genre) for t in held])
+    found = figures(np.stack(guesses), true)
+    write_predictions(folder / "predictions.csv", held, labels, np.stack(guesses))
+    (folder / "predictions.json").write_text(json.dumps(found, indent=1) + "\n")
+    return found

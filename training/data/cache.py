@@ -1,0 +1,138 @@
+"""Decoded audio on disk: 16 kHz mono samples of 16 bits, memory-mapped, each file decoded once.
+
+A folder may serve several data sets. Decoding may be killed at any moment and goes on where it was;
+what has become of files that changed stays in the folder until the folder is deleted.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from .decoding import decode_all
+from .journal import SAMPLES, Journal, Stamp, read_journal
+from .record import DataError, Track, fingerprint
+
+
+def default_cache(data: Path) -> Path:
+    """The user's own cache folder for a data set, or for the folder of its manifest."""
+    import platformdirs
+
+    where = data.resolve()
+    where = where.parent if where.is_file() else where
+    name = f"{where.name}-{hashlib.sha256(str(where).encode()).hexdigest()[:8]}"
+    return platformdirs.user_cache_path("streamgenre", appauthor=False) / name
+
+
+class AudioCache(Mapping[str, np.ndarray]):
+    """Samples of every readable track by its key, as views into one file on disk."""
+
+    def __init__(
+        self,
+        samples: Path,
+        spans: Mapping[str, tuple[int, int]],
+        skipped: Mapping[str, str],
+        source: str,
+    ) -> None:
+        self._path, self._spans = samples, dict(spans)
+        self._samples: np.ndarray = np.memmap(samples, dtype="<i2", mode="r")
+        self.skipped = dict(skipped)  # key to reason
+        self.source = source  # SHA-256 of the tracks and of the sizes of their files
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._spans)
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        """int16 samples of a track, not copied."""
+        start, end = self._spans[key]
+        view: np.ndarray = self._samples[start:end]
+        return view
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # To another process go the names only: it maps the file itself.
+        return AudioCache, (self._path, self._spans, self.skipped, self.source)
+
+    @classmethod
+    def build(cls, tracks: Sequence[Track], folder: Path) -> AudioCache:
+        """The tracks' samples, decoding first what the folder lacks; what is skipped is named."""
+        stamps = {t.key: Stamp.of(t.path) for t in tracks}
+        wanted = {stamp for stamp in stamps.values() if stamp.size >= 0}
+        entries = read_journal(folder)
+        if not wanted <= entries.keys():
+            with _writing(folder):
+                entries = read_journal(folder)  # of whoever held the lock before
+                _decode_into(folder, sorted(wanted - entries.keys(), key=lambda s: s.path))
+            entries = read_journal(folder)
+        found = {key: entries.get(stamp) for key, stamp in stamps.items()}
+        spans = {key: (e.start, e.end) for key, e in found.items() if e and not e.error}
+        skipped = {
+            key: e.error if e else "no such file" for key, e in found.items() if not e or e.error
+        }
+        for key, reason in skipped.items():
+            print(f"skipped {stamps[key].path}: {reason}", file=sys.stderr)
+        if skipped:
+            print(f"skipped {len(skipped)} of {len(tracks)} files", file=sys.stderr)
+        if not spans:
+            raise DataError(f"none of the {len(tracks)} tracks could be read; look at their files")
+        return cls(folder / SAMPLES, spans, skipped, _source(tracks, stamps))
+
+
+def _source(tracks: Sequence[Track], stamps: Mapping[str, Stamp]) -> str:
+    """The same on every machine: no path and no time of a file is in it."""
+    digest = hashlib.sha256(fingerprint(tracks).encode())
+    for key in sorted(stamps):
+        digest.update(f"\0{stamps[key].size}".encode())
+    return digest.hexdigest()
+
+
+def _decode_into(folder: Path, stamps: Sequence[Stamp]) -> None:
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+    by_path = {stamp.path: stamp for stamp in stamps}
+    with (
+        closing(Journal(folder, read_journal(folder).values())) as journal,
+        Progress(*columns, console=console, disable=not console.is_terminal) as progress,
+    ):
+        task = progress.add_task("decoding", total=len(stamps))
+        for path, (samples, error) in decode_all(list(by_path)):
+            journal.add(by_path[path], samples, error)
+            progress.advance(task)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """The right to write to a folder, which one process has at a time."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / "lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            print(f"{folder}: waiting for another process to decode", file=sys.stderr)
+            lock.acquire()
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+            raise DataError(
+                f"{folder}: the disk is full; free some (32 kB a second of audio) and start again, "
+                "or give another folder with --cache"
+            ) from None
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise DataError(f"{folder}: cannot be written: {reason}; give another --cache") from None
+    finally:
+        lock.release()

@@ -1,0 +1,69 @@
+"""Decodes many files at once, in processes of their own, a bounded number ahead of the writer.
+
+A file that cannot be decoded, even one that brings the decoder down, costs only itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+
+import numpy as np
+
+from .record import SAMPLE_RATE
+
+SHORTEST = 0.3  # seconds; less is no music, only a header
+FEW = 8  # files that are decoded sooner than another process has started
+
+Decoded = tuple[bytes, str]  # samples, or why there are none
+
+
+def decode(path: str) -> Decoded:
+    """int16 samples at 16 kHz."""
+    from streamgenre.audio.sources import decode_mono
+
+    try:
+        samples = decode_mono(path, SAMPLE_RATE)
+    except Exception as error:  # of any decoder: a file in a thousand must not end the run
+        reason = str(error).removeprefix(f"{path}: ") or type(error).__name__
+        return b"", reason.splitlines()[0]
+    if len(samples) < SHORTEST * SAMPLE_RATE:
+        return b"", f"is shorter than {SHORTEST} s"
+    whole = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype("<i2")
+    return (whole.tobytes(), "") if whole.any() else (b"", "is silent throughout")
+
+
+def decode_all(paths: Sequence[str]) -> Iterator[tuple[str, Decoded]]:
+    """Each path with what it holds, in the order in which they are done."""
+    workers = min(os.cpu_count() or 1, len(paths) // FEW)
+    if workers < 2:
+        yield from ((path, decode(path)) for path in paths)
+        return
+    # loky neither forks, which hangs where there are threads as torch has them, nor runs the main
+    # script anew in each process, as the standard library's pool does.
+    from joblib.externals.loky import ProcessPoolExecutor  # type: ignore[import-untyped]
+
+    left = dict.fromkeys(paths)
+    pending: dict[Future[Decoded], str] = {}
+    try:
+        with ProcessPoolExecutor(workers) as pool:
+            for path in paths:
+                pending[pool.submit(decode, path)] = path
+                while len(pending) >= 2 * workers or (pending and path == paths[-1]):
+                    for future in wait(pending, return_when=FIRST_COMPLETED).done:
+                        decoded = future.result()
+                        done = pending.pop(future)
+                        del left[done]
+                        yield done, decoded
+    except BrokenProcessPool:
+        # A file that brings the decoder down is among the pending: each gets a process of its own.
+        for path in pending.values():
+            del left[path]
+            try:
+                with ProcessPoolExecutor(1) as pool:
+                    yield path, pool.submit(decode, path).result()
+            except BrokenProcessPool:
+                yield path, (b"", "brings the decoder down")
+        yield from decode_all(list(left))

@@ -1,0 +1,138 @@
+"""FMA, the Free Music Archive data set (Defferrard et al., ISMIR 2017; github.com/mdeff/fma).
+
+`fma_metadata/tracks.csv` names the tracks with their official split by artist; the audio lies in
+`fma_small`, `fma_medium`, `fma_large` or `fma_full` as `000/000002.mp3`.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .dataset import DataSet
+from .record import DataError, Track
+from .tables import rows
+
+SUBSETS = ("small", "medium", "large", "full")  # each holds those before it; full is not cut
+SPLIT_NAMES = {"training": "train", "validation": "valid", "test": "test"}
+REMEDY = "unpack fma_metadata.zip of github.com/mdeff/fma there"
+
+# Clips without sound or shorter than 30 s, because they were cut by a wrong length. Known issues
+# of the data set: github.com/mdeff/fma/wiki and its issues 8 and 41. The whole tracks are sound.
+# fmt: off
+BAD_CLIPS = frozenset((
+    1486, 5574, 65753, 80391, 98558, 98559, 98560, 98565, 98566, 98567, 98568, 98569, 98571,
+    99134, 105247, 108924, 108925, 126981, 127336, 133297, 143992,
+))
+# fmt: on
+
+
+@dataclass(frozen=True)
+class Genre:
+    """A row of genres.csv."""
+
+    title: str
+    parent: int  # 0: none
+    top: int
+
+
+def metadata_folder(root: Path) -> Path | None:
+    """Where tracks.csv lies, if anywhere."""
+    found = (
+        folder for folder in (root, root / "fma_metadata") if (folder / "tracks.csv").is_file()
+    )
+    return next(found, None)
+
+
+def read_fma(root: Path, subset: str) -> DataSet:
+    """One subset with its official split; without a name, the one whose audio is there."""
+    metadata = metadata_folder(root)
+    if metadata is None:
+        raise DataError(f"{root / 'fma_metadata' / 'tracks.csv'}: no such file; {REMEDY}")
+    base = root.parent if metadata == root and not _subsets_in(root) else root
+    subset = subset or _only_subset(base)
+    audio = _audio_folder(base, subset)
+    genres = _read_genres(metadata / "genres.csv")
+    wanted = SUBSETS[: SUBSETS.index(subset) + 1]
+    tracks = []
+    for row in _read_tracks(metadata / "tracks.csv"):
+        number = int(row["track_id"])
+        if row["set", "subset"] in wanted and (subset == "full" or number not in BAD_CLIPS):
+            tracks.append(_track(row, f"{number:06d}", audio, genres))
+    hierarchy = {g.title: genres[g.parent].title for g in genres.values() if g.parent in genres}
+    return DataSet(f"fma-{subset}", root, tuple(tracks), hierarchy=hierarchy)
+
+
+def _subsets_in(base: Path) -> list[str]:
+    return [name for name in SUBSETS if (base / f"fma_{name}").is_dir()]
+
+
+def _only_subset(base: Path) -> str:
+    found = _subsets_in(base)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise DataError(f"{base}: holds the subsets {', '.join(found)}; choose one with --subset")
+    raise DataError(f"{base}: no audio folder fma_small, fma_medium or fma_large; unpack one there")
+
+
+def _audio_folder(base: Path, subset: str) -> Path:
+    """The folder of a subset, or of a larger one, which holds the same clips."""
+    if subset not in SUBSETS:
+        raise DataError(f"no FMA subset {subset!r}; choose from {', '.join(SUBSETS)}")
+    for name in SUBSETS[SUBSETS.index(subset) :]:
+        if (base / f"fma_{name}").is_dir():
+            return base / f"fma_{name}"
+    raise DataError(f"{base / f'fma_{subset}'}: no such folder; unpack fma_{subset}.zip there")
+
+
+def _read_genres(path: Path) -> dict[int, Genre]:
+    needed = ("genre_id", "parent", "title", "top_level")
+    return {
+        int(row["genre_id"]): Genre(row["title"], int(row["parent"]), int(row["top_level"]))
+        for row in rows(path, needed, remedy=REMEDY)
+    }
+
+
+def _read_tracks(path: Path) -> Iterator[Mapping[object, str]]:
+    """Rows by their two-level column, and by "track_id"; the file has three header rows."""
+    needed = [("set", "split"), ("set", "subset"), ("track", "genre_top")]
+    needed += [("track", "genres_all"), ("track", "title"), ("artist", "id"), ("artist", "name")]
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.reader(file)
+        head = [next(reader, []) for _ in range(3)]
+        columns: list[object] = ["track_id", *zip(head[0][1:], head[1][1:], strict=False)]
+        missing = [".".join(name) for name in needed if name not in columns]
+        if missing or head[2][:1] != ["track_id"]:
+            raise DataError(
+                f"{path}: not FMA's tracks.csv with its three header rows"
+                f"{': missing ' + ', '.join(missing) if missing else ''}; {REMEDY}"
+            )
+        try:
+            for row in reader:
+                yield dict(zip(columns, row, strict=True))
+        except (ValueError, csv.Error):
+            raise DataError(f"{path}: cut off at line {reader.line_num}; {REMEDY}") from None
+
+
+def _track(row: Mapping[object, str], key: str, audio: Path, genres: Mapping[int, Genre]) -> Track:
+    found = [genres[i] for i in json.loads(row["track", "genres_all"] or "[]") if i in genres]
+    top = row["track", "genre_top"]
+    if not top:  # of the large subset: tracks without one main genre, unless all lead to the same
+        tops = {genres[g.top].title for g in found if g.top in genres}
+        top = tops.pop() if len(tops) == 1 else ""
+    split = row["set", "split"]
+    return Track(
+        key,
+        "fma",
+        top,
+        f"artist {row['artist', 'id']}",
+        SPLIT_NAMES.get(split, split),
+        audio / key[:3] / f"{key}.mp3",
+        tuple(g.title for g in found),
+        row["artist", "name"],
+        row["track", "title"],
+    )

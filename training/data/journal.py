@@ -1,0 +1,93 @@
+"""What a cache folder holds: one line of JSON a file, written after the file's samples.
+
+A line cut off by a kill is ignored, and so is a file that has changed since; both are decoded anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+INDEX, SAMPLES = "index.jsonl", "samples.int16"
+BYTES = 2  # a sample
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What tells whether a file is still the one that was decoded."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> Stamp:
+        """Of a file as it is now; of size -1 where there is none."""
+        where = os.path.abspath(path)  # noqa: PTH100 - a link stays one, unlike with resolve
+        try:
+            status = path.stat()
+        except OSError:
+            return cls(where, -1, 0)
+        return cls(where, status.st_size, status.st_mtime_ns)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a file's samples are, or why there are none."""
+
+    start: int
+    end: int
+    error: str = ""
+
+
+def read_journal(folder: Path) -> dict[Stamp, Entry]:
+    """All entries whose samples are there."""
+    try:
+        lines = (folder / INDEX).read_bytes().splitlines()
+        held = (folder / SAMPLES).stat().st_size // BYTES
+    except FileNotFoundError:
+        return {}
+    entries: dict[Stamp, Entry] = {}
+    for line in lines:
+        try:
+            row = json.loads(line)
+            stamp = Stamp(row["path"], row["size"], row["mtime_ns"])
+            entry = Entry(row["start"], row["end"], row["error"])
+        except (ValueError, KeyError, TypeError):
+            continue  # cut off by a kill
+        if entry.end <= held:
+            entries[stamp] = entry
+    return entries
+
+
+class Journal:
+    """Appends decoded files to a folder; the caller holds its lock."""
+
+    def __init__(self, folder: Path, entries: Iterable[Entry]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._position = max((entry.end for entry in entries), default=0)
+        (folder / SAMPLES).touch()
+        self._samples = (folder / SAMPLES).open("r+b")
+        # Whatever lies behind the last entry is of a file that was being written at a kill.
+        self._samples.seek(self._position * BYTES)
+        self._index = (folder / INDEX).open("ab")
+        if self._index.tell():
+            self._index.write(b"\n")  # ends a line that was cut off
+
+    def add(self, stamp: Stamp, samples: bytes, error: str) -> None:
+        """Samples first and the line only once the system has them: a line never lies."""
+        end = self._position + len(samples) // BYTES
+        self._samples.write(samples)
+        self._samples.flush()
+        row = {**asdict(stamp), **asdict(Entry(self._position, end, error))}
+        self._index.write(json.dumps(row).encode() + b"\n")
+        self._index.flush()
+        self._position = end
+
+    def close(self) -> None:
+        """Closes both files."""
+        self._samples.close()
+        self._index.close()

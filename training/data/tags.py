@@ -1,0 +1,90 @@
+"""Tagging data sets: MagnaTagATune (Law et al. 2009) and the Million Song Dataset's top 50 tags.
+
+A track has several tags or none, and no genre; the labels are the 50 that are used most.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from .dataset import DataSet
+from .record import DataError, Track
+from .tables import rows
+
+ANNOTATIONS, CLIPS = "annotations_final.csv", "clip_info_final.csv"
+MSD_TABLES = ("msd.csv", "tags.csv")
+MSD_COLUMNS = ("path", "split", "artist")
+TOP = 50
+
+
+def read_magnatagatune(root: Path) -> DataSet:
+    """The 50 most frequent tags, with the usual split by folder: 0-b, c, d-f."""
+    remedy = "get it from mirg.city.ac.uk/codeapps/the-magnatagatune-dataset"
+    needed = ("clip_id", "mp3_path")
+    clips: list[tuple[str, str, tuple[str, ...]]] = []
+    known: tuple[str, ...] = ()
+    for row in rows(root / ANNOTATIONS, needed, remedy=remedy, delimiter="\t"):
+        known = known or tuple(name for name in row if name not in needed)
+        tags = tuple(name for name in known if row[name] == "1")
+        clips.append((row["clip_id"], row["mp3_path"], tags))
+    counts = Counter(tag for _, _, tags in clips for tag in tags)
+    # A stable sort: of equal counts, the tag whose column comes first.
+    top = set(sorted(known, key=lambda tag: -counts[tag])[:TOP])
+    artists: dict[str, tuple[str, str]] = {}
+    if (root / CLIPS).is_file():
+        info = rows(root / CLIPS, ("clip_id", "artist", "title"), remedy=remedy, delimiter="\t")
+        artists = {row["clip_id"]: (row["artist"], row["title"]) for row in info}
+    audio = next((root / n for n in ("mp3", "audio") if (root / n / "0").is_dir()), root)
+    tracks = []
+    for key, path, tags in clips:
+        artist, title = artists.get(key, ("", ""))
+        # Without the second table: clips of one recording are named alike up to their times.
+        group = artist or path.rsplit("-", 2)[0]
+        kept = tuple(tag for tag in tags if tag in top)
+        tracks.append(
+            Track(key, "magnatagatune", "", group, _split(path), audio / path, kept, artist, title)
+        )
+    names = tuple(tag for tag in known if tag in top)
+    return DataSet("magnatagatune", root, tuple(tracks), task="tags", tag_names=names)
+
+
+def _split(path: str) -> str:
+    folder = path[:1].lower()
+    if folder in set("0123456789ab"):
+        return "train"
+    if folder == "c":
+        return "valid"
+    if folder in set("def"):
+        return "test"
+    raise DataError(f"{ANNOTATIONS}: {path!r} is in none of MagnaTagATune's folders 0 to f")
+
+
+def msd_table(root: Path) -> Path | None:
+    """The tags table of a Million Song Dataset, if there is one."""
+    for path in (root / name for name in MSD_TABLES):
+        if path.is_file():
+            with path.open(encoding="utf-8-sig", errors="replace") as file:
+                if file.readline().startswith(",".join(MSD_COLUMNS)):
+                    return path
+    return None
+
+
+def read_msd(root: Path) -> DataSet:
+    """A table `msd.csv` or `tags.csv`: path, split, artist, then a column a tag with 0 or 1.
+
+    The audio of the Million Song Dataset is not published, nor is there one list of its top 50
+    tags as a table: this is the form that the usual lists are easily brought into.
+    """
+    path = msd_table(root) or root / MSD_TABLES[0]
+    remedy = f"make a CSV with the columns {', '.join(MSD_COLUMNS)} and one of 0 or 1 for each tag"
+    tracks: list[Track] = []
+    names: tuple[str, ...] = ()
+    for row in rows(path, MSD_COLUMNS, remedy=remedy):
+        where, artist = row["path"], row["artist"]
+        names = names or tuple(name for name in row if name not in MSD_COLUMNS)
+        tags = tuple(name for name in names if row[name] == "1")
+        tracks.append(
+            Track(where, "msd", "", artist or where, row["split"], root / where, tags, artist)
+        )
+    return DataSet("msd", root, tuple(tracks), task="tags", tag_names=names)

@@ -1,0 +1,31 @@
+"""Where a run happens: one processor or GPU, or as many processes as torch's launcher started.
+
+`torchrun --nproc-per-node 2 -m training train ...` trains in two processes, on GPUs where there
+are any; every process takes its share of the lanes.
+"""
+
+from __future__ import annotations
+
+import os
+
+from lightning_fabric import Fabric
+
+
+def fabric_for(precision: str) -> Fabric:
+    """Fabric for this process, joined to the others where a launcher started several."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", world))
+    fabric = Fabric(
+        accelerator="auto",
+        devices=local,
+        num_nodes=max(1, world // local),
+        strategy="ddp" if world > 1 else "auto",
+        precision=precision,  # type: ignore[arg-type]
+    )
+    fabric.launch()
+    return fabric
+
+
+def is_first_process() -> bool:
+    """Whether this is the one process that writes and speaks."""
+    return int(os.environ.get("RANK", "0")) == 0

@@ -1,0 +1,48 @@
+"""95 % bootstrap intervals (Efron 1979): tracks, or mixes, drawn anew with replacement.
+
+A draw is kept as how often it took each item, so that a measure of all draws is one matrix
+product. The seed is fixed: the same predictions always give the same interval.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+DRAWS = 2000
+_SEED = 0
+
+
+@lru_cache(maxsize=2)
+def weights(count: int) -> NDArray[np.float32]:
+    """How often each draw took each item: (DRAWS, count)."""
+    picks = np.random.default_rng(_SEED).integers(0, count, (DRAWS, count))
+    picks += np.arange(DRAWS)[:, None] * count
+    taken = np.bincount(picks.ravel(), minlength=DRAWS * count)
+    return taken.reshape(DRAWS, count).astype(np.float32)
+
+
+def mean_draws(values: ArrayLike) -> NDArray[np.float64]:
+    """The mean of values (items, ...) in every draw: (DRAWS, ...)."""
+    items = np.asarray(values, np.float64)
+    return np.asarray(weights(len(items)) @ items / len(items))
+
+
+def ratio_draws(parts: ArrayLike, wholes: ArrayLike) -> NDArray[np.float64]:
+    """Sum of the parts over sum of the wholes in every draw, NaN where a draw holds no whole."""
+    part, whole = np.asarray(parts, np.float64), np.asarray(wholes, np.float64)
+    drawn = weights(len(part))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((drawn @ part) / (drawn @ whole))
+
+
+def interval(draws: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Low and high end over the draws: (2, ...)."""
+    return np.asarray(np.nanpercentile(draws, [2.5, 97.5], axis=0))
+
+
+def with_interval(value: float, draws: NDArray[np.float64]) -> list[float]:
+    """[value, low, high], as every file of results has it."""
+    return [round(float(v), 4) for v in (value, *interval(draws))]

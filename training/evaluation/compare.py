@@ -1,0 +1,108 @@
+"""Systems side by side on the tracks that all of them heard, with paired bootstrap differences.
+
+A difference is taken within each draw of tracks (Efron & Tibshirani 1993, ch. 16), so that what is
+easy or hard for all systems cancels. A system may have several seeds: its hits are then means
+over the seeds, and the spread is over tracks, not over seeds; that is the standard deviation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data.record import DataError
+from .bootstrap import with_interval
+from .measures import MEASURES, Integers, draws, hits, values
+from .predictions import Predictions, read_predictions
+
+
+@dataclass(frozen=True)
+class _Hits:
+    """Hits of each seed of one system on the common tracks: (seeds, tracks)."""
+
+    right: NDArray[np.float64]
+    among_two: NDArray[np.float64]
+
+
+def compare_systems(systems: Mapping[str, Sequence[Path]]) -> dict[str, Any]:
+    """Figures of every system, and differences of the others against the first.
+
+    Args:
+        systems: name -> files of predictions, one a seed. Raises DataError where a file is none,
+            where they contradict each other in a genre, or have no track in common.
+    """
+    read = {name: [read_predictions(path) for path in paths] for name, paths in systems.items()}
+    everything = [p for seeds in read.values() for p in seeds]
+    genres = _common(everything)
+    names = sorted(set(genres.values()))
+    true = np.array([names.index(genre) for genre in genres.values()])
+    found = {name: _hits(seeds, list(genres)) for name, seeds in read.items()}
+    first = next(iter(found))
+    return {
+        "tracks": len(genres),
+        "left_out": {
+            name: max(len(p.keys) for p in seeds) - len(genres) for name, seeds in read.items()
+        },
+        "systems": {name: _figures(h, true) for name, h in found.items()},
+        "against": first,
+        "differences": {
+            name: _difference(h, found[first], true) for name, h in found.items() if name != first
+        },
+    }
+
+
+def _common(everything: Sequence[Predictions]) -> dict[str, str]:
+    """Key -> genre of the tracks that are in every file, of genres that every file knows."""
+    genres: dict[str, str] = {}
+    for p in everything:
+        for key, genre in zip(p.keys, p.genres, strict=True):
+            if genres.setdefault(key, genre) != genre:
+                raise DataError(f"{key} is {genres[key]} in one file of predictions, {genre} here")
+    shared = set(genres).intersection(*(p.keys for p in everything))
+    if not shared:
+        raise DataError("the files of predictions have no track in common")
+    return {key: genre for key, genre in genres.items() if key in shared}
+
+
+def _hits(seeds: Sequence[Predictions], keys: Sequence[str]) -> _Hits:
+    pairs = []
+    for p in seeds:
+        row_of = {key: i for i, key in enumerate(p.keys)}
+        rows = [row_of[key] for key in keys]
+        pairs.append(hits(p.probabilities[rows], p.true[rows]))
+    return _Hits(*(np.stack(side) for side in zip(*pairs, strict=True)))
+
+
+def _figures(system: _Hits, true: Integers) -> dict[str, Any]:
+    right, among_two = system.right.mean(0), system.among_two.mean(0)
+    value, spread = values(right, among_two, true), draws(right, among_two, true)
+    found: dict[str, Any] = {"seeds": len(system.right)}
+    found |= {m: with_interval(value[m], spread[m]) for m in MEASURES}
+    if len(system.right) > 1:
+        seeds = [values(*pair, true) for pair in zip(system.right, system.among_two, strict=True)]
+        found["over_seeds"] = {
+            m: {
+                "mean": round(float(np.mean([s[m] for s in seeds])), 4),
+                "standard_deviation": round(float(np.std([s[m] for s in seeds], ddof=1)), 4),
+            }
+            for m in MEASURES
+        }
+    return found
+
+
+def _difference(system: _Hits, first: _Hits, true: Integers) -> dict[str, Any]:
+    mine, other = ((h.right.mean(0), h.among_two.mean(0), true) for h in (system, first))
+    value, against = values(*mine), values(*other)
+    spread, base = draws(*mine), draws(*other)
+    return {
+        m: {
+            "difference": with_interval(value[m] - against[m], spread[m] - base[m]),
+            "above_zero": round(float((spread[m] - base[m] > 0).mean()), 4),
+        }
+        for m in MEASURES
+    }

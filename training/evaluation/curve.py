@@ -1,0 +1,92 @@
+"""Accuracy as a stream goes on, beside the two baselines that a carried state must beat.
+
+At the same elapsed time: the same network with an empty state at every step, and the running mean
+of that. Only what exceeds both is the state's doing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from streamgenre.model.card import Hop
+
+from .measures import Floats, figures
+from .scored import Scored, groups
+from .streaming import Audio, Run
+
+ELAPSED = (2.5, 5.0, 10.0, 20.0, 30.0)  # s
+KINDS = ("carried", "without_state", "running_mean")
+
+Runs = Mapping[str, Run]
+
+
+def mean_over_steps(runs: Runs, scored: Scored) -> Floats:
+    """Mean of each track's step probabilities (tracks, C), to the five digits that are published.
+
+    Rounded here, so that a file of predictions gives back every figure exactly.
+    """
+    return np.round(
+        np.stack([runs[key].probabilities.mean(0, dtype=np.float64) for key in scored.keys]), 5
+    )
+
+
+def last_step(runs: Runs, scored: Scored, audio: Audio, hop: Hop) -> Floats:
+    """Probabilities of each track's last step that is not padded (tracks, C)."""
+    steps = [max(0, len(audio[key]) // hop.samples - 1) for key in scored.keys]
+    return np.stack(
+        [runs[key].probabilities[step] for key, step in zip(scored.keys, steps, strict=True)]
+    )
+
+
+def windows(runs: Runs, scored: Scored) -> float:
+    """Share of a track's steps that are right, mean over the tracks."""
+    shares = [
+        (runs[key].probabilities.argmax(1) == true).mean()
+        for key, true in zip(scored.keys, scored.true, strict=True)
+    ]
+    return round(float(np.mean(shares)), 4)
+
+
+def after(carried: Runs, alone: Runs, scored: Scored, audio: Audio, hop: Hop) -> dict[str, Any]:
+    """Figures of the step that ends at each of ELAPSED, over the tracks that are long enough."""
+    found = {}
+    for elapsed in ELAPSED:
+        steps = int(elapsed / hop.seconds + 1e-6)
+        enough = np.array([len(audio[key]) >= steps * hop.samples for key in scored.keys])
+        if not steps or not enough.any():
+            continue
+        long = scored.at(enough)
+        reset = [alone[key].probabilities[:steps] for key in long.keys]
+        at = {
+            "carried": np.stack([carried[key].probabilities[steps - 1] for key in long.keys]),
+            "without_state": np.stack([p[-1] for p in reset]),
+            "running_mean": np.stack([p.mean(0) for p in reset]),
+        }
+        found[f"{elapsed:g}"] = {"tracks": len(long.keys)} | {
+            kind: figures(at[kind], long.true) for kind in KINDS
+        }
+    return found
+
+
+def streaming_figures(
+    carried: Runs, alone: Runs, scored: Scored, audio: Audio, hop: Hop
+) -> dict[str, Any]:
+    """Whole tracks and elapsed times, over all tracks and over each group of them."""
+    mean, last = mean_over_steps(carried, scored), last_step(carried, scored, audio, hop)
+    masks = groups(scored.tracks, audio)
+    return {
+        "track_mean": figures(mean, scored.true),
+        "track_last_step": figures(last, scored.true),
+        "track_mean_without_state": figures(mean_over_steps(alone, scored), scored.true),
+        "windows_without_state": windows(alone, scored),
+        "windows_with_state": windows(carried, scored),
+        "after": after(carried, alone, scored, audio, hop),
+        "sets": {name: figures(mean[m], scored.true[m]) for name, m in masks.items()},
+        "sets_last_step": {name: figures(last[m], scored.true[m]) for name, m in masks.items()},
+        "sets_after": {
+            name: after(carried, alone, scored.at(m), audio, hop) for name, m in masks.items()
+        },
+    }

@@ -1,0 +1,106 @@
+"""Figures of one guess a track: accuracy, macro recall, top-2, per class, ROC-AUC, confusion.
+
+Precision, recall, F1, ROC-AUC and the confusion matrix are scikit-learn's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import (  # type: ignore[import-untyped]
+    confusion_matrix,
+    precision_recall_fscore_support,
+    roc_auc_score,
+)
+
+from .bootstrap import mean_draws, ratio_draws, with_interval
+from .scored import FREE_MUSIC
+
+MEASURES = ("accuracy", "macro_recall", "top2")
+Floats = NDArray[np.floating[Any]]
+Integers = NDArray[np.int64]
+
+
+def hits(probabilities: Floats, true: Integers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """1 where the best label is right, and where one of the two best is; 0 elsewhere."""
+    first = probabilities.argmax(1) == true
+    second = np.argsort(probabilities, 1)[:, -2:] == true[:, None]
+    return first.astype(float), (first | second.any(1)).astype(float)
+
+
+def values(right: Floats, among_two: Floats, true: Integers) -> dict[str, float]:
+    """The three measures of tracks' hits; a hit may be a mean over seeds."""
+    recall = [right[true == c].mean() for c in np.unique(true)]
+    means = (right.mean(), np.mean(recall), among_two.mean())
+    return dict(zip(MEASURES, map(float, means), strict=True))
+
+
+def draws(right: Floats, among_two: Floats, true: Integers) -> dict[str, NDArray[np.float64]]:
+    """The three measures in every bootstrap draw; macro recall over the classes in the draw."""
+    member = (true[:, None] == np.unique(true)).astype(float)
+    recall = np.nanmean(ratio_draws(member * right[:, None], member), axis=1)
+    return dict(zip(MEASURES, (mean_draws(right), recall, mean_draws(among_two)), strict=True))
+
+
+def figures(probabilities: Floats, true: Integers) -> dict[str, Any]:
+    """Number of tracks, and [value, low, high] of accuracy, macro recall and top-2."""
+    right, among_two = hits(probabilities, true)
+    found, spread = values(right, among_two, true), draws(right, among_two, true)
+    return {"tracks": len(true)} | {m: with_interval(found[m], spread[m]) for m in MEASURES}
+
+
+def classes(
+    probabilities: Floats, true: Integers, labels: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Tracks, precision, recall and F1 of each label; None where there is nothing to divide by."""
+    columns = precision_recall_fscore_support(
+        true, probabilities.argmax(1), labels=range(len(labels)), zero_division=np.nan
+    )
+    return {
+        label: {
+            "tracks": int(support),
+            "precision": _or_none(precision),
+            "recall": _or_none(recall),
+            "f1": _or_none(f1),
+        }
+        for label, precision, recall, f1, support in zip(labels, *columns, strict=True)
+    }
+
+
+def roc_auc(probabilities: Floats, true: Integers) -> float | None:
+    """Mean over the classes present of the area under one-against-the-rest's ROC curve."""
+    areas = [
+        roc_auc_score(true == c, probabilities[:, c])
+        for c in np.unique(true)
+        if not (true == c).all()
+    ]
+    return _or_none(np.mean(areas)) if areas else None
+
+
+def confusion(probabilities: Floats, true: Integers, labels: Sequence[str]) -> list[list[int]]:
+    """Tracks of each true label (row) taken for each label (column)."""
+    counts = confusion_matrix(true, probabilities.argmax(1), labels=range(len(labels)))
+    return [[int(count) for count in row] for row in counts]
+
+
+def for_card(found: Mapping[str, Any]) -> dict[str, float]:
+    """The figures of one hop that a model card carries."""
+    whole = found["track_mean"]
+    carried = {
+        "tracks": whole["tracks"],
+        "accuracy": whole["accuracy"][0],
+        "accuracy_low": whole["accuracy"][1],
+        "accuracy_high": whole["accuracy"][2],
+        "macro_recall": whole["macro_recall"][0],
+        "top2": whole["top2"][0],
+    }
+    if FREE_MUSIC in found["sets"]:
+        carried["accuracy_on_free_music"] = found["sets"][FREE_MUSIC]["accuracy"][0]
+    return carried
+
+
+def _or_none(value: Any) -> float | None:
+    return None if np.isnan(value) else round(float(value), 4)

@@ -1,0 +1,134 @@
+"""The pictures of an evaluation, PNG, one question each. Drawn without a display (Figure, Agg)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from .axes import single, tidy
+from .curve import KINDS
+from .plots_answers import confusion, reliability, risk_coverage
+
+Found = Mapping[str, Any]
+_COLOURS = {"carried": "#0b6e99", "without_state": "#c8553d", "running_mean": "#7a7a7a"}
+_NAMES = {
+    "carried": "state carried",
+    "without_state": "state reset at every step",
+    "running_mean": "reset, running mean",
+}
+
+
+def write_plots(found: Found, labels: Sequence[str], folder: Path, prefix: str) -> list[str]:
+    """Draw what was measured into `folder`; gives the names of the files."""
+    drawings: dict[str, Callable[[], Figure | None]] = {
+        "curve": lambda: curve(found),
+        "recovery": lambda: recovery(found),
+        "minutes": lambda: minutes(found),
+        "reliability": lambda: reliability(found),
+        "risk-coverage": lambda: risk_coverage(found),
+        "confusion": lambda: confusion(found, labels),
+    }
+    written = []
+    for name, draw in drawings.items():
+        figure = draw()
+        if figure is not None:
+            written.append(f"{prefix}-{name}.png")
+            figure.savefig(folder / written[-1], dpi=144)
+    return written
+
+
+def curve(found: Found) -> Figure | None:
+    """Accuracy of the step that ends at a time since the start, with both baselines."""
+    hops = {hop: f["after"] for hop, f in found["hops"].items() if f.get("after")}
+    if not hops:
+        return None
+    figure = Figure((4.6 * len(hops) + 0.4, 4.0), layout="constrained")
+    panels = figure.subplots(1, len(hops), sharey=True, squeeze=False)[0]
+    for axes, (hop, after) in zip(panels, hops.items(), strict=True):
+        seconds = np.array([float(s) for s in after])
+        for shift, kind in zip((-0.035, 0.0, 0.035), KINDS, strict=True):
+            middle, low, high = np.array([a[kind]["accuracy"] for a in after.values()]).T
+            axes.errorbar(
+                seconds * (1 + shift),  # side by side, so that no interval hides another
+                middle,
+                yerr=np.maximum(0, [middle - low, high - middle]),
+                color=_COLOURS[kind],
+                label=_NAMES[kind],
+                marker="o",
+                markersize=4,
+                capsize=3,
+            )
+        axes.set_xscale("log")
+        axes.set_xticks(seconds, [f"{s:g}\n({a['tracks']})" for s, a in _of(after)])
+        axes.minorticks_off()
+        axes.set_xlabel("seconds since the start (tracks)")
+        axes.set_title(f"steps of {hop} s", fontsize=10)
+        tidy(axes)
+    panels[0].set_ylabel("accuracy of the step, 95 % interval")
+    low, high = panels[0].get_ylim()
+    panels[0].set_ylim(low, high + 0.18 * (high - low))  # room for the legend
+    panels[0].legend(frameon=False, fontsize=8, loc="upper left")
+    return figure
+
+
+def recovery(found: Found) -> Figure | None:
+    """Accuracy since a change of track, the state carried or emptied at the change."""
+    r = found.get("recovery")
+    if not r:
+        return None
+    figure, axes = single()
+    for key, kind, name in (
+        ("carried", "carried", "state carried over the change"),
+        ("reset", "without_state", "state emptied at the change"),
+    ):
+        low, high = np.array(r[f"{key}_interval"]).T
+        axes.fill_between(r["seconds"], low, high, color=_COLOURS[kind], alpha=0.15, linewidth=0)
+        axes.plot(r["seconds"], r[key], color=_COLOURS[kind], label=name)
+    axes.plot(
+        r["seconds"], r["old_genre_carried"], color="#7a7a7a", ls=":", label="still the old genre"
+    )
+    axes.axhline(r["accuracy_before"], color="black", lw=0.8, ls="--", label="before the change")
+    axes.set_xlim(0, r["seconds"][-1])
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("seconds since the change of track")
+    axes.set_ylabel("share of steps")
+    axes.set_title(f"{r['pairs']} pairs, single steps of {r['hop']} s", fontsize=10)
+    axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def minutes(found: Found) -> Figure | None:
+    """Accuracy above, norm of the state below, minute by minute."""
+    m = found.get("minutes")
+    if not m or not m["minutes"]:
+        return None
+    figure = Figure((6.0, 4.8), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
+    number = [row["minute"] for row in m["minutes"]]
+    for key, kind in (("accuracy", "carried"), ("accuracy_without_state", "without_state")):
+        middle, low, high = np.array([row[key] for row in m["minutes"]]).T
+        above.fill_between(number, low, high, color=_COLOURS[kind], alpha=0.15, linewidth=0)
+        above.plot(number, middle, color=_COLOURS[kind], marker="o", ms=4, label=_NAMES[kind])
+    below.plot(number, [r["state_norm"] for r in m["minutes"]], color="#0b6e99", label="mean")
+    below.plot(
+        number, [r["state_norm_largest"] for r in m["minutes"]], color="#0b6e99", ls=":",
+        label="largest",
+    )  # fmt: skip
+    below.set_ylim(bottom=0)
+    below.set_xticks(number)
+    below.set_xlabel("minute of the stream")
+    below.set_ylabel("norm of the state")
+    above.set_ylabel("accuracy of steps")
+    above.set_title(f"{m['streams']} streams of {m['made_of']}", fontsize=10)
+    for axes in (above, below):
+        axes.legend(frameon=False, fontsize=8)
+        tidy(axes, percent=axes is above)
+    return figure
+
+
+def _of(after: Found) -> list[tuple[float, Any]]:
+    return [(float(seconds), figures) for seconds, figures in after.items()]

@@ -1,0 +1,75 @@
+"""The predictions behind the published figures, as CSV, and the figures from them again.
+
+Columns: key, set, genre, artist, title, then the probability of each label (mean over the track's
+steps, five digits). Files without artist and title are read, too.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data.record import DataError, Track
+from .measures import Floats, figures
+
+_NEEDED = ["key", "set", "genre"]
+_KNOWN = [*_NEEDED, "artist", "title"]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """One file's tracks."""
+
+    keys: tuple[str, ...]
+    genres: tuple[str, ...]
+    labels: tuple[str, ...]
+    probabilities: NDArray[np.float64]  # (tracks, C)
+
+    @property
+    def true(self) -> NDArray[np.int64]:
+        """Index of each track's genre among the labels."""
+        return np.array([self.labels.index(genre) for genre in self.genres])
+
+
+def write_predictions(
+    path: Path, tracks: Sequence[Track], labels: Sequence[str], probabilities: Floats
+) -> None:
+    """One row a track."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*_KNOWN, *labels])
+        for t, row in zip(tracks, probabilities, strict=True):
+            digits = (f"{p:.5f}" for p in row)
+            writer.writerow([t.key, t.set, t.genre, t.artist, t.title, *digits])
+
+
+def read_predictions(path: Path) -> Predictions:
+    """A file of predictions; raises DataError where it is none."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            header, *rows = csv.reader(file)
+        start = len(_KNOWN) if header[: len(_KNOWN)] == _KNOWN else len(_NEEDED)
+        if header[: len(_NEEDED)] != _NEEDED or not rows or len(header) < start + 2:
+            raise ValueError(f"its columns must be {', '.join(_KNOWN)} and two labels or more")
+        keys, labels = tuple(row[0] for row in rows), tuple(header[start:])
+        if len(set(keys)) != len(keys):
+            raise ValueError("a key stands there twice")
+        genres = tuple(row[2] for row in rows)
+        if unknown := set(genres) - set(labels):
+            raise ValueError(f"no column for genre {', '.join(sorted(unknown))}")
+        probabilities = np.array([[float(p) for p in row[start:]] for row in rows])
+    except (OSError, ValueError, IndexError) as error:
+        raise DataError(f"{path}: no file of predictions: {error}") from None
+    return Predictions(keys, genres, labels, probabilities)
+
+
+def recompute(path: Path) -> dict[str, Any]:
+    """The per-track figures ("track_mean") from a file of predictions."""
+    predictions = read_predictions(path)
+    return figures(predictions.probabilities, predictions.true)

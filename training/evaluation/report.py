@@ -1,0 +1,169 @@
+"""An evaluation as Markdown: one section a question, every figure with its number of tracks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .curve import KINDS
+from .markdown import number, table, value
+from .measures import MEASURES
+from .report_time import minutes_section, mixes_section, recovery_section, road_section
+
+Found = Mapping[str, Any]
+_WORDS = {
+    "carried": "state carried",
+    "without_state": "state reset",
+    "running_mean": "reset, running mean",
+}
+
+
+def report(found: Found, pictures: Sequence[str] = ()) -> str:
+    """The whole report; `pictures` are the names of PNG files beside it."""
+    named = {name.removesuffix(".png").split("-", 1)[1]: name for name in pictures}
+    parts = [
+        _head(found),
+        *(_tracks(found) if found["hops"] else []),
+        *_streaming(found),
+        *_groups(found),
+        *_classes(found),
+        *mixes_section(found),
+        *recovery_section(found),
+        *minutes_section(found),
+        *_calibration(found),
+        *road_section(found),
+    ]
+    text = "\n\n".join(parts) + "\n"
+    for mark, name in named.items():
+        text = text.replace(f"[picture: {mark}]", f"![{mark}]({name})")
+    return "\n\n".join(p for p in text.split("\n\n") if not p.startswith("[picture: "))
+
+
+def _head(found: Found) -> str:
+    model, heat = found["model"], found["temperature"]
+    left = [f"{found['without_genre']} without a genre", f"{found['without_audio']} without audio"]
+    left += [
+        f"{n} {genre} (not a genre of the model)" for genre, n in found["other_genres"].items()
+    ]
+    rows = [
+        ("model", f"{model['name']} {model['version']}, SHA-256 {model['sha256']}"),
+        ("data set, SHA-256", found["data"] or "not known"),
+        ("decoded audio, SHA-256", found["audio"] or "not known"),
+        ("split", found["split"]),
+        ("tracks scored", found["tracks"]),
+        ("tracks not scored", ", ".join(left)),
+        ("temperature", "not stated by the model" if heat is None else f"{heat:.3g}"),
+    ]
+    return (
+        f"# {model['name']} {model['version']} on {found['split']}\n\n"
+        + table(["what", "which"], rows)
+        + "\n\nFigures stand with their 95 % bootstrap interval over tracks, 2,000 draws."
+    )
+
+
+def _tracks(found: Found) -> list[str]:
+    rows = []
+    for hop, f in found["hops"].items():
+        kinds = (
+            ("track_mean", "mean over steps"),
+            ("track_last_step", "last step"),
+            ("track_mean_without_state", "mean over steps, state reset"),
+        )
+        rows += [
+            (
+                f"{words}, steps of {hop} s",
+                f[kind]["tracks"],
+                *(value(f[kind][m]) for m in MEASURES),
+            )
+            for kind, words in kinds
+            if kind in f
+        ]
+    text = table(["per track", "tracks", "accuracy", "macro recall", "top 2"], rows)
+    areas = [
+        f"ROC-AUC (macro, one against the rest), steps of {hop} s: {number(f['roc_auc'])}."
+        for hop, f in found["hops"].items()
+        if "roc_auc" in f
+    ]
+    again = f"`compare {found['split']}-HOP.csv` computes the mean over steps from the predictions."
+    return ["## Whole tracks", text, again, *areas]
+
+
+def _streaming(found: Found) -> list[str]:
+    parts = []
+    for hop, f in found["hops"].items():
+        if "after" not in f:
+            continue
+        rows = [
+            (f"{seconds} s", a["tracks"], *(value(a[kind]["accuracy"]) for kind in KINDS))
+            for seconds, a in f["after"].items()
+        ]
+        header = ["after", "tracks", *(_WORDS[kind] for kind in KINDS)]
+        parts += [
+            f"Steps of {hop} s, accuracy of the step that ends at that time. Over all steps: "
+            f"{f['windows_with_state']:.3f} with the state carried, "
+            f"{f['windows_without_state']:.3f} with it reset.",
+            table(header, rows),
+        ]
+    return ["## As the stream goes on", "[picture: curve]", *parts] if parts else []
+
+
+def _groups(found: Found) -> list[str]:
+    parts = []
+    for hop, f in found["hops"].items():
+        if "sets" not in f:
+            continue
+        rows = []
+        for name, figures in f["sets"].items():
+            last, after = f["sets_last_step"][name], f["sets_after"][name]
+            ten = (number(after["10"][k]["accuracy"][0]) if "10" in after else "–" for k in KINDS)
+            measured = (value(figures[m]) for m in MEASURES[:2])
+            rows.append(
+                (name, figures["tracks"], *measured, number(last["accuracy"][0]), " / ".join(ten))
+            )
+        header = ["group", "tracks", "accuracy", "macro recall", "last step", "after 10 s"]
+        parts += [f"Steps of {hop} s:", table(header, rows)]
+    note = "Accuracy after 10 s: state carried / reset / running mean."
+    return ["## Sets and lengths", *parts, note] if parts else []
+
+
+def _classes(found: Found) -> list[str]:
+    parts = []
+    for hop, f in found["hops"].items():
+        if "classes" not in f:
+            continue
+        rows = [
+            (label, c["tracks"], number(c["precision"]), number(c["recall"]), number(c["f1"]))
+            for label, c in f["classes"].items()
+        ]
+        header = ["genre", "tracks", "precision", "recall", "F1"]
+        parts += [f"Steps of {hop} s:", table(header, rows)]
+    return ["## Genres", "[picture: confusion]", *parts] if parts else []
+
+
+def _calibration(found: Found) -> list[str]:
+    rows = []
+    for hop, f in found["hops"].items():
+        if "calibration" not in f:
+            continue
+        c, risk = f["calibration"], f["calibration"]["risk_coverage"]
+        rows.append(
+            (
+                f"{hop} s",
+                c["steps"],
+                number(c["expected_calibration_error"]),
+                number(c["by_chance"]),
+                number(risk["area"]),
+                " / ".join(number(r) for r in risk["risk_at"].values()),
+                f"{number(risk['risk_at_threshold'])} of {number(risk['coverage_at_threshold'])}",
+            )
+        )
+    if not rows:
+        return []
+    header = ["steps of", "steps", "calibration error", "if perfectly calibrated"]
+    header += ["area under risk-coverage", "wrong at coverage 0.8 / 0.9 / 1", "at the threshold"]
+    return [
+        "## Calibration and doubt",
+        "[picture: reliability]",
+        "[picture: risk-coverage]",
+        table(header, rows),
+    ]

@@ -1,0 +1,83 @@
+"""Which tracks of a data set are scored, and the groups that are also reported apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data.record import SAMPLE_RATE, DataError, Track
+from .streaming import Audio
+
+LONG, SHORT = 20.0, 5.0  # s; clips are of 30 s or of 2 to 3 s in the usual collections
+FREE_SETS = {"debian", "emotify"}
+FREE_MUSIC = "free music (debian, emotify)"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The tracks of a split that have a genre of the model and audio, and what was left out."""
+
+    tracks: tuple[Track, ...]
+    true: NDArray[np.int64]  # (tracks,), index of the genre among the model's labels
+    without_genre: int
+    without_audio: int
+    other_genres: Mapping[str, int]
+    """Tracks of each genre that the model does not have."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of the tracks, in order."""
+        return tuple(track.key for track in self.tracks)
+
+    def at(self, mask: NDArray[np.bool_]) -> Scored:
+        """Only the tracks of a mask."""
+        chosen = tuple(t for t, member in zip(self.tracks, mask, strict=True) if member)
+        return Scored(chosen, self.true[mask], 0, 0, {})
+
+
+def scored_tracks(
+    tracks: Sequence[Track], split: str, labels: Sequence[str], audio: Audio
+) -> Scored:
+    """The tracks of a split ("all": every one) to score; raises DataError where there are none."""
+    asked = [t for t in tracks if split in ("all", t.split)]
+    named = [t for t in asked if t.genre]
+    known = [t for t in named if t.genre in labels]
+    heard = tuple(t for t in known if t.key in audio and len(audio[t.key]))
+    if not heard:
+        splits = ", ".join(sorted({t.split or "none" for t in tracks})) or "none"
+        raise DataError(
+            f"no track to score in split {split!r}: {len(asked)} tracks, {len(known)} of them of "
+            f"the model's genres, none with audio (splits there are: {splits})"
+        )
+    return Scored(
+        heard,
+        np.array([labels.index(t.genre) for t in heard]),
+        len(asked) - len(named),
+        len(known) - len(heard),
+        dict(Counter(t.genre for t in named if t.genre not in labels)),
+    )
+
+
+def groups(tracks: Sequence[Track], audio: Audio) -> dict[str, NDArray[np.bool_]]:
+    """A mask of the tracks for each group that has any: sets, free music, long and short clips."""
+    sets = {t.set for t in tracks}
+    belongs: dict[str, Callable[[Track], bool]] = {}
+    for name in sorted(sets):
+        belongs[name] = lambda t, name=name: t.set == name  # type: ignore[misc]
+    if sets & FREE_SETS:
+        belongs[FREE_MUSIC] = lambda t: t.set in FREE_SETS
+    if "songs" in sets:  # famous records, which pretrained weights may have heard
+        belongs["without songs"] = lambda t: t.set != "songs"
+    belongs[f"clips of {LONG:g} s and more"] = lambda t: seconds(audio, t.key) >= LONG
+    belongs[f"clips below {SHORT:g} s"] = lambda t: seconds(audio, t.key) < SHORT
+    masks = {name: np.array([test(t) for t in tracks]) for name, test in belongs.items()}
+    return {name: mask for name, mask in masks.items() if mask.any()}
+
+
+def seconds(audio: Audio, key: str) -> float:
+    """Length of a track."""
+    return len(audio[key]) / SAMPLE_RATE

@@ -1,0 +1,96 @@
+"""Whole tracks through an engine as a live stream would hear them, many at once.
+
+`carry=False` forgets at every step: the baseline that shows what the carried state is worth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamgenre.model.card import Hop
+from streamgenre.model.engine import Engine, initial_state
+
+Audio = Mapping[str, NDArray[np.int16]]
+"""Key of a track -> its samples at the model's rate."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one track gives, step by step."""
+
+    probabilities: NDArray[np.float32]  # (steps, C)
+    music: NDArray[np.float32]  # (steps,)
+    state_norm: NDArray[np.float32]  # (steps,), Euclidean norm of the state after the step
+
+
+def stream_tracks(
+    engine: Engine,
+    audio: Audio,
+    keys: Sequence[str],
+    hop: Hop,
+    *,
+    carry: bool = True,
+    reset_before: int | None = None,
+    batch: int = 32,
+) -> dict[str, Run]:
+    """Every track from its first sample to its last; the last step's window is padded at its end.
+
+    Args:
+        carry: False starts every step with an empty state.
+        reset_before: the step before which the state is emptied once, as at a change of track.
+    """
+    runs: dict[str, Run] = {}
+    # Tracks of like length share a batch, the longest first: those that ended leave its tail.
+    order = sorted(keys, key=lambda key: len(audio[key]), reverse=True)
+    for first in range(0, len(order), batch):
+        group = order[first : first + batch]
+        runs.update(_stream_batch(engine, audio, group, hop, carry, reset_before))
+    return runs
+
+
+def _stream_batch(
+    engine: Engine,
+    audio: Audio,
+    group: Sequence[str],
+    hop: Hop,
+    carry: bool,
+    reset_before: int | None,
+) -> dict[str, Run]:
+    counts = [steps_of(len(audio[key]), hop) for key in group]
+    shape = (len(group), max(counts))
+    probabilities = np.zeros((*shape, len(engine.card.labels)), np.float32)
+    music, norm = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    state = initial_state(engine.card, len(group))
+    for t in range(max(counts)):
+        active = sum(count > t for count in counts)
+        if not carry or t == reset_before:
+            state = initial_state(engine.card, active)
+        windows = np.stack([window_at(audio[key], t, hop) for key in group[:active]])
+        step = engine.step(windows, state[:active])
+        state = step.next_state
+        probabilities[:active, t], music[:active, t] = step.probabilities, step.music
+        norm[:active, t] = np.linalg.norm(state, axis=1)
+    return {
+        key: Run(probabilities[i, :count], music[i, :count], norm[i, :count])
+        for i, (key, count) in enumerate(zip(group, counts, strict=True))
+    }
+
+
+def steps_of(samples: int, hop: Hop) -> int:
+    """Steps that a track of so many samples takes, the padded last one included."""
+    return -(-samples // hop.samples)
+
+
+def window_at(samples: NDArray[np.int16], step: int, hop: Hop) -> NDArray[np.float32]:
+    """What a step reads: the window that ends with its new samples, zeros beyond the track."""
+    end = (step + 1) * hop.samples
+    begin = end - hop.window
+    window = np.zeros(hop.window, np.float32)
+    heard = samples[max(0, begin) : end]
+    window[max(0, -begin) : max(0, -begin) + len(heard)] = heard
+    window /= np.float32(32768)
+    return window

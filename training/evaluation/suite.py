@@ -1,0 +1,135 @@
+"""All measurements of one model on one split, in the order in which a report tells them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from streamgenre.model.card import Hop, ModelCard
+from streamgenre.model.model import Model
+from streamgenre.timeline import model_to_dict
+
+from ..data.record import SAMPLE_RATE, DataError, Track
+from .calibration import calibration
+from .curve import mean_over_steps, streaming_figures
+from .measures import Floats, classes, confusion, figures, roc_auc
+from .minutes import minutes
+from .mixes import make_mixes
+from .recovery import recovery
+from .road import road_in
+from .scored import Scored, scored_tracks
+from .streaming import Audio, stream_tracks
+from .timeline import measure_mixes
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure."""
+
+    split: str = "test"
+    hops: tuple[float, ...] = ()  # s; none: all of the model's
+    mixes: int = 100
+    originals: Path | None = None  # a folder of full-quality audio files
+    predictions_only: bool = False
+    data: str = ""  # hash of the data set
+    audio: str = ""  # hash of what was decoded
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything found, ready for JSON, and the predictions behind it."""
+
+    found: dict[str, Any]
+    scored: Scored
+    labels: tuple[str, ...]
+    means: Mapping[str, Floats] = field(default_factory=dict)
+    """Hop as text -> mean probabilities of each track (tracks, C)."""
+
+
+def evaluate(
+    model: Model,
+    tracks: Sequence[Track],
+    audio: Audio,
+    plan: Plan,
+    told: Callable[[str], None] = lambda doing: None,
+) -> Evaluation:
+    """Measure; `told` hears what is being done. Raises DataError and SignalError."""
+    card = model.card
+    if card.sample_rate != SAMPLE_RATE:
+        raise DataError(f"the model listens at {card.sample_rate} Hz, the data is {SAMPLE_RATE} Hz")
+    hops = [card.hop(seconds) for seconds in plan.hops] or list(card.hops)
+    scored = scored_tracks(tracks, plan.split, card.label_names, audio)
+    found: dict[str, Any] = {
+        "split": plan.split,
+        "model": model_to_dict(card),
+        "temperature": temperature(card),
+        "data": plan.data,
+        "audio": plan.audio,
+        "tracks": len(scored.tracks),
+        "without_genre": scored.without_genre,
+        "without_audio": scored.without_audio,
+        "other_genres": dict(scored.other_genres),
+        "hops": {},
+    }
+    means = {}
+    for hop in hops:
+        name = f"{hop.seconds:g}"
+        told(f"{len(scored.tracks)} tracks in steps of {name} s")
+        found["hops"][name], means[name] = _at_hop(model, scored, audio, hop, plan)
+    if not plan.predictions_only:
+        _over_time(model, scored, audio, plan, found, told)
+    return Evaluation(found, scored, card.label_names, means)
+
+
+def temperature(card: ModelCard) -> float | None:
+    """The temperature inside the graph, where the card tells it."""
+    for part in (card.network, card.about):
+        if isinstance(part.get("temperature"), int | float):
+            return float(part["temperature"])
+    return None
+
+
+def _at_hop(
+    model: Model, scored: Scored, audio: Audio, hop: Hop, plan: Plan
+) -> tuple[dict[str, Any], Floats]:
+    engine, card = model.engine, model.card
+    carried = stream_tracks(engine, audio, scored.keys, hop)
+    mean = mean_over_steps(carried, scored)
+    if plan.predictions_only:
+        return {"hop": hop.seconds, "track_mean": figures(mean, scored.true)}, mean
+    alone = stream_tracks(engine, audio, scored.keys, hop, carry=False)
+    trust = calibration(carried, scored, card, hop.seconds)
+    return {
+        "hop": hop.seconds,
+        **streaming_figures(carried, alone, scored, audio, hop),
+        "roc_auc": roc_auc(mean, scored.true),
+        "classes": classes(mean, scored.true, card.label_names),
+        "confusion": confusion(mean, scored.true, card.label_names),
+        "expected_calibration_error": trust["expected_calibration_error"],
+        "calibration": trust,
+    }, mean
+
+
+def _over_time(
+    model: Model,
+    scored: Scored,
+    audio: Audio,
+    plan: Plan,
+    found: dict[str, Any],
+    told: Callable[[str], None],
+) -> None:
+    """What happens over changes of music and over minutes, at the card's hop for live audio."""
+    live = model.card.hop(model.card.live_hop)
+    if plan.mixes and len(set(scored.true.tolist())) > 1:
+        told(f"timelines of {plan.mixes} mixes")
+        mixes = make_mixes(scored.tracks, audio, plan.mixes)
+        found["mixes"] = measure_mixes(model, mixes, live.seconds)
+    told("changes of track")
+    found["recovery"] = recovery(model.engine, scored, audio, live)
+    told("minutes")
+    found["minutes"] = minutes(model.engine, scored, audio, live)
+    if plan.originals is not None:
+        told("the road in")
+        found["road"] = road_in(model, plan.originals, model.card.file_hop)

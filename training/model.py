@@ -1,0 +1,128 @@
+"""A network in memory, or a finished checkpoint, as the `Model` that the product runs.
+
+Measuring, adapting and exporting work on such a model, so that what is measured is what is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from streamgenre.model.card import Hop, Label, ModelCard, Thresholds
+from streamgenre.model.model import Model
+from streamgenre.model.model import load as load_onnx
+
+from .config import Config
+from .data import SAMPLE_RATE
+from .genres import label_entry
+from .networks.step import StreamingNetwork
+
+_UNFITTED = Thresholds(unsure=0.0, music=0.0, silence=-70.0, margin=0.05, smoothing=2.0)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What stands around a trained network (fit.py); as it is, nothing is unsure."""
+
+    temperature: float = 1.0
+    thresholds: Thresholds = _UNFITTED
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """One line."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Calibration:
+        """What `to_json` wrote."""
+        entries = json.loads(text)
+        return cls(
+            entries["temperature"], Thresholds(**entries["thresholds"]), entries.get("figures", {})
+        )
+
+
+def card_entries(
+    network: StreamingNetwork,
+    description: Mapping[str, object],
+    labels: Sequence[str],
+    hops: Sequence[float],
+    calibration: Calibration,
+    **changes: Any,
+) -> dict[str, Any]:
+    """The entries of a ModelCard; `changes` may hold name, version, about, live_hop, file_hop."""
+    entries: dict[str, Any] = {
+        "name": str(description["kind"]),
+        "version": "1",
+        "labels": [label_entry(name, i) for i, name in enumerate(labels)],
+        "sample_rate": SAMPLE_RATE,
+        "state_size": network.state_size,
+        "hops": [
+            {
+                "seconds": seconds,
+                "samples": round(seconds * SAMPLE_RATE),
+                "window": network.window_for(round(seconds * SAMPLE_RATE)),
+                "accuracy": {},
+            }
+            for seconds in hops
+        ],
+        "live_hop": min(hops),
+        "file_hop": max(hops),
+        "thresholds": asdict(calibration.thresholds),
+        "about": {},
+        "network": dict(description),
+    }
+    return entries | changes
+
+
+def network_model(
+    network: StreamingNetwork,
+    description: Mapping[str, object],
+    labels: Sequence[str],
+    config: Config,
+    calibration: Calibration | None = None,
+    sha256: str = "",
+    **changes: Any,
+) -> Model:
+    """A network as a Model on the processor."""
+    from streamgenre.model.torch import NetworkEngine
+
+    from .export import Calibrated
+
+    calibration = calibration or Calibration()
+    entries = card_entries(
+        network, description, labels, config.sequences.hops, calibration, **changes
+    )
+    entries["labels"] = tuple(Label(**label) for label in entries["labels"])
+    entries["hops"] = tuple(Hop(**hop) for hop in entries["hops"])
+    entries["thresholds"] = Thresholds(**entries["thresholds"])
+    card = ModelCard(**entries, sha256=sha256)
+    return Model(NetworkEngine(Calibrated(network, calibration.temperature), card))
+
+
+def calibration_of(about: Mapping[str, str]) -> Calibration:
+    """What a checkpoint carries of it."""
+    text = about.get("calibration")
+    return Calibration.from_json(text) if text else Calibration()
+
+
+def load_model(path: Path | None) -> Model:
+    """The bundled model, a model file, or a finished checkpoint (.safetensors)."""
+    if path is None or path.suffix != ".safetensors":
+        return load_onnx(path)
+    from .checkpoint import load_network
+
+    network, about = load_network(path)
+    return network_model(
+        network,
+        json.loads(about["network"]),
+        json.loads(about["labels"]),
+        Config.model_validate_json(about["config"]),
+        calibration_of(about),
+        hashlib.sha256(path.read_bytes()).hexdigest(),
+        name=path.resolve().parent.name,
+        about={"data": {"sha256": about["data"]}, "commit": about["commit"]},
+    )

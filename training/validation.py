@@ -1,0 +1,50 @@
+"""The measures that a run goes by: the averaged weights streamed over the `valid` tracks."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
+
+from .config import Config
+from .data import Track
+from .evaluation.streaming import stream_tracks
+from .model import network_model
+from .networks.step import StreamingNetwork
+
+
+class Validation:
+    """Measures a network on tracks, one mean of probabilities a track, at the longest hop."""
+
+    def __init__(
+        self,
+        audio: Mapping[str, np.ndarray],
+        tracks: Sequence[Track],
+        labels: Sequence[str],
+        description: Mapping[str, object],
+        config: Config,
+    ) -> None:
+        self._audio, self._keys = audio, [t.key for t in tracks]
+        self._true = [labels.index(t.genre) for t in tracks]
+        self._labels, self._description, self._config = labels, description, config
+
+    def measure(self, network: torch.nn.Module) -> dict[str, float]:
+        """Accuracy, macro recall and log loss, rounded for the log."""
+        assert isinstance(network, StreamingNetwork)
+        judged = copy.deepcopy(network).cpu().float()
+        model = network_model(judged, self._description, self._labels, self._config)
+        hop = model.card.hop(model.card.file_hop)
+        runs = stream_tracks(model.engine, self._audio, self._keys, hop)
+        mean = np.stack([runs[key].probabilities.mean(0) for key in self._keys]).astype(np.float64)
+        mean /= mean.sum(1, keepdims=True)
+        guess = mean.argmax(1)
+        return {
+            "valid_accuracy": round(float(accuracy_score(self._true, guess)), 5),
+            "valid_macro_recall": round(float(balanced_accuracy_score(self._true, guess)), 5),
+            "valid_log_loss": round(
+                float(log_loss(self._true, mean, labels=range(len(self._labels)))), 5
+            ),
+        }
