@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 ENVIRONMENT = ROOT / ".venv"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-TEST_TOOLS = ("pytest", "pytest-timeout", "hypothesis", "ruff", "mypy")
+TEST_TOOLS = ("pytest", "pytest-timeout", "hypothesis", "ruff", "mypy", "hatchling")
 
 
 def install(extra: str = "", *tools: str) -> None:

@@ -25,6 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="shorter files, fewer repeats")
     parser.add_argument("--hours", type=float, help="only memory: hours of audio through a pipe")
+    parser.add_argument("--training", action="store_true", help="only training; needs its extra")
     parser.add_argument("--format", default="jsonl", choices=["json", "jsonl"], help="with --hours")
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     options = parser.parse_args()
@@ -33,6 +34,10 @@ def main() -> None:
     print(f"calibration kernel {found['calibration_ms']:.1f} ms (best of 5)\n")
     if options.hours:
         found["pipe"] = endless_pipe(options.hours, options.format)
+    elif options.training:
+        from .training import training
+
+        found["training"] = training(1 if options.quick else 5)
     else:
         found |= everything(options.quick)
     if options.json:

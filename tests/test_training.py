@@ -165,6 +165,15 @@ def test_a_run_of_something_else_is_not_mixed_in(finished, data, audio, tmp_path
         Trainer(tmp_path, read_config("tfcrnn", SMALL), tracks, data.labels, audio)
 
 
+def test_a_longer_run_goes_on_where_its_schedule_allows(finished, data, audio, tmp_path):
+    trainer(tmp_path / "raw", data, audio, "run.updates=4").run()
+    longer = trainer(tmp_path / "raw", data, audio).run()
+    assert rows_of(longer) == rows_of(finished)
+    trainer(tmp_path / "trunk", data, audio, "run.updates=0", config="trunk").run()
+    with pytest.raises(DataError, match="of another config"):
+        trainer(tmp_path / "trunk", data, audio, config="trunk").run()
+
+
 def fake_measures(monkeypatch, values):
     """Validation that gives these values of the log loss, one a check."""
     left = iter(values)

@@ -120,6 +120,17 @@ class Config(_Section):
         """One line, the same for the same values."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True)
 
+    def continues(self, before: Config) -> bool:
+        """Whether a run begun with the other config can go on with this one.
+
+        On a plateau schedule, how long a run is to be changes nothing in what was; a cosine falls
+        with the length.
+        """
+        if self.schedule.kind == "plateau":
+            same_length = self.run.model_copy(update={"updates": before.run.updates})
+            return self.model_copy(update={"run": same_length}) == before
+        return self == before
+
 
 def read_config(name: str, changes: Sequence[str] = ()) -> Config:
     """The config of a bundled name or of a TOML file, with `section.entry=value` overrides.

@@ -13,7 +13,7 @@ from .data import SAMPLE_RATE, DataError
 from .sequences import NO_GENRE, Piece, noise
 
 _STRETCH = 30 * SAMPLE_RATE
-_NOISES, _SECONDS = 60, 10
+_NOISES, _SECONDS = 60, 5
 
 
 def recordings(folder: Path | None) -> list[Piece]:

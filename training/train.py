@@ -115,8 +115,10 @@ class Trainer:
         resumed: dict[str, Tensor] = {}
         if self._last.is_file():
             resumed, about = checkpoint.read(self._last)
+            same = {what: about.get(what) == self._about[what] for what in self._about}
+            same["config"] = self._config.continues(Config.model_validate_json(about["config"]))
             for what in ("network", "labels", "data", "config"):
-                if about.get(what) != self._about[what]:
+                if not same[what]:
                     raise DataError(
                         f"{self._last}: is of another {what}; train into another folder"
                     )

@@ -47,6 +47,7 @@ def command(name: str) -> click.Command:
             ) from None
 
     found.callback = callback
+    found.context_settings = {"help_option_names": ["-h", "--help"]}
     return found
 
 

@@ -33,7 +33,9 @@ _folder = click.Path(path_type=Path, file_okay=False, exists=True)
     "--hop", "hops", type=float, multiple=True, help="Seconds, any number of times.  [default: all]"
 )
 @click.option(
-    "--mixes", type=click.IntRange(0), default=100, show_default=True, help="Mixes for timelines."
+    "--mixes",
+    type=click.IntRange(0),
+    help="Mixes for timelines.  [default: 4 for each track, at most 100]",
 )
 @click.option("--originals", type=_folder, help="Full-quality audio: what coding changes.")
 @click.option("--predictions-only", is_flag=True, help="Accuracy per track and the CSV files only.")
@@ -49,7 +51,7 @@ def command(
     path: Path | None,
     split: str,
     hops: tuple[float, ...],
-    mixes: int,
+    mixes: int | None,
     originals: Path | None,
     predictions_only: bool,
     output: Path,
@@ -62,6 +64,8 @@ def command(
 
     model = open_model(path)
     dataset, audio = opened(data, **where)
+    if mixes is None:
+        mixes = min(100, 4 * sum(t.split == split or split == "all" for t in dataset.tracks))
     plan = Plan(
         split=split,
         hops=hops,

@@ -11,7 +11,7 @@ import click
 _file = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path, exists=True))
 @click.option("--card", type=_file, help="JSON with entries of the card: name, version, about.")
 @click.option("--results", type=_file, help="What `evaluate` wrote (.json), for the card.")

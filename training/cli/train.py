@@ -11,7 +11,7 @@ from .options import data_argument, data_options, opened
 _folder = click.Path(path_type=Path, file_okay=False)
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command()
 @data_argument
 @click.option(
     "--config",
@@ -78,7 +78,6 @@ def command(
     """
     from ..config import read_config
     from ..data import DataError
-    from ..devices import is_first_process
 
     # "" is a start, too.
     config = read_config(name, [*changes] if start is None else [*changes, f'start="{start}"'])
@@ -98,6 +97,7 @@ def command(
         click.echo(f"{folder / 'predictions.csv'}: {figures}")
         return
     from ..calibrate import calibrate
+    from ..devices import is_first_process
     from ..train import Trainer
 
     trainer = Trainer(folder, config, dataset.tracks, dataset.labels, audio, other)

@@ -1,0 +1,96 @@
+"""Training throughput, and whether reading the sequences keeps the processor waiting.
+
+Windows a second with batches read while training goes on, as in training, over that with the same
+batches read beforehand: interleaved spans of one run, so that the machine's mood falls on both.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from streamgenre.audio.sources import decode_mono
+
+if TYPE_CHECKING:
+    from training.learner import Learner
+    from training.sequences import Batch
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+UPDATES = 6
+
+CASES = {
+    "trunk, frozen": ("trunk", True, []),
+    "trunk, whole": ("trunk", False, ["sequences.lanes=8"]),
+    "tfcrnn, width 32": ("tfcrnn", False, ["network.width=32", "sequences.lanes=8"]),
+}
+
+
+def training(repeats: int) -> dict[str, Any]:
+    """Windows a second of each case, and the share kept with loading: median, least, most."""
+    import torch
+
+    from training.config import read_config
+    from training.feed import Feed
+    from training.learner import Learner
+    from training.networks import build
+    from training.sequences import Piece
+
+    clips = sorted(EXAMPLES.glob("*.ogg"))
+    music = [
+        Piece((decode_mono(path, 16_000) * 32767).astype(np.int16), i % 3, True)
+        for i, path in enumerate(clips)
+    ]
+    found: dict[str, Any] = {}
+    print("training              windows/s   kept with loading")
+    for name, (config_name, frozen, changes) in CASES.items():
+        config = read_config(config_name, ["network.classes=3", *changes])
+        network = build(config.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        learner = Learner(network, config.optimiser, frozen=frozen)
+        feed = Feed(music, (), config.sequences, 1)
+
+        with_loading, without = [], []
+        for repeat in range(repeats + 1):  # the first one warms up
+            first = repeat * UPDATES
+            ready = list(feed.batches(network, first, first + UPDATES))
+            pair = (
+                _windows_a_second(learner, feed.batches(network, first, first + UPDATES)),
+                _windows_a_second(learner, ready),
+            )
+            if repeat:
+                with_loading.append(pair[0])
+                without.append(pair[1])
+        shares = [a / b for a, b in zip(with_loading, without, strict=True)]
+        found[name] = {
+            "windows_a_second": statistics.median(with_loading),
+            "without_loading": statistics.median(without),
+            "share": [statistics.median(shares), min(shares), max(shares)],
+        }
+        low, high = min(shares), max(shares)
+        print(
+            f"{name:20} {found[name]['windows_a_second']:10.1f}   "
+            f"{statistics.median(shares):.2f} ({low:.2f} to {high:.2f})"
+        )
+    return found
+
+
+def _windows_a_second(learner: Learner, batches: Iterable[tuple[int, Batch]]) -> float:
+    """Forward and backward over the batches, the state carried."""
+    import torch
+
+    from training.learner import tensors
+
+    states: dict[int, torch.Tensor] = {}
+    windows, start = 0, time.perf_counter()
+    for hop, batch in batches:
+        state = states.get(hop, torch.zeros(len(batch.windows), learner.network.state_size))
+        loss, states[hop] = learner(
+            *tensors(batch, torch.device("cpu")), state, lambda count: count.float()
+        )
+        loss.backward()
+        windows += batch.windows.shape[0] * batch.windows.shape[1]
+    return windows / (time.perf_counter() - start)
