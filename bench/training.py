@@ -82,15 +82,13 @@ def _windows_a_second(learner: Learner, batches: Iterable[tuple[int, Batch]]) ->
     """Forward and backward over the batches, the state carried."""
     import torch
 
-    from training.learner import tensors
+    from training.learner import Inputs
 
     states: dict[int, torch.Tensor] = {}
     windows, start = 0, time.perf_counter()
     for hop, batch in batches:
         state = states.get(hop, torch.zeros(len(batch.windows), learner.network.state_size))
-        loss, states[hop] = learner(
-            *tensors(batch, torch.device("cpu")), state, lambda count: count.float()
-        )
+        loss, states[hop] = learner(Inputs(batch, state), lambda count: count.float())
         loss.backward()
         windows += batch.windows.shape[0] * batch.windows.shape[1]
     return windows / (time.perf_counter() - start)

@@ -30,9 +30,10 @@ from training.crossvalidate import crossvalidate  # noqa: E402
 from training.data import AudioCache, DataError, open_dataset  # noqa: E402
 from training.finetune import finetune  # noqa: E402
 from training.fit import temperature  # noqa: E402
-from training.learner import Learner  # noqa: E402
+from training.learner import Inputs, Learner  # noqa: E402
 from training.model import load_model  # noqa: E402
 from training.networks import build  # noqa: E402
+from training.sequences import Batch  # noqa: E402
 from training.start import start_from  # noqa: E402
 from training.train import Trainer  # noqa: E402
 
@@ -135,7 +136,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(
     config, finished, trunk, folder, data, audio, tmp_path
 ):
     small = TRUNK if config == "trunk" else SMALL
-    command = [sys.executable, "-m", "training", "train", str(folder), "--run", str(tmp_path)]
+    command = [sys.executable, "-m", "training", "train", str(folder), "--folder", str(tmp_path)]
     command += ["--cache", str(folder / "cache"), "--config", config]
     command += [part for change in small for part in ("--set", change)]
     # As many threads as here: sums of another order differ in the last digit.
@@ -208,6 +209,12 @@ def test_on_a_plateau_the_rate_falls_and_the_best_weights_return(
     assert all(torch.equal(best[k], kept[k]) for k in best)
 
 
+def test_half_precision_trains_and_keeps_whole_weights(data, audio, tmp_path):
+    path = trainer(tmp_path, data, audio, "run.precision=bf16-mixed", config="trunk").run()
+    weights = load_file(path)
+    assert all(w.dtype == torch.float32 and w.isfinite().all() for w in weights.values())
+
+
 def test_a_measure_is_better_in_its_own_direction():
     loss, share = Stop(), Stop(measure="valid_accuracy")
     assert loss.better(0.4, 0.5) and not loss.better(0.5, 0.5) and loss.better(9, None)
@@ -251,22 +258,22 @@ def test_a_network_overfits_eight_tracks():
     rng = np.random.default_rng(0)
     t = np.arange(8_000) / SECOND
     sounds = [np.sin(2 * np.pi * rng.uniform(100, 3000) * t + rng.uniform(0, 6)) for _ in range(8)]
-    windows = torch.tensor(np.stack(sounds), dtype=torch.float32)[:, None] * 0.1
-    labels = torch.arange(8)[:, None, None].expand(8, 1, 4) % 4
+    windows = (0.1 * np.stack(sounds)).astype(np.float32)[:, None]
+    labels = np.tile((np.arange(8) % 4)[:, None, None], (1, 1, 4))
+    ones = np.ones((8, 1))
+    batch = Batch(windows, labels, ones.astype(np.float32), ones.astype(bool))
     network = build({"kind": "tfcrnn", "classes": 4, "width": 8, "size": 32, "hop": 6_400})
     settings = read_config("tfcrnn").optimiser
     learner = Learner(network, settings, frozen=False)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.02, momentum=0.9, nesterov=True)
-    fresh, music = torch.ones(8, 1, dtype=torch.bool), torch.ones(8, 1)
     for _ in range(150):
-        state = torch.zeros(8, 32)
-        loss, _ = learner(windows, labels, music, fresh, state, lambda n: n.float())
+        loss, _ = learner(Inputs(batch, torch.zeros(8, 32)), lambda n: n.float())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     network.eval()
     with torch.inference_mode():
-        guess = network(windows[:, 0], torch.zeros(8, 32)).logits.argmax(1)
+        guess = network(torch.from_numpy(windows[:, 0]), torch.zeros(8, 32)).logits.argmax(1)
     assert guess.tolist() == labels[:, 0, 0].tolist()
 
 

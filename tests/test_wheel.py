@@ -84,7 +84,7 @@ def test_the_wheel_carries_the_trainer_and_no_results(wheel):
 def test_train_evaluate_and_run(run, music):
     pytest.importorskip("lightning_fabric", reason="needs the train extra")
     said = run(
-        "train", music, "--config", "small", "--run", "first", "-o", "own.onnx",
+        "train", music, "--config", "small", "--folder", "first", "-o", "own.onnx",
         "--set", "run.frozen_updates=30", "--set", "run.check_every=15",
         "--set", "sequences.lanes=4", "--set", "sequences.stretch=[2.0, 6.0]",
     )  # fmt: skip

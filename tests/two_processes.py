@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from training.config import read_config
 from training.devices import fabric_for
 from training.feed import Feed
-from training.learner import Learner, tensors
+from training.learner import Inputs, Learner
 from training.networks import build
 from training.sequences import Piece
 
@@ -51,7 +51,7 @@ def main(output: Path, mode: str) -> None:
         def total(count: torch.Tensor) -> torch.Tensor:
             return fabric.all_reduce(count.float(), reduce_op="mean")
 
-        loss, state = learner(*tensors(batch, fabric.device), state, total)
+        loss, state = learner(Inputs(batch, state), total)
         optimizer.zero_grad()
         fabric.backward(loss)
         for name, parameter in network.named_parameters():

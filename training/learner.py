@@ -21,26 +21,38 @@ Total = Callable[[Tensor], Tensor]
 """A count of this process -> the mean of the counts of all processes."""
 
 
+class Inputs:
+    """A batch on a device, and the state before it.
+
+    A plain object: Fabric would turn the tensors of anything else to half precision, and samples
+    of sixteen bits need more than its eight.
+    """
+
+    def __init__(self, batch: Batch, state: Tensor) -> None:
+        arrays = (batch.windows, batch.labels, batch.music, batch.fresh)
+        self.windows, self.labels, self.music, self.fresh = (
+            torch.from_numpy(array).to(state.device) for array in arrays
+        )
+        self.state = state
+
+
 class Learner(nn.Module):
-    """(batch, state) -> (loss, next state); wraps the network for Fabric."""
+    """A batch of steps -> (loss, next state); wraps the network for Fabric."""
 
     def __init__(self, network: StreamingNetwork, settings: Optimiser, *, frozen: bool) -> None:
         super().__init__()
         self.network, self.settings, self.frozen = network, settings, frozen
 
-    def forward(
-        self,
-        windows: Tensor,
-        labels: Tensor,
-        music: Tensor,
-        fresh: Tensor,
-        state: Tensor,
-        total: Total,
-    ) -> tuple[Tensor, Tensor]:
-        """windows (B, T, W), labels (B, T, K), music and fresh (B, T), state (B, S)."""
+    def forward(self, inputs: Inputs, total: Total) -> tuple[Tensor, Tensor]:
+        """The loss, over the mean of the counts that `total` gives, and the state (B, S) after."""
+        labels, music = inputs.labels, inputs.music
         s = self.settings
         found = self.network.sequence(
-            windows, fresh, state, frozen=self.frozen, noise=s.feature_noise
+            inputs.windows,
+            inputs.fresh,
+            inputs.state,
+            frozen=self.frozen,
+            noise=s.feature_noise,
         )
         loss = F.cross_entropy(
             found.logits.float().flatten(0, 2),
@@ -53,11 +65,4 @@ class Learner(nn.Module):
             known = F.binary_cross_entropy_with_logits(found.music.float(), music, reduction="sum")
             count = torch.tensor(music.numel(), device=music.device)
             loss = loss + s.music_weight * known / total(count)
-        return loss, found.state.detach()
-
-
-def tensors(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """A batch's arrays on the device, in the order that `Learner` takes them."""
-    arrays = (batch.windows, batch.labels, batch.music, batch.fresh)
-    windows, labels, music, fresh = (torch.from_numpy(a).to(device) for a in arrays)
-    return windows, labels, music, fresh
+        return loss, found.state.detach().float()

@@ -25,7 +25,7 @@ from .config import Config
 from .data import AudioCache, DataError, Track
 from .devices import fabric_for
 from .feed import Feed
-from .learner import Learner, tensors
+from .learner import Inputs, Learner
 from .log import Log
 from .networks import build
 from .sequences import Piece, pieces
@@ -190,7 +190,7 @@ class Trainer:
             torch.manual_seed(config.run.seed * 1_000_003 + self.progress.update * 64 + number)
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * self.rate(first, count)
-            loss, states[hop] = learner(*tensors(batch, fabric.device), states[hop], self._total)
+            loss, states[hop] = learner(Inputs(batch, states[hop]), self._total)
             optimizer.zero_grad()
             fabric.backward(loss)
             if config.optimiser.clip:
@@ -202,11 +202,12 @@ class Trainer:
             log.step(self.progress.update, "frozen trunk" if frozen else "training", losses[-1])
             last = self.progress.update == first + count
             if self.progress.update % config.run.check_every == 0 or last:
+                mean = self._total(torch.tensor(sum(losses) / len(losses), device=fabric.device))
                 row: dict[str, float | str] = {
                     "update": self.progress.update,
                     "stage": "frozen" if frozen else "whole",
                     "rate": round(optimizer.param_groups[0]["lr"], 8),
-                    "loss": round(sum(losses) / len(losses), 5),
+                    "loss": round(float(mean), 5),
                 }
                 losses = []
                 self._check(row, plain, log)
@@ -215,7 +216,7 @@ class Trainer:
                     return
 
     def _total(self, count: Tensor) -> Tensor:
-        """Mean of a count over the processes: what DDP's mean of gradients has to be divided by."""
+        """Mean over the processes; of a count it is what DDP's mean of gradients is divided by."""
         mean = self._fabric.all_reduce(count.float(), reduce_op="mean")
         assert isinstance(mean, Tensor)
         return mean

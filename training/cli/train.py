@@ -32,7 +32,7 @@ _folder = click.Path(path_type=Path, file_okay=False)
     help="Weights to start from: bundled, a model file, a finished run's model.safetensors, or "
     "EfficientAT's mn04 (.pt); '' for none.  [default: the config's]",
 )
-@click.option("--run", type=_folder, help="Folder of the run.  [default: runs/CONFIG]")
+@click.option("--folder", type=_folder, help="Folder of the run.  [default: runs/CONFIG]")
 @click.option(
     "--speech",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
@@ -60,7 +60,7 @@ def command(
     name: str,
     changes: tuple[str, ...],
     start: str | None,
-    run: Path | None,
+    folder: Path | None,
     speech: Path | None,
     held_speech: Path | None,
     folds: int | None,
@@ -83,7 +83,7 @@ def command(
     config = read_config(name, [*changes] if start is None else [*changes, f'start="{start}"'])
     if output is not None and not output.parent.is_dir():
         raise DataError(f"{output}: there is no folder {output.parent}")
-    folder = run or Path("runs") / Path(name).stem
+    folder = folder or Path("runs") / Path(name).stem
     dataset, audio = opened(data, kind, subset, lists, cache)
     if dataset.task != "genre":
         raise DataError(f"{data}: holds tags, not genres; training on tags is not there yet")

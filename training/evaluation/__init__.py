@@ -1,7 +1,7 @@
 """Measuring a model: accuracy over time, timelines of mixes, calibration, and comparison.
 
 Everything runs on a `streamgenre.model.model.Model`, so that what is measured is what users run;
-no torch is needed. What is measured, and how: DESIGN section 5.
+no torch is needed.
 """
 
 from .compare import compare_systems
