@@ -22,9 +22,11 @@ from streamgenre.model.card import METADATA_KEY, card_to_json, read_card  # noqa
 from streamgenre.model.model import read_model  # noqa: E402
 from streamgenre.model.onnxfile import read_onnx  # noqa: E402
 from training.adapt import Base, adapt, graph, usable  # noqa: E402
-from training.adapt.head import Example, choose_strength, fit_head, folds_of, softmax  # noqa: E402
+from training.adapt.head import Example, choose_strength, fit_head  # noqa: E402
 from training.cli.adapt import command  # noqa: E402
 from training.data import AudioCache, DataError, open_dataset  # noqa: E402
+from training.data.split import folds_of  # noqa: E402
+from training.decisions import softmax  # noqa: E402
 
 RATE = 16_000
 GENRES = ["bursts", "chords", "tones"]
@@ -301,7 +303,7 @@ def examples(per_group: int, groups: int, classes: int = 3) -> list[Example]:
 
 def test_folds_keep_groups_whole_and_leave_every_genre():
     data = examples(2, 4)
-    folds = folds_of(data, 5)
+    folds = folds_of([e.label for e in data], [e.group for e in data], 5)
     assert len(folds) == 4 and sorted(np.concatenate(folds)) == list(range(len(data)))
     for held in folds:
         rest = set(range(len(data))) - set(held.tolist())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,16 @@ from hypothesis import strategies as st
 pytest.importorskip("pydantic", reason="training needs the train extra")
 
 from training.config import Sequences
-from training.sequences import NO_GENRE, Lanes, Noise, Piece, class_weights, noise
+from training.sequences import (
+    NO_GENRE,
+    Lane,
+    Lanes,
+    Noise,
+    Piece,
+    Stretch,
+    class_weights,
+    noise,
+)
 
 SECOND = 16_000
 WINDOW = 2 * SECOND
@@ -83,6 +93,23 @@ def test_labels_name_what_is_loudest():
     single = np.isclose(new.mean(-1)[..., None], [1000 / 32768, 2000 / 32768, 3000 / 32768]).any(-1)
     assert (steady & single).sum() > 300
     assert np.allclose(new.mean(-1)[steady & single], named[steady & single])
+
+
+def test_a_crossfade_keeps_the_power_and_changes_hands_in_its_middle():
+    first, second = (
+        Stretch(tone(8192, label, 6), at, at + 4 * SECOND, 0, 1.0, fade, False)
+        for label, at, fade in ((0, 0, 0), (1, 3 * SECOND, SECOND))
+    )
+    assert second.owns_from == 3 * SECOND + SECOND // 2
+    lane = Lane(np.random.default_rng(0), lambda _: tone(8192, 0), PLAIN, SECOND, 7 * SECOND)
+    lane._stretches = deque([first, second])
+    lane.position = 7 * SECOND
+    sound = lane.sound()
+    # Both are 0.25 throughout; shares of equal power add up to at most the square root of 2.
+    inside = sound[3 * SECOND : 4 * SECOND]
+    assert (inside >= 0.2499).all() and inside.max() == pytest.approx(0.25 * 2**0.5, abs=1e-4)
+    assert np.allclose(sound[: 3 * SECOND], 0.25) and np.allclose(sound[4 * SECOND :], 0.25)
+    assert lane.owner(second.owns_from - 1).label == 0 and lane.owner(second.owns_from).label == 1
 
 
 def test_changes_come_at_any_time_and_of_every_kind():

@@ -119,8 +119,7 @@ def test_a_finished_run_says_what_it_was_made_from(finished, audio):
 def test_both_stages_are_trained(trunk):
     rows = rows_of(trunk)
     assert [row["stage"] for row in rows] == ["frozen", "whole"]
-    _, about = checkpoint.load_network(trunk)
-    assert 0.4 < json.loads(about["calibration"])["temperature"] < 3.1
+    assert load_model(trunk).card.thresholds.unsure > 0  # fitted: 0 as long as it is not
 
 
 def test_the_same_seed_gives_the_same_weights(finished, data, audio, tmp_path):
@@ -235,22 +234,37 @@ def test_the_average_lags_behind_the_weights():
     assert newest.module.weight.item() == 2.0
 
 
-def two_processes(output, mode, processes):
+def launched(processes, *arguments):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node", str(processes), str(ROOT / "tests/two_processes.py")]
+    command += ["--nproc-per-node", str(processes), *map(str, arguments)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    subprocess.run(
-        [*command, str(output), mode], env=environment, cwd=ROOT, check=True, capture_output=True
-    )
-    return load_file(output)
+    subprocess.run(command, env=environment, cwd=ROOT, check=True, capture_output=True)
 
 
 def test_two_processes_learn_what_one_does(tmp_path):
-    one = two_processes(tmp_path / "one", "eval", 1)
-    two = two_processes(tmp_path / "two", "eval", 2)
+    found = []
+    for processes in (1, 2):
+        launched(processes, ROOT / "tests/two_processes.py", tmp_path / str(processes))
+        found.append(load_file(tmp_path / str(processes)))
+    one, two = found
     assert len(one) == len(two) and any(value.abs().max() > 1e-3 for value in one.values())
     for name, gradient in one.items():
         torch.testing.assert_close(two[name], gradient, rtol=0, atol=1e-5)
+
+
+def test_two_processes_resume_as_one_run(folder, tmp_path):
+    """Broken off after four updates and gone on with, beside a run that was not."""
+    small = [part for change in SMALL for part in ("--set", change)]
+    command = ["-m", "training", "train", folder, "--cache", folder / "cache"]
+    command += ["--config", "tfcrnn", *small]
+    launched(2, *command, "--folder", tmp_path / "broken", "--set", "run.updates=4")
+    launched(2, *command, "--folder", tmp_path / "broken")
+    launched(2, *command, "--folder", tmp_path / "whole")
+    broken, whole = (
+        load_file(tmp_path / name / "model.safetensors") for name in ("broken", "whole")
+    )
+    assert all(torch.equal(broken[k], whole[k]) for k in whole)
+    assert (tmp_path / "broken/log.csv").read_text() == (tmp_path / "whole/log.csv").read_text()
 
 
 def test_a_network_overfits_eight_tracks():
@@ -304,12 +318,29 @@ def test_a_checkpoint_is_a_model(trunk):
     assert timeline.status == "no-music"
 
 
-def test_cross_validation_holds_out_what_it_measures(data, audio, tmp_path):
+def test_cross_validation_holds_out_what_it_measures(data, audio, tmp_path, monkeypatch):
     config = read_config("tfcrnn", [*SMALL, "run.updates=2"])
+    given = []
+    original = Trainer.__init__
+
+    def noted(self, folder, config, tracks, *rest):
+        given.append(list(tracks))
+        original(self, folder, config, tracks, *rest)
+
+    monkeypatch.setattr(Trainer, "__init__", noted)
     found = crossvalidate(tmp_path, config, data, audio, (), 2)
-    assert found["tracks"] == 12
+    assert found["tracks"] == 12 and len(given) == 2
+    seen = [{t.key for t in tracks} for tracks in given]
+    assert all({t.split for t in tracks} == {"train", "valid"} for tracks in given)
+    # What one fold trained on is not what it was measured on: that is all of the rest.
+    assert seen[0] | seen[1] == {f"t{i}" for i in range(12)} and not seen[0] & seen[1]
     with (tmp_path / "predictions.csv").open(newline="") as file:
-        assert len(list(csv.DictReader(file))) == 12
+        rows = list(csv.DictReader(file))
+    assert [row["key"] in seen[0] for row in rows] == [False] * 6 + [True] * 6
+    # Other folds in the same folder are not taken for these.
+    with pytest.raises(DataError, match="of another tracks"):
+        crossvalidate(tmp_path, config, data, audio, (), 3)
+    monkeypatch.undo()
     with pytest.raises(DataError, match="fewer groups"):
         crossvalidate(tmp_path, config, data, audio, (), 20)
 

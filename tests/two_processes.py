@@ -1,7 +1,7 @@
 """Gradients and weights of a short training, by one process or several; run by test_training.
 
-`torchrun --nproc-per-node 2 two_processes.py OUTPUT train|eval`; "eval" holds batch norm to its
-running statistics and switches dropout off.
+`torchrun --nproc-per-node 2 two_processes.py OUTPUT`. Batch norm is held to its running statistics,
+and dropout is off.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CHANGES = [
 ]  # fmt: skip
 
 
-def main(output: Path, mode: str) -> None:
+def main(output: Path) -> None:
     """Write the gradients of each of two updates."""
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(1)
@@ -46,7 +46,7 @@ def main(output: Path, mode: str) -> None:
     state = torch.zeros(6 // part[1], network.state_size)
     found = {}
     for number, (_, batch) in enumerate(feed.batches(network, 0, 2)):
-        network.train(mode == "train")
+        network.eval()
 
         def total(count: torch.Tensor) -> torch.Tensor:
             return fabric.all_reduce(count.float(), reduce_op="mean")
@@ -62,4 +62,4 @@ def main(output: Path, mode: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]))

@@ -75,16 +75,16 @@ class Schedule(_Section):
 
     kind: Literal["cosine", "plateau"] = "cosine"
     warm_up: int = 50  # updates
-    factor: float = 0.2  # plateau: what the rate is multiplied by,
-    patience: int = 2  # after so many checks without a better `stop.measure`, from the best weights
-    stages: int = 3  # so often
+    factor: float = 0.2  # plateau: what the rate is multiplied by, going on from the best weights
+    patience: int = 2  # after more than so many checks without a better `stop.measure`
+    stages: int = 3  # rates in all
 
 
 class Stop(_Section):
     """The measure on the `valid` split that early stopping and the best weights go by."""
 
     measure: Literal["valid_log_loss", "valid_accuracy", "valid_macro_recall"] = "valid_log_loss"
-    patience: int = Field(0, ge=0)  # checks without a better one before training ends; 0: never
+    patience: int = Field(0, ge=0)  # checks without a better one that end a stage; 0: none do
     keep: Literal["last", "best"] = "last"  # of the averaged weights
 
     def better(self, value: float, than: float | None) -> bool:
@@ -102,7 +102,7 @@ class Run(_Section):
     updates: int = Field(600, ge=0)  # of everything
     check_every: int = Field(100, ge=1)  # updates between measures on `valid`, and checkpoints
     average: float = Field(0.998, ge=0, lt=1)  # exponential average of the weights; 0: none
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
 
 
 class Config(_Section):

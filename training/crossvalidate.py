@@ -7,7 +7,6 @@ split that a run goes by is cut from the fold's own training part. `test` stays 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 
 from .config import Config
 from .data import AudioCache, DataError, DataSet, Track, folds
+from .data.split import folds_of
 from .devices import is_first_process
 from .evaluation.measures import figures
 from .evaluation.predictions import write_predictions
@@ -44,10 +44,11 @@ def crossvalidate(
     held: list[Track] = []
     guesses: list[np.ndarray] = []
     for number, (train, out) in enumerate(folds(known, count, config.run.seed), 1):
-        largest = max(Counter(genre for _, genre in {(t.group, t.genre) for t in train}).values())
-        inner, valid = folds(train, min(_INNER, largest), config.run.seed)[0]
-        tracks = [replace(t, split="train") for t in inner]
-        tracks += [replace(t, split="valid") for t in valid]
+        parts = folds_of([t.genre for t in train], [t.group for t in train], _INNER)
+        if not parts:
+            raise DataError("too few artists or tracks of a genre for folds inside the folds")
+        valid = {int(i) for i in parts[0]}
+        tracks = [replace(t, split="valid" if i in valid else "train") for i, t in enumerate(train)]
         run = Trainer(folder / f"fold-{number}", config, tracks, labels, audio, other)
         path = run.run()
         if not is_first_process():
@@ -56,7 +57,7 @@ def crossvalidate(
         hop = model.card.hop(model.card.file_hop)
         runs = stream_tracks(model.engine, audio, [t.key for t in out], hop)
         held += out
-        guesses += [runs[t.key].probabilities.mean(0) for t in out]
+        guesses += [runs[t.key].probabilities.mean(0).round(5) for t in out]  # as the file has it
     if not is_first_process():
         return {}
     true = np.array([labels.index(t.genre) for t in held])

@@ -30,6 +30,8 @@ from .networks import build
 from .networks.step import StreamingNetwork
 
 OPSET = 17
+_CHANGES = {"name", "version", "about", "live_hop", "file_hop"}
+_LISTED = ", ".join(sorted(_CHANGES))
 PARITY_STEPS, PARITY = 500, 1e-4
 
 
@@ -172,13 +174,16 @@ def export_checkpoint(
     network, about = load_network(path)
     calibration = calibration_of(about)
     hops = json.loads(about["config"])["sequences"]["hops"]
-    made = {
+    made: dict[str, Any] = {
         "name": path.resolve().parent.name,
         "about": {
             "trained_on": {"sha256": about["data"], **json.loads(about.get("dataset", "{}"))},
             "commit": about["commit"],
         },
     }
+    if unknown := set(changes) - _CHANGES:
+        raise ExportError(f"card: cannot set {', '.join(sorted(unknown))}; only {_LISTED}")
+    changes = {**changes, "about": {**made["about"], **changes.get("about", {})}}
     entries = card_entries(
         network,
         json.loads(about["network"]),

@@ -21,7 +21,7 @@ from .data import SAMPLE_RATE
 from .genres import label_entry
 from .networks.step import StreamingNetwork
 
-_UNFITTED = Thresholds(unsure=0.0, music=0.0, silence=-70.0, margin=0.05, smoothing=2.0)
+UNFITTED = Thresholds(unsure=0.0, music=0.0, silence=-70.0, margin=0.05, smoothing=2.0)
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Calibration:
     """What stands around a trained network (fit.py); as it is, nothing is unsure."""
 
     temperature: float = 1.0
-    thresholds: Thresholds = _UNFITTED
+    thresholds: Thresholds = UNFITTED
     figures: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -85,9 +85,10 @@ def network_model(
     config: Config,
     calibration: Calibration | None = None,
     sha256: str = "",
+    device: str = "cpu",
     **changes: Any,
 ) -> Model:
-    """A network as a Model on the processor."""
+    """A network as a Model; `changes` as in card_entries."""
     from streamgenre.model.torch import NetworkEngine
 
     from .export import Calibrated
@@ -100,7 +101,7 @@ def network_model(
     entries["hops"] = tuple(Hop(**hop) for hop in entries["hops"])
     entries["thresholds"] = Thresholds(**entries["thresholds"])
     card = ModelCard(**entries, sha256=sha256)
-    return Model(NetworkEngine(Calibrated(network, calibration.temperature), card))
+    return Model(NetworkEngine(Calibrated(network, calibration.temperature), card, device))
 
 
 def calibration_of(about: Mapping[str, str]) -> Calibration:

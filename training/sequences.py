@@ -87,7 +87,7 @@ class Stretch:
 
     @property
     def owns_from(self) -> int:
-        """Where it becomes the louder one."""
+        """Where it takes over: the middle of its crossfade."""
         return self.at + self.fade // 2
 
     def sound(self, first: int, last: int) -> np.ndarray:
@@ -176,7 +176,7 @@ class Lane:
         return fresh
 
     def owner(self, moment: int) -> Piece | Noise:
-        """The loudest piece at a moment that has been passed."""
+        """The piece that a moment, passed already, belongs to."""
         heard = [s for s in self._stretches if s.owns_from <= moment]
         return heard[-1].piece if heard else self._stretches[0].piece
 

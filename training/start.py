@@ -42,7 +42,7 @@ def start_from(network: StreamingNetwork, source: str) -> bool:
     if not any(key.endswith("weight") for key in fitting):
         raise DataError(f"{source}: is of another network: no weight of it fits this one")
     network.load_state_dict(ours | fitting)
-    return True
+    return bool({"feature_mean", "scale"} & set(fitting))
 
 
 def _weights(source: str) -> dict[str, Tensor]:

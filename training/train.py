@@ -9,42 +9,31 @@ each other with a state between them, and a run that was killed must go on as if
 from __future__ import annotations
 
 import json
-import math
+import zlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from . import checkpoint
 from .average import averaged
 from .config import Config
-from .data import AudioCache, DataError, Track
+from .data import AudioCache, DataError, Track, fingerprint
 from .devices import fabric_for
 from .feed import Feed
 from .learner import Inputs, Learner
 from .log import Log
 from .networks import build
+from .networks.step import StreamingNetwork
+from .schedule import Progress, Verdict
 from .sequences import Piece, pieces
 from .start import start_from
 from .validation import Validation
 
-_PREPARE = 12  # batches that constants of the features are measured on
-
-
-@dataclass
-class Progress:
-    """Where a run stands; in every checkpoint."""
-
-    update: int = 0
-    best: float | None = None  # of the measure
-    waiting: int = 0  # checks since the best one
-    drops: int = 0  # of the learning rate, on a plateau
-    scale: float = 1.0  # of the learning rate
-    done: bool = False
+_PREPARE = 500  # windows that constants of the features are measured on
 
 
 class Trainer:
@@ -58,10 +47,9 @@ class Trainer:
         labels: Sequence[str],
         audio: AudioCache,
         other: Sequence[Piece] = (),
-        fabric: Fabric | None = None,
     ) -> None:
         self._folder, self._config = folder, config
-        self._fabric = fabric or fabric_for(config.run.precision)
+        self._fabric = fabric_for(config.run.precision)
         known = [t for t in tracks if t.genre in labels and t.key in audio]
         train = [t for t in known if t.split == "train"]
         valid = [t for t in known if t.split == "valid"]
@@ -87,9 +75,14 @@ class Trainer:
             "labels": json.dumps(list(labels)),
             "config": config.to_json(),
             "data": audio.source,
+            # What tells this run's data from another's: the tracks with their splits, and the rest.
+            "tracks": fingerprint(known),
+            "not_music": str(zlib.crc32(b"".join(p.samples.tobytes() for p in other))),
             "commit": checkpoint.commit(),
         }
-        self._validation = Validation(audio, valid, labels, description, config)
+        self._validation = Validation(
+            audio, valid, labels, description, config, str(self._fabric.device)
+        )
         self.progress = Progress()
         folder.mkdir(parents=True, exist_ok=True)
         self._last = folder / "last.safetensors"
@@ -100,10 +93,15 @@ class Trainer:
         resumed = self._begin()
         stages = ((True, 0, r.frozen_updates), (False, r.frozen_updates, r.updates))
         with self._log() as log:
-            for frozen, first, count in stages:
-                if count and self.progress.update < first + count and not self.progress.done:
+            for number, (frozen, first, count) in enumerate(stages):
+                if not count or number < self.progress.stage:
+                    continue
+                self.progress.enter(number)
+                if self.progress.update < first + count and not self.progress.done:
                     self._stage(frozen, first, count, resumed, log)
-                    resumed = {}
+                # A stage that ended early leaves its other updates out.
+                self.progress.update = first + count
+                resumed = {}
         finished = self._folder / "model.safetensors"
         if self._fabric.is_global_zero:
             checkpoint.write(finished, self._kept(), self._about)
@@ -117,7 +115,7 @@ class Trainer:
             resumed, about = checkpoint.read(self._last)
             same = {what: about.get(what) == self._about[what] for what in self._about}
             same["config"] = self._config.continues(Config.model_validate_json(about["config"]))
-            for what in ("network", "labels", "data", "config"):
+            for what in ("network", "labels", "data", "tracks", "not_music", "config"):
                 if not same[what]:
                     raise DataError(
                         f"{self._last}: is of another {what}; train into another folder"
@@ -126,10 +124,7 @@ class Trainer:
             self.network.load_state_dict(_with("net.", resumed))
         elif not start_from(self.network, self._config.start):
             first = Feed(self.feed.music, self.feed.other, self.feed.settings, self.feed.seed)
-            batches = first.batches(self.network, 0, _PREPARE)
-            windows = [torch.from_numpy(batch.windows).flatten(0, 1) for _, batch in batches]
-            shortest = min(w.shape[1] for w in windows)
-            self.network.prepare(torch.cat([w[:, -shortest:] for w in windows]))
+            self.network.prepare(_some_windows(first, self.network))
         self.network.to(self._fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._average = averaged(self.network, self._config.run.average)
         self._best: dict[str, Tensor] = {}
@@ -149,9 +144,12 @@ class Trainer:
         o, names = self._config.optimiser, self.network.new_parts
         parameters = list(self.network.named_parameters())
         new = [p for n, p in parameters if n.startswith(names)]
+        for name, parameter in parameters:
+            # What no loss reaches would be waited for in vain by the other processes.
+            parameter.requires_grad_(bool(o.music_weight) or not name.startswith("music."))
         trunk = [p for n, p in parameters if not n.startswith(names)]
-        for parameter in trunk:
-            parameter.requires_grad_(not frozen)
+        for parameter in trunk if frozen else ():
+            parameter.requires_grad_(False)
         groups: list[dict[str, Any]] = [{"params": new, "lr": o.frozen_rate if frozen else o.rate}]
         if trunk and not frozen:
             groups.append({"params": trunk, "lr": o.trunk_rate})
@@ -162,14 +160,6 @@ class Trainer:
                 groups, momentum=o.momentum, nesterov=o.momentum > 0, weight_decay=o.weight_decay
             )
         return torch.optim.AdamW(groups, weight_decay=o.weight_decay)
-
-    def rate(self, first: int, count: int) -> float:
-        """What the learning rate is multiplied by at this update of a stage."""
-        s, done = self._config.schedule, self.progress.update - first
-        rise = min(1.0, (done + 1) / s.warm_up) if s.warm_up else 1.0
-        if s.kind == "plateau":
-            return rise * self.progress.scale
-        return rise * 0.5 * (1 + math.cos(math.pi * done / count))
 
     def _stage(
         self, frozen: bool, first: int, count: int, resumed: dict[str, Tensor], log: Log
@@ -189,7 +179,7 @@ class Trainer:
             number, _ = self.feed.part
             torch.manual_seed(config.run.seed * 1_000_003 + self.progress.update * 64 + number)
             for group in optimizer.param_groups:
-                group["lr"] = group["peak"] * self.rate(first, count)
+                group["lr"] = group["peak"] * self.progress.rate(first, count, config.schedule)
             loss, states[hop] = learner(Inputs(batch, states[hop]), self._total)
             optimizer.zero_grad()
             fabric.backward(loss)
@@ -240,25 +230,14 @@ class Trainer:
             measured = self._validation.measure(self._average.module)
         measured = self._fabric.broadcast(measured)
         log.row(row | measured)
-        stop, schedule, progress = self._config.stop, self._config.schedule, self.progress
-        value = measured[stop.measure]
-        plateau = schedule.kind == "plateau"
-        if stop.better(value, progress.best):
-            progress.best, progress.waiting = value, 0
-            if plateau or stop.keep == "best":
-                self._best = {k: v.clone() for k, v in self._average.module.state_dict().items()}
-            return
-        progress.waiting += 1
-        if stop.patience and progress.waiting >= stop.patience:
-            progress.done = True
-        elif plateau and progress.waiting > schedule.patience:
-            progress.drops, progress.waiting = progress.drops + 1, 0
-            progress.scale *= schedule.factor
-            progress.done = progress.drops >= schedule.stages
-            # The next stage starts from the best weights, and with no momentum towards these.
+        stop, schedule = self._config.stop, self._config.schedule
+        verdict = self.progress.judge(measured[stop.measure], stop, schedule)
+        if verdict is Verdict.BEST and (schedule.kind == "plateau" or stop.keep == "best"):
+            self._best = {k: v.clone() for k, v in self._average.module.state_dict().items()}
+        elif verdict is Verdict.DROP:
             self.network.load_state_dict(self._best)
             self._average.module.load_state_dict(self._best)
-            optimizer.state.clear()
+            optimizer.state.clear()  # no momentum towards the weights that were left
 
     def _save(self, optimizer: torch.optim.Optimizer) -> None:
         gathered = {}
@@ -283,6 +262,17 @@ class Trainer:
         if self._config.stop.keep == "best" and self._best:
             return self._best
         return dict(self._average.module.state_dict())
+
+
+def _some_windows(feed: Feed, network: StreamingNetwork) -> Tensor:
+    """A few hundred windows (N, W) of the training sequences."""
+    found: list[Tensor] = []
+    for _, batch in feed.batches(network, 0, _PREPARE):
+        found.append(torch.from_numpy(batch.windows).flatten(0, 1))
+        if sum(map(len, found)) >= _PREPARE:
+            break
+    shortest = min(windows.shape[1] for windows in found)
+    return torch.cat([windows[:, -shortest:] for windows in found])[:_PREPARE]
 
 
 def _with(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

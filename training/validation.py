@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
+from sklearn.metrics import log_loss
 
 from .config import Config
 from .data import Track
+from .evaluation.measures import hits, values
 from .evaluation.streaming import stream_tracks
 from .model import network_model
 from .networks.step import StreamingNetwork
@@ -26,25 +27,28 @@ class Validation:
         labels: Sequence[str],
         description: Mapping[str, object],
         config: Config,
+        device: str = "cpu",
     ) -> None:
         self._audio, self._keys = audio, [t.key for t in tracks]
         self._true = [labels.index(t.genre) for t in tracks]
         self._labels, self._description, self._config = labels, description, config
+        self._device = device
 
     def measure(self, network: torch.nn.Module) -> dict[str, float]:
         """Accuracy, macro recall and log loss, rounded for the log."""
         assert isinstance(network, StreamingNetwork)
-        judged = copy.deepcopy(network).cpu().float()
-        model = network_model(judged, self._description, self._labels, self._config)
+        judged = copy.deepcopy(network)
+        model = network_model(
+            judged, self._description, self._labels, self._config, device=self._device
+        )
         hop = model.card.hop(model.card.file_hop)
         runs = stream_tracks(model.engine, self._audio, self._keys, hop)
         mean = np.stack([runs[key].probabilities.mean(0) for key in self._keys]).astype(np.float64)
         mean /= mean.sum(1, keepdims=True)
-        guess = mean.argmax(1)
+        right = values(*hits(mean, np.array(self._true)), np.array(self._true))
+        loss = log_loss(self._true, mean, labels=range(len(self._labels)))
         return {
-            "valid_accuracy": round(float(accuracy_score(self._true, guess)), 5),
-            "valid_macro_recall": round(float(balanced_accuracy_score(self._true, guess)), 5),
-            "valid_log_loss": round(
-                float(log_loss(self._true, mean, labels=range(len(self._labels)))), 5
-            ),
+            "valid_accuracy": round(right["accuracy"], 5),
+            "valid_macro_recall": round(right["macro_recall"], 5),
+            "valid_log_loss": round(float(loss), 5),
         }

@@ -29,7 +29,7 @@ class NetworkEngine:
         """See engine.Engine.step."""
         torch = self._torch
         # Short-cut products would cost the agreement with ONNX Runtime.
-        with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             values = self.network(
                 torch.from_numpy(samples).to(self._device), torch.from_numpy(state).to(self._device)
             )
@@ -57,5 +57,5 @@ class TorchEngine(NetworkEngine):
         try:
             network = weights_into(card.network, onnx.load_from_string(data))
             super().__init__(network, card, device)
-        except (ValueError, RuntimeError, KeyError) as error:
+        except (TypeError, ValueError, RuntimeError, KeyError) as error:
             raise ModelFileError(f"model {card.name}: does not fit its network: {error}") from None

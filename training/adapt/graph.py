@@ -22,8 +22,9 @@ from streamgenre.model.engine import initial_state
 from streamgenre.model.onnx import OnnxEngine
 from streamgenre.model.onnxfile import read_onnx
 
+from ..decisions import softmax
 from ..genres import label_entry
-from .head import Head, softmax
+from .head import Head
 
 STEPS = 500  # carried, in the check
 _SAME_STATE, _SAME_PROBABILITIES = 1e-6, 1e-5

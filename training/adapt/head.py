@@ -9,22 +9,21 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
-from sklearn.model_selection import StratifiedGroupKFold
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from ..data.split import folds_of
+from ..decisions import softmax
 from .features import Values
 
 STRENGTHS = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)  # LogisticRegression's C: smaller holds back more
 _USUAL = 1e-2  # the one chosen most often
 _EACH = 8  # steps of a track at each hop that the fit sees
 _INNER_FOLDS = 3
-_TRIES = 10  # at a division of the groups that leaves every genre
 _LEAST_DEVIATION = 1e-2  # a feature that hardly varies here may do so elsewhere
 
 
@@ -49,13 +48,6 @@ class Example:
     runs: tuple[Values, ...]  # (steps, F) for each hop
     label: int
     group: str
-
-
-def softmax(logits: NDArray[np.float64], temperature: float = 1.0) -> NDArray[np.float64]:
-    """Probabilities over the last axis."""
-    z = logits / temperature
-    e = np.exp(z - z.max(-1, keepdims=True))
-    return np.asarray(e / e.sum(-1, keepdims=True))
 
 
 def fit_head(examples: Sequence[Example], reads: tuple[str, ...], strength: float) -> Head:
@@ -85,29 +77,9 @@ def _sampled(run: Values) -> Values:
     return np.asarray(run[at])
 
 
-def folds_of(examples: Sequence[Example], most: int) -> list[NDArray[np.intp]]:
-    """What each fold leaves out: groups whole, genres spread evenly, every genre in the rest.
-
-    As many folds as there can be, `most` at most; none where no division leaves every genre.
-    """
-    labels = np.array([e.label for e in examples])
-    groups = np.array([e.group for e in examples])
-    genres = set(labels)
-    fewest = min(len(set(groups[labels == genre])) for genre in genres)
-    for count in range(min(most, fewest), 1, -1):
-        for seed in range(_TRIES):
-            folds: Any = StratifiedGroupKFold(  # type: ignore[no-untyped-call]
-                count, shuffle=True, random_state=seed
-            )
-            splits = list(folds.split(labels, labels, groups))
-            if all(set(labels[rest]) == genres for rest, _ in splits):
-                return [held for _, held in splits]
-    return []
-
-
 def choose_strength(examples: Sequence[Example], reads: tuple[str, ...]) -> float:
     """The strength of least log loss over tracks left out; the usual one where none can be."""
-    splits = folds_of(examples, _INNER_FOLDS)
+    splits = folds_of([e.label for e in examples], [e.group for e in examples], _INNER_FOLDS)
     if not splits:
         return _USUAL
 

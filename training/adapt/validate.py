@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamgenre.model.card import Thresholds
-from streamgenre.model.decide import Decider
 
+from .. import decisions
 from ..data import DataError
+from ..data.split import folds_of
+from ..decisions import softmax
 from ..evaluation import measures
-from .head import Example, choose_strength, fit_head, folds_of, softmax
+from .head import Example, choose_strength, fit_head
 
 _FOLDS = 5
-_COVERED = 0.9  # share of steps that get a genre rather than "unsure", as in training/fit.py
-_LOUD = -20.0  # dBFS; the level plays no part here
 _CONFUSED = 3  # pairs of genres that are named
 
 
@@ -52,7 +52,7 @@ def cross_validate(
                 f"genre {name!r} has {len(groups)} artist or track apart from the others: at least "
                 "two are needed to measure it; add tracks of other artists"
             )
-    splits = folds_of(examples, _FOLDS)
+    splits = folds_of([e.label for e in examples], [e.group for e in examples], _FOLDS)
     if not splits:
         raise DataError(
             "the artists cannot be divided so that every genre is on both sides; add tracks of "
@@ -74,31 +74,16 @@ def cross_validate(
 
 def temperature(left_out: LeftOut) -> float:
     """The temperature of least log loss over all steps, each track and hop weighing one."""
-
-    def loss(value: float) -> float:
-        return float(
-            np.mean(
-                [
-                    -np.log(softmax(run, value)[:, label] + 1e-12).mean()
-                    for runs, label in zip(left_out.logits, left_out.true, strict=True)
-                    for run in runs
-                ]
-            )
-        )
-
-    return float(min(np.arange(0.5, 5.0, 0.05), key=loss))
+    runs = [run for runs in left_out.logits for run in runs]
+    hops = len(left_out.logits[0])
+    return decisions.temperature(runs, np.repeat(left_out.true, hops).tolist())
 
 
 def unsure(left_out: LeftOut, hop: int, heat: float, base: Thresholds, seconds: float) -> float:
     """The smoothed probability that all but a tenth of the steps reach, as the product smooths."""
-    decided_on = []
-    for runs in left_out.logits:
-        probabilities = softmax(runs[hop], heat)
-        decider = Decider(replace(base, unsure=0.0, music=0.0), probabilities.shape[1])
-        for p in probabilities:
-            decider.decide(p, 1.0, _LOUD, seconds)
-            decided_on.append(float(decider.smoothed.max()))
-    return round(float(np.quantile(decided_on, 1 - _COVERED)), 3)
+    limits = replace(base, unsure=0.0, music=0.0)
+    runs = [softmax(runs[hop], heat) for runs in left_out.logits]
+    return decisions.unsure([decisions.decide(run, limits, seconds) for run in runs])
 
 
 def figures(left_out: LeftOut, hop: int, heat: float, labels: Sequence[str]) -> dict[str, Any]:

@@ -29,12 +29,28 @@ def command(checkpoint: Path, card: Path | None, results: Path | None, output: P
         raise DataError(f"{checkpoint}: no finished run (model.safetensors is missing)")
     if not output.parent.is_dir():
         raise DataError(f"{output}: there is no folder {output.parent}")
-    changes: dict[str, Any] = json.loads(card.read_text()) if card else {}
+    changes = _entries(card) if card else {}
     accuracy: dict[float, Any] = {}
     if results is not None:
         from ..evaluation import for_card
 
-        measured = json.loads(results.read_text())
-        accuracy = {float(hop): for_card(found) for hop, found in measured["hops"].items()}
+        try:
+            hops = _entries(results)["hops"]
+            accuracy = {float(hop): for_card(found) for hop, found in hops.items()}
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{results}: is not what evaluate wrote ({error})") from None
     worst = export_checkpoint(path, output, changes, accuracy)
     click.echo(f"{output}: agrees with PyTorch within {worst:.1e} over 500 carried steps")
+
+
+def _entries(path: Path) -> dict[str, Any]:
+    """The object of a JSON file."""
+    from ..data import DataError
+
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path}: is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise DataError(f"{path}: must hold a JSON object")
+    return found

@@ -93,8 +93,8 @@ def command(
     if folds is not None:
         from ..crossvalidate import crossvalidate
 
-        figures = crossvalidate(folder, config, dataset, audio, other, folds)
-        click.echo(f"{folder / 'predictions.csv'}: {figures}")
+        if figures := crossvalidate(folder, config, dataset, audio, other, folds):
+            click.echo(f"{folder / 'predictions.csv'}: {figures}")
         return
     from ..calibrate import calibrate
     from ..devices import is_first_process

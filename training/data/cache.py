@@ -42,7 +42,9 @@ class AudioCache(Mapping[str, np.ndarray]):
         source: str,
     ) -> None:
         self._path, self._spans = samples, dict(spans)
-        self._samples: np.ndarray = np.memmap(samples, dtype="<i2", mode="r")
+        # As far as these tracks reach: behind them another process may be writing.
+        length = max((end for _, end in self._spans.values()), default=0)
+        self._samples: np.ndarray = np.memmap(samples, dtype="<i2", mode="r", shape=(length,))
         self.skipped = dict(skipped)  # key to reason
         self.source = source  # SHA-256 of the tracks and of the sizes of their files
 

@@ -51,6 +51,7 @@ def read_journal(folder: Path) -> dict[Stamp, Entry]:
     except FileNotFoundError:
         return {}
     entries: dict[Stamp, Entry] = {}
+    position = 0
     for line in lines:
         try:
             row = json.loads(line)
@@ -58,9 +59,12 @@ def read_journal(folder: Path) -> dict[Stamp, Entry]:
             entry = Entry(row["start"], row["end"], row["error"])
         except (ValueError, KeyError, TypeError):
             continue  # cut off by a kill
-        if entry.end <= held:
-            entries[stamp] = entry
-    return entries
+        if entry.start < position:
+            # Samples of earlier rows were lost, and these were written in their place.
+            entries = {s: e for s, e in entries.items() if e.end <= entry.start}
+        position = entry.end
+        entries[stamp] = entry
+    return {stamp: entry for stamp, entry in entries.items() if entry.end <= held}
 
 
 class Journal:

@@ -7,18 +7,21 @@ that knows the artist would otherwise look better than it is (Flexer and Schnitz
 from __future__ import annotations
 
 import hashlib
-import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .record import DataError, Track
 
 SIDES = ("train", "valid", "test")
 SHARES = np.array([0.70, 0.15, 0.15])
+_TRIES = 10  # at a division of the groups that leaves every genre
+
+Held = list[NDArray[np.intp]]
 
 
 def with_split(tracks: Sequence[Track], seed: int) -> tuple[Track, ...]:
@@ -78,23 +81,43 @@ def _share_out(order: Sequence[str], counts: dict[str, np.ndarray], placed: dict
             held[side] += counts[group]
 
 
-def folds(tracks: Sequence[Track], count: int, seed: int) -> list[tuple[list[Track], list[Track]]]:
-    """Cross-validation: `count` pairs of a training part and the part held out."""
+def folds_of(labels: Sequence[object], groups: Sequence[str], most: int, seed: int = 0) -> Held:
+    """What each fold leaves out: groups whole, genres spread evenly, every genre in the rest.
+
+    As many folds as there can be, `most` at most; none where no division leaves every genre.
+    """
     from sklearn import model_selection
 
-    groups = len({t.group for t in tracks})
-    if count < 2 or groups < count:
-        raise DataError(f"cannot make {count} folds of {groups} groups; choose from 2 to {groups}")
-    ordered = sorted(tracks, key=lambda t: t.key)
     kind: Any = model_selection.StratifiedGroupKFold  # scikit-learn has no type hints
-    splitter = kind(count, shuffle=True, random_state=seed)
-    genres = [t.genre for t in ordered]
-    try:
-        with warnings.catch_warnings():  # of a genre with fewer tracks than folds: no harm
-            warnings.simplefilter("ignore", UserWarning)
-            parts = list(splitter.split(genres, genres, [t.group for t in ordered]))
-    except ValueError:
+    names = np.array([str(label) for label in labels])
+    having = Counter(name for name, _ in {*zip(names, groups, strict=True)})
+    for count in range(min(most, min(having.values(), default=0)), 1, -1):
+        for attempt in range(_TRIES):
+            splitter = kind(count, shuffle=True, random_state=seed * _TRIES + attempt)
+            splits = list(splitter.split(names, names, groups))
+            if all({*names[rest]} == {*names} for rest, _ in splits):
+                return [held for _, held in splits]
+    return []
+
+
+def folds(tracks: Sequence[Track], count: int, seed: int) -> list[tuple[list[Track], list[Track]]]:
+    """Cross-validation: `count` pairs of a training part, with every genre, and the part held out.
+
+    Raises DataError where the groups cannot be divided so often.
+    """
+    ordered = sorted(tracks, key=lambda t: t.key)
+    parts = folds_of([t.genre for t in ordered], [t.group for t in ordered], count, seed)
+    if count < 2 or len(parts) < count:
+        most = f"{len(parts)} at most" if parts else "not even two"
         raise DataError(
-            f"cannot make {count} folds: every genre has fewer tracks; choose fewer folds"
-        ) from None
-    return [([ordered[i] for i in train], [ordered[i] for i in held]) for train, held in parts]
+            f"cannot make {count} folds that leave every genre to train on ({most}): a genre has "
+            "too few artists or tracks"
+        )
+    held = [{*part.tolist()} for part in parts]
+    return [
+        (
+            [t for i, t in enumerate(ordered) if i not in out],
+            [t for i, t in enumerate(ordered) if i in out],
+        )
+        for out in held
+    ]

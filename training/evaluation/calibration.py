@@ -9,22 +9,20 @@ El-Yaniv 2017, on the smoothed confidence that the product compares with its thr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamgenre.model.card import ModelCard
-from streamgenre.model.decide import Decider
 
+from ..decisions import decide
 from .curve import Runs
 from .measures import Floats, Integers
 from .scored import Scored
 
 BINS = 10
 COVERAGES = (0.8, 0.9, 1.0)
-_LOUD = -20.0  # dBFS; the level plays no part here
 _POINTS = 50  # of the risk-coverage curve, for the plot
 
 
@@ -89,33 +87,24 @@ def risk_coverage(confidence: Floats, right: NDArray[np.bool_], threshold: float
     }
 
 
-def smoothed(
-    runs: Runs, keys: Sequence[str], card: ModelCard, hop: float
-) -> list[NDArray[np.float64]]:
-    """The decision's smoothed probabilities (steps, C) of each track."""
-    found = []
-    for key in keys:
-        decider = Decider(card.thresholds, len(card.labels))
-        rows = []
-        for probabilities, music in zip(runs[key].probabilities, runs[key].music, strict=True):
-            decider.decide(probabilities, float(music), _LOUD, hop)
-            rows.append(decider.smoothed.copy())
-        found.append(np.stack(rows))
-    return found
-
-
 def calibration(runs: Runs, scored: Scored, card: ModelCard, hop: float) -> dict[str, Any]:
     """All of it over the steps of the tracks."""
     probabilities = np.concatenate([runs[key].probabilities for key in scored.keys])
     true: Integers = np.repeat(scored.true, [len(runs[key].probabilities) for key in scored.keys])
     confidence, right = probabilities.max(1), probabilities.argmax(1) == true
-    smooth = np.concatenate(smoothed(runs, scored.keys, card, hop))
+    decided = [
+        decide(runs[key].probabilities, card.thresholds, hop, runs[key].music)
+        for key in scored.keys
+    ]
+    # What is taken for no music gets no genre, right or wrong: it is not part of the risk.
+    heard = np.concatenate([run.music for run in decided])
+    smooth = np.concatenate([run.smoothed for run in decided])[heard]
     return {
         "steps": len(true),
         "expected_calibration_error": round(calibration_error(confidence, right), 4),
         "by_chance": round(chance_error(confidence), 4),
         "reliability": reliability(confidence, right),
         "risk_coverage": risk_coverage(
-            smooth.max(1), smooth.argmax(1) == true, card.thresholds.unsure
+            smooth.max(1), smooth.argmax(1) == true[heard], card.thresholds.unsure
         ),
     }

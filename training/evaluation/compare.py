@@ -102,7 +102,7 @@ def _difference(system: _Hits, first: _Hits, true: Integers) -> dict[str, Any]:
     return {
         m: {
             "difference": with_interval(value[m] - against[m], spread[m] - base[m]),
-            "above_zero": round(float((spread[m] - base[m] > 0).mean()), 4),
+            "above_zero": round(float((np.sign(spread[m] - base[m]) / 2 + 0.5).mean()), 4),
         }
         for m in MEASURES
     }

@@ -48,7 +48,9 @@ class Mix:
 
 def make_mixes(tracks: Sequence[Track], audio: Audio, count: int, seed: int = 0) -> Iterator[Mix]:
     """`count` mixes; the n-th is the same whatever the count. Raises DataError for one genre."""
-    long = [t for t in tracks if seconds(audio, t.key) >= SHORTEST_PART] or list(tracks)
+    long = [t for t in tracks if seconds(audio, t.key) >= SHORTEST_PART]
+    if len({t.genre for t in long}) < 2:
+        long = list(tracks)
     if len({t.genre for t in long}) < 2:
         raise DataError("mixes need tracks of two genres at least")
     for i in range(count):

@@ -25,7 +25,7 @@ from streamgenre.model.model import Model
 from streamgenre.update import Segment
 
 from ..data.record import SAMPLE_RATE
-from .bootstrap import ratio_draws, with_interval
+from .bootstrap import mean_draws, ratio_draws, with_interval
 from .mixes import TRANSITIONS, Mix, Part, Transition
 
 TOLERANCE = 3.0  # s, for boundaries
@@ -110,6 +110,7 @@ def summary(measured: Sequence[Measured]) -> dict[str, Any]:
     reached = [delay for delay in delays if delay is not None]
     precision, recall, f = np.mean([m.boundaries for m in measured], axis=0)
     minutes = float(duration.sum() / 60)
+    switches = np.array([m.false_switches for m in measured])
     return {
         "mixes": len(measured),
         "minutes": round(minutes, 1),
@@ -117,9 +118,15 @@ def summary(measured: Sequence[Measured]) -> dict[str, Any]:
         "coverage": round(float(decided.sum() / duration.sum()), 4),
         "accuracy_where_decided": _share(right.sum(), decided.sum()),
         "boundary_f": round(float(f), 4),
+        "boundary_f_interval": with_interval(
+            float(f), mean_draws([m.boundaries[2] for m in measured])
+        )[1:],
         "boundary_precision": round(float(precision), 4),
         "boundary_recall": round(float(recall), 4),
-        "false_switches_a_minute": round(sum(m.false_switches for m in measured) / minutes, 3),
+        "false_switches_a_minute": round(float(switches.sum()) / minutes, 3),
+        "false_switches_interval": with_interval(
+            float(switches.sum()) / minutes, ratio_draws(switches, duration / 60)
+        )[1:],
         "changes": len(delays),
         "median_delay": round(float(np.median(reached)), 2) if reached else None,
         "never_reached": _share(len(delays) - len(reached), len(delays)),

@@ -61,5 +61,5 @@ class StreamingNetwork(nn.Module, ABC):
 
 
 def start_anew(state: Tensor, fresh: Tensor) -> Tensor:
-    """The state (B, S), zero where `fresh` (B,) says so; also where it was not finite."""
+    """The state (B, S), zero where `fresh` (B,) says so, whatever stood there."""
     return torch.where(fresh[:, None], torch.zeros_like(state), state)

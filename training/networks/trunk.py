@@ -169,6 +169,11 @@ class TrunkTFCRNN(StreamingNetwork):
         joined = torch.cat([top, *means], 1)
         return (joined - self.feature_mean) * self.feature_scale, torch.stack(gates, 1)
 
+    def feeds_back(self) -> bool:
+        """Whether any gate hears the state: at the pretrained start none does."""
+        gates = [block.gate for block in self.blocks if isinstance(block, Block)]
+        return any(bool(gate.feedback.weight.any()) for gate in gates if gate is not None)
+
     def tick(self, features: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         """Features (B, E) and h[t-1] -> class logits (B, C) and h[t]."""
         h = self.gru(features, h)
@@ -190,7 +195,7 @@ class TrunkTFCRNN(StreamingNetwork):
             power = mask_and_colour(power.reshape(lanes, steps, *power.shape[1:]))
             logmel = self.front.log(power)[:, 0]  # (lanes, steps, bands, frames)
         ahead = None
-        if frozen:  # no feedback yet: all windows at once
+        if frozen and not self.feeds_back():  # nothing to wait for: all windows at once
             with torch.no_grad():
                 none = state.new_zeros(lanes * steps, self.state_size)
                 ahead = self.features(logmel.flatten(0, 1)[:, None], none)[0]
