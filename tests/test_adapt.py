@@ -128,7 +128,7 @@ def test_the_card_tells_what_it_was_made_of(written, bundled):
     assert card.about["adapted_from"]["sha256"] == bundled.card.sha256
     assert card.about["data"]["tracks"] == 18 and len(card.about["data"]["fingerprint"]) == 64
     assert card.network["base"] == bundled.card.network
-    assert card.thresholds.music == bundled.card.thresholds.music
+    assert card.thresholds.music < bundled.card.thresholds.music  # tones, which it took for none
     assert 1 / 3 < card.thresholds.unsure < 1
 
 

@@ -157,7 +157,7 @@ def test_what_cannot_be_scored_is_counted(data):
     scored = scored_tracks([*tracks, *more], "test", CARD.label_names, audio)
     assert (scored.without_genre, scored.without_audio) == (1, 1)
     assert scored.other_genres == {"polka": 1} and len(scored.tracks) == len(tracks)
-    with pytest.raises(DataError, match="splits there are: test, valid"):
+    with pytest.raises(DataError, match="there are: test, valid"):
         scored_tracks([*tracks, *more], "train", CARD.label_names, audio)
 
 

@@ -29,6 +29,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], about: About) -> None:
     """Replace a checkpoint at once: a broken-off write leaves the one before."""
     partial = path.with_suffix(".partial")
     save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, partial, about)
+    partial.chmod(0o644)  # safetensors writes for its owner alone
     partial.replace(path)
 
 

@@ -75,6 +75,9 @@ def decide(
 
 
 def unsure(decided: Sequence[Decided]) -> float:
-    """The smoothed probability of the best label that COVERED of the steps reach."""
+    """The smoothed probability of the best label that COVERED of the steps reach.
+
+    At most one half: what is likelier than all else together is not unsure, however sure the rest.
+    """
     best = np.concatenate([run.smoothed.max(1) for run in decided])
-    return round(float(np.quantile(best, 1 - COVERED)), 3)
+    return round(min(0.5, float(np.quantile(best, 1 - COVERED))), 3)

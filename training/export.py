@@ -114,7 +114,7 @@ def to_onnx(step: Calibrated, window: int) -> onnx.ModelProto:
     return model
 
 
-def parity(step: Calibrated, engine: OnnxEngine, window: int, steps: int = PARITY_STEPS) -> float:
+def parity(step: Calibrated, engine: OnnxEngine, window: int, steps: int) -> float:
     """Largest difference in probability between PyTorch and ONNX Runtime, the state carried."""
     rng = np.random.default_rng(0)
     size = step.network.state_size
@@ -152,7 +152,7 @@ def export(
     digest = read_onnx(model.SerializeToString()).sha256
     onnx.helper.set_model_props(model, {METADATA_KEY: card_to_json(entries, digest)})
     data = model.SerializeToString()
-    worst = parity(step, OnnxEngine(data, read_card(data, str(target))), window)
+    worst = parity(step, OnnxEngine(data, read_card(data, str(target))), window, PARITY_STEPS)
     if not worst <= PARITY:
         raise ExportError(f"ONNX Runtime differs from PyTorch by {worst:.2e} over carried steps")
     partial = target.with_suffix(".partial")

@@ -119,7 +119,8 @@ def adapt(
             "hops": [
                 asdict(hop) | {"accuracy": validate.for_card(figures[hop.seconds])} for hop in hops
             ],
-            "thresholds": asdict(base.card.thresholds) | {"unsure": limit},
+            "thresholds": asdict(base.card.thresholds)
+            | {"unsure": limit, "music": validate.music(examples, base.card.thresholds)},
             "about": _about(base.card, tracks, labels, figures, left_out.folds),
         },
     )
@@ -145,7 +146,13 @@ def _examples(
         for hop in base.card.hops
     ]
     return [
-        Example(tuple(run[t.key] for run in runs), labels.index(t.genre), t.group) for t in tracks
+        Example(
+            tuple(run[t.key][:, :-1] for run in runs),
+            labels.index(t.genre),
+            t.group,
+            tuple(run[t.key][:, -1] for run in runs),
+        )
+        for t in tracks
     ]
 
 
@@ -178,8 +185,8 @@ def _about(
             *validate.confused(live, labels),
         ],
         "limits": [
-            "music, silence, margin and smoothing are the base's; temperature and `unsure` are "
-            "fitted on the tracks left out",
+            "silence, margin and smoothing are the base's; temperature and `unsure` are fitted on "
+            "the tracks left out; `music` is the base's or less, so that these tracks pass",
             "what is none of these genres is given one of them, or unsure",
         ],
         **{key: base.about[key] for key in kept if key in base.about},

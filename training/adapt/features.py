@@ -37,7 +37,7 @@ def hear(
     reads: Sequence[str],
     heard: Callable[[], None] = lambda: None,
 ) -> dict[str, Values]:
-    """The outputs that `reads` names, side by side: (steps, F) for each track.
+    """The outputs that `reads` names and `music`, side by side: (steps, F + 1) for each track.
 
     Each is a stream of its own, many stepped at once; `heard` is told of each.
     """
@@ -55,7 +55,8 @@ def hear(
             windows = np.stack([window_at(excerpts[key], t, hop) for key in group[:active]])
             step = engine.step(windows, state[:active])
             state = step.next_state
-            read = np.concatenate([getattr(step, name) for name in reads], 1)
+            outputs = [getattr(step, name) for name in reads]
+            read = np.concatenate([*outputs, step.music[:, None]], 1)
             for row, values in zip(rows, read, strict=False):
                 row.append(values)
         for key, row in zip(group, rows, strict=True):

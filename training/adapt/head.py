@@ -48,6 +48,7 @@ class Example:
     runs: tuple[Values, ...]  # (steps, F) for each hop
     label: int
     group: str
+    music: tuple[Values, ...] = ()  # (steps,) for each hop, the base's opinion
 
 
 def fit_head(examples: Sequence[Example], reads: tuple[str, ...], strength: float) -> Head:

@@ -6,9 +6,12 @@ A file that cannot be decoded, even one that brings the decoder down, costs only
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +38,22 @@ def decode(path: str) -> Decoded:
     return (whole.tobytes(), "") if whole.any() else (b"", "is silent throughout")
 
 
+@contextmanager
+def _ended(pool: Any) -> Iterator[None]:
+    """Whatever breaks the work off, Ctrl-C too, does not wait for what is being decoded."""
+    try:
+        yield
+    except BaseException:
+        pool.shutdown(wait=True, kill_workers=True)
+        raise
+
+
+def _start() -> None:
+    """A worker leaves Ctrl-C to its parent, and what C libraries print to nobody."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
 def decode_all(paths: Sequence[str]) -> Iterator[tuple[str, Decoded]]:
     """Each path with what it holds, in the order in which they are done."""
     workers = min(os.cpu_count() or 1, len(paths) // FEW)
@@ -48,7 +67,7 @@ def decode_all(paths: Sequence[str]) -> Iterator[tuple[str, Decoded]]:
     left = dict.fromkeys(paths)
     pending: dict[Future[Decoded], str] = {}
     try:
-        with ProcessPoolExecutor(workers) as pool:
+        with ProcessPoolExecutor(workers, initializer=_start) as pool, _ended(pool):
             for path in paths:
                 pending[pool.submit(decode, path)] = path
                 while len(pending) >= 2 * workers or (pending and path == paths[-1]):
@@ -62,7 +81,7 @@ def decode_all(paths: Sequence[str]) -> Iterator[tuple[str, Decoded]]:
         for path in pending.values():
             del left[path]
             try:
-                with ProcessPoolExecutor(1) as pool:
+                with ProcessPoolExecutor(1, initializer=_start) as pool, _ended(pool):
                     yield path, pool.submit(decode, path).result()
             except BrokenProcessPool:
                 yield path, (b"", "brings the decoder down")

@@ -97,7 +97,7 @@ def for_card(found: Mapping[str, Any]) -> dict[str, float]:
         "macro_recall": whole["macro_recall"][0],
         "top2": whole["top2"][0],
     }
-    if FREE_MUSIC in found["sets"]:
+    if FREE_MUSIC in found.get("sets", {}):
         carried["accuracy_on_free_music"] = found["sets"][FREE_MUSIC]["accuracy"][0]
     return carried
 

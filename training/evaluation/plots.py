@@ -70,7 +70,9 @@ def curve(found: Found) -> Figure | None:
         tidy(axes)
     panels[0].set_ylabel("accuracy of the step, 95 % interval")
     low, high = panels[0].get_ylim()
-    panels[0].set_ylim(low, high + 0.18 * (high - low))  # room for the legend
+    low = min(low, high - 0.1)
+    panels[0].set_ylim(max(0, low), min(1, high) + 0.18 * (high - low))  # room for the legend
+    panels[0].set_yticks([tick for tick in panels[0].get_yticks() if tick <= 1])
     panels[0].legend(frameon=False, fontsize=8, loc="upper left")
     return figure
 

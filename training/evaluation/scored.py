@@ -50,8 +50,9 @@ def scored_tracks(
     if not heard:
         splits = ", ".join(sorted({t.split or "none" for t in tracks})) or "none"
         raise DataError(
-            f"no track to score in split {split!r}: {len(asked)} tracks, {len(known)} of them of "
-            f"the model's genres, none with audio (splits there are: {splits})"
+            f"no track to score: {len(asked)} tracks in split {split!r} (there are: {splits}), "
+            f"{len(known)} of them of the model's genres ({', '.join(labels)})"
+            + (", none with audio" if known else "")
         )
     return Scored(
         heard,

@@ -83,6 +83,12 @@ def evaluate(
     return Evaluation(found, scored, card.label_names, means)
 
 
+def seen(card: ModelCard, plan: Plan) -> bool:
+    """Whether the model was adapted to this very data set, all splits of it."""
+    data = card.about.get("data")
+    return bool(plan.data) and isinstance(data, dict) and data.get("fingerprint") == plan.data
+
+
 def temperature(card: ModelCard) -> float | None:
     """The temperature inside the graph, where the card tells it."""
     for part in (card.network, card.about):
@@ -123,9 +129,10 @@ def _over_time(
     """What happens over changes of music and over minutes, at the card's hop for live audio."""
     live = model.card.hop(model.card.live_hop)
     if plan.mixes and len(set(scored.true.tolist())) > 1:
-        told(f"timelines of {plan.mixes} mixes")
         mixes = make_mixes(scored.tracks, audio, plan.mixes)
-        found["mixes"] = measure_mixes(model, mixes, live.seconds)
+        found["mixes"] = measure_mixes(
+            model, mixes, live.seconds, lambda n: told(f"timelines: mix {n} of {plan.mixes}")
+        )
     told("changes of track")
     found["recovery"] = recovery(model.engine, scored, audio, live)
     told("minutes")

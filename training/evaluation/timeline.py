@@ -13,7 +13,7 @@ already.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,14 +45,18 @@ class Measured:
     delays: tuple[float | None, ...]  # of each true change; None: not within its part
 
 
-def measure_mixes(model: Model, mixes: Iterable[Mix], hop: float) -> dict[str, Any]:
-    """Figures over all mixes and over those of each kind of transition."""
-    measured = [
-        measure(
-            mix.parts, model.classify((mix.samples, SAMPLE_RATE), hop).segments, hop, mix.transition
-        )
-        for mix in mixes
-    ]
+def measure_mixes(
+    model: Model,
+    mixes: Iterable[Mix],
+    hop: float,
+    told: Callable[[int], None] = lambda number: None,
+) -> dict[str, Any]:
+    """Figures over all mixes and of each kind of transition; `told` hears which is on."""
+    measured = []
+    for number, mix in enumerate(mixes, 1):
+        told(number)
+        segments = model.classify((mix.samples, SAMPLE_RATE), hop).segments
+        measured.append(measure(mix.parts, segments, hop, mix.transition))
     kinds = {kind: [m for m in measured if m.transition == kind] for kind in TRANSITIONS}
     return {
         "hop": hop,
