@@ -57,10 +57,10 @@ def training(repeats: int) -> dict[str, Any]:
         for repeat in range(repeats + 1):  # the first one warms up
             first = repeat * UPDATES
             ready = list(feed.batches(network, first, first + UPDATES))
-            pair = (
-                _windows_a_second(learner, feed.batches(network, first, first + UPDATES)),
-                _windows_a_second(learner, ready),
-            )
+            going = feed.batches(network, first - 1 if first else 0, first + UPDATES)
+            if first:
+                next(going)  # as in the middle of a run: the reader is at work
+            pair = (_windows_a_second(learner, going), _windows_a_second(learner, ready))
             if repeat:
                 with_loading.append(pair[0])
                 without.append(pair[1])

@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
+
+if TYPE_CHECKING:
+    from training.data import decoding
 
 RATE = 8_000
 MANIFEST = ("key", "set", "genre", "group", "split", "path")
@@ -136,11 +140,10 @@ def msd(root: Path) -> Path:
     return folders(root, [str(row[0]) for row in rows])
 
 
-def dying(path: str) -> tuple[bytes, str]:
+def dying(path: str) -> decoding.Decoded:
     """A decoder that one file brings down, as a fault in a C library would."""
     from training.data import decoding
 
     if "deadly" in path:
         os._exit(11)
-    decode: Callable[[str], tuple[bytes, str]] = decoding.decode
-    return decode(path)
+    return decoding.decode(path)

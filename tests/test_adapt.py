@@ -21,9 +21,9 @@ from streamgenre.errors import ModelFileError, StreamgenreError  # noqa: E402
 from streamgenre.model.card import METADATA_KEY, card_to_json, read_card  # noqa: E402
 from streamgenre.model.model import read_model  # noqa: E402
 from streamgenre.model.onnxfile import read_onnx  # noqa: E402
-from training.adapt import Base, adapt, graph, usable  # noqa: E402
-from training.adapt.head import Example, choose_strength, fit_head  # noqa: E402
-from training.cli.adapt import command  # noqa: E402
+from training.adapt import Base, adapt, cautions, graph, usable  # noqa: E402
+from training.adapt.head import Example, Head, choose_strength, fit_head  # noqa: E402
+from training.cli.adapt import command, how_to_run  # noqa: E402
 from training.data import AudioCache, DataError, open_dataset  # noqa: E402
 from training.data.split import folds_of  # noqa: E402
 from training.decisions import softmax  # noqa: E402
@@ -120,6 +120,8 @@ def test_new_genres_are_found_far_above_chance(written, music_folder):
         assert max(second, key=second.__getitem__) == genre
     assert "chords" in printed and "by chance" in printed
     assert f"streamgenre --model {path}" in printed
+    assert "of 18 tracks left out, " in printed and "stay unsure" in printed
+    assert how_to_run(Path("a b.onnx")).endswith("--model 'a b.onnx' FILE")
 
 
 def test_the_card_tells_what_it_was_made_of(written, bundled):
@@ -216,7 +218,9 @@ assert "torch" not in sys.modules
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""  # progress is for terminals
+    # Progress is for terminals; the warning names each genre, six tracks of which are few.
+    assert done.stderr.startswith("warning: little to learn from: bursts (6), chords (6)")
+    assert done.stderr.count("\n") == 1
 
 
 def test_what_is_not_the_base_with_the_head_is_not_written(
@@ -288,6 +292,29 @@ def test_unreadable_tracks_leave_too_few_genres(tracks_and_audio):
     only = {t.key: audio[t.key] for t in tracks if t.genre == "tones"}
     with pytest.raises(DataError, match="found tones"):
         usable(tracks, only, RATE)
+
+
+def test_short_tracks_are_named_and_no_genre_goes_unnoticed(tracks_and_audio):
+    tracks, audio = tracks_and_audio
+    short = {t.key: audio[t.key] for t in tracks}
+    tones = [t.key for t in tracks if t.genre == "tones"]
+    short[tones[0]] = short[tones[0]][: RATE // 2]
+    left_out, few = cautions(tracks, short, RATE)
+    assert left_out == f"left out 1 track under a second: {tones[0]}"
+    assert "tones (5)" in few
+    short |= {key: audio[key][: RATE // 2] for key in tones}
+    with pytest.raises(DataError, match="tones: no track with a second"):
+        usable(tracks, short, RATE)
+
+
+def test_a_head_of_many_genres_passes_the_check(bundled, quick):
+    rng = np.random.default_rng(0)
+    weight = rng.standard_normal((60, bundled.card.state_size)).astype(np.float32) * 8
+    head = Head(weight, np.zeros(60, np.float32), ("next_state",))
+    model = graph.with_head(bundled.model, False, head)
+    labels = [f"genre {i:02}" for i in range(60)]
+    data = graph.with_card(model, bundled.card, labels, head, {"name": "many"})
+    graph.verify(bundled.engine, data, head, "many.onnx")
 
 
 def examples(per_group: int, groups: int, classes: int = 3) -> list[Example]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import pickle
 import signal
 import subprocess
@@ -22,6 +24,8 @@ pytest.importorskip("sklearn", reason="training needs the train extra")
 pytest.importorskip("filelock", reason="training needs the train extra")
 pytest.importorskip("platformdirs", reason="training needs the train extra")
 
+from streamgenre.audio import sources
+from streamgenre.errors import InputError
 from training.data import (
     AudioCache,
     DataError,
@@ -33,7 +37,10 @@ from training.data import (
     gtzan,
     open_dataset,
 )
+from training.data.audio_files import audio_files
+from training.data.journal import digest_of, read_journal
 from training.data.split import with_split
+from training.not_music import recordings
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 
@@ -103,6 +110,29 @@ def test_fma_refuses_what_it_cannot_choose_or_read(fma_root, tmp_path):
         open_dataset(tmp_path / "fma_small", kind="fma")
 
 
+@pytest.mark.parametrize(
+    ("table", "old", "new", "said"),
+    [
+        ("tracks.csv", b"\n140,", b"\nx140,", r"tracks\.csv: 'x140' is not a number"),
+        ("tracks.csv", b"[4]", b"[[4]]", ""),  # of the subset that is not read
+        ("tracks.csv", b'"[12, 26]"', b"[12", "000005: genres_all '.12' is not a list"),
+        ("tracks.csv", b'"[12, 26]"', b"[" * 9_000, "genres_all '.*' is not a list"),
+        ("tracks.csv", b"Bit", b"B\xe9t", r"tracks\.csv: cannot be read as a table"),
+        ("tracks.csv", b"Untitled", b"Untitled\r\n\r\n", ""),
+        ("genres.csv", b"\n26,", b"\n2.6,", r"genres\.csv: '2\.6' is not a number"),
+    ],
+)
+def test_fma_names_what_is_damaged_in_its_tables(tmp_path, table, old, new, said):
+    path = layouts.fma(tmp_path) / "fma_metadata" / table
+    path.write_bytes(path.read_bytes().replace(old, new, 1))
+    if not said:
+        assert len(open_dataset(tmp_path).tracks) == 5
+        return
+    with pytest.raises(DataError, match=said) as refused:
+        open_dataset(tmp_path)
+    assert "\n" not in str(refused.value) and len(str(refused.value)) < 400
+
+
 def test_fma_leaves_out_the_clips_that_its_wiki_lists():
     assert len(fma.BAD_CLIPS) == 21
     assert {98565, 98567, 98569, 99134, 108925, 133297} < fma.BAD_CLIPS  # those of fma_small
@@ -121,13 +151,26 @@ def test_gtzan_keeps_repetitions_and_pieces_of_a_clip_together(tmp_path):
     for piece in ("jazz.00051.1.wav", "jazz.00051_seg2.wav", "jazz.00002.0.wav"):
         layouts.tone(tmp_path / "jazz" / piece)
     (tmp_path / "jazz" / "notes.wav").write_bytes(b"")  # none of GTZAN's
-    data = open_dataset(tmp_path)
+    data = open_dataset(tmp_path, kind="gtzan")
+    assert data.warnings == ("audio files that are not named as GTZAN's, left out: 1",)
     tracks = by_key(data)
     same = ("jazz.00033", "jazz.00051", "jazz.00051.1", "jazz.00051_seg2")
     assert {tracks[key].group for key in same} == {"jazz.00033"} and "notes" not in tracks
     assert {tracks[f"reggae.000{n}"].group for n in (80, 81, 82)} == {"reggae.00080"}
     assert tracks["jazz.00002.0"].group == "jazz.00002"
     assert all(len(where) == 1 for where in sides(data.tracks).values())
+
+
+def test_own_music_in_folders_as_of_gtzan_is_not_lost(tmp_path):
+    layouts.gtzan(tmp_path, {"blues": range(3), "rock": range(3)})
+    layouts.folders(tmp_path, ["ambient/a.wav", "ambient/b.wav", "ambient/c.wav"])
+    data = open_dataset(tmp_path)
+    assert data.name == "folders" and data.labels == ["ambient", "blues", "rock"]
+    data = open_dataset(tmp_path, kind="gtzan")
+    assert data.labels == ["blues", "rock"] and "left out: 3" in data.warnings[0]
+    for path in (tmp_path / "ambient").iterdir():
+        path.rename(tmp_path / "rock" / path.name)
+    assert len(open_dataset(tmp_path).tracks) == 9
 
 
 def test_the_list_of_repetitions_names_each_clip_once():
@@ -150,6 +193,9 @@ def test_gtzan_takes_the_fault_filtered_lists(tmp_path):
     assert data.warnings == ("2 of the 8 listed clips are missing",)
     (lists / "test_filtered.txt").write_text("  501\n")
     with pytest.raises(DataError, match=r"'501' is not a line like blues/blues\.00029\.wav"):
+        open_dataset(root, lists=lists)
+    (lists / "test_filtered.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match=r"test_filtered\.txt: cannot be read"):
         open_dataset(root, lists=lists)
     (lists / "test_filtered.txt").unlink()
     with pytest.raises(DataError, match=r"test_filtered\.txt: no such file"):
@@ -211,16 +257,58 @@ def test_links_to_folders_are_followed_but_not_round(tmp_path):
     (tmp_path / "root" / "rock").symlink_to(tmp_path / "disk" / "rock")
     (tmp_path / "root" / "pop" / "up").symlink_to(tmp_path / "root")
     assert len(open_dataset(tmp_path / "root").tracks) == 4
+    # Two that point at each other, by way of another folder.
+    (tmp_path / "disk" / "rock" / "back").symlink_to(tmp_path / "root")
+    assert len(audio_files(tmp_path / "root")) == 4
+
+
+def test_a_link_into_another_genre_takes_nothing_from_it(tmp_path):
+    names = ["rock/a.wav", "rock/b.wav", "rock/c.wav", "pop/d.wav", "pop/e.wav", "pop/f.wav"]
+    layouts.folders(tmp_path, names)
+    (tmp_path / "pop" / "all rock").symlink_to(tmp_path / "rock")  # is walked first
+    (tmp_path / "pop" / "x.wav").symlink_to(tmp_path / "pop" / "d.wav")
+    (tmp_path / "rock" / "hard.wav").hardlink_to(tmp_path / "rock" / "a.wav")
+    data = open_dataset(tmp_path)
+    assert sorted(by_key(data)) == sorted(names)
+    (warning,) = data.warnings
+    assert warning.startswith("audio files that are links to others, 6 in all, left out: pop/all r")
+    assert "pop/all rock/a.wav is rock/a.wav" in warning
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    layouts.folders(tmp_path, ["rock/a.wav", "rock/b.wav", "pop/c.wav", "pop/d.wav"])
+    scandir = os.scandir
+
+    def refusing(path):
+        if str(path).endswith("pop"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(DataError, match=r"pop: cannot be read: Permission denied; check"):
+        open_dataset(tmp_path)
 
 
 def test_a_manifest_needs_three_columns_and_takes_more(tmp_path):
-    rows = [(str(i), ("a", "b")[i % 2], f"{i}.wav", "loud; fast", "X") for i in range(8)]
+    rows = [(str(i), ("a", "b")[i % 2], f"{i}.wav", "loud; fast", f"X{i}") for i in range(8)]
     path = layouts.manifest(tmp_path, rows, ("key", "genre", "path", "tags", "artist"))
     for data in (open_dataset(tmp_path), open_dataset(path)):
         assert data.name == "manifest" and data.root == tmp_path
         first = data.tracks[0]
-        assert (first.set, first.group, first.artist) == ("manifest", "0", "X")
+        assert (first.set, first.group, first.artist) == ("manifest", "X0", "X0")
         assert first.tags == ("loud", "fast") and first.split in {"train", "valid", "test"}
+
+
+def test_a_manifest_is_read_without_spaces_and_names_in_one_form(tmp_path):
+    rows = [(f" {i} ", ("Fado\u0301", " Fad\u00f3 ", "b")[i % 3], f"{i}.wav") for i in range(9)]
+    path = layouts.manifest(tmp_path, [], ("key", "genre ", " path"))
+    for _, _, name in rows:
+        layouts.tone(tmp_path / name)
+    layouts.table(path, [("key", "genre ", " path"), *rows])
+    path.write_text(path.read_text() + "\n,,\n  \n")
+    data = open_dataset(tmp_path)
+    assert data.labels == ["Fad\u00f3", "b"] and sorted(by_key(data)) == list("012345678")
+    assert data.tracks[0].group == "0"
 
 
 @pytest.mark.skipif(not (SHARED / "manifest.csv").is_file(), reason="not with this checkout")
@@ -319,10 +407,76 @@ def test_groups_on_two_sides_are_warned_of_but_not_demos(tmp_path):
     assert warning.startswith("groups on two sides of the split, 1 in all: g0;")
 
 
+def test_odd_names_files_and_artists_are_warned_of_in_one_line(tmp_path):
+    header = (*layouts.MANIFEST, "artist")
+    rows = [(*row, f"artist {i}") for i, row in enumerate(changed(3, genre="High"))]
+    rows[0] = (*rows[0][:6], "The\nBand")
+    rows[6] = (*rows[6][:6], " the\nband ")
+    rows.append(("again", "", "low", "g9", "test", "1.wav", ""))
+    layouts.manifest(tmp_path, rows, header)
+    found = open_dataset(tmp_path).warnings
+    assert "genres that differ in capitals or spaces only: 'High' and 'high'" in found
+    assert any("on two sides" in w and "t1 and again are 1.wav" in w for w in found)
+    assert any(
+        w.startswith(r"artists on two sides of the split, 1 in all: the\nband;") for w in found
+    )
+    assert len(found) == 4 and not any("\n" in w for w in found)  # and High is not in the test
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs names that are not UTF-8")
+def test_names_that_are_not_utf8_are_refused(tmp_path):
+    layouts.folders(tmp_path, ["rock/a.wav", "rock/b.wav", "pop/c.wav", "pop/d.wav"])
+    (tmp_path / "pop" / "c.wav").rename(tmp_path / "pop" / os.fsdecode(b"\xe9.wav"))
+    with pytest.raises(DataError, match=r"not valid UTF-8: pop/\\udce9\.wav; rename"):
+        open_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [("x" * 5_000, "File name too long"), ("a\0b", "null"), ("locked/a.wav", "Permission denied")],
+)
+def test_audio_of_which_nothing_can_be_known_is_refused(tmp_path, monkeypatch, path, said):
+    layouts.manifest(tmp_path, ROWS)
+    layouts.table(tmp_path / "manifest.csv", [layouts.MANIFEST, *changed(1, path=path)])
+    look = Path.stat
+
+    def refusing(self, **options):
+        if "locked" in self.parts:
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        return look(self, **options)
+
+    monkeypatch.setattr(Path, "stat", refusing)
+    with pytest.raises(DataError, match=said) as refused:
+        open_dataset(tmp_path)
+    assert "\n" not in str(refused.value) and len(str(refused.value)) < 400
+    with pytest.raises(DataError, match=r"locked.*Permission denied"):
+        open_dataset(tmp_path / "locked")
+
+
+def test_to_evaluate_a_data_set_may_be_too_small_to_learn_from(tmp_path):
+    rows = [(*row[:4], "test", row[5]) for row in ROWS]
+    for some_rows in (rows, rows[:1]):
+        layouts.manifest(tmp_path / "given", some_rows)
+        with pytest.raises(DataError, match=r"no track in train|at least two"):
+            open_dataset(tmp_path / "given")
+        data = open_dataset(tmp_path / "given", for_training=False)
+        assert {t.split for t in data.tracks} == {"test"} and not data.warnings
+    layouts.folders(tmp_path / "own", ["rock/a.wav", "rock/b.wav", "pop/c.wav"])
+    data = open_dataset(tmp_path / "own", for_training=False)
+    assert {t.split for t in data.tracks} == {"test"} and "all are in test" in data.warnings[0]
+    layouts.folders(tmp_path / "own", [f"{g}/{i}.wav" for g in ("rock", "pop") for i in range(9)])
+    data = open_dataset(tmp_path / "own", for_training=False)
+    assert data.tracks == open_dataset(tmp_path / "own").tracks
+
+
 def test_a_genre_that_is_not_measured_is_warned_of(tmp_path):
     names = [f"rock/{i}.wav" for i in range(4)] + ["pop/one artist/a.wav", "pop/one artist/b.wav"]
-    (warning,) = open_dataset(layouts.folders(tmp_path, names)).warnings
-    assert "no track in test: pop" in warning
+    valid, test = open_dataset(layouts.folders(tmp_path, names)).warnings
+    assert "no track in valid: pop; at least three artists or tracks" in valid
+    assert "no track in test: pop; at least three artists or tracks" in test
+    layouts.folders(tmp_path / "two", [f"{g}/{i}.wav" for g in ("rock", "pop") for i in range(2)])
+    (warning,) = open_dataset(tmp_path / "two").warnings
+    assert warning.startswith("the split leaves no track in valid; at least three artists or tr")
 
 
 # Splits
@@ -479,6 +633,92 @@ def test_the_source_is_the_same_elsewhere(some, tmp_path):
     assert here.source == AudioCache.build(moved[::-1], tmp_path / "other").source
 
 
+def test_the_source_tells_other_sound_of_equal_size(some, tmp_path):
+    low = AudioCache.build(some[:1], tmp_path / "cache")
+    size = some[0].path.stat().st_size
+    layouts.tone(some[0].path, pitch=880)
+    high = AudioCache.build(some[:1], tmp_path / "cache")
+    assert size == some[0].path.stat().st_size and low.source != high.source
+
+
+def test_a_folder_of_before_digests_is_read_and_left_as_it_is(some, tmp_path, decoded):
+    source = AudioCache.build(some, tmp_path / "cache").source
+    index = tmp_path / "cache" / "index.jsonl"
+    rows = [json.loads(line) for line in index.open()]
+    assert {row.pop("digest") for row in rows} == {
+        digest_of(samples.data) for samples in AudioCache.build(some, tmp_path / "cache").values()
+    }
+    old = "".join(f"{json.dumps(row)}\n" for row in rows)
+    index.write_text(old)
+    assert AudioCache.build(some, tmp_path / "cache").source == source
+    assert index.read_text() == old and len(decoded) == 6
+
+
+GARBAGE = [
+    b"null", b"7", b'"x"', b"{}", b"[" * 100_000, b"\xff\xfe", b'{"path": 1}',
+    *(
+        json.dumps({"path": "x", "size": 1, "mtime_ns": 1, "start": 0, "end": 4, "error": ""} | odd)
+        .encode()
+        for odd in (
+            {"path": ["x"]}, {"path": None}, {"size": "1"}, {"mtime_ns": 1.5}, {"start": -4},
+            {"start": 9}, {"start": True}, {"end": 10**18}, {"end": 0}, {"error": None},
+            {"error": "x"}, {"digest": 7}, {"digest": "no digest"},
+        )
+    ),
+]  # fmt: skip
+
+
+def test_lines_of_the_index_that_are_none_are_ignored(some, tmp_path, decoded):
+    AudioCache.build(some, tmp_path / "cache")
+    index = tmp_path / "cache" / "index.jsonl"
+    before = read_journal(tmp_path / "cache")
+    index.write_bytes(b"\n".join(GARBAGE) + b"\n" + index.read_bytes() + b"\n".join(GARBAGE))
+    assert read_journal(tmp_path / "cache") == before
+    assert len(AudioCache.build(some, tmp_path / "cache")) == len(decoded) == 6
+
+
+def test_a_cache_folder_that_is_none_is_refused(some, tmp_path):
+    for name in ("index.jsonl", "samples.int16", "lock"):
+        (tmp_path / name / name).mkdir(parents=True)
+    for folder in (tmp_path / n for n in ("index.jsonl", "samples.int16", "lock")):
+        with pytest.raises(DataError, match=r"cannot be (read|written).*--cache") as refused:
+            AudioCache.build(some, folder)
+        assert "\n" not in str(refused.value)
+    for folder in (some[0].path, some[0].path / "x"):
+        with pytest.raises(DataError, match=r"wav.*cannot be (read|written).*give another --cache"):
+            AudioCache.build(some, folder)
+
+
+def _caused() -> None:
+    try:
+        raise OSError(errno.ESTALE, "Stale file handle")
+    except OSError:
+        raise InputError("cannot be decoded") from None
+
+
+def _refused() -> None:
+    raise InputError("no permission to read it; check its owner and mode")
+
+
+def _short() -> None:
+    raise MemoryError
+
+
+@pytest.mark.parametrize("fail", [_caused, _refused, _short])
+def test_what_may_pass_is_tried_again(some, tmp_path, monkeypatch, capsys, fail):
+    decode = sources.decode_mono
+
+    def failing(path, rate):
+        return fail() if path.endswith("1.flac") else decode(path, rate)
+
+    monkeypatch.setattr(sources, "decode_mono", failing)
+    assert set(AudioCache.build(some, tmp_path / "cache").skipped) == {"t1"}
+    assert "1.flac: " in capsys.readouterr().err
+    assert "1.flac" not in (tmp_path / "cache" / "index.jsonl").read_text()
+    monkeypatch.setattr(sources, "decode_mono", decode)
+    assert not AudioCache.build(some, tmp_path / "cache").skipped
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -571,3 +811,20 @@ def test_the_default_cache_is_the_users_own(tmp_path, monkeypatch):
     assert folder != default_cache(tmp_path / "b" / "music")
     if sys.platform == "linux":
         assert folder.is_relative_to(tmp_path / "home")
+
+
+# What is no music
+
+
+def test_only_audio_counts_as_speech(tmp_path):
+    with pytest.raises(DataError, match="absent: cannot be read: No such file"):
+        recordings(tmp_path / "absent")
+    (tmp_path / "README.txt").write_text("by whom")
+    with pytest.raises(DataError, match="no recordings in it"):
+        recordings(tmp_path)
+    layouts.tone(tmp_path / "a.wav")
+    np.ones(16_000, np.int16).tofile(tmp_path / "b.s16")
+    assert [len(piece.samples) for piece in recordings(tmp_path)] == [8_000, 16_000]
+    (tmp_path / "c.mp3").write_bytes(b"nothing")
+    with pytest.raises(DataError, match=r"c\.mp3: not a recording that can be read"):
+        recordings(tmp_path)

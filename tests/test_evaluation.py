@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -21,12 +22,15 @@ from streamgenre.model.card import Hop, Label, ModelCard, Thresholds
 from streamgenre.model.engine import Step
 from streamgenre.model.model import Model
 from streamgenre.update import Segment
+from training.cli.compare import tables
 from training.data.record import DataError, Track
 from training.evaluation import (
     Plan,
+    cautions,
     compare_systems,
     evaluate,
     for_card,
+    make_folder,
     recompute,
     stream_tracks,
     write_evaluation,
@@ -37,9 +41,10 @@ from training.evaluation.calibration import (
     chance_error,
     risk_coverage,
 )
+from training.evaluation.cautions import adapted_to, unsplit
 from training.evaluation.measures import figures, values
 from training.evaluation.minutes import minutes
-from training.evaluation.mixes import TRANSITIONS, Part, make_mixes
+from training.evaluation.mixes import TRANSITIONS, Part, make_mixes, mixable, usual_count
 from training.evaluation.predictions import read_predictions
 from training.evaluation.recovery import recovery
 from training.evaluation.road import FORMS, ORIGINAL, road_in
@@ -62,7 +67,7 @@ CARD = ModelCard(
     thresholds=Thresholds(unsure=0.1, music=0.1, silence=-70, margin=0, smoothing=0.01),
     sha256="0" * 64,
     about={},
-    network={"temperature": 0.9},
+    network={},
 )
 
 
@@ -286,6 +291,34 @@ def test_predictions_without_artists_are_read_too(tmp_path):
         recompute(tmp_path / "other.csv")
 
 
+def test_a_spreadsheets_marks_are_read_over(tmp_path):
+    text = "\ufeffkey,set,genre,a,b\r\nk,s,b,0.25,0.75\r\nl,s,a,0.3,0.7\r\n\r\n,,,,\r\n"
+    (tmp_path / "saved.csv").write_text(text, encoding="utf-8")
+    assert recompute(tmp_path / "saved.csv")["tracks"] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("key,set,genre,a,b\nk,s,b,0.25\n", "row 2 has 4 cells, the header 5"),
+        ("key,set,genre,a,b\nk,s,b,0.25,0.75,1\n", "row 2 has 6 cells"),
+        ("key,set,genre,a,b\nk,s,b,nan,0.75\n", "row 2 holds what is no probability"),
+        ("key,set,genre,a,b\nk,s,b,0.2,7.5\n", "row 2 holds what is no probability"),
+        ("key,set,genre,b,b\nk,s,b,0.2,0.8\n", "a label stands there twice"),
+        ("key,set,genre,a,b\nk,s,b,0.2," + "1" * 140_000, "field larger"),
+        ("", "columns must be"),
+        (None, "no such file"),
+    ],
+    ids=range(8),
+)
+def test_what_is_no_file_of_predictions_is_refused(tmp_path, text, says):
+    if text is not None:
+        (tmp_path / "p.csv").write_text(text)
+    with pytest.raises(DataError, match=says) as refused:
+        recompute(tmp_path / "p.csv")
+    assert "Errno" not in str(refused.value)
+
+
 def test_an_evaluation_leaves_figures_report_and_pictures(evaluated):
     evaluation, folder, written = evaluated
     assert all(path.stat().st_size for path in written)
@@ -297,8 +330,12 @@ def test_an_evaluation_leaves_figures_report_and_pictures(evaluated):
         "Changes of genre", "After a change of track", "Calibration and doubt",
     ):  # fmt: skip
         assert f"\n## {heading}" in text
-    for told in ("| split | test |", "| tracks scored | 13 |", "| temperature | 0.9 |", "abc"):
+    for told in (
+        "| split | test |", "| tracks scored | 13 |", "abc", "- The genre of a track is right in ",
+        "- Mind: 13 tracks: the intervals", "Boundary F: ", "Never reached: ", "Area under risk",
+    ):  # fmt: skip
         assert told in text
+    assert "temperature" not in text and "by chance" not in text
     assert "[picture" not in text and text.count("](test-") == 6
 
 
@@ -313,6 +350,53 @@ def test_a_card_takes_its_figures_from_an_evaluation(evaluated):
     found = for_card(evaluated[0].found["hops"]["2.5"])
     assert found["accuracy"] == 1 and found["tracks"] == 13
     assert "accuracy_on_free_music" not in found
+
+
+def test_a_genre_may_be_called_like_a_formula(data, tmp_path):
+    cash = dataclasses.replace(CARD.labels[2], name="$c^{a$ $h$", display="$h$")
+    engine = Tones()
+    engine.card = dataclasses.replace(CARD, labels=(*CARD.labels[:2], cash))
+    tracks = [dataclasses.replace(t, genre=t.genre.replace("high", cash.name)) for t in data[0]]
+    evaluation = evaluate(Model(engine), tracks, data[1], Plan(hops=(2.5,), mixes=0))
+    assert "$c^{a$ $h$" in evaluation.labels
+    assert any(path.suffix == ".png" for path in write_evaluation(evaluation, tmp_path))
+
+
+def test_figures_are_safe_where_drawing_fails(evaluated, tmp_path, monkeypatch):
+    monkeypatch.setattr("training.evaluation.plots.write_plots", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_evaluation(evaluated[0], tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"test.json", "test.md", "test-2.5.csv", "test-0.5.csv"}
+
+
+def test_a_folder_that_cannot_be_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot be written"):
+        make_folder(tmp_path / "file" / "out")
+
+
+def test_what_weakens_the_figures_is_said(data):
+    tracks, audio = data
+    more = [*tracks, track("y", "polka"), track("z", "polka"), track("n", "")]
+    scored = scored_tracks(more, "test", CARD.label_names, audio)
+    left_out, unnamed, few = cautions(CARD, scored, more, "test", "")
+    assert left_out.endswith("that the model does not have: polka (2)")
+    assert unnamed == "left out 1 track without a genre" and few.startswith("13 tracks: ")
+    # All of a folder is fitted on, whatever split it is then given for measuring.
+    halves = [dataclasses.replace(t, split=("train", "test")[i % 2]) for i, t in enumerate(tracks)]
+    adapted = dataclasses.replace(CARD, about={"data": {"fingerprint": unsplit(tracks)}})
+    assert adapted_to(adapted, halves, "test") and not adapted_to(CARD, halves, "test")
+    part = [t for t in halves if t.split == "train"]
+    adapted = dataclasses.replace(CARD, about={"data": {"fingerprint": unsplit(part)}})
+    assert adapted_to(adapted, halves, "train") and not adapted_to(adapted, halves, "test")
+
+
+def test_little_music_makes_few_mixes_and_snippets_none(data):
+    tracks, audio = data
+    assert usual_count(tracks, audio) == 18 and usual_count(tracks[:1], audio) == 3
+    snippets = {key: samples[: SECOND // 2] for key, samples in audio.items()}
+    assert usual_count(tracks, snippets) == 0 and not mixable(tracks, snippets)
 
 
 def test_predictions_alone_need_no_more_than_one_run(data):
@@ -343,6 +427,8 @@ def test_a_system_does_not_differ_from_itself_but_from_a_worse_one(systems):
     good, bad = systems["good"], systems["bad"]
     found = compare_systems({"good": [good], "same": [good], "bad": [bad], "both": [good, bad]})
     assert found["differences"]["same"]["accuracy"]["difference"] == [0, 0, 0]
+    assert found["differences"]["same"]["accuracy"]["above_zero"] is None
+    assert "same | +0.000 (+0.000 to +0.000) [–]" in tables(found)
     difference, low, high = found["differences"]["bad"]["accuracy"]["difference"]
     assert low < difference < high < 0
     assert found["differences"]["bad"]["accuracy"]["above_zero"] == 0
@@ -363,6 +449,27 @@ def test_compare_counts_what_it_leaves_out_and_gives_figures_again(systems, tmp_
     assert (tmp_path / "c.md").read_text() == done.output
     alone = CliRunner().invoke(command, [str(systems["good"])])
     assert f"{recompute(systems['good'])['accuracy'][0]:.3f}" in alone.output
+
+
+def test_compare_overwrites_none_of_its_inputs(systems, tmp_path):
+    from training.cli.compare import command
+
+    good = str(systems["good"])
+    for arguments, says in [
+        (["-o", good], "is an input"),
+        (["-o", str(tmp_path / "c"), "--json", str(tmp_path / "c")], "other output"),
+        (["--json", str(tmp_path / "absent" / "c.json")], "make it first"),
+    ]:
+        done = CliRunner().invoke(command, [good, *arguments])
+        assert isinstance(done.exception, DataError) and says in str(done.exception)
+        assert done.output == ""
+
+
+def test_a_runs_folder_stands_for_its_model(tmp_path):
+    from training.cli.evaluate import open_model
+
+    with pytest.raises(DataError, match=r"no model\.safetensors in it"):
+        open_model(tmp_path)
 
 
 def test_published_figures_come_from_the_published_predictions():
@@ -401,7 +508,8 @@ def test_the_command_measures_the_bundled_model_on_a_manifest(tmp_path):
         [str(tmp_path), "--cache", str(tmp_path / "cache"), "--mixes", "1", "-o", str(out)],
     )
     assert done.exit_code == 0, done.output
-    assert "accuracy, per track" in done.output and "1 mixes" in done.output
+    assert "accuracy, per track" in done.stdout and "1 mixes" in done.stdout
+    assert "warning: 3 tracks: the intervals" in done.stderr
     found = json.loads((out / "test.json").read_text())
     assert (
         found["tracks"] == 3 and len(found["data"]) == 64 and set(found["hops"]) == {"2.5", "0.5"}

@@ -18,6 +18,7 @@ import soundfile
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 pytest.importorskip("lightning_fabric", reason="training needs the train extra")
 
+from filelock import FileLock  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 from streamgenre.errors import ModelFileError  # noqa: E402
@@ -25,9 +26,11 @@ from streamgenre.model.model import load  # noqa: E402
 from training import checkpoint  # noqa: E402
 from training.average import averaged  # noqa: E402
 from training.calibrate import calibrate  # noqa: E402
+from training.cli import main  # noqa: E402
 from training.config import CONFIGS, Stop, read_config  # noqa: E402
 from training.crossvalidate import crossvalidate  # noqa: E402
 from training.data import AudioCache, DataError, open_dataset  # noqa: E402
+from training.export import ExportError, export_checkpoint  # noqa: E402
 from training.finetune import finetune  # noqa: E402
 from training.fit import temperature  # noqa: E402
 from training.learner import Inputs, Learner  # noqa: E402
@@ -35,11 +38,12 @@ from training.model import load_model  # noqa: E402
 from training.networks import build  # noqa: E402
 from training.sequences import Batch  # noqa: E402
 from training.start import start_from  # noqa: E402
-from training.train import Trainer  # noqa: E402
+from training.train import DivergedError, Trainer  # noqa: E402
 
 torch.set_num_threads(1)  # small networks: a second thread waits more than it works
 ROOT = Path(__file__).parent.parent
 SECOND = 16_000
+MEASURES = ("valid_accuracy", "valid_macro_recall", "valid_log_loss")
 SMALL = [
     "network.width=8", "network.size=16", "sequences.lanes=4", "sequences.hops=[0.5]",
     "sequences.stretch=[1.0, 4.0]", "sequences.fresh=0.3", "sequences.steps=[1, 3]",
@@ -155,9 +159,9 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(
 
 
 def test_a_run_of_something_else_is_not_mixed_in(finished, data, audio, tmp_path):
-    with pytest.raises(DataError, match="of another config"):
+    with pytest.raises(DataError, match=r"other optimiser\.rate"):
         trainer(finished.parent, data, audio, "optimiser.rate=0.02").run()
-    with pytest.raises(DataError, match="of another labels"):
+    with pytest.raises(DataError, match="other labels"):
         settings = read_config("tfcrnn", SMALL)
         Trainer(finished.parent, settings, data.tracks, ["low", "high"], audio).run()
     with pytest.raises(DataError, match="no readable track with a genre in split 'valid'"):
@@ -170,7 +174,7 @@ def test_a_longer_run_goes_on_where_its_schedule_allows(finished, data, audio, t
     longer = trainer(tmp_path / "raw", data, audio).run()
     assert rows_of(longer) == rows_of(finished)
     trainer(tmp_path / "trunk", data, audio, "run.updates=0", config="trunk").run()
-    with pytest.raises(DataError, match="of another config"):
+    with pytest.raises(DataError, match=r"other run\.updates"):
         trainer(tmp_path / "trunk", data, audio, config="trunk").run()
 
 
@@ -179,7 +183,7 @@ def fake_measures(monkeypatch, values):
     left = iter(values)
     monkeypatch.setattr(
         "training.train.Validation.measure",
-        lambda *_: {"valid_log_loss": next(left), "valid_accuracy": 0.5},
+        lambda *_: dict.fromkeys(MEASURES, 0.5) | {"valid_log_loss": next(left)},
     )
 
 
@@ -338,7 +342,7 @@ def test_cross_validation_holds_out_what_it_measures(data, audio, tmp_path, monk
         rows = list(csv.DictReader(file))
     assert [row["key"] in seen[0] for row in rows] == [False] * 6 + [True] * 6
     # Other folds in the same folder are not taken for these.
-    with pytest.raises(DataError, match="of another tracks"):
+    with pytest.raises(DataError, match="other tracks"):
         crossvalidate(tmp_path, config, data, audio, (), 3)
     monkeypatch.undo()
     with pytest.raises(DataError, match="fewer groups"):
@@ -346,8 +350,10 @@ def test_cross_validation_holds_out_what_it_measures(data, audio, tmp_path, monk
 
 
 def test_own_genres_with_the_trunk_learning_too(trunk, data, audio, tmp_path):
-    finetune(trunk, data, audio, tmp_path / "own.onnx", updates=3)
-    assert load(tmp_path / "own.onnx").card.label_names == ("high", "low")
+    found = finetune(trunk, data, audio, tmp_path / "own.onnx", updates=3)
+    card = load(tmp_path / "own.onnx").card
+    assert card.label_names == ("high", "low")
+    assert found["tracks"] == 2 and card.hop(2.5).accuracy == found
 
 
 def test_configs_are_typed_and_can_be_overridden():
@@ -362,6 +368,12 @@ def test_configs_are_typed_and_can_be_overridden():
 @pytest.mark.parametrize(
     ("change", "says"),
     [
+        ("sequences.hops=[inf]", "sequences.hops"),
+        ("sequences.hops=[0.5, 0.5]", "hops must differ"),
+        ("sequences.gain=[-500.0, 0.0]", "gain must lie"),
+        ("sequences.stretch=[nan, nan]", "sequences.stretch"),
+        ("schedule.warm_up=-5", "schedule.warm_up"),
+        ("optimiser.label_smoothing=2", "optimiser.label_smoothing"),
         ("run.seeds=1", "run.seeds"),
         ("run.updates=many", "run.updates"),
         ("sequences.steps=[9, 2]", "steps: 9 is above 2"),
@@ -377,6 +389,56 @@ def test_a_wrong_config_entry_is_named(change, says):
     assert says in str(raised.value)
 
 
+def test_a_run_that_diverges_says_so(data, audio, tmp_path):
+    with pytest.raises(DivergedError, match=r"lower optimiser\.rate"):
+        trainer(tmp_path, data, audio, "optimiser.rate=1e30", "run.updates=50").run()
+
+
+def test_one_process_trains_in_a_folder(data, audio, tmp_path):
+    with (
+        FileLock(tmp_path / "lock"),
+        pytest.raises(DataError, match="another process trains there"),
+    ):
+        trainer(tmp_path, data, audio).run()
+
+
+def test_a_damaged_checkpoint_is_named(finished, data, audio, tmp_path):
+    tensors, about = checkpoint.read(finished)
+    checkpoint.write(tmp_path / "last.safetensors", tensors, about | {"progress": "{"})
+    with pytest.raises(DataError, match="is damaged"):
+        trainer(tmp_path, data, audio).run()
+    checkpoint.write(tmp_path / "x.safetensors", tensors, about | {"network": "{}"})
+    with pytest.raises(ModelFileError, match="does not hold the weights"):
+        checkpoint.load_network(tmp_path / "x.safetensors")
+    checkpoint.write(tmp_path / "x.safetensors", tensors, about | {"labels": "["})
+    with pytest.raises(ModelFileError, match="no checkpoint of this trainer"):
+        checkpoint.load_network(tmp_path / "x.safetensors")
+
+
+def test_what_is_exported_was_calibrated_and_measured(trunk, finished, tmp_path):
+    with pytest.raises(ExportError, match="before its calibration"):
+        export_checkpoint(finished, tmp_path / "x.onnx", {}, {})
+    with pytest.raises(ExportError, match="cannot set labels"):
+        export_checkpoint(trunk, tmp_path / "x.onnx", {"labels": []}, {})
+    export_checkpoint(
+        trunk, tmp_path / "x.onnx", {"about": {"use": "any"}}, {0.5: {"accuracy": 1.0}}
+    )
+    card = load(tmp_path / "x.onnx").card
+    assert card.about["use"] == "any" and card.about["trained_on"]["tracks"] == 10
+    assert card.hop(0.5).accuracy == {"accuracy": 1.0} and not card.hop(2.5).accuracy
+    command = ["export", str(trunk.parent), "--results", str(tmp_path / "r.json")]
+    for found, says in (
+        ({"hops": {}, "model": {"sha256": "other"}, "split": "test"}, "measured another model"),
+        ([], "must hold a JSON object"),
+        ({}, "is not what evaluate wrote"),
+    ):
+        (tmp_path / "r.json").write_text(json.dumps(found))
+        with pytest.raises(DataError, match=says):
+            main([*command, "-o", str(tmp_path / "y.onnx")], standalone_mode=False)
+    with pytest.raises(DataError, match=r"ends in \.onnx"):
+        main(["export", str(trunk), "-o", str(trunk)], standalone_mode=False)
+
+
 def test_configs_that_are_not_there_are_refused(tmp_path):
     with pytest.raises(DataError, match="one of crnn"):
         read_config("resnet")
@@ -386,14 +448,15 @@ def test_configs_that_are_not_there_are_refused(tmp_path):
 
 
 def test_networks_that_cannot_be_are_refused(data, audio, tmp_path):
-    for change in ("network.gate=wide", "network.depth=3", "sequences.hops=[0.35]"):
+    wrong = ("network.gate=wide", "network.depth=3", "network.width=0", "sequences.hops=[0.35]")
+    for change in wrong:
         with pytest.raises(DataError, match="config entry network"):
             trainer(tmp_path, data, audio, change)
 
 
 def test_temperature_finds_overconfidence():
     rng = np.random.default_rng(0)
-    logits = rng.standard_normal((4000, 3)).astype(np.float32)
+    logits = rng.standard_normal((1500, 3)).astype(np.float32)
     p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    true = (p.cumsum(1) > rng.random((4000, 1))).argmax(1)
+    true = (p.cumsum(1) > rng.random((1500, 1))).argmax(1)
     assert temperature([2 * row[None] for row in logits], true) == pytest.approx(2.0, abs=0.15)

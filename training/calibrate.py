@@ -16,7 +16,8 @@ def calibrate(path: Path, data: DataSet, audio: AudioCache, speech: Path | None)
     """Fit and write; `speech` holds recordings that were not trained on."""
     tensors, about = checkpoint.read(path)
     about.pop("calibration", None)
-    about["dataset"] = json.dumps({"name": data.name, "tracks": len(data.tracks)})
+    trained = sum(t.split == "train" and bool(t.genre) and t.key in audio for t in data.tracks)
+    about["dataset"] = json.dumps({"name": data.name, "tracks": trained})
     checkpoint.write(path, tensors, about)
     labels = json.loads(about["labels"])
     tracks = [t for t in data.tracks if t.split == "valid" and t.genre in labels and t.key in audio]

@@ -27,10 +27,14 @@ About = dict[str, str]
 
 def write(path: Path, tensors: Mapping[str, Tensor], about: About) -> None:
     """Replace a checkpoint at once: a broken-off write leaves the one before."""
-    partial = path.with_suffix(".partial")
-    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, partial, about)
-    partial.chmod(0o644)  # safetensors writes for its owner alone
-    partial.replace(path)
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, partial, about)
+        partial.chmod(0o644)  # safetensors writes for its owner alone
+        partial.replace(path)
+    except (OSError, SafetensorError) as error:
+        partial.unlink(missing_ok=True)
+        raise ModelFileError(f"{path}: cannot be written: {error}") from None
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], About]:
@@ -41,18 +45,21 @@ def read(path: Path) -> tuple[dict[str, Tensor], About]:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise ModelFileError(f"{path}: the checkpoint cannot be read: {error}") from None
-    if "network" not in about or "labels" not in about:
-        raise ModelFileError(f"{path}: is no checkpoint of this trainer (network, labels missing)")
+    try:
+        for key in ("network", "labels", "config"):
+            json.loads(about[key])
+    except (KeyError, ValueError):
+        raise ModelFileError(f"{path}: is no checkpoint of this trainer; give one of its") from None
     return tensors, about
 
 
 def load_network(path: Path) -> tuple[StreamingNetwork, About]:
     """The network of a finished checkpoint, in evaluation mode, and what the file says of it."""
     tensors, about = read(path)
-    network = build(json.loads(about["network"]))
     try:
+        network = build(json.loads(about["network"]))
         network.load_state_dict(tensors)
-    except RuntimeError:
+    except (RuntimeError, TypeError, ValueError, ZeroDivisionError):
         raise ModelFileError(
             f"{path}: does not hold the weights of its network; give a finished run's "
             "model.safetensors"

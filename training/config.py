@@ -20,13 +20,13 @@ CONFIGS = Path(__file__).parent / "configs"
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Sequences(_Section):
     """Endless streams to train on (sequences.py). Times in seconds."""
 
-    lanes: int = Field(16, ge=1)  # streams trained on at once, over all processes
+    lanes: int = Field(16, ge=1, le=10_000)  # streams trained on at once, over all processes
     steps: tuple[int, int] = (8, 16)  # of truncated back-propagation; drawn for each update
     hops: tuple[float, ...] = Field((2.5, 0.5), min_length=1)  # they take turns
     stretch: tuple[float, float] = (4.0, 40.0)  # of one track
@@ -35,7 +35,7 @@ class Sequences(_Section):
     fade: tuple[float, float] = (0.1, 8.0)
     gain: tuple[float, float] = (-20.0, 6.0)  # dB
     other: float = Field(0.08, ge=0, lt=1)  # share of stretches that are no music
-    class_power: float = 0.4  # a genre comes up as its frequency to this power
+    class_power: float = Field(0.4, ge=-2, le=2)  # a genre comes up as its frequency to this power
 
     @property
     def hop_samples(self) -> tuple[int, ...]:
@@ -48,8 +48,14 @@ class Sequences(_Section):
             low, high = getattr(self, name)
             if low > high:
                 raise ValueError(f"{name}: {low} is above {high}")
-        if self.steps[0] < 1 or self.stretch[0] <= 0 or self.fade[0] < 0 or min(self.hops) <= 0:
-            raise ValueError("steps, stretch, fade and hops must be positive")
+        if self.steps[0] < 1 or self.stretch[0] <= 0 or self.fade[0] < 0:
+            raise ValueError("steps, stretch and fade must be positive")
+        if self.stretch[1] > 3600 or self.fade[1] > 60:
+            raise ValueError("stretch above an hour or fade above a minute")
+        if self.gain[0] < -120 or self.gain[1] > 60:
+            raise ValueError("gain must lie between -120 and 60 dB")
+        if not all(0.1 <= hop <= 60 for hop in self.hops) or len({*self.hops}) < len(self.hops):
+            raise ValueError("hops must differ and lie between 0.1 and 60 seconds")
         if self.fresh + self.crossfade > 1:
             raise ValueError("fresh and crossfade together are more than all changes")
         return self
@@ -62,22 +68,22 @@ class Optimiser(_Section):
     rate: float = Field(2e-4, gt=0)  # of the GRU and the classifiers
     trunk_rate: float = Field(6e-5, gt=0)  # of everything before them
     frozen_rate: float = Field(1e-3, gt=0)  # of the new parts while the trunk is frozen
-    momentum: float = 0.9
-    weight_decay: float = 0.02
-    clip: float = 1.0  # norm of the gradient; 0: not clipped
-    label_smoothing: float = 0.1
-    music_weight: float = 0.2
-    feature_noise: float = 0.15  # deviation, on standardised features
+    momentum: float = Field(0.9, ge=0, lt=1)
+    weight_decay: float = Field(0.02, ge=0)
+    clip: float = Field(1.0, ge=0)  # norm of the gradient; 0: not clipped
+    label_smoothing: float = Field(0.1, ge=0, lt=1)
+    music_weight: float = Field(0.2, ge=0)
+    feature_noise: float = Field(0.15, ge=0)  # deviation, on standardised features
 
 
 class Schedule(_Section):
     """How the learning rate falls."""
 
     kind: Literal["cosine", "plateau"] = "cosine"
-    warm_up: int = 50  # updates
-    factor: float = 0.2  # plateau: what the rate is multiplied by, going on from the best weights
-    patience: int = 2  # after more than so many checks without a better `stop.measure`
-    stages: int = 3  # rates in all
+    warm_up: int = Field(50, ge=0)  # updates
+    factor: float = Field(0.2, gt=0, le=1)  # plateau: of the rate, going on from the best weights
+    patience: int = Field(2, ge=0)  # after more than so many checks without a better `stop.measure`
+    stages: int = Field(3, ge=1)  # rates in all
 
 
 class Stop(_Section):
@@ -97,7 +103,7 @@ class Stop(_Section):
 class Run(_Section):
     """Length of a run and what it keeps."""
 
-    seed: int = 1
+    seed: int = Field(1, ge=0, lt=2**31)
     frozen_updates: int = Field(1_000, ge=0)  # of the new parts alone, on the frozen trunk
     updates: int = Field(600, ge=0)  # of everything
     check_every: int = Field(100, ge=1)  # updates between measures on `valid`, and checkpoints
@@ -119,6 +125,16 @@ class Config(_Section):
     def to_json(self) -> str:
         """One line, the same for the same values."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+
+    def differs(self, before: Config) -> str:
+        """The first entry that is not the same, for messages."""
+        for section, ours in self.model_dump().items():
+            theirs = before.model_dump()[section]
+            if ours != theirs and isinstance(ours, dict):
+                return next(f"{section}.{k}" for k in ours | theirs if ours.get(k) != theirs.get(k))
+            if ours != theirs:
+                return section
+        return ""
 
     def continues(self, before: Config) -> bool:
         """Whether a run begun with the other config can go on with this one.
@@ -153,7 +169,8 @@ def read_config(name: str, changes: Sequence[str] = ()) -> Config:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or path.name
-        raise DataError(f"config entry {where}: {first['msg']}") from None
+        reason = "there is no such entry" if first["type"] == "extra_forbidden" else first["msg"]
+        raise DataError(f"config entry {where}: {reason}; config.py explains them") from None
 
 
 def _override(entries: dict[str, Any], change: str) -> None:

@@ -25,7 +25,7 @@ from streamgenre.model.card import METADATA_KEY, card_to_json, read_card
 from streamgenre.model.onnx import INPUTS, OPTIONAL_OUTPUTS, OUTPUTS, OnnxEngine
 from streamgenre.model.onnxfile import read_onnx
 
-from .model import Calibration, calibration_of, card_entries
+from .model import Calibration, calibration_of, card_entries, load_model
 from .networks import build
 from .networks.step import StreamingNetwork
 
@@ -155,7 +155,7 @@ def export(
     worst = parity(step, OnnxEngine(data, read_card(data, str(target))), window, PARITY_STEPS)
     if not worst <= PARITY:
         raise ExportError(f"ONNX Runtime differs from PyTorch by {worst:.2e} over carried steps")
-    partial = target.with_suffix(".partial")
+    partial = target.with_name(f"{target.name}.partial")
     try:
         partial.write_bytes(data)
         partial.replace(target)
@@ -172,11 +172,15 @@ def export_checkpoint(
     from .checkpoint import load_network
 
     network, about = load_network(path)
+    if "calibration" not in about:
+        raise ExportError(f"{path}: was broken off before its calibration; call train again")
     calibration = calibration_of(about)
     hops = json.loads(about["config"])["sequences"]["hops"]
     made: dict[str, Any] = {
         "name": path.resolve().parent.name,
         "about": {
+            **_inherited(json.loads(about["config"])["start"]),
+            "temperature": calibration.temperature,
             "trained_on": {"sha256": about["data"], **json.loads(about.get("dataset", "{}"))},
             "commit": about["commit"],
         },
@@ -195,3 +199,11 @@ def export_checkpoint(
     for hop in entries["hops"]:
         hop["accuracy"] = accuracy.get(hop["seconds"], {})
     return export(network, calibration, entries, target)
+
+
+def _inherited(start: str) -> dict[str, Any]:
+    """Licence, use and credits of the model that a run started from: they hold on."""
+    if start != "bundled" and not start.endswith(".onnx"):
+        return {}
+    card = load_model(None if start == "bundled" else Path(start)).card
+    return {key: card.about[key] for key in ("licence", "use", "credits") if key in card.about}

@@ -22,6 +22,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from .data import DataError
+
 Row = Mapping[str, float | str]
 
 
@@ -32,7 +34,7 @@ class Log:
     """
 
     def __init__(self, folder: Path | None, update: int, total: int) -> None:
-        self._folder = folder
+        self._folder, self._begun, self._total = folder, update, total
         self._rows: list[dict[str, float | str]] = []
         console = Console(stderr=True)
         self._console = console
@@ -54,12 +56,17 @@ class Log:
 
         self._path = folder / "log.csv"
         if self._path.is_file():
-            with self._path.open(newline="") as file:
-                self._rows = [r for r in csv.DictReader(file) if int(r["update"]) <= update]
+            try:
+                with self._path.open(newline="") as file:
+                    self._rows = [r for r in csv.DictReader(file) if int(r["update"]) <= update]
+            except (KeyError, TypeError, ValueError):
+                raise DataError(f"{self._path}: was changed; move it away to go on") from None
         # TensorBoard drops what was written after `purge_step`, for the same reason.
         self._board: Any = SummaryWriter(str(folder / "tensorboard"), purge_step=update + 1)  # type: ignore[no-untyped-call]
 
     def __enter__(self) -> Log:
+        if self._folder is not None and self._begun:
+            self._console.print(f"going on from update {self._begun}", highlight=False)
         self._progress.start()
         return self
 
@@ -94,5 +101,9 @@ class Log:
             if isinstance(value, float):
                 self._board.add_scalar(name, value, int(row["update"]))
         self._board.flush()
-        said = "  ".join(f"{name} {value}" for name, value in row.items())
+        said = (
+            f"update {row['update']} of {self._total}  loss {row['loss']:.3f}  "
+            f"valid: accuracy {row['valid_accuracy']:.3f}, "
+            f"macro recall {row['valid_macro_recall']:.3f}, log loss {row['valid_log_loss']:.3f}"
+        )
         self._console.print(said, highlight=False, soft_wrap=True)

@@ -10,10 +10,12 @@ from streamgenre.audio.sources import decode_mono
 from streamgenre.errors import StreamgenreError
 
 from .data import SAMPLE_RATE, DataError
+from .data.audio_files import EXTENSIONS
 from .sequences import NO_GENRE, Piece, noise
 
 _STRETCH = 30 * SAMPLE_RATE
 _NOISES, _SECONDS = 60, 5
+_KNOWN = EXTENSIONS | {".s16"}  # a README.txt beside them is no recording
 
 
 def recordings(folder: Path | None) -> list[Piece]:
@@ -21,23 +23,30 @@ def recordings(folder: Path | None) -> list[Piece]:
     if folder is None:
         return []
     found = []
-    for path in sorted(p for p in folder.iterdir() if p.is_file() and p.name[0] != "."):
+    try:
+        paths = sorted(p for p in folder.iterdir() if p.is_file() and p.name[0] != ".")
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataError(f"{folder}: cannot be read: {reason}; give a folder of speech") from None
+    for path in paths:
+        if path.suffix.lower() not in _KNOWN:
+            continue
         samples = _read(path)
         found += [
             Piece(samples[i : i + _STRETCH], NO_GENRE, False)
             for i in range(0, len(samples), _STRETCH)
         ]
     if not found:
-        raise DataError(f"{folder}: no recordings in it")
+        raise DataError(f"{folder}: no recordings in it; put files such as speech.wav there")
     return found
 
 
 def _read(path: Path) -> np.ndarray:
-    if path.suffix == ".s16":
-        return np.fromfile(path, np.int16)
     try:
+        if path.suffix.lower() == ".s16":
+            return np.fromfile(path, np.int16)
         samples = decode_mono(path, SAMPLE_RATE)
-    except StreamgenreError as error:
+    except (StreamgenreError, OSError) as error:
         raise DataError(f"{path}: not a recording that can be read: {error}") from None
     return np.asarray(np.clip(np.rint(samples * 32768.0), -32768, 32767), np.int16)
 

@@ -9,6 +9,7 @@ each other with a state between them, and a run that was killed must go on as if
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -16,7 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor
+
+from streamgenre.errors import StreamgenreError
 
 from . import checkpoint
 from .average import averaged
@@ -34,6 +38,11 @@ from .start import start_from
 from .validation import Validation
 
 _PREPARE = 500  # windows that constants of the features are measured on
+_WORDS = {"data": "audio", "tracks": "tracks or splits", "not_music": "speech"}
+
+
+class DivergedError(StreamgenreError):
+    """Training has left the finite numbers; the last checkpoint is from before."""
 
 
 class Trainer:
@@ -55,7 +64,10 @@ class Trainer:
         valid = [t for t in known if t.split == "valid"]
         for split, found in (("train", train), ("valid", valid)):
             if not found:
-                raise DataError(f"no readable track with a genre in split {split!r}")
+                raise DataError(
+                    f"no readable track with a genre in split {split!r}; an own split needs "
+                    "three artists or tracks of each genre at least"
+                )
         index = {t.key: labels.index(t.genre) for t in train}
         ranks = (self._fabric.global_rank, self._fabric.world_size)
         if config.sequences.lanes % ranks[1]:
@@ -68,7 +80,7 @@ class Trainer:
             self.network = build(description)
             for hop in config.sequences.hop_samples:
                 self.network.window_for(hop)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
             raise DataError(f"config entry network: {error}") from None
         self._about = {
             "network": json.dumps(description),
@@ -84,11 +96,33 @@ class Trainer:
             audio, valid, labels, description, config, str(self._fabric.device)
         )
         self.progress = Progress()
-        folder.mkdir(parents=True, exist_ok=True)
         self._last = folder / "last.safetensors"
+        self._finished = folder / "model.safetensors"
+
+    def finished(self) -> Path | None:
+        """The weights of this very run, where it has come to its end and was calibrated."""
+        if not self._finished.is_file():
+            return None
+        _, about = checkpoint.read(self._finished)
+        same = all(about.get(key) == value for key, value in self._about.items() if key != "commit")
+        return self._finished if same and "calibration" in about else None
 
     def run(self) -> Path:
         """Train to the end; gives the path of the weights to keep."""
+        if not self._fabric.is_global_zero:
+            return self._run()
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self._folder / "lock", timeout=0):
+                return self._run()
+        except Timeout:
+            raise DataError(
+                f"{self._folder}: another process trains there; choose another folder"
+            ) from None
+        except OSError as error:
+            raise DataError(f"{self._folder}: cannot be written: {error.strerror}") from None
+
+    def _run(self) -> Path:
         r = self._config.run
         resumed = self._begin()
         stages = ((True, 0, r.frozen_updates), (False, r.frozen_updates, r.updates))
@@ -102,11 +136,10 @@ class Trainer:
                 # A stage that ended early leaves its other updates out.
                 self.progress.update = first + count
                 resumed = {}
-        finished = self._folder / "model.safetensors"
         if self._fabric.is_global_zero:
-            checkpoint.write(finished, self._kept(), self._about)
+            checkpoint.write(self._finished, self._kept(), self._about)
         self._fabric.barrier()
-        return finished
+        return self._finished
 
     def _begin(self) -> dict[str, Tensor]:
         """Weights from the start or the checkpoint, whose other tensors are given back."""
@@ -114,14 +147,20 @@ class Trainer:
         if self._last.is_file():
             resumed, about = checkpoint.read(self._last)
             same = {what: about.get(what) == self._about[what] for what in self._about}
-            same["config"] = self._config.continues(Config.model_validate_json(about["config"]))
+            before = Config.model_validate_json(about["config"])
+            same["config"] = self._config.continues(before)
             for what in ("network", "labels", "data", "tracks", "not_music", "config"):
                 if not same[what]:
+                    differs = self._config.differs(before) if what == "config" else what
                     raise DataError(
-                        f"{self._last}: is of another {what}; train into another folder"
+                        f"{self._folder}: holds a run with other {_WORDS.get(differs, differs)}; "
+                        "train into another folder"
                     )
-            self.progress = Progress(**json.loads(about["progress"]))
-            self.network.load_state_dict(_with("net.", resumed))
+            try:
+                self.progress = Progress(**json.loads(about["progress"]))
+                self.network.load_state_dict(_with("net.", resumed))
+            except (KeyError, TypeError, ValueError, RuntimeError):
+                raise DataError(f"{self._last}: is damaged; remove it to begin anew") from None
         elif not start_from(self.network, self._config.start):
             first = Feed(self.feed.music, self.feed.other, self.feed.settings, self.feed.seed)
             self.network.prepare(_some_windows(first, self.network))
@@ -189,6 +228,11 @@ class Trainer:
             self.progress.update += 1
             self._average.update_parameters(self.network)
             losses.append(float(loss.detach()))
+            if not math.isfinite(losses[-1]):
+                raise DivergedError(
+                    f"the loss is no longer finite at update {self.progress.update}; lower "
+                    "optimiser.rate and begin in another folder"
+                )
             log.step(self.progress.update, "frozen trunk" if frozen else "training", losses[-1])
             last = self.progress.update == first + count
             if self.progress.update % config.run.check_every == 0 or last:

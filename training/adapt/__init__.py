@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from streamgenre.model.card import ModelCard, read_card
 from streamgenre.model.onnx import OnnxEngine
 
-from ..data import DataError, Track, fingerprint
+from ..data import Track
+from ..evaluation.cautions import unsplit
 from . import graph, validate
+from .chosen import cautions, usable
 from .features import LONGEST, hear
 from .head import Example, choose_strength, fit_head
 
@@ -26,7 +28,7 @@ READS: tuple[str, ...] = ("next_state",)
 the state does better than the embedding, which is three times as wide, also for genres unlike the
 base's own (1.00 against 1.13), and mostly better than both joined."""
 
-__all__ = ["Adaptation", "Base", "Progress", "adapt", "usable"]
+__all__ = ["Adaptation", "Base", "Progress", "adapt", "cautions", "usable"]
 
 Progress = Callable[[str, int, int], None]  # what is done, how many of it now, of how many
 
@@ -61,21 +63,8 @@ class Adaptation:
     tracks: Mapping[str, int]  # of each label
     folds: int
     figures: Mapping[float, dict[str, Any]]  # of each hop, in seconds
+    without_genre: tuple[int, int]  # tracks taken for no music, and unsure, at the live hop
     card: ModelCard
-
-
-def usable(
-    tracks: Sequence[Track], audio: Mapping[str, NDArray[np.int16]], rate: int
-) -> list[Track]:
-    """The tracks with a genre and at least a second of audio; DataError for under two genres."""
-    found = [t for t in tracks if t.genre and t.key in audio and len(audio[t.key]) >= rate]
-    genres = sorted({t.genre for t in found})
-    if len(genres) < 2:
-        raise DataError(
-            f"at least two genres with audio are needed, found {', '.join(genres) or 'none'}; "
-            "add folders of others"
-        )
-    return found
 
 
 def adapt(
@@ -91,6 +80,7 @@ def adapt(
     Raises DataError for tracks that cannot be learned from, graph.AdaptError where the new model
     is not what it should be.
     """
+    known = unsplit([t for t in tracks if t.genre])
     tracks = usable(tracks, audio, base.card.sample_rate)
     labels = sorted({t.genre for t in tracks})
     examples = _examples(tracks, labels, audio, base, done)
@@ -107,6 +97,10 @@ def adapt(
     }
     live = next(i for i, hop in enumerate(hops) if hop.seconds == base.card.live_hop)
     limit = validate.unsure(left_out, live, heat, base.card.thresholds, base.card.live_hop)
+    thresholds = replace(
+        base.card.thresholds, unsure=limit, music=validate.music(examples, base.card.thresholds)
+    )
+    lost = validate.without_genre(left_out, examples, live, heat, thresholds, base.card.live_hop)
     model = graph.with_head(base.model, base.card.network.get("kind") == "adapted", head)
     data = graph.with_card(
         model,
@@ -119,15 +113,14 @@ def adapt(
             "hops": [
                 asdict(hop) | {"accuracy": validate.for_card(figures[hop.seconds])} for hop in hops
             ],
-            "thresholds": asdict(base.card.thresholds)
-            | {"unsure": limit, "music": validate.music(examples, base.card.thresholds)},
-            "about": _about(base.card, tracks, labels, figures, left_out.folds),
+            "thresholds": asdict(thresholds),
+            "about": _about(base.card, tracks, known, labels, figures, left_out.folds, lost),
         },
     )
     graph.verify(base.engine, data, head, str(output), lambda n: done("check", n, graph.STEPS))
     graph.write(output, data)
     counts = Counter(t.genre for t in tracks)
-    return Adaptation(labels, counts, left_out.folds, figures, read_card(data, str(output)))
+    return Adaptation(labels, counts, left_out.folds, figures, lost, read_card(data, str(output)))
 
 
 def _examples(
@@ -159,9 +152,11 @@ def _examples(
 def _about(
     base: ModelCard,
     tracks: Sequence[Track],
+    known: str,
     labels: Sequence[str],
     figures: Mapping[float, dict[str, Any]],
     folds: int,
+    lost: tuple[int, int],
 ) -> dict[str, Any]:
     """The card's account for people: what was adapted, on what, and how well it did."""
     kept = ("level", "runtime", "licence", "use", "credits")
@@ -175,7 +170,7 @@ def _about(
             "tracks": len(tracks),
             "genres": len(labels),
             "artists or tracks apart": groups,
-            "fingerprint": fingerprint(tracks),
+            "fingerprint": known,  # by which `evaluate` tells that it measures these
         },
         "measured": [
             f"{folds}-fold cross-validation, artists or tracks apart; by track, from the mean of "
@@ -183,6 +178,7 @@ def _about(
             "largest genre",
             f"recall at {base.live_hop:g} s: {recalls}",
             *validate.confused(live, labels),
+            f"mostly taken for no music: {lost[0]} tracks, mostly unsure: {lost[1]}",
         ],
         "limits": [
             "silence, margin and smoothing are the base's; temperature and `unsure` are fitted on "

@@ -27,7 +27,8 @@ from ..genres import label_entry
 from .head import Head
 
 STEPS = 500  # carried, in the check
-_SAME_STATE, _SAME_PROBABILITIES = 1e-6, 1e-5
+# Probabilities as `export.PARITY` has them: the head is computed here with 64 bits, there with 32.
+_SAME_STATE, _SAME_PROBABILITIES = 1e-6, 1e-4
 _OLDEST_OPSET = 13  # Softmax over one axis
 
 

@@ -100,6 +100,25 @@ def music(examples: Sequence[Example], base: Thresholds) -> float:
     )
 
 
+def without_genre(
+    left_out: LeftOut,
+    examples: Sequence[Example],
+    hop: int,
+    heat: float,
+    limits: Thresholds,
+    seconds: float,
+) -> tuple[int, int]:
+    """Tracks that would mostly be taken for no music, and others that would mostly stay unsure."""
+    no_music = unsure = 0
+    for example, logits in zip(examples, left_out.logits, strict=True):
+        decided = decisions.decide(softmax(logits[hop], heat), limits, seconds, example.music[hop])
+        if decided.music.mean() < 0.5:
+            no_music += 1
+        elif np.mean([label is None for label in decided.labels]) > 0.5:
+            unsure += 1
+    return no_music, unsure
+
+
 def figures(left_out: LeftOut, hop: int, heat: float, labels: Sequence[str]) -> dict[str, Any]:
     """Accuracy and macro recall with intervals, by genre, confusion; a track by its steps' mean."""
     mean = np.stack([softmax(runs[hop], heat).mean(0) for runs in left_out.logits])

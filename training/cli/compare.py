@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,13 +39,38 @@ def command(systems: tuple[str, ...], output: Path | None, figures: Path | None)
     """
     from ..evaluation.compare import compare_systems
 
-    found = compare_systems(parse(systems))
+    given = parse(systems)
+    outputs = [path for path in (output, figures) if path is not None]
+    check_outputs(outputs, [path for paths in given.values() for path in paths])
+    found = compare_systems(given)
     text = tables(found)
     click.echo(text)
     if output is not None:
-        output.write_text(text + "\n", encoding="utf-8")
+        _write(output, text)
     if figures is not None:
-        figures.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        _write(figures, json.dumps(found, indent=1))
+
+
+def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
+    """Refuse before the work what could not or should not be written."""
+    taken = {path.resolve() for path in inputs}
+    for path in outputs:
+        if not path.parent.is_dir():
+            raise DataError(f"{path}: no folder {path.parent} to write it to; make it first")
+        if path.resolve() in taken:
+            raise DataError(
+                f"{path}: is an input or the other output of this command; give another name"
+            )
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise DataError(f"{path}: cannot be written; give another place")
+        taken.add(path.resolve())
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 def parse(systems: Sequence[str]) -> dict[str, list[Path]]:
@@ -126,4 +152,7 @@ def _spread(seeds: dict[str, float]) -> str:
 
 def _difference(difference: dict[str, Any]) -> str:
     middle, low, high = difference["difference"]
-    return f"{middle:+.3f} ({low:+.3f} to {high:+.3f}) [{difference['above_zero']:.3f}]"
+    from ..evaluation.markdown import number
+
+    share = number(difference["above_zero"])
+    return f"{middle:+.3f} ({low:+.3f} to {high:+.3f}) [{share}]"

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from streamgenre.errors import one_line
+
+from ..data.record import DataError
 from .options import data_argument, data_options, opened
 
 if TYPE_CHECKING:
     from streamgenre.model.model import Model
 
-_file = click.Path(path_type=Path, dir_okay=False, exists=True)
+    from ..evaluation.streaming import Told
+
+_any = click.Path(path_type=Path, exists=True)
+CHECKPOINT = "model.safetensors"  # that a run leaves in its folder
 _folder = click.Path(path_type=Path, file_okay=False, exists=True)
 
 
@@ -20,7 +28,10 @@ _folder = click.Path(path_type=Path, file_okay=False, exists=True)
 @data_argument
 @data_options
 @click.option(
-    "--model", "path", type=_file, help="ONNX file or checkpoint.  [default: the bundled model]"
+    "--model",
+    "path",
+    type=_any,
+    help="ONNX file, checkpoint, or the folder of a finished run.  [default: the bundled model]",
 )
 @click.option(
     "--split",
@@ -35,7 +46,7 @@ _folder = click.Path(path_type=Path, file_okay=False, exists=True)
 @click.option(
     "--mixes",
     type=click.IntRange(0),
-    help="Mixes for timelines.  [default: 4 for each track, at most 100]",
+    help="Mixes for timelines.  [default: 4 for each track, at most 100, fewer of little music]",
 )
 @click.option("--originals", type=_folder, help="Full-quality audio: what coding changes.")
 @click.option("--predictions-only", is_flag=True, help="Accuracy per track and the CSV files only.")
@@ -58,14 +69,15 @@ def command(
     **where: Any,
 ) -> None:
     """Measure a model on DATA: accuracy over time, timelines, calibration, by set and genre."""
-    from rich.console import Console
+    from ..evaluation import Plan, cautions, evaluate, make_folder, scored_tracks, write_evaluation
 
-    from ..evaluation import Plan, evaluate, write_evaluation
-
+    make_folder(output)
     model = open_model(path)
-    dataset, audio = opened(data, **where)
-    if mixes is None:
-        mixes = min(100, 4 * sum(t.split == split or split == "all" for t in dataset.tracks))
+    dataset, audio = opened(data, for_training=False, **where)
+    # Before minutes of measuring, not after: some of it may be reason to stop.
+    scored = scored_tracks(dataset.tracks, split, model.card.label_names, audio)
+    for caution in cautions(model.card, scored, dataset.tracks, split, audio.source):
+        click.echo(f"warning: {one_line(caution)}", err=True)
     plan = Plan(
         split=split,
         hops=hops,
@@ -75,15 +87,22 @@ def command(
         data=dataset.fingerprint,
         audio=audio.source,
     )
-    with Console(stderr=True).status("measuring") as status:
-        evaluation = evaluate(model, dataset.tracks, audio, plan, status.update)
+    with progress() as told:
+        evaluation = evaluate(model, dataset.tracks, audio, plan, told)
     written = write_evaluation(evaluation, output)
     show(evaluation.found)
     click.echo(f"in {output}: {', '.join(path.name for path in written)}")
 
 
 def open_model(path: Path | None) -> Model:
-    """The bundled model, an ONNX file, or a checkpoint (which needs torch)."""
+    """The bundled model, an ONNX file, or a checkpoint or run's folder (which need torch)."""
+    if path is not None and path.is_dir():
+        if not (path / CHECKPOINT).is_file():
+            raise DataError(
+                f"{path}: no {CHECKPOINT} in it, which a run writes at its end; finish the run, or "
+                "give a model's file"
+            )
+        path = path / CHECKPOINT
     if path is not None and path.suffix == ".safetensors":
         from ..model import load_model
 
@@ -91,6 +110,27 @@ def open_model(path: Path | None) -> Model:
     import streamgenre
 
     return streamgenre.load(path)
+
+
+@contextmanager
+def progress() -> Iterator[Told]:
+    """What is done and the time left, on a terminal only."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bars:
+        tasks: dict[str, Any] = {}
+
+        def told(what: str, now: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=now)
+
+        yield told
 
 
 def show(found: dict[str, Any]) -> None:
@@ -117,7 +157,7 @@ def show(found: dict[str, Any]) -> None:
         for key, words in (("windows_with_state", "carried"), ("windows_without_state", "reset")):
             table.add_row(f"accuracy of a step, state {words}", *(number(f[key]) for f in hops))
         table.add_row(
-            "calibration error (by chance)",
+            "calibration error (if perfectly calibrated)",
             *(
                 f"{f['expected_calibration_error']:.3f} ({f['calibration']['by_chance']:.3f})"
                 for f in hops

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import click
+
+from .options import check_output
 
 _file = click.Path(path_type=Path, dir_okay=False, exists=True)
 
@@ -27,18 +30,22 @@ def command(checkpoint: Path, card: Path | None, results: Path | None, output: P
     path = checkpoint / "model.safetensors" if checkpoint.is_dir() else checkpoint
     if not path.is_file():
         raise DataError(f"{checkpoint}: no finished run (model.safetensors is missing)")
-    if not output.parent.is_dir():
-        raise DataError(f"{output}: there is no folder {output.parent}")
+    check_output(output, [checkpoint, path])
     changes = _entries(card) if card else {}
     accuracy: dict[float, Any] = {}
     if results is not None:
         from ..evaluation import for_card
 
+        measured = _entries(results)
         try:
-            hops = _entries(results)["hops"]
-            accuracy = {float(hop): for_card(found) for hop, found in hops.items()}
-        except (KeyError, TypeError, ValueError) as error:
+            accuracy = {float(hop): for_card(found) for hop, found in measured["hops"].items()}
+            of, split = measured["model"]["sha256"], measured["split"]
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise DataError(f"{results}: is not what evaluate wrote ({error})") from None
+        if of != hashlib.sha256(path.read_bytes()).hexdigest():
+            raise DataError(f"{results}: measured another model; evaluate --model {path}")
+        if split != "test":
+            raise DataError(f"{results}: is of split {split!r}; a card states test")
     worst = export_checkpoint(path, output, changes, accuracy)
     click.echo(f"{output}: agrees with PyTorch within {worst:.1e} over 500 carried steps")
 

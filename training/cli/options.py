@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from streamgenre.errors import one_line
 
 if TYPE_CHECKING:
     from ..data import AudioCache, DataSet
@@ -47,13 +49,35 @@ def data_options(function: Function) -> Function:
 
 
 def opened(
-    data: Path, kind: str, subset: str, lists: Path | None, cache: Path | None
+    data: Path,
+    kind: str,
+    subset: str,
+    lists: Path | None,
+    cache: Path | None,
+    *,
+    for_training: bool = True,
 ) -> tuple[DataSet, AudioCache]:
     """The data set with its audio decoded; warnings and skipped files on standard error."""
-    from ..data import AudioCache, default_cache, open_dataset
+    from ..data import AudioCache, DataError, default_cache, open_dataset
 
-    dataset = open_dataset(data, kind=kind, subset=subset, lists=lists)
+    dataset = open_dataset(data, kind=kind, subset=subset, lists=lists, for_training=for_training)
     for warning in dataset.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        click.echo(f"warning: {one_line(warning)}", err=True)
     audio = AudioCache.build(dataset.tracks, cache or default_cache(data))
+    readable = {t.genre for t in dataset.tracks if t.key in audio and t.split in ("train", "")}
+    silent = [label for label in dataset.labels if label not in readable]
+    if for_training and dataset.task == "genre" and silent:
+        raise DataError(f"no track to train on of {', '.join(silent)} could be read; see above")
     return dataset, audio
+
+
+def check_output(output: Path, inputs: Sequence[Path]) -> None:
+    """Refuse, before minutes of work, a model file that could not or should not be written."""
+    from ..data import DataError
+
+    if output.suffix != ".onnx":
+        raise DataError(f"{output}: is to be a model; give it a name that ends in .onnx")
+    if not output.resolve().parent.is_dir():
+        raise DataError(f"{output}: there is no folder {output.parent}; make it first")
+    if output.resolve() in [path.resolve() for path in inputs]:
+        raise DataError(f"{output}: is an input of this command; give another output")

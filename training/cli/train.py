@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import data_argument, data_options, opened
+from .options import check_output, data_argument, data_options, opened
+
+if TYPE_CHECKING:
+    from ..config import Config
 
 _folder = click.Path(path_type=Path, file_okay=False)
 
@@ -18,14 +23,14 @@ _folder = click.Path(path_type=Path, file_okay=False)
     "name",
     default="trunk",
     show_default=True,
-    help="trunk, tfcrnn, crnn, or a .toml file.",
+    help="small (a folder of own music, minutes), trunk, tfcrnn, crnn, or a .toml file.",
 )
 @click.option(
     "--set",
     "changes",
     multiple=True,
     metavar="SECTION.ENTRY=VALUE",
-    help="Override the config: run.seed=2, sequences.hops=[2.5].",
+    help="Override the config: run.seed=2, sequences.hops=[2.5]; training/config.py lists all.",
 )
 @click.option(
     "--start",
@@ -76,15 +81,19 @@ def command(
     Called again, it goes on where it was broken off. The run's folder gets model.safetensors, the
     curves (log.csv, tensorboard/) and last.safetensors, from which it goes on.
     """
+    if folds is not None and output is not None:
+        raise click.UsageError("--folds measures and leaves no model: it goes without -o")
+    if output is not None:
+        check_output(output, [data])
     from ..config import read_config
-    from ..data import DataError
 
-    # "" is a start, too.
-    config = read_config(name, [*changes] if start is None else [*changes, f'start="{start}"'])
-    if output is not None and not output.parent.is_dir():
-        raise DataError(f"{output}: there is no folder {output.parent}")
+    config = read_config(name, changes)
+    if start is not None:
+        config = config.model_copy(update={"start": start})
     folder = folder or Path("runs") / Path(name).stem
     dataset, audio = opened(data, kind, subset, lists, cache)
+    from ..data import DataError
+
     if dataset.task != "genre":
         raise DataError(f"{data}: holds tags, not genres; training on tags is not there yet")
     from ..not_music import recordings
@@ -94,20 +103,56 @@ def command(
         from ..crossvalidate import crossvalidate
 
         if figures := crossvalidate(folder, config, dataset, audio, other, folds):
-            click.echo(f"{folder / 'predictions.csv'}: {figures}")
+            click.echo(f"{folds} folds, {figures['tracks']} tracks held out: {_words(figures)}")
+            click.echo(f"in {folder}: predictions.csv, predictions.json")
         return
     from ..calibrate import calibrate
     from ..devices import is_first_process
     from ..train import Trainer
 
     trainer = Trainer(folder, config, dataset.tracks, dataset.labels, audio, other)
-    path = trainer.run()
-    if not is_first_process():
-        return
-    found = calibrate(path, dataset, audio, held_speech)
-    click.echo(f"{path}: temperature {found.temperature:.2f}")
-    if output is not None:
+    if output is not None and len({*map(trainer.network.window_for, _hops(config))}) > 1:
+        raise DataError(
+            "sequences.hops: these hops need windows of their own, and one model file has one; "
+            "train with one of them"
+        )
+    path = trainer.finished()
+    if path is not None:
+        click.echo(f"{path}: has been trained already")
+    else:
+        try:
+            path = trainer.run()
+        except KeyboardInterrupt:
+            click.echo(
+                f"stopped at update {trainer.progress.update}; the same command goes on from the "
+                f"last checkpoint in {folder}",
+                err=True,
+            )
+            raise
+        if not is_first_process():
+            return
+        click.echo("fitting temperature and thresholds on valid ...", err=True)
+        calibrate(path, dataset, audio, held_speech)
+        click.echo(f"trained: {path}")
+    if output is not None and is_first_process():
         from ..export import export_checkpoint
 
         worst = export_checkpoint(path, output, {}, {})
         click.echo(f"{output}: agrees with PyTorch within {worst:.1e} over 500 carried steps")
+        click.echo(f"run it:  streamgenre --model {shlex.quote(str(output))} FILE")
+    elif is_first_process():
+        click.echo(f"next:    python -m training evaluate {data} --model {path} -o FIGURES")
+        click.echo(f"         python -m training export {folder} -o MODEL.onnx")
+
+
+def _hops(config: Config) -> tuple[int, ...]:
+    return config.sequences.hop_samples
+
+
+def _words(figures: dict[str, Any]) -> str:
+    """Accuracy and macro recall with their intervals."""
+    return ", ".join(
+        f"{name.replace('_', ' ')} {value:.3f} ({low:.3f} to {high:.3f})"
+        for name in ("accuracy", "macro_recall")
+        for value, low, high in [figures[name]]
+    )

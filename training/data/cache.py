@@ -12,12 +12,15 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from streamgenre.errors import one_line
+
 from .decoding import decode_all
-from .journal import SAMPLES, Journal, Stamp, read_journal
+from .journal import SAMPLES, Journal, Stamp, digest_of, read_journal
 from .record import DataError, Track, fingerprint
 
 
@@ -39,14 +42,29 @@ class AudioCache(Mapping[str, np.ndarray]):
         samples: Path,
         spans: Mapping[str, tuple[int, int]],
         skipped: Mapping[str, str],
-        source: str,
+        tracks: str,
+        digests: Mapping[str, str],
     ) -> None:
         self._path, self._spans = samples, dict(spans)
         # As far as these tracks reach: behind them another process may be writing.
         length = max((end for _, end in self._spans.values()), default=0)
-        self._samples: np.ndarray = np.memmap(samples, dtype="<i2", mode="r", shape=(length,))
+        try:
+            self._samples: np.ndarray = np.memmap(samples, dtype="<i2", mode="r", shape=(length,))
+        except (OSError, ValueError) as error:
+            raise DataError(f"{samples}: cannot be read: {error}; give another --cache") from None
         self.skipped = dict(skipped)  # key to reason
-        self.source = source  # SHA-256 of the tracks and of the sizes of their files
+        self._tracks, self._digests = tracks, dict(digests)
+
+    @cached_property
+    def source(self) -> str:
+        """SHA-256 of the tracks and their sound; no path and no time of a file is in it."""
+        digest = hashlib.sha256(self._tracks.encode())
+        for key in sorted({*self._spans, *self.skipped}):
+            sound = self._digests.get(key, "")
+            if key in self._spans and not sound:  # decoded before digests were kept
+                sound = digest_of(self[key].data)
+            digest.update(f"\0{sound}".encode())
+        return digest.hexdigest()
 
     def __len__(self) -> int:
         return len(self._spans)
@@ -62,56 +80,63 @@ class AudioCache(Mapping[str, np.ndarray]):
 
     def __reduce__(self) -> tuple[object, ...]:
         # To another process go the names only: it maps the file itself.
-        return AudioCache, (self._path, self._spans, self.skipped, self.source)
+        return AudioCache, (self._path, self._spans, self.skipped, self._tracks, self._digests)
 
     @classmethod
     def build(cls, tracks: Sequence[Track], folder: Path) -> AudioCache:
-        """The tracks' samples, decoding first what the folder lacks; what is skipped is named."""
+        """The tracks' samples, decoding first what the folder lacks; what is skipped is named.
+
+        What could not be read for a reason that may pass is tried again at the next build.
+        """
         stamps = {t.key: Stamp.of(t.path) for t in tracks}
         wanted = {stamp for stamp in stamps.values() if stamp.size >= 0}
         entries = read_journal(folder)
+        passing: dict[Stamp, str] = {}
         if not wanted <= entries.keys():
             with _writing(folder):
                 entries = read_journal(folder)  # of whoever held the lock before
-                _decode_into(folder, sorted(wanted - entries.keys(), key=lambda s: s.path))
+                passing = _decode_into(
+                    folder, sorted(wanted - entries.keys(), key=lambda s: s.path)
+                )
             entries = read_journal(folder)
         found = {key: entries.get(stamp) for key, stamp in stamps.items()}
         spans = {key: (e.start, e.end) for key, e in found.items() if e and not e.error}
         skipped = {
-            key: e.error if e else "no such file" for key, e in found.items() if not e or e.error
+            key: e.error if e else passing.get(stamps[key], "no such file")
+            for key, e in found.items()
+            if not e or e.error
         }
         for key, reason in skipped.items():
-            print(f"skipped {stamps[key].path}: {reason}", file=sys.stderr)
+            print(one_line(f"skipped {stamps[key].path}: {reason}"), file=sys.stderr)
         if skipped:
             print(f"skipped {len(skipped)} of {len(tracks)} files", file=sys.stderr)
         if not spans:
             raise DataError(f"none of the {len(tracks)} tracks could be read; look at their files")
-        return cls(folder / SAMPLES, spans, skipped, _source(tracks, stamps))
+        digests = {key: e.digest for key, e in found.items() if e and e.digest}
+        return cls(folder / SAMPLES, spans, skipped, fingerprint(tracks), digests)
 
 
-def _source(tracks: Sequence[Track], stamps: Mapping[str, Stamp]) -> str:
-    """The same on every machine: no path and no time of a file is in it."""
-    digest = hashlib.sha256(fingerprint(tracks).encode())
-    for key in sorted(stamps):
-        digest.update(f"\0{stamps[key].size}".encode())
-    return digest.hexdigest()
-
-
-def _decode_into(folder: Path, stamps: Sequence[Stamp]) -> None:
+def _decode_into(folder: Path, stamps: Sequence[Stamp]) -> dict[Stamp, str]:
+    """Decodes and keeps; returns what could not be read now, and is not kept, with the reason."""
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
     console = Console(stderr=True)
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
     by_path = {stamp.path: stamp for stamp in stamps}
+    passing = {}
     with (
         closing(Journal(folder, read_journal(folder).values())) as journal,
         Progress(*columns, console=console, disable=not console.is_terminal) as progress,
     ):
         task = progress.add_task("decoding", total=len(stamps))
-        for path, (samples, error) in decode_all(list(by_path)):
-            journal.add(by_path[path], samples, error)
+        for path, decoded in decode_all(list(by_path)):
+            if decoded.passing:
+                passing[by_path[path]] = decoded.error
+            else:
+                journal.add(by_path[path], decoded.samples, decoded.error)
             progress.advance(task)
+    return passing
 
 
 @contextmanager

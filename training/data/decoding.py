@@ -1,6 +1,7 @@
 """Decodes many files at once, in processes of their own, a bounded number ahead of the writer.
 
-A file that cannot be decoded, even one that brings the decoder down, costs only itself.
+A file that cannot be decoded, even one that brings the decoder down, costs only itself. Whether
+the fault is the file's, or may be gone the next time, is told apart.
 """
 
 from __future__ import annotations
@@ -11,16 +12,27 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from streamgenre.errors import InputError, one_line
 
 from .record import SAMPLE_RATE
 
 SHORTEST = 0.3  # seconds; less is no music, only a header
 FEW = 8  # files that are decoded sooner than another process has started
 
-Decoded = tuple[bytes, str]  # samples, or why there are none
+# What `streamgenre` says of a file that it could not open, whatever is in it.
+_NOT_OPENED = ("no permission", "no such file", "cannot be opened")
+
+
+class Decoded(NamedTuple):
+    """What has become of a file."""
+
+    samples: bytes = b""
+    error: str = ""  # why there are none
+    passing: bool = False  # not the file's own fault: the next attempt may do
 
 
 def decode(path: str) -> Decoded:
@@ -29,13 +41,25 @@ def decode(path: str) -> Decoded:
 
     try:
         samples = decode_mono(path, SAMPLE_RATE)
+        if len(samples) < SHORTEST * SAMPLE_RATE:
+            return Decoded(error=f"is shorter than {SHORTEST} s")
+        whole = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype("<i2")
+        return Decoded(whole.tobytes()) if whole.any() else Decoded(error="is silent throughout")
     except Exception as error:  # of any decoder: a file in a thousand must not end the run
-        reason = str(error).removeprefix(f"{path}: ") or type(error).__name__
-        return b"", reason.splitlines()[0]
-    if len(samples) < SHORTEST * SAMPLE_RATE:
-        return b"", f"is shorter than {SHORTEST} s"
-    whole = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype("<i2")
-    return (whole.tobytes(), "") if whole.any() else (b"", "is silent throughout")
+        reason = str(error).removeprefix(f"{path}: ").strip() or type(error).__name__
+        return Decoded(error=one_line(reason.splitlines()[0]), passing=_passing(error, reason))
+
+
+def _passing(error: BaseException, reason: str) -> bool:
+    """Whether a network folder was away, memory short, a permission wrong, or the like."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        if isinstance(cause, OSError | MemoryError):
+            return True
+        seen.add(id(cause))
+        cause = cause.__cause__ or cause.__context__
+    return isinstance(error, InputError) and reason.startswith(_NOT_OPENED)
 
 
 @contextmanager
@@ -83,6 +107,8 @@ def decode_all(paths: Sequence[str]) -> Iterator[tuple[str, Decoded]]:
             try:
                 with ProcessPoolExecutor(1, initializer=_start) as pool, _ended(pool):
                     yield path, pool.submit(decode, path).result()
-            except BrokenProcessPool:
-                yield path, (b"", "brings the decoder down")
+            except BrokenProcessPool as error:
+                # SIGKILL is the system's, which is short of memory.
+                passing = "SIGKILL" in str(error)
+                yield path, Decoded(error="brings the decoder down", passing=passing)
         yield from decode_all(list(left))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def read_fma(root: Path, subset: str) -> DataSet:
     wanted = SUBSETS[: SUBSETS.index(subset) + 1]
     tracks = []
     for row in _read_tracks(metadata / "tracks.csv"):
-        number = int(row["track_id"])
+        number = _number(row["track_id"], metadata / "tracks.csv")
         if row["set", "subset"] in wanted and (subset == "full" or number not in BAD_CLIPS):
             tracks.append(_track(row, f"{number:06d}", audio, genres))
     hierarchy = {g.title: genres[g.parent].title for g in genres.values() if g.parent in genres}
@@ -91,35 +91,61 @@ def _audio_folder(base: Path, subset: str) -> Path:
 
 def _read_genres(path: Path) -> dict[int, Genre]:
     needed = ("genre_id", "parent", "title", "top_level")
-    return {
-        int(row["genre_id"]): Genre(row["title"], int(row["parent"]), int(row["top_level"]))
-        for row in rows(path, needed, remedy=REMEDY)
-    }
+    genres = {}
+    for row in rows(path, needed, remedy=REMEDY):
+        number, parent, top = (_number(row[n], path) for n in ("genre_id", "parent", "top_level"))
+        genres[number] = Genre(row["title"], parent, top)
+    return genres
+
+
+def _number(cell: str, path: Path) -> int:
+    try:
+        return int(cell)
+    except ValueError:
+        raise DataError(f"{path}: {cell[:40]!r} is not a number; {REMEDY}") from None
 
 
 def _read_tracks(path: Path) -> Iterator[Mapping[object, str]]:
     """Rows by their two-level column, and by "track_id"; the file has three header rows."""
     needed = [("set", "split"), ("set", "subset"), ("track", "genre_top")]
     needed += [("track", "genres_all"), ("track", "title"), ("artist", "id"), ("artist", "name")]
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.reader(file)
-        head = [next(reader, []) for _ in range(3)]
-        columns: list[object] = ["track_id", *zip(head[0][1:], head[1][1:], strict=False)]
-        missing = [".".join(name) for name in needed if name not in columns]
-        if missing or head[2][:1] != ["track_id"]:
-            raise DataError(
-                f"{path}: not FMA's tracks.csv with its three header rows"
-                f"{': missing ' + ', '.join(missing) if missing else ''}; {REMEDY}"
-            )
-        try:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            columns = _columns([next(reader, []) for _ in range(3)], needed, path)
             for row in reader:
-                yield dict(zip(columns, row, strict=True))
-        except (ValueError, csv.Error):
-            raise DataError(f"{path}: cut off at line {reader.line_num}; {REMEDY}") from None
+                if len(row) not in (0, len(columns)):  # 0: a blank line
+                    raise DataError(f"{path}: cut off at line {reader.line_num}; {REMEDY}")
+                if row:
+                    yield dict(zip(columns, row, strict=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: cannot be read as a table: {error}; {REMEDY}") from None
+
+
+def _columns(head: list[list[str]], needed: Sequence[tuple[str, str]], path: Path) -> list[object]:
+    columns: list[object] = ["track_id", *zip(head[0][1:], head[1][1:], strict=False)]
+    missing = [".".join(name) for name in needed if name not in columns]
+    if missing or head[2][:1] != ["track_id"]:
+        raise DataError(
+            f"{path}: not FMA's tracks.csv with its three header rows"
+            f"{': missing ' + ', '.join(missing) if missing else ''}; {REMEDY}"
+        )
+    return columns
+
+
+def _listed(cell: str, key: str) -> list[int]:
+    """The numbers of `[12, 26]`."""
+    try:
+        found = json.loads(cell or "[]")
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, list) or not all(type(number) is int for number in found):
+        raise DataError(f"track {key}: genres_all {cell[:40]!r} is not a list of numbers; {REMEDY}")
+    return found
 
 
 def _track(row: Mapping[object, str], key: str, audio: Path, genres: Mapping[int, Genre]) -> Track:
-    found = [genres[i] for i in json.loads(row["track", "genres_all"] or "[]") if i in genres]
+    found = [genres[i] for i in _listed(row["track", "genres_all"], key) if i in genres]
     top = row["track", "genre_top"]
     if not top:  # of the large subset: tracks without one main genre, unless all lead to the same
         tops = {genres[g.top].title for g in found if g.top in genres}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 from .audio_files import EXTENSIONS, audio_files
@@ -21,8 +22,9 @@ def read_folders(root: Path) -> DataSet:
         if len(inside.parts) == 1:  # beside the genre folders, in none of them
             loose += 1
             continue
-        key, genre = inside.as_posix(), inside.parts[0]
-        artist = inside.parts[1] if len(inside.parts) > 2 else ""
+        # macOS may write a name in another way than Linux; here it is to be the same.
+        genre, artist = (unicodedata.normalize("NFC", name) for name in inside.parts[:2])
+        key, artist = inside.as_posix(), artist if len(inside.parts) > 2 else ""
         tracks.append(
             Track(key, "folders", genre, artist or key, "", path, artist=artist, title=path.stem)
         )

@@ -63,14 +63,31 @@ def clip_of(path: Path) -> str | None:
     return f"{match[1].lower()}.{match[2]}" if match else None
 
 
+def _clips_in(folder: Path) -> list[tuple[str, str, Path]]:
+    """Clip, genre and file of what is named as GTZAN's are, in the folder of its genre."""
+    return [
+        (clip, genre, path)
+        for genre in GENRES
+        for path in audio_files(folder / genre)
+        if (clip := clip_of(path)) and clip.startswith(f"{genre}.")
+    ]
+
+
 def genre_folder(root: Path) -> Path | None:
-    """The folder of GTZAN's genre folders, if `root` is GTZAN."""
+    """The folder that holds GTZAN's genre folders, if any."""
     for place in PLACES:
-        folders = [root / place / genre for genre in GENRES if (root / place / genre).is_dir()]
-        firsts = [audio_files(folder)[:1] for folder in folders]
-        if len(folders) > 1 and all(first and clip_of(first[0]) for first in firsts):
+        if len({genre for _, genre, _ in _clips_in(root / place)}) > 1:
             return root / place
     return None
+
+
+def is_gtzan(root: Path) -> bool:
+    """Whether it is GTZAN and nothing else: one's own music in such folders is not to be lost."""
+    folder = genre_folder(root)
+    if folder is None:
+        return False
+    clips = {path for _, _, path in _clips_in(folder)}
+    return all(path in clips or path.parent == folder for path in audio_files(folder))
 
 
 def read_gtzan(root: Path, lists: Path | None) -> DataSet:
@@ -83,18 +100,21 @@ def read_gtzan(root: Path, lists: Path | None) -> DataSet:
         )
     clips = [
         (clip, Track(path.stem, "gtzan", genre, FIRST.get(clip, clip), "", path))
-        for genre in GENRES
-        for path in audio_files(folder / genre)
-        if (clip := clip_of(path)) and clip.startswith(f"{genre}.")
+        for clip, genre, path in _clips_in(folder)
     ]
+    other = len(audio_files(root)) - len(clips)
+    warnings: tuple[str, ...] = ()
+    if other:
+        warnings += (f"audio files that are not named as GTZAN's, left out: {other}",)
     if lists is None and any((root / name).is_file() for name in LISTS.values()):
         lists = root
     if lists is None:
-        return DataSet("gtzan", root, tuple(track for _, track in clips))
+        return DataSet("gtzan", root, tuple(track for _, track in clips), warnings)
     sides = _read_lists(lists)
     listed = tuple(replace(track, split=sides[clip]) for clip, track in clips if clip in sides)
     absent = len(sides.keys() - {clip for clip, _ in clips})
-    warnings = (f"{absent} of the {len(sides)} listed clips are missing",) if absent else ()
+    if absent:
+        warnings += (f"{absent} of the {len(sides)} listed clips are missing",)
     return DataSet("gtzan-filtered", root, listed, warnings)
 
 
@@ -109,11 +129,13 @@ def _read_lists(folder: Path) -> dict[str, str]:
                 f"{folder / name}: no such file; get {', '.join(LISTS.values())} from "
                 "github.com/jongpillee/music_dataset_split"
             ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{folder / name}: cannot be read: {error}; get it anew") from None
         for line in lines:
             clip = clip_of(Path(line))
             if clip is None:
                 raise DataError(
-                    f"{folder / name}: {line!r} is not a line like blues/blues.00029.wav"
+                    f"{folder / name}: {line[:40]!r} is not a line like blues/blues.00029.wav"
                 )
             sides[clip] = split
     return sides

@@ -1,15 +1,20 @@
 """What a cache folder holds: one line of JSON a file, written after the file's samples.
 
 A line cut off by a kill is ignored, and so is a file that has changed since; both are decoded anew.
+So is any line that we cannot have written.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
+import zlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from .record import DataError
 
 INDEX, SAMPLES = "index.jsonl", "samples.int16"
 BYTES = 2  # a sample
@@ -41,6 +46,12 @@ class Entry:
     start: int
     end: int
     error: str = ""
+    digest: str = ""  # of the samples; folders of before it was kept have none
+
+
+def digest_of(samples: bytes | memoryview) -> str:
+    """What tells whether a file sounds as it did; not one that withstands forgery."""
+    return f"{zlib.crc32(samples):08x}"
 
 
 def read_journal(folder: Path) -> dict[Stamp, Entry]:
@@ -50,21 +61,44 @@ def read_journal(folder: Path) -> dict[Stamp, Entry]:
         held = (folder / SAMPLES).stat().st_size // BYTES
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataError(f"{folder}: cannot be read: {reason}; give another --cache") from None
     entries: dict[Stamp, Entry] = {}
     position = 0
     for line in lines:
-        try:
-            row = json.loads(line)
-            stamp = Stamp(row["path"], row["size"], row["mtime_ns"])
-            entry = Entry(row["start"], row["end"], row["error"])
-        except (ValueError, KeyError, TypeError):
-            continue  # cut off by a kill
+        row = _parsed(line)
+        if row is None:
+            continue
+        stamp, entry = row
+        if entry.end > held:
+            continue
         if entry.start < position:
             # Samples of earlier rows were lost, and these were written in their place.
             entries = {s: e for s, e in entries.items() if e.end <= entry.start}
         position = entry.end
         entries[stamp] = entry
-    return {stamp: entry for stamp, entry in entries.items() if entry.end <= held}
+    return entries
+
+
+def _parsed(line: bytes) -> tuple[Stamp, Entry] | None:
+    """A row, if it is one that could have been written here."""
+    try:
+        row = json.loads(line)
+        numbers = [row[name] for name in ("size", "mtime_ns", "start", "end")]
+        words = [row["path"], row["error"], row.get("digest", "")]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    if {*map(type, numbers)} != {int} or {*map(type, words)} != {str}:
+        return None
+    size, mtime_ns, start, end = numbers
+    path, error, digest = words
+    # Either samples or an error, and none before the first.
+    if start < 0 or end < start or bool(error) == (end > start):
+        return None
+    if digest and not re.fullmatch("[0-9a-f]{8}", digest):
+        return None
+    return Stamp(path, size, mtime_ns), Entry(start, end, error, digest)
 
 
 class Journal:
@@ -86,7 +120,8 @@ class Journal:
         end = self._position + len(samples) // BYTES
         self._samples.write(samples)
         self._samples.flush()
-        row = {**asdict(stamp), **asdict(Entry(self._position, end, error))}
+        digest = digest_of(samples) if samples else ""
+        row = {**asdict(stamp), **asdict(Entry(self._position, end, error, digest))}
         self._index.write(json.dumps(row).encode() + b"\n")
         self._index.flush()
         self._position = end

@@ -1,11 +1,13 @@
 """A manifest: a CSV with a row a track, for data sets put together by hand.
 
 Columns `key, genre, path`, and where wanted `set, group, split, tags, artist, title`; paths are
-relative to the manifest, tags separated by semicolons, an empty genre means no trusted label.
+relative to the manifest, tags separated by semicolons, an empty genre means no trusted label. The
+group is the artist where none is given, and the track itself where there is no artist either.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 from .dataset import DataSet
@@ -23,14 +25,18 @@ def read_manifest(path: Path) -> DataSet:
 
 
 def _track(row: dict[str, str], folder: Path) -> Track:
+    cells = {name: cell.strip() for name, cell in row.items()}
+    # The same name may be written in two ways, as by macOS; here it is to be one.
+    names = ("genre", "group", "artist")
+    genre, group, artist = (unicodedata.normalize("NFC", cells.get(n, "")) for n in names)
     return Track(
-        row["key"],
-        row.get("set") or "manifest",
-        row["genre"],
-        row.get("group") or row["key"],
-        row.get("split", ""),
-        folder / row["path"],
-        tuple(word.strip() for word in row.get("tags", "").split(";") if word.strip()),
-        row.get("artist", ""),
-        row.get("title", ""),
+        cells["key"],
+        cells.get("set") or "manifest",
+        genre,
+        group or artist or cells["key"],
+        cells.get("split", ""),
+        folder / cells["path"],
+        tuple(word.strip() for word in cells.get("tags", "").split(";") if word.strip()),
+        artist,
+        cells.get("title", ""),
     )

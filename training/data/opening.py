@@ -5,40 +5,76 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from . import ballroom, checks, fma, gtzan, tags
+from streamgenre.errors import one_line
+
+from . import ballroom, checks, fma, gtzan, same_files, tags
 from .dataset import DataSet
 from .folders import read_folders
 from .manifest import read_manifest
 from .record import DataError
-from .split import with_split
+from .split import SIDES, with_split
 
 MANIFEST = "manifest.csv"
 
 
 def open_dataset(
-    root: Path, *, kind: str = "auto", subset: str = "", lists: Path | None = None, seed: int = 0
+    root: Path,
+    *,
+    kind: str = "auto",
+    subset: str = "",
+    lists: Path | None = None,
+    seed: int = 0,
+    for_training: bool = True,
 ) -> DataSet:
     """The data set in a folder, or of a manifest file; raises DataError where it cannot be used.
 
     `subset` is FMA's, `lists` the folder of GTZAN's fault-filtered lists; `seed` decides the split
-    of a layout that has none. Tracks whose audio is missing are left out, with a warning.
+    of a layout that has none. Tracks whose audio is missing are left out, with a warning. Not
+    `for_training`, a data set may also be too small to learn from; without a split, all is test.
     """
+    try:
+        return _opened(root, kind, subset, lists, seed, for_training)
+    except OSError as error:
+        where, reason = checks.short(error.filename or root), error.strerror or error
+        raise DataError(f"{where}: cannot be read: {reason}; check its owner and mode") from None
+
+
+def _opened(
+    root: Path, kind: str, subset: str, lists: Path | None, seed: int, for_training: bool
+) -> DataSet:
     if not root.exists():
         raise DataError(f"{root}: no such folder; give the data set's folder or its manifest")
     kind = recognise(root) if kind == "auto" else kind
     if subset and kind != "fma":
         raise DataError(f"{root}: a subset is chosen of FMA only, and this is read as {kind}")
     if lists and kind != "gtzan":
-        raise DataError(f"{root}: lists are for GTZAN only, and this is read as {kind}")
+        raise DataError(
+            f"{root}: lists are for GTZAN only, and this is read as {kind}; if it "
+            "is GTZAN with other files, give --kind gtzan"
+        )
     dataset = _read(root, kind, subset, lists)
     checks.check_rows(dataset.tracks)
     there, warnings = checks.present(dataset)
-    dataset = replace(dataset, tracks=there, warnings=dataset.warnings + warnings)
-    checks.check_labels(dataset)
-    if not any(t.split for t in there):
-        dataset = replace(dataset, tracks=with_split(there, seed))
-    found = checks.split_warnings(dataset.tracks)
-    return replace(dataset, warnings=dataset.warnings + found)
+    warnings = dataset.warnings + warnings
+    if kind == "folders":
+        there, links = same_files.without_links(root, there)
+        warnings += links
+    dataset = replace(dataset, tracks=there)
+    own = not any(t.split for t in there)
+    try:
+        checks.check_labels(dataset)
+        tracks = with_split(there, seed) if own else there
+    except DataError:
+        if for_training or not dataset.labels:
+            raise
+        tracks = there
+    if own and not for_training and {t.split for t in tracks} != {*SIDES}:
+        own, tracks = False, tuple(replace(t, split="test") for t in there)
+        warnings += ("too few tracks to divide: all are in test",)
+    warnings += checks.alike_warnings(dataset.labels) if dataset.task == "genre" else ()
+    warnings += () if kind == "folders" else same_files.same_file_warnings(tracks)
+    warnings += checks.split_warnings(tracks, own=own)
+    return replace(dataset, tracks=tracks, warnings=tuple(one_line(text) for text in warnings))
 
 
 def recognise(root: Path) -> str:
@@ -53,7 +89,7 @@ def recognise(root: Path) -> str:
         return "magnatagatune"
     if tags.msd_table(root):
         return "msd"
-    return "gtzan" if gtzan.genre_folder(root) else "folders"
+    return "gtzan" if gtzan.is_gtzan(root) else "folders"
 
 
 def _read(root: Path, kind: str, subset: str, lists: Path | None) -> DataSet:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from streamgenre.errors import StreamgenreError
+from streamgenre.errors import StreamgenreError, one_line
 
 SAMPLE_RATE = 16_000
 SPLITS = ("train", "valid", "test", "demo")
@@ -15,6 +15,9 @@ SPLITS = ("train", "valid", "test", "demo")
 
 class DataError(StreamgenreError):
     """The data set cannot be used as it is; the message says what to mend."""
+
+    def __init__(self, message: object) -> None:
+        super().__init__(one_line(message))  # names of files and genres may hold anything
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ def rows(
         # A byte order mark is what spreadsheet programs put before the first column's name.
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, delimiter=delimiter)
+            reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
             missing = sorted(set(needed) - set(reader.fieldnames or ()))
             if missing:
                 raise DataError(
@@ -27,6 +28,8 @@ def rows(
                 )
             empty = True
             for row in reader:
+                if not any("".join(cell or ()).strip() for cell in row.values()):
+                    continue  # a blank line, as spreadsheet programs leave at the end
                 if None in row or None in row.values():
                     raise DataError(
                         f"{path}: line {reader.line_num} has more or fewer fields than the header; "
@@ -39,4 +42,4 @@ def rows(
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; {remedy}") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read as a table: {error}") from None
+        raise DataError(f"{path}: cannot be read as a table: {error}; {remedy}") from None

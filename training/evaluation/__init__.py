@@ -4,10 +4,12 @@ Everything runs on a `streamgenre.model.model.Model`, so that what is measured i
 no torch is needed.
 """
 
+from .cautions import cautions
 from .compare import compare_systems
 from .measures import for_card
-from .outputs import write_evaluation
+from .outputs import make_folder, write_evaluation
 from .predictions import read_predictions, recompute, write_predictions
+from .scored import scored_tracks
 from .streaming import Run, stream_tracks
 from .suite import Evaluation, Plan, evaluate
 
@@ -15,11 +17,14 @@ __all__ = [
     "Evaluation",
     "Plan",
     "Run",
+    "cautions",
     "compare_systems",
     "evaluate",
     "for_card",
+    "make_folder",
     "read_predictions",
     "recompute",
+    "scored_tracks",
     "stream_tracks",
     "write_evaluation",
     "write_predictions",

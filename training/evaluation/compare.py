@@ -102,7 +102,12 @@ def _difference(system: _Hits, first: _Hits, true: Integers) -> dict[str, Any]:
     return {
         m: {
             "difference": with_interval(value[m] - against[m], spread[m] - base[m]),
-            "above_zero": round(float((np.sign(spread[m] - base[m]) / 2 + 0.5).mean()), 4),
+            "above_zero": _above_zero(spread[m] - base[m]),
         }
         for m in MEASURES
     }
+
+
+def _above_zero(differences: NDArray[np.float64]) -> float | None:
+    """Share of the draws above zero, half of those at it; None where all are: nothing differs."""
+    return round(float((np.sign(differences) / 2 + 0.5).mean()), 4) if differences.any() else None

@@ -18,7 +18,7 @@ from streamgenre.model.engine import Engine
 from ..data.record import SAMPLE_RATE
 from .bootstrap import mean_draws, with_interval
 from .scored import LONG, Scored, seconds
-from .streaming import Audio, stream_tracks
+from .streaming import Audio, Told, silent, stream_tracks
 
 LONG_TRACK = 120.0  # s
 ENOUGH = 5  # long tracks
@@ -26,7 +26,9 @@ LONGEST = 10  # minutes
 _ROW_TRACKS = 3  # that a genre needs for a row
 
 
-def minutes(engine: Engine, scored: Scored, audio: Audio, hop: Hop) -> dict[str, Any] | None:
+def minutes(
+    engine: Engine, scored: Scored, audio: Audio, hop: Hop, told: Told = silent
+) -> dict[str, Any] | None:
     """Accuracy of the steps and norm of the state in every minute; None without enough music."""
     long, made_of = _long_tracks(scored, audio), "tracks of two minutes and more"
     true = dict(zip(scored.keys, scored.true.tolist(), strict=True))
@@ -35,8 +37,13 @@ def minutes(engine: Engine, scored: Scored, audio: Audio, hop: Hop) -> dict[str,
         made_of = "tracks in a row"
     if not long:
         return None
-    carried = stream_tracks(engine, long, list(long), hop)
-    alone = stream_tracks(engine, long, list(long), hop, carry=False)
+    carried, alone = (
+        stream_tracks(
+            engine, long, list(long), hop, carry=carry, told=told,
+            doing=f"minute by minute, state {'carried' if carry else 'reset'}",
+        )
+        for carry in (True, False)
+    )  # fmt: skip
     rows = []
     for minute in range(LONGEST):
         steps = slice(round(minute * 60 / hop.seconds), round((minute + 1) * 60 / hop.seconds))

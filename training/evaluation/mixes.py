@@ -22,6 +22,8 @@ from .streaming import Audio
 Transition = Literal["hard cut", "level-matched cut", "crossfade"]
 TRANSITIONS: tuple[Transition, ...] = ("hard cut", "level-matched cut", "crossfade")
 SHORTEST_PART, LONGEST_PART = 10.0, 120.0  # s
+SHORTEST_CLIP = 1.0  # s; from shorter ones no part would be music
+_USUAL_TOTAL = 180.0  # s
 _TOTAL, _FULL = (120.0, 210.0), 240.0  # s; the last part ends at the latest at _FULL
 _FADE = (4.0, 16.0)  # s
 _MOST_GAIN = 12.0  # dB; a level is not matched by blowing up near-silence
@@ -46,13 +48,30 @@ class Mix:
     transition: Transition
 
 
+def usual_count(tracks: Sequence[Track], audio: Audio) -> int:
+    """How many mixes are worth their time: few where they could only play the same music again."""
+    lengths = [seconds(audio, t.key) for t in tracks if seconds(audio, t.key) >= SHORTEST_CLIP]
+    once = sum(lengths) / _USUAL_TOTAL  # mixes to play everything once
+    return min(100, 4 * len(lengths), max(3, round(10 * once)))
+
+
+def mixable(tracks: Sequence[Track], audio: Audio) -> list[Track]:
+    """Clips as long as a part where they are of two genres, else those of a second and more.
+
+    None where these, too, are of one genre.
+    """
+    for shortest in (SHORTEST_PART, SHORTEST_CLIP):
+        long = [t for t in tracks if seconds(audio, t.key) >= shortest]
+        if len({t.genre for t in long}) > 1:
+            return long
+    return []
+
+
 def make_mixes(tracks: Sequence[Track], audio: Audio, count: int, seed: int = 0) -> Iterator[Mix]:
     """`count` mixes; the n-th is the same whatever the count. Raises DataError for one genre."""
-    long = [t for t in tracks if seconds(audio, t.key) >= SHORTEST_PART]
-    if len({t.genre for t in long}) < 2:
-        long = list(tracks)
-    if len({t.genre for t in long}) < 2:
-        raise DataError("mixes need tracks of two genres at least")
+    long = mixable(tracks, audio)
+    if not long:
+        raise DataError("mixes need tracks of two genres at least, of a second or more")
     for i in range(count):
         yield _mix(long, audio, TRANSITIONS[i % 3], np.random.default_rng([seed, i]))
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -15,6 +16,12 @@ from .plots_answers import confusion, reliability, risk_coverage
 
 Found = Mapping[str, Any]
 _COLOURS = {"carried": "#0b6e99", "without_state": "#c8553d", "running_mean": "#7a7a7a"}
+# Wide and solid below, narrow and broken above: lines that coincide still show, all of them.
+_LINES: dict[str, dict[str, Any]] = {
+    "carried": {"ls": "-", "lw": 3.0, "marker": "o", "markersize": 6},
+    "without_state": {"ls": "--", "lw": 1.6, "marker": "s", "markersize": 4},
+    "running_mean": {"ls": ":", "lw": 1.6, "marker": "^", "markersize": 4},
+}
 _NAMES = {
     "carried": "state carried",
     "without_state": "state reset at every step",
@@ -33,11 +40,13 @@ def write_plots(found: Found, labels: Sequence[str], folder: Path, prefix: str) 
         "confusion": lambda: confusion(found, labels),
     }
     written = []
-    for name, draw in drawings.items():
-        figure = draw()
-        if figure is not None:
-            written.append(f"{prefix}-{name}.png")
-            figure.savefig(folder / written[-1], dpi=144)
+    # A genre's name is shown as it is, dollar signs too, which else begin a formula.
+    with mpl.rc_context({"text.parse_math": False}):
+        for name, draw in drawings.items():
+            figure = draw()
+            if figure is not None:
+                written.append(f"{prefix}-{name}.png")
+                figure.savefig(folder / written[-1], dpi=144)
     return written
 
 
@@ -58,9 +67,9 @@ def curve(found: Found) -> Figure | None:
                 yerr=np.maximum(0, [middle - low, high - middle]),
                 color=_COLOURS[kind],
                 label=_NAMES[kind],
-                marker="o",
-                markersize=4,
+                elinewidth=1.2,
                 capsize=3,
+                **_LINES[kind],
             )
         axes.set_xscale("log")
         axes.set_xticks(seconds, [f"{s:g}\n({a['tracks']})" for s, a in _of(after)])
@@ -70,10 +79,13 @@ def curve(found: Found) -> Figure | None:
         tidy(axes)
     panels[0].set_ylabel("accuracy of the step, 95 % interval")
     low, high = panels[0].get_ylim()
-    low = min(low, high - 0.1)
-    panels[0].set_ylim(max(0, low), min(1, high) + 0.18 * (high - low))  # room for the legend
-    panels[0].set_yticks([tick for tick in panels[0].get_yticks() if tick <= 1])
-    panels[0].legend(frameon=False, fontsize=8, loc="upper left")
+    high = min(1, high)
+    low = max(0, min(low, high - 0.1))
+    # A little above 100 %, so that a line there is drawn whole.
+    panels[0].set_ylim(low, high + 0.03 * (high - low))
+    panels[0].set_yticks([tick for tick in panels[0].get_yticks() if low <= tick <= 1])
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(handles, names, frameon=False, fontsize=8, loc="outside upper center", ncols=3)
     return figure
 
 

@@ -31,7 +31,7 @@ def reliability(found: Found) -> Figure | None:
             marker="o",
             markersize=4,
             label=f"steps of {hop} s: error {c['expected_calibration_error']:.3f}, "
-            f"by chance {c['by_chance']:.3f}",
+            f"if perfectly calibrated {c['by_chance']:.3f}",
         )
     axes.set_xlim(0, 1.02)
     axes.set_ylim(0, 1.02)
@@ -39,7 +39,7 @@ def reliability(found: Found) -> Figure | None:
     axes.xaxis.set_major_formatter(PercentFormatter(1, 0))
     axes.set_xlabel("probability of the best genre")
     axes.set_ylabel("share of steps that are right")
-    axes.legend(frameon=False, fontsize=8, loc="upper left")
+    axes.legend(frameon=False, fontsize=7, loc="lower right")
     return figure
 
 
@@ -57,11 +57,12 @@ def risk_coverage(found: Found) -> Figure | None:
             axes.plot(risk["coverage_at_threshold"], risk["risk_at_threshold"], "o", color=colour)
     axes.plot([], [], "o", color="#7a7a7a", label='threshold for "unsure"')
     axes.set_xlim(0, 1.02)
-    axes.set_ylim(bottom=0)
+    top = max(0.05, axes.get_ylim()[1])
+    axes.set_ylim(-0.02 * top, top)  # a curve at nothing wrong is not to hide in the axis
     axes.xaxis.set_major_formatter(PercentFormatter(1, 0))
     axes.set_xlabel("steps that get a genre, most confident first")
     axes.set_ylabel("share of them that is wrong")
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    figure.legend(frameon=False, fontsize=8, loc="outside upper center", ncols=2)
     return figure
 
 
@@ -75,9 +76,13 @@ def confusion(found: Found, labels: Sequence[str]) -> Figure | None:
     total = counts.sum(1, keepdims=True)
     share = np.divide(counts, total, out=np.zeros(counts.shape), where=total > 0)
     side = max(3.6, 0.42 * len(labels) + 1.4)
-    figure = Figure((side + 0.4, side), layout="constrained")
+    figure = Figure((side + 1.2, side), layout="constrained")
     axes = figure.subplots()
-    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    bar = figure.colorbar(image, ax=axes, shrink=0.6, format=PercentFormatter(1, 0))
+    bar.set_label("share of the genre's tracks (row)", fontsize=8)
+    bar.ax.tick_params(labelsize=8)
+    bar.outline.set_visible(False)
     for row, column in np.argwhere(counts):
         axes.text(
             column, row, str(counts[row, column]), ha="center", va="center", fontsize=8,

@@ -1,7 +1,8 @@
 """The predictions behind the published figures, as CSV, and the figures from them again.
 
 Columns: key, set, genre, artist, title, then the probability of each label (mean over the track's
-steps, five digits). Files without artist and title are read, too.
+steps, five digits). Files without artist and title are read, too, and what a spreadsheet program
+makes of them (a byte-order mark, empty lines at the end).
 """
 
 from __future__ import annotations
@@ -52,19 +53,33 @@ def write_predictions(
 def read_predictions(path: Path) -> Predictions:
     """A file of predictions; raises DataError where it is none."""
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            header, *rows = csv.reader(file)
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            header, *rows = [row for row in csv.reader(file) if any(row)] or [[]]
         start = len(_KNOWN) if header[: len(_KNOWN)] == _KNOWN else len(_NEEDED)
         if header[: len(_NEEDED)] != _NEEDED or not rows or len(header) < start + 2:
             raise ValueError(f"its columns must be {', '.join(_KNOWN)} and two labels or more")
+        for number, row in enumerate(rows, 2):
+            if len(row) != len(header):
+                raise ValueError(f"row {number} has {len(row)} cells, the header {len(header)}")
         keys, labels = tuple(row[0] for row in rows), tuple(header[start:])
-        if len(set(keys)) != len(keys):
-            raise ValueError("a key stands there twice")
+        for what, names in (("key", keys), ("label", labels)):
+            if len(set(names)) != len(names):
+                raise ValueError(f"a {what} stands there twice")
         genres = tuple(row[2] for row in rows)
         if unknown := set(genres) - set(labels):
             raise ValueError(f"no column for genre {', '.join(sorted(unknown))}")
         probabilities = np.array([[float(p) for p in row[start:]] for row in rows])
-    except (OSError, ValueError, IndexError) as error:
+        # Not a number is neither above nor below.
+        wrong = ~((probabilities >= 0) & (probabilities <= 1)).all(1)
+        if wrong.any():
+            raise ValueError(f"row {wrong.argmax() + 2} holds what is no probability from 0 to 1")
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; `evaluate` writes predictions") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: no file of predictions: is not UTF-8 text") from None
+    except (ValueError, csv.Error) as error:
         raise DataError(f"{path}: no file of predictions: {error}") from None
     return Predictions(keys, genres, labels, probabilities)
 

@@ -19,7 +19,7 @@ from streamgenre.model.engine import Engine
 
 from .bootstrap import interval, mean_draws
 from .scored import LONG, Scored, seconds
-from .streaming import Audio, stream_tracks
+from .streaming import Audio, Told, silent, stream_tracks
 
 BEFORE, AFTER = 10.0, 15.0  # s
 _PAIRS = 200
@@ -37,7 +37,12 @@ def draw_pairs(true: Sequence[int], count: int, seed: int = 0) -> list[tuple[int
 
 
 def recovery(
-    engine: Engine, scored: Scored, audio: Audio, hop: Hop, pairs: int = _PAIRS
+    engine: Engine,
+    scored: Scored,
+    audio: Audio,
+    hop: Hop,
+    pairs: int = _PAIRS,
+    told: Told = silent,
 ) -> dict[str, Any] | None:
     """Accuracy after each step since the change; None without two long tracks that differ."""
     long = scored.at(np.array([seconds(audio, key) >= LONG for key in scored.keys]))
@@ -55,8 +60,8 @@ def recovery(
         for a, b in chosen
     }
     old, new = (long.true[list(side)] for side in zip(*chosen, strict=True))
-    carried = _guesses(engine, joined, hop, None)
-    emptied = _guesses(engine, joined, hop, before)
+    carried = _guesses(engine, joined, hop, None, told)
+    emptied = _guesses(engine, joined, hop, before, told)
     found: dict[str, Any] = {
         "hop": hop.seconds,
         "pairs": len(chosen),
@@ -72,9 +77,13 @@ def recovery(
 
 
 def _guesses(
-    engine: Engine, joined: Audio, hop: Hop, reset_before: int | None
+    engine: Engine, joined: Audio, hop: Hop, reset_before: int | None, told: Told
 ) -> NDArray[np.int64]:
-    runs = stream_tracks(engine, joined, list(joined), hop, reset_before=reset_before)
+    kind = "carried" if reset_before is None else "reset"
+    runs = stream_tracks(
+        engine, joined, list(joined), hop, reset_before=reset_before, told=told,
+        doing=f"changes of track, state {kind}",
+    )  # fmt: skip
     return np.stack([runs[key].probabilities.argmax(1) for key in joined])
 
 

@@ -9,6 +9,7 @@ from .curve import KINDS
 from .markdown import number, table, value
 from .measures import MEASURES
 from .report_time import minutes_section, mixes_section, recovery_section, road_section
+from .report_words import in_words
 
 Found = Mapping[str, Any]
 _WORDS = {
@@ -40,7 +41,7 @@ def report(found: Found, pictures: Sequence[str] = ()) -> str:
 
 
 def _head(found: Found) -> str:
-    model, heat = found["model"], found["temperature"]
+    model = found["model"]
     left = [f"{found['without_genre']} without a genre", f"{found['without_audio']} without audio"]
     left += [
         f"{n} {genre} (not a genre of the model)" for genre, n in found["other_genres"].items()
@@ -52,13 +53,15 @@ def _head(found: Found) -> str:
         ("split", found["split"]),
         ("tracks scored", found["tracks"]),
         ("tracks not scored", ", ".join(left)),
-        ("temperature", "not stated by the model" if heat is None else f"{heat:.3g}"),
     ]
-    return (
-        f"# {model['name']} {model['version']} on {found['split']}\n\n"
-        + table(["what", "which"], rows)
-        + "\n\nFigures stand with their 95 % bootstrap interval over tracks, 2,000 draws."
-    )
+    parts = [
+        f"# {model['name']} {model['version']} on {found['split']}",
+        "\n".join(f"- {line}" for line in in_words(found)),
+        "\n".join(f"- Mind: {caution}." for caution in found["cautions"]),
+        table(["what", "which"], rows),
+        "Figures stand with their 95 % bootstrap interval over tracks, 2,000 draws.",
+    ]
+    return "\n\n".join(part for part in parts if part)
 
 
 def _tracks(found: Found) -> list[str]:
@@ -166,4 +169,9 @@ def _calibration(found: Found) -> list[str]:
         "[picture: reliability]",
         "[picture: risk-coverage]",
         table(header, rows),
+        "Calibration error: how far a probability is on average from the share that is right; "
+        "beside it what a perfectly calibrated model would show on so many steps. Area under "
+        "risk-coverage: the share wrong of what gets a genre, averaged over giving it to few steps "
+        "(the most confident) up to all; 0 is best. At the threshold: the share wrong of the share "
+        'that gets a genre rather than "unsure".',
     ]

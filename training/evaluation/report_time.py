@@ -37,6 +37,10 @@ def mixes_section(found: Found) -> list[str]:
         "smoothing and decision as in the product; definitions in `evaluation/timeline.py`. The "
         "interval is over mixes.",
         table(header, rows),
+        "Boundary F: how well the moments at which the decided genre switches match the true "
+        "changes, within 3 s; 1 is all of them and no others. Never reached: the share of changes "
+        "after which the new genre is not decided before its part ends; the median delay is over "
+        "the other changes.",
     ]
 
 

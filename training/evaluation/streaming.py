@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,13 @@ from streamgenre.model.engine import Engine, initial_state
 
 Audio = Mapping[str, NDArray[np.int16]]
 """Key of a track -> its samples at the model's rate."""
+
+Told = Callable[[str, int, int], None]
+"""Hears of the progress: what is being done, how much of it is done now, of how much."""
+
+
+def silent(what: str, now: int, total: int) -> None:
+    """Told by no one."""
 
 
 @dataclass(frozen=True)
@@ -36,19 +44,29 @@ def stream_tracks(
     carry: bool = True,
     reset_before: int | None = None,
     batch: int = 32,
+    told: Told = silent,
+    doing: str = "listening",
 ) -> dict[str, Run]:
     """Every track from its first sample to its last; the last step's window is padded at its end.
 
     Args:
         carry: False starts every step with an empty state.
         reset_before: the step before which the state is emptied once, as at a change of track.
+        told: hears how many steps of the batches are done, as `doing`.
     """
     runs: dict[str, Run] = {}
     # Tracks of like length share a batch, the longest first: those that ended leave its tail.
     order = sorted(keys, key=lambda key: len(audio[key]), reverse=True)
-    for first in range(0, len(order), batch):
-        group = order[first : first + batch]
-        runs.update(_stream_batch(engine, audio, group, hop, carry, reset_before))
+    batches = [order[first : first + batch] for first in range(0, len(order), batch)]
+    total = sum(steps_of(len(audio[group[0]]), hop) for group in batches)
+    count = itertools.count(1)
+    for group in batches:
+        runs.update(
+            _stream_batch(
+                engine, audio, group, hop, carry, reset_before,
+                lambda: told(doing, next(count), total),
+            )
+        )  # fmt: skip
     return runs
 
 
@@ -59,6 +77,7 @@ def _stream_batch(
     hop: Hop,
     carry: bool,
     reset_before: int | None,
+    stepped: Callable[[], None],
 ) -> dict[str, Run]:
     counts = [steps_of(len(audio[key]), hop) for key in group]
     shape = (len(group), max(counts))
@@ -74,6 +93,7 @@ def _stream_batch(
         state = step.next_state
         probabilities[:active, t], music[:active, t] = step.probabilities, step.music
         norm[:active, t] = np.linalg.norm(state, axis=1)
+        stepped()
     return {
         key: Run(probabilities[i, :count], music[i, :count], norm[i, :count])
         for i, (key, count) in enumerate(zip(group, counts, strict=True))

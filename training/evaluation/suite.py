@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from streamgenre.model.card import Hop, ModelCard
+from streamgenre.model.card import Hop
 from streamgenre.model.model import Model
 from streamgenre.timeline import model_to_dict
 
 from ..data.record import SAMPLE_RATE, DataError, Track
 from .calibration import calibration
+from .cautions import cautions
 from .curve import mean_over_steps, streaming_figures
 from .measures import Floats, classes, confusion, figures, roc_auc
 from .minutes import minutes
-from .mixes import make_mixes
+from .mixes import make_mixes, mixable, usual_count
 from .recovery import recovery
 from .road import road_in
 from .scored import Scored, scored_tracks
-from .streaming import Audio, stream_tracks
+from .streaming import Audio, Told, silent, stream_tracks
 from .timeline import measure_mixes
 
 
@@ -30,7 +31,7 @@ class Plan:
 
     split: str = "test"
     hops: tuple[float, ...] = ()  # s; none: all of the model's
-    mixes: int = 100
+    mixes: int | None = None  # none: as many as the music is worth
     originals: Path | None = None  # a folder of full-quality audio files
     predictions_only: bool = False
     data: str = ""  # hash of the data set
@@ -53,9 +54,9 @@ def evaluate(
     tracks: Sequence[Track],
     audio: Audio,
     plan: Plan,
-    told: Callable[[str], None] = lambda doing: None,
+    told: Told = silent,
 ) -> Evaluation:
-    """Measure; `told` hears what is being done. Raises DataError and SignalError."""
+    """Measure; `told` hears of the progress. Raises DataError and SignalError."""
     card = model.card
     if card.sample_rate != SAMPLE_RATE:
         raise DataError(f"the model listens at {card.sample_rate} Hz, the data is {SAMPLE_RATE} Hz")
@@ -64,48 +65,35 @@ def evaluate(
     found: dict[str, Any] = {
         "split": plan.split,
         "model": model_to_dict(card),
-        "temperature": temperature(card),
         "data": plan.data,
         "audio": plan.audio,
         "tracks": len(scored.tracks),
         "without_genre": scored.without_genre,
         "without_audio": scored.without_audio,
         "other_genres": dict(scored.other_genres),
+        "cautions": cautions(card, scored, tracks, plan.split, plan.audio),
         "hops": {},
     }
     means = {}
     for hop in hops:
         name = f"{hop.seconds:g}"
-        told(f"{len(scored.tracks)} tracks in steps of {name} s")
-        found["hops"][name], means[name] = _at_hop(model, scored, audio, hop, plan)
+        found["hops"][name], means[name] = _at_hop(model, scored, audio, hop, plan, told)
     if not plan.predictions_only:
         _over_time(model, scored, audio, plan, found, told)
     return Evaluation(found, scored, card.label_names, means)
 
 
-def seen(card: ModelCard, plan: Plan) -> bool:
-    """Whether the model was adapted to this very data set, all splits of it."""
-    data = card.about.get("data")
-    return bool(plan.data) and isinstance(data, dict) and data.get("fingerprint") == plan.data
-
-
-def temperature(card: ModelCard) -> float | None:
-    """The temperature inside the graph, where the card tells it."""
-    for part in (card.network, card.about):
-        if isinstance(part.get("temperature"), int | float):
-            return float(part["temperature"])
-    return None
-
-
 def _at_hop(
-    model: Model, scored: Scored, audio: Audio, hop: Hop, plan: Plan
+    model: Model, scored: Scored, audio: Audio, hop: Hop, plan: Plan, told: Told
 ) -> tuple[dict[str, Any], Floats]:
     engine, card = model.engine, model.card
-    carried = stream_tracks(engine, audio, scored.keys, hop)
+    doing = f"{len(scored.tracks)} tracks in steps of {hop.seconds:g} s"
+    carried = stream_tracks(engine, audio, scored.keys, hop, told=told, doing=doing)
     mean = mean_over_steps(carried, scored)
     if plan.predictions_only:
         return {"hop": hop.seconds, "track_mean": figures(mean, scored.true)}, mean
-    alone = stream_tracks(engine, audio, scored.keys, hop, carry=False)
+    doing += ", state reset"
+    alone = stream_tracks(engine, audio, scored.keys, hop, carry=False, told=told, doing=doing)
     trust = calibration(carried, scored, card, hop.seconds)
     return {
         "hop": hop.seconds,
@@ -124,19 +112,17 @@ def _over_time(
     audio: Audio,
     plan: Plan,
     found: dict[str, Any],
-    told: Callable[[str], None],
+    told: Told,
 ) -> None:
     """What happens over changes of music and over minutes, at the card's hop for live audio."""
     live = model.card.hop(model.card.live_hop)
-    if plan.mixes and len(set(scored.true.tolist())) > 1:
-        mixes = make_mixes(scored.tracks, audio, plan.mixes)
+    count = usual_count(scored.tracks, audio) if plan.mixes is None else plan.mixes
+    if count and mixable(scored.tracks, audio):
+        mixes = make_mixes(scored.tracks, audio, count)
         found["mixes"] = measure_mixes(
-            model, mixes, live.seconds, lambda n: told(f"timelines: mix {n} of {plan.mixes}")
+            model, mixes, live.seconds, lambda n: told("timelines of mixes", n, count)
         )
-    told("changes of track")
-    found["recovery"] = recovery(model.engine, scored, audio, live)
-    told("minutes")
-    found["minutes"] = minutes(model.engine, scored, audio, live)
+    found["recovery"] = recovery(model.engine, scored, audio, live, told=told)
+    found["minutes"] = minutes(model.engine, scored, audio, live, told)
     if plan.originals is not None:
-        told("the road in")
         found["road"] = road_in(model, plan.originals, model.card.file_hop)

@@ -51,12 +51,12 @@ def measure_mixes(
     hop: float,
     told: Callable[[int], None] = lambda number: None,
 ) -> dict[str, Any]:
-    """Figures over all mixes and of each kind of transition; `told` hears which is on."""
+    """Figures over all mixes and of each kind of transition; `told` hears how many are done."""
     measured = []
     for number, mix in enumerate(mixes, 1):
-        told(number)
         segments = model.classify((mix.samples, SAMPLE_RATE), hop).segments
         measured.append(measure(mix.parts, segments, hop, mix.transition))
+        told(number)
     kinds = {kind: [m for m in measured if m.transition == kind] for kind in TRANSITIONS}
     return {
         "hop": hop,

@@ -117,6 +117,8 @@ class TFCRNN(StreamingNetwork):
         super().__init__()
         if block not in _BLOCKS or gate not in _GATES:
             raise ValueError(f"block is one of {_BLOCKS}, gate one of {_GATES}")
+        if width < _SQUEEZE or size < 1 or scale <= 0:
+            raise ValueError(f"width is {_SQUEEZE} at least, size and scale are positive")
         widths = block_widths(width)
         self.stem = nn.Conv1d(1, width, 3, stride=3, padding=1)
         self.stem_norm = nn.BatchNorm1d(width)

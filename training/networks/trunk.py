@@ -124,6 +124,8 @@ class TrunkTFCRNN(StreamingNetwork):
         self, classes: int, size: int = 256, width: float = 0.4, dropout: float = 0.3
     ) -> None:
         super().__init__()
+        if size < 1 or width <= 0:
+            raise ValueError("size and width are positive")
         self.front = LogMel()
         self.stem = _conv(1, _scaled(16, width), 3, 2)
         self.blocks = nn.ModuleList(Block(row, width, size) for row in _ROWS)
