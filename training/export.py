@@ -78,7 +78,9 @@ def weights_into(description: Mapping[str, Any], model: onnx.ModelProto) -> Cali
             stored[node.output[0]] = stored[node.input[0]]
     values = {
         key: torch.from_numpy(numpy_helper.to_array(stored[key]).copy())
-        for key in step.state_dict()
+        if value.is_floating_point()
+        else value
+        for key, value in step.state_dict().items()
     }
     step.load_state_dict(values)
     return step.eval()
@@ -109,7 +111,7 @@ def to_onnx(step: Calibrated, window: int) -> onnx.ModelProto:
     known = {tensor.name for tensor in model.graph.initializer}
     known |= {name for node in model.graph.node for name in node.output}
     for key, value in step.state_dict().items():
-        if key not in known:
+        if key not in known and value.is_floating_point():  # not how many batches there were
             model.graph.initializer.append(numpy_helper.from_array(value.numpy(), key))
     return model
 

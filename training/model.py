@@ -94,14 +94,18 @@ def network_model(
     from .export import Calibrated
 
     calibration = calibration or Calibration()
-    entries = card_entries(
-        network, description, labels, config.sequences.hops, calibration, **changes
-    )
-    entries["labels"] = tuple(Label(**label) for label in entries["labels"])
-    entries["hops"] = tuple(Hop(**hop) for hop in entries["hops"])
-    entries["thresholds"] = Thresholds(**entries["thresholds"])
-    card = ModelCard(**entries, sha256=sha256)
+    hops = config.sequences.hops
+    card = _card(card_entries(network, description, labels, hops, calibration, **changes), sha256)
     return Model(NetworkEngine(Calibrated(network, calibration.temperature), card, device))
+
+
+def _card(entries: dict[str, Any], sha256: str) -> ModelCard:
+    read = {
+        "labels": tuple(Label(**label) for label in entries["labels"]),
+        "hops": tuple(Hop(**hop) for hop in entries["hops"]),
+        "thresholds": Thresholds(**entries["thresholds"]),
+    }
+    return ModelCard(**(entries | read), sha256=sha256)
 
 
 def calibration_of(about: Mapping[str, str]) -> Calibration:
@@ -114,16 +118,28 @@ def load_model(path: Path | None) -> Model:
     """The bundled model, a model file, or a finished checkpoint (.safetensors)."""
     if path is None or path.suffix != ".safetensors":
         return load_onnx(path)
+    from streamgenre.model.onnx import OnnxEngine
+    from streamgenre.model.torch import NetworkEngine
+
     from .checkpoint import load_network
+    from .export import Calibrated, to_onnx
 
     network, about = load_network(path)
-    return network_model(
+    config = Config.model_validate_json(about["config"])
+    calibration = calibration_of(about)
+    entries = card_entries(
         network,
         json.loads(about["network"]),
         json.loads(about["labels"]),
-        Config.model_validate_json(about["config"]),
-        calibration_of(about),
-        hashlib.sha256(path.read_bytes()).hexdigest(),
+        config.sequences.hops,
+        calibration,
         name=path.resolve().parent.name,
         about={"data": {"sha256": about["data"]}, "commit": about["commit"]},
     )
+    card = _card(entries, hashlib.sha256(path.read_bytes()).hexdigest())
+    step = Calibrated(network, calibration.temperature)
+    windows = {hop.window for hop in card.hops}
+    if len(windows) != 1:
+        return Model(NetworkEngine(step, card))
+    # As it will be exported: single steps are several times quicker than in PyTorch.
+    return Model(OnnxEngine(to_onnx(step, windows.pop()).SerializeToString(), card))
