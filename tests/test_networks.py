@@ -25,6 +25,7 @@ from training.networks.tfcrnn import TFCRNN  # noqa: E402
 
 RAW = {"kind": "tfcrnn", "classes": 3, "width": 8, "size": 16, "hop": 3_200}
 TRUNK = {"kind": "trunk", "classes": 3, "size": 16}
+SHORT = [RAW | {"window": 1_600}, TRUNK | {"window": 16_000}]
 
 
 def lively(description, seed=0):
@@ -176,7 +177,9 @@ def test_every_new_sample_enters_the_state_once(description):
 
 
 @pytest.mark.parametrize("frozen", [False, True])
-@pytest.mark.parametrize("description", [RAW, TRUNK], ids=["raw", "trunk"])
+@pytest.mark.parametrize(
+    "description", [RAW, TRUNK, *SHORT], ids=["raw", "trunk", "short raw", "short trunk"]
+)
 def test_training_hears_what_streaming_does(description, frozen, monkeypatch):
     """A sequence of steps, one of them with a fresh state, equals carried single steps."""
     monkeypatch.setattr("training.networks.trunk.mask_and_colour", lambda power: power)

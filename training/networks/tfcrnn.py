@@ -24,8 +24,9 @@ from torch.nn import functional as F
 from .gru import GRUCell
 from .step import SequenceLogits, StepLogits, StreamingNetwork, start_anew
 
-WINDOW, TICK = 3_200, 1_600
+WINDOW = 3_200  # 200 ms at 16 kHz; a tick goes on by half of it
 _SQUEEZE = 8
+_SHORTEST = 81  # three blocks
 _GATES = ("none", "single", "two-layer", "joined")
 _BLOCKS = ("basic", "se", "res-se")
 
@@ -97,11 +98,13 @@ class Block(nn.Module):
 
 
 class TFCRNN(StreamingNetwork):
-    """samples (B, 1600 + hop) and state (B, size) -> StepLogits of the last of hop / 1600 ticks.
+    """samples (B, stride + hop) and state (B, size) -> StepLogits, of the last of several ticks.
 
+    A tick reads `window` samples and goes on by half of them, the stride.
     Args: `classes`; `width` of the stem (128 as published); `size` of the GRU; `block`: basic,
-    se or res-se; `gate`: none, single, two-layer or joined; `hop` in samples, a multiple of 1600;
-    `scale`: deviation of the training data's samples (`prepare` measures it).
+    se or res-se; `gate`: none, single, two-layer or joined; `hop` and
+    `window` in samples, the hop a multiple of the stride; `scale`: deviation of the training
+    data's samples (`prepare` measures it).
     """
 
     def __init__(
@@ -113,13 +116,17 @@ class TFCRNN(StreamingNetwork):
         gate: str = "single",
         hop: int = 40_000,
         scale: float = 0.1,
+        window: int = WINDOW,
     ) -> None:
         super().__init__()
         if block not in _BLOCKS or gate not in _GATES:
             raise ValueError(f"block is one of {_BLOCKS}, gate one of {_GATES}")
         if width < _SQUEEZE or size < 1 or scale <= 0:
             raise ValueError(f"width is {_SQUEEZE} at least, size and scale are positive")
-        widths = block_widths(width)
+        if window < _SHORTEST or window % 2:
+            raise ValueError(f"window is even and {_SHORTEST} samples at least, not {window}")
+        self.window, self.stride = window, window // 2
+        widths = block_widths(width, window)
         self.stem = nn.Conv1d(1, width, 3, stride=3, padding=1)
         self.stem_norm = nn.BatchNorm1d(width)
         inputs: Sequence[int] = [width, *widths]
@@ -136,13 +143,13 @@ class TFCRNN(StreamingNetwork):
 
     def window_for(self, hop: int) -> int:
         """Samples that a step of `hop` new samples reads: one half window before them, too."""
-        if hop <= 0 or hop % TICK:
-            raise ValueError(f"hop must be a multiple of {TICK} samples, not {hop}")
-        return TICK + hop
+        if hop <= 0 or hop % self.stride:
+            raise ValueError(f"hop must be a multiple of {self.stride} samples, not {hop}")
+        return self.stride + hop
 
     def tick_for(self, hop: int) -> int:
         """Half a window, whatever the hop."""
-        return TICK
+        return self.stride
 
     @torch.inference_mode()
     def prepare(self, windows: Tensor) -> None:
@@ -163,8 +170,8 @@ class TFCRNN(StreamingNetwork):
 
     def forward(self, samples: Tensor, state: Tensor) -> StepLogits:
         gates = embedding = state
-        for start in range(0, samples.shape[1] - TICK, TICK):
-            state, gates, embedding = self.tick(samples[:, start : start + WINDOW], state)
+        for start in range(0, samples.shape[1] - self.stride, self.stride):
+            state, gates, embedding = self.tick(samples[:, start : start + self.window], state)
         # The published network tells genres, not music from speech: all is music to it.
         music = torch.full_like(state[:, 0], 20.0)
         return StepLogits(self.classifier(state), music, state, gates, embedding)
@@ -173,12 +180,12 @@ class TFCRNN(StreamingNetwork):
         self, windows: Tensor, fresh: Tensor, state: Tensor, *, frozen: bool, noise: float
     ) -> SequenceLogits:
         """See StreamingNetwork; every tick is classified: many-to-many."""
-        steps, ticks = windows.shape[1], windows.shape[2] // TICK - 1
+        steps, ticks = windows.shape[1], windows.shape[2] // self.stride - 1
         states = []
         for t in range(steps):
             state = start_anew(state, fresh[:, t])
             for k in range(ticks):
-                window = windows[:, t, k * TICK : k * TICK + WINDOW]
+                window = windows[:, t, k * self.stride : k * self.stride + self.window]
                 state, _, _ = self.tick(window, state)
                 states.append(state)
         logits = self.classifier(torch.stack(states, 1))
@@ -190,7 +197,9 @@ class TFCRNN(StreamingNetwork):
         As published, an odd half window at the end is not read: 23 ticks in 2.5 s.
         """
         ticks = []
-        for start in range(0, (2 * (samples.shape[1] // WINDOW) - 1) * TICK, TICK):
-            state, _, _ = self.tick(samples[:, start : start + WINDOW], state)
+        for start in range(
+            0, (2 * (samples.shape[1] // self.window) - 1) * self.stride, self.stride
+        ):
+            state, _, _ = self.tick(samples[:, start : start + self.window], state)
             ticks.append(self.classifier(state))
         return torch.stack(ticks, 1)
