@@ -258,6 +258,15 @@ def test_a_graph_that_differs_is_not_written(tmp_path, monkeypatch):
     assert calls and list(tmp_path.iterdir()) == []
 
 
+def test_a_network_without_gates_is_exported_for_any_number_of_streams(tmp_path, recwarn):
+    path = exported(RAW | {"gate": "none"}, tmp_path / "m.onnx")
+    assert not [w for w in recwarn if "Tracer" in w.category.__name__]
+    data = path.read_bytes()
+    engine = OnnxEngine(data, read_card(data, "m"))
+    step = engine.step(np.zeros((3, 4_800), np.float32), np.zeros((3, 16), np.float32))
+    assert step.gates.shape == (3, 0) and step.probabilities.shape == (3, 3)
+
+
 def test_an_exported_model_runs_by_path(trunk_file, music):
     model = load(trunk_file)
     assert [label.name for label in model.card.labels] == ["a", "b", "c"]

@@ -166,7 +166,7 @@ class TFCRNN(StreamingNetwork):
                 gates.append(gate.mean(1))
         embedding = x.amax(2)
         h = self.gru(self.dropout(embedding), h)
-        return h, torch.stack(gates, 1) if gates else h.new_zeros(len(h), 0), embedding
+        return h, torch.stack(gates, 1) if gates else h[:, :0], embedding
 
     def forward(self, samples: Tensor, state: Tensor) -> StepLogits:
         gates = embedding = state
