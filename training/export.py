@@ -28,6 +28,7 @@ from streamgenre.model.onnxfile import read_onnx
 from .model import Calibration, calibration_of, card_entries, load_model
 from .networks import build
 from .networks.step import StreamingNetwork
+from .writing import replace_file
 
 OPSET = 17
 _CHANGES = {"name", "version", "about", "live_hop", "file_hop"}
@@ -157,13 +158,7 @@ def export(
     worst = parity(step, OnnxEngine(data, read_card(data, str(target))), window, PARITY_STEPS)
     if not worst <= PARITY:
         raise ExportError(f"ONNX Runtime differs from PyTorch by {worst:.2e} over carried steps")
-    partial = target.with_name(f"{target.name}.partial")
-    try:
-        partial.write_bytes(data)
-        partial.replace(target)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise ExportError(f"{target}: cannot be written: {error.strerror}") from None
+    replace_file(target, data)
     return worst
 
 

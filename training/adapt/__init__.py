@@ -18,6 +18,7 @@ from streamgenre.model.onnx import OnnxEngine
 
 from ..data import Track
 from ..evaluation.cautions import unsplit
+from ..writing import replace_file
 from . import graph, validate
 from .chosen import cautions, usable
 from .features import LONGEST, hear
@@ -118,7 +119,7 @@ def adapt(
         },
     )
     graph.verify(base.engine, data, head, str(output), lambda n: done("check", n, graph.STEPS))
-    graph.write(output, data)
+    replace_file(output, data)
     counts = Counter(t.genre for t in tracks)
     return Adaptation(labels, counts, left_out.folds, figures, lost, read_card(data, str(output)))
 

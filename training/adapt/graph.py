@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -189,14 +188,3 @@ def verify(
                 f"{state_off:.1e}, probabilities by {off:.1e}); nothing was written"
             )
         checked(done)
-
-
-def write(target: Path, data: bytes) -> None:
-    """All of the file or nothing."""
-    partial = target.with_name(f"{target.name}.partial")
-    try:
-        partial.write_bytes(data)
-        partial.replace(target)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise AdaptError(f"{target}: cannot be written: {error.strerror or error}") from None

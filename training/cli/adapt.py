@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +11,10 @@ import click
 from streamgenre.errors import one_line
 
 from .options import check_output, data_argument, data_options
+from .progress import progress
 
 if TYPE_CHECKING:
-    from ..adapt import Adaptation, Progress
+    from ..adapt import Adaptation
     from ..data import DataSet, Track
 
 
@@ -108,31 +107,6 @@ def chosen(dataset: DataSet) -> list[Track]:
     if dataset.name == "folders":
         return labelled
     return [t for t in labelled if t.split in ("train", "valid")]
-
-
-@contextmanager
-def progress() -> Iterator[Progress]:
-    """What is done and the time left, on a terminal only."""
-    from rich.console import Console
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-    )
-    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-        tasks: dict[str, Any] = {}
-
-        def done(what: str, now: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=now)
-
-        yield done
 
 
 def show(adaptation: Adaptation, output: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +11,11 @@ from streamgenre.errors import one_line
 
 from ..data.record import DataError
 from .options import data_argument, data_options, opened
+from .progress import progress
 
 if TYPE_CHECKING:
     from streamgenre.model.model import Model
 
-    from ..evaluation.streaming import Told
 
 _any = click.Path(path_type=Path, exists=True)
 CHECKPOINT = "model.safetensors"  # that a run leaves in its folder
@@ -110,27 +108,6 @@ def open_model(path: Path | None) -> Model:
     import streamgenre
 
     return streamgenre.load(path)
-
-
-@contextmanager
-def progress() -> Iterator[Told]:
-    """What is done and the time left, on a terminal only."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bars:
-        tasks: dict[str, Any] = {}
-
-        def told(what: str, now: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=now)
-
-        yield told
 
 
 def show(found: dict[str, Any]) -> None:
