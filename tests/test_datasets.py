@@ -42,8 +42,6 @@ from training.data.journal import digest_of, read_journal
 from training.data.split import with_split
 from training.not_music import recordings
 
-SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
-
 
 def by_key(dataset):
     return {t.key: t for t in dataset.tracks}
@@ -309,15 +307,6 @@ def test_a_manifest_is_read_without_spaces_and_names_in_one_form(tmp_path):
     data = open_dataset(tmp_path)
     assert data.labels == ["Fad\u00f3", "b"] and sorted(by_key(data)) == list("012345678")
     assert data.tracks[0].group == "0"
-
-
-@pytest.mark.skipif(not (SHARED / "manifest.csv").is_file(), reason="not with this checkout")
-def test_the_shared_manifest_is_read_as_it_is():
-    data = open_dataset(SHARED)
-    assert len(data.tracks) == 2646 and len(data.labels) == 14 and not data.warnings
-    assert Counter(t.split for t in data.tracks) == {
-        "train": 1901, "test": 488, "valid": 227, "demo": 30,
-    }  # fmt: skip
 
 
 # Refusals and warnings
