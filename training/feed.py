@@ -33,7 +33,7 @@ class Feed:
         return int(np.random.default_rng((self.seed, update)).integers(low, high + 1))
 
     def batches(
-        self, network: StreamingNetwork, first: int, last: int, *, ahead: bool = True
+        self, network: StreamingNetwork, first: int, last: int
     ) -> Iterator[tuple[int, Batch]]:
         """(hop in samples, batch) of the updates first, ..., last - 1."""
         hops = self.settings.hop_samples
@@ -57,9 +57,6 @@ class Feed:
             turn = update % len(hops)
             return hops[turn], lanes[turn].read(self.steps(update))
 
-        if not ahead:
-            yield from map(read, range(first, last))
-            return
         with ThreadPoolExecutor(1) as reader:
             pending = reader.submit(read, first) if first < last else None
             for update in range(first + 1, last + 1):

@@ -82,21 +82,16 @@ def network_model(
     network: StreamingNetwork,
     description: Mapping[str, object],
     labels: Sequence[str],
-    config: Config,
-    calibration: Calibration | None = None,
-    sha256: str = "",
-    device: str = "cpu",
-    **changes: Any,
+    hops: Sequence[float],
+    device: str,
 ) -> Model:
-    """A network as a Model; `changes` as in card_entries."""
+    """A network as it is, not calibrated, as a Model on a device."""
     from streamgenre.model.torch import NetworkEngine
 
     from .export import Calibrated
 
-    calibration = calibration or Calibration()
-    hops = config.sequences.hops
-    card = _card(card_entries(network, description, labels, hops, calibration, **changes), sha256)
-    return Model(NetworkEngine(Calibrated(network, calibration.temperature), card, device))
+    card = _card(card_entries(network, description, labels, hops, Calibration()), sha256="")
+    return Model(NetworkEngine(Calibrated(network), card, device))
 
 
 def _card(entries: dict[str, Any], sha256: str) -> ModelCard:

@@ -11,6 +11,7 @@ from streamgenre.errors import StreamgenreError
 
 from .data import SAMPLE_RATE, DataError
 from .data.audio_files import EXTENSIONS
+from .data.decoding import to_int16
 from .sequences import NO_GENRE, Piece, noise
 
 _STRETCH = 30 * SAMPLE_RATE
@@ -48,7 +49,7 @@ def _read(path: Path) -> np.ndarray:
         samples = decode_mono(path, SAMPLE_RATE)
     except (StreamgenreError, OSError) as error:
         raise DataError(f"{path}: not a recording that can be read: {error}") from None
-    return np.asarray(np.clip(np.rint(samples * 32768.0), -32768, 32767), np.int16)
+    return to_int16(samples)
 
 
 def held_out(folder: Path | None) -> dict[str, np.ndarray]:

@@ -93,7 +93,7 @@ class Trainer:
             "commit": checkpoint.commit(),
         }
         self._validation = Validation(
-            audio, valid, labels, description, config, str(self._fabric.device)
+            audio, valid, labels, description, config.sequences.hops, str(self._fabric.device)
         )
         self.progress = Progress()
         self._last = folder / "last.safetensors"

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from sklearn.metrics import log_loss
 
-from .config import Config
 from .data import Track
 from .evaluation.measures import hits, values
 from .evaluation.streaming import stream_tracks
@@ -26,21 +25,19 @@ class Validation:
         tracks: Sequence[Track],
         labels: Sequence[str],
         description: Mapping[str, object],
-        config: Config,
+        hops: Sequence[float],
         device: str = "cpu",
     ) -> None:
         self._audio, self._keys = audio, [t.key for t in tracks]
         self._true = [labels.index(t.genre) for t in tracks]
-        self._labels, self._description, self._config = labels, description, config
-        self._device = device
+        self._labels, self._description = labels, description
+        self._hops, self._device = hops, device
 
     def measure(self, network: torch.nn.Module) -> dict[str, float]:
         """Accuracy, macro recall and log loss, rounded for the log."""
         assert isinstance(network, StreamingNetwork)
         judged = copy.deepcopy(network)
-        model = network_model(
-            judged, self._description, self._labels, self._config, device=self._device
-        )
+        model = network_model(judged, self._description, self._labels, self._hops, self._device)
         hop = model.card.hop(model.card.file_hop)
         runs = stream_tracks(model.engine, self._audio, self._keys, hop)
         mean = np.stack([runs[key].probabilities.mean(0) for key in self._keys]).astype(np.float64)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..data import DataSet, Track
 
 
-@click.command(short_help="own genres from a folder of own music, on the bundled model")
+@click.command()
 @data_argument
 @data_options
 @click.option(

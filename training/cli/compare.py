@@ -16,7 +16,7 @@ from ..data.record import DataError
 _SPLITS = ("test", "valid", "train", "all")  # which a folder stands for, the first that it has
 
 
-@click.command(short_help="several measured models side by side")
+@click.command()
 @click.argument("systems", nargs=-1, required=True)
 @click.option(
     "-o",

@@ -22,7 +22,7 @@ CHECKPOINT = "model.safetensors"  # that a run leaves in its folder
 _folder = click.Path(path_type=Path, file_okay=False, exists=True)
 
 
-@click.command(short_help="measure a model on a data set")
+@click.command()
 @data_argument
 @data_options
 @click.option(

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from .options import check_output, data_argument, data_options, opened
-
-if TYPE_CHECKING:
-    from ..config import Config
 
 _folder = click.Path(path_type=Path, file_okay=False)
 
@@ -111,7 +108,8 @@ def command(
     from ..train import Trainer
 
     trainer = Trainer(folder, config, dataset.tracks, dataset.labels, audio, other)
-    if output is not None and len({*map(trainer.network.window_for, _hops(config))}) > 1:
+    windows = {trainer.network.window_for(hop) for hop in config.sequences.hop_samples}
+    if output is not None and len(windows) > 1:
         raise DataError(
             "sequences.hops: these hops need windows of their own, and one model file has one; "
             "train with one of them"
@@ -143,10 +141,6 @@ def command(
     elif is_first_process():
         click.echo(f"next:    python -m training evaluate {data} --model {path} -o FIGURES")
         click.echo(f"         python -m training export {folder} -o MODEL.onnx")
-
-
-def _hops(config: Config) -> tuple[int, ...]:
-    return config.sequences.hop_samples
 
 
 def _words(figures: dict[str, Any]) -> str:

@@ -35,6 +35,11 @@ class Decoded(NamedTuple):
     passing: bool = False  # not the file's own fault: the next attempt may do
 
 
+def to_int16(samples: np.ndarray) -> np.ndarray:
+    """Samples in [-1, 1] as the cache holds them; what is beyond is clipped."""
+    return np.asarray(np.clip(np.rint(samples * 32768.0), -32768, 32767), "<i2")
+
+
 def decode(path: str) -> Decoded:
     """int16 samples at 16 kHz."""
     from streamgenre.audio.sources import decode_mono
@@ -43,7 +48,7 @@ def decode(path: str) -> Decoded:
         samples = decode_mono(path, SAMPLE_RATE)
         if len(samples) < SHORTEST * SAMPLE_RATE:
             return Decoded(error=f"is shorter than {SHORTEST} s")
-        whole = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype("<i2")
+        whole = to_int16(samples)
         return Decoded(whole.tobytes()) if whole.any() else Decoded(error="is silent throughout")
     except Exception as error:  # of any decoder: a file in a thousand must not end the run
         reason = str(error).removeprefix(f"{path}: ").strip() or type(error).__name__
