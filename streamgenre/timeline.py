@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .model.card import ModelCard
+from .model.styles import StyleMeans
 from .update import STATUSES, Segment, Status, Update
 
 SCHEMA = 1
@@ -124,11 +125,14 @@ class Timeline:
         self.warnings: tuple[str, ...] = ()
         """What was wrong with the input, though it could be read."""
         self._rows = _Rows(card.label_names)
+        self._styles = StyleMeans(card)
         self._verdict: Verdict | None = None
 
     def append(self, update: Update) -> None:
         """Add the next update."""
         self._rows.append(update)
+        if update.status in ("genre", "unsure"):
+            self._styles.add(update.styles)
         self.duration = update.time
         self._verdict = None
 
@@ -183,6 +187,16 @@ class Timeline:
         return self.verdict().probabilities
 
     @property
+    def styles(self) -> Mapping[str, float]:
+        """Finer hints (house, punk, opera) beside the genre, not calibrated; often none.
+
+        Style -> mean of its probability over the music steps whose best label was the genre; the
+        few likeliest, the likeliest first.
+        """
+        verdict = self.verdict()
+        return {} if verdict.status == "no-music" else self._styles.likeliest(verdict.genre)
+
+    @property
     def segments(self) -> list[Segment]:
         """Stretches of one decision; they tile [0, duration] without gaps."""
         found: list[Segment] = []
@@ -227,6 +241,7 @@ class Timeline:
             "music": _rounded(verdict.music),
             "hop": self.hop,
             "probabilities": {k: _rounded(v) for k, v in verdict.probabilities.items()},
+            "styles": {k: _rounded(v) for k, v in self.styles.items()},
             "segments": [
                 asdict(s)
                 | {
@@ -254,8 +269,8 @@ def _rounded(probability: float) -> float:
 
 
 def update_to_dict(update: Update) -> dict[str, Any]:
-    """An update as JSON has it."""
-    return {
+    """An update as JSON has it; `styles` only where there are any."""
+    entries = {
         "time": round(update.time, 3),
         "status": update.status,
         "genre": update.genre,
@@ -265,6 +280,9 @@ def update_to_dict(update: Update) -> dict[str, Any]:
         "level": round(update.level, 1) if math.isfinite(update.level) else None,
         "probabilities": {k: _rounded(v) for k, v in update.probabilities.items()},
     }
+    if update.styles:
+        entries["styles"] = {k: _rounded(v) for k, v in update.styles.items()}
+    return entries
 
 
 def model_to_dict(card: ModelCard) -> dict[str, str]:

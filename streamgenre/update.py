@@ -30,7 +30,17 @@ class Update:
     level: float
     """Level of the new samples in dBFS, -inf for digital silence."""
     styles: Mapping[str, float]
-    """Finer hints where the model has them, not calibrated; empty otherwise."""
+    """Finer hints (house, punk, opera), not calibrated: probability of this step alone.
+
+    Those under `top` and those under no genre, the likeliest first. Empty where the model has
+    none, and in the updates that a timeline keeps: it keeps their means (Timeline.styles).
+    """
+    gates: tuple[float, ...] = ()
+    """Mean of each feedback gate in this step, 0..1: how far the memory lets each block through.
+
+    In the order of the card's `gates`, which names them. Empty where the model gives none, in a
+    gap, and in the updates that a timeline keeps.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,6 +174,8 @@ def test_raw_networks_carry_a_head_on_all_they_give(tmp_path, quick, monkeypatch
         "file_hop": 0.5,
         "state_size": 16,
         "network": network,
+        "styles": [],
+        "gates": [],
     }  # fmt: skip
     base = Base.read(signed(graph_of, card), "raw")
     monkeypatch.setattr("training.adapt.READS", ("embedding", "next_state"))

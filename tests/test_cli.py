@@ -54,7 +54,7 @@ def test_json_is_the_contract(clip):
     found = json.loads(line)
     assert list(found) == [
         "schema", "file", "duration", "status", "genre", "confidence", "music", "hop",
-        "probabilities", "segments", "updates", "model",
+        "probabilities", "styles", "segments", "updates", "model",
     ]  # fmt: skip
     assert found["schema"] == 1 and found["file"] == str(clip) and found["hop"] == 2.5
     assert found["status"] == "genre" and found["genre"] == "classical"

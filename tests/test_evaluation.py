@@ -16,14 +16,14 @@ pytest.importorskip("sklearn", reason="evaluation needs the train extra")
 pytest.importorskip("mir_eval", reason="evaluation needs the train extra")
 pytest.importorskip("matplotlib", reason="evaluation needs the train extra")
 
+from tones import CARD, LIVE, PITCHES, SECOND, Tones, tone, track
+
 from streamgenre.audio.sources import decode_mono
 from streamgenre.errors import SignalError
-from streamgenre.model.card import Hop, Label, ModelCard, Thresholds
-from streamgenre.model.engine import Step
 from streamgenre.model.model import Model
 from streamgenre.update import Segment
 from training.cli.compare import tables
-from training.data.record import DataError, Track
+from training.data.record import DataError
 from training.evaluation import (
     Plan,
     cautions,
@@ -52,54 +52,6 @@ from training.evaluation.scored import scored_tracks
 from training.evaluation.timeline import find_switches, measure, measure_mixes
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-SECOND = 16_000
-PITCHES = {"low": 200.0, "middle": 800.0, "high": 3200.0}  # Hz
-LIVE = Hop(0.5, SECOND // 2, 2 * SECOND)
-CARD = ModelCard(
-    name="tones",
-    version="1",
-    labels=tuple(Label(name, name.title(), "#000000") for name in PITCHES),
-    sample_rate=SECOND,
-    state_size=3,
-    hops=(Hop(2.5, 5 * SECOND // 2, 5 * SECOND // 2), LIVE),
-    live_hop=0.5,
-    file_hop=2.5,
-    thresholds=Thresholds(unsure=0.1, music=0.1, silence=-70, margin=0, smoothing=0.01),
-    sha256="0" * 64,
-    about={},
-    network={},
-)
-
-
-class Tones:
-    """Tells pitch by zero crossings of the last half second; a part of the answer is memory."""
-
-    card = CARD
-
-    def __init__(self, memory: float = 0.0) -> None:
-        self.memory = memory
-
-    def step(self, samples, state):
-        new = samples[:, -LIVE.samples :]
-        crossings = (np.diff(np.signbit(new), axis=1)).mean(1) * SECOND / 2
-        distance = np.abs(np.log(crossings[:, None] + 1) - np.log(list(PITCHES.values())))
-        now = np.exp(-4 * distance)
-        now /= now.sum(1, keepdims=True)
-        heard = state.sum(1, keepdims=True) > 0
-        share = np.where(heard, self.memory, 0.0)
-        answer = (share * state + (1 - share) * now).astype(np.float32)
-        return Step(answer, np.ones(len(samples), np.float32), answer)
-
-
-def tone(genre, seconds, seed=0):
-    rng = np.random.default_rng(seed)
-    t = np.arange(round(seconds * SECOND)) / SECOND
-    sound = np.sin(2 * np.pi * PITCHES[genre] * rng.uniform(0.9, 1.1) * t)
-    return (rng.uniform(2000, 9000) * sound).astype(np.int16)
-
-
-def track(key, genre, split="test", group="made"):
-    return Track(key, group, genre, key, split, Path(f"{key}.flac"), (), "An artist", "A, title")
 
 
 @pytest.fixture(scope="module")
@@ -328,6 +280,8 @@ def test_an_evaluation_leaves_figures_report_and_pictures(evaluated):
     for heading in (
         "Whole tracks", "As the stream goes on", "Sets and lengths", "Genres", "Minute by minute",
         "Changes of genre", "After a change of track", "Calibration and doubt",
+        "All tracks as one stream", "Steadiness within a track", "What is said of a track",
+        "What is no music",
     ):  # fmt: skip
         assert f"\n## {heading}" in text
     for told in (
@@ -344,6 +298,9 @@ def test_the_streaming_curve_stands_beside_its_baselines(evaluated):
     assert set(after) == {"2.5", "5", "10", "20", "30"}
     assert after["2.5"]["tracks"] == 12 and after["30"]["tracks"] == 3  # as long as that
     assert {"carried", "without_state", "running_mean"} < set(after["5"])
+    # Tones are known at once, with or without a state: it is worth nothing there.
+    for kind in ("without_state", "running_mean"):
+        assert after["10"]["carried_less"][kind]["macro_recall"] == [0, 0, 0]
 
 
 def test_a_card_takes_its_figures_from_an_evaluation(evaluated):

@@ -73,6 +73,9 @@ class Optimiser(_Section):
     clip: float = Field(1.0, ge=0)  # norm of the gradient; 0: not clipped
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     music_weight: float = Field(0.2, ge=0)
+    teachers: float = Field(0.5, ge=0, le=1)  # their share in the genre of a labelled track
+    tags_weight: float = Field(1.0, ge=0)  # of the teachers' tags
+    first_block: int = Field(0, ge=0)  # of the trunk, that learns in the second stage; 0: the stem
     feature_noise: float = Field(0.15, ge=0)  # deviation, on standardised features
 
 

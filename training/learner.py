@@ -1,14 +1,17 @@
 """What is learnt: the loss of a network over one batch of steps.
 
 Cross-entropy at every tick with a genre (many-to-many, Kim & Nam 2019) and, where the network
-tells music from the rest, binary cross-entropy at every step. Sums are divided by the counts of
-all processes, so that the gradients of several equal those of one.
+tells music from the rest, binary cross-entropy at every step. Teachers add to it (Hinton, Vinyals,
+Dean 2015): their genres are mixed with the labels, or stand alone; their tags are learnt from the
+features through a layer that is left behind, and as styles. Sums are divided by the counts of all
+processes, so that the gradients of several equal those of one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -29,23 +32,43 @@ class Inputs:
     """
 
     def __init__(self, batch: Batch, state: Tensor) -> None:
-        arrays = (batch.windows, batch.labels, batch.music, batch.fresh)
-        self.windows, self.labels, self.music, self.fresh = (
-            torch.from_numpy(array).to(state.device) for array in arrays
-        )
+        def here(array: np.ndarray) -> Tensor:
+            return torch.from_numpy(array).to(state.device)
+
+        self.windows, self.labels = here(batch.windows), here(batch.labels)
+        self.music, self.fresh = here(batch.music), here(batch.fresh)
         self.state = state
+        self.taught = batch.taught is not None
+        if batch.taught is not None:
+            self.genres, self.genres_known = (
+                here(batch.taught.genres),
+                here(batch.taught.genres_known),
+            )
+            self.tags, self.tags_known = here(batch.taught.tags), here(batch.taught.tags_known)
 
 
 class Learner(nn.Module):
-    """A batch of steps -> (loss, next state); wraps the network for Fabric."""
+    """A batch of steps -> (loss, next state); wraps the network for Fabric.
 
-    def __init__(self, network: StreamingNetwork, settings: Optimiser, *, frozen: bool) -> None:
+    `tags` maps features (..., E) to the logits of the teachers' tags (..., D); `styles` are the
+    numbers of those tags that the network itself gives.
+    """
+
+    def __init__(
+        self,
+        network: StreamingNetwork,
+        settings: Optimiser,
+        *,
+        frozen: bool,
+        tags: nn.Module | None = None,
+        styles: Sequence[int] = (),
+    ) -> None:
         super().__init__()
         self.network, self.settings, self.frozen = network, settings, frozen
+        self.tags, self._styles = tags, list(styles)
 
     def forward(self, inputs: Inputs, total: Total) -> tuple[Tensor, Tensor]:
         """The loss, over the mean of the counts that `total` gives, and the state (B, S) after."""
-        labels, music = inputs.labels, inputs.music
         s = self.settings
         found = self.network.sequence(
             inputs.windows,
@@ -54,15 +77,40 @@ class Learner(nn.Module):
             frozen=self.frozen,
             noise=s.feature_noise,
         )
-        loss = F.cross_entropy(
-            found.logits.float().flatten(0, 2),
-            labels.flatten(),
-            label_smoothing=s.label_smoothing,
-            ignore_index=NO_GENRE,
-            reduction="sum",
-        ) / total((labels != NO_GENRE).sum()).clamp_min(1)
+        target, known = self._target(inputs, found.logits.shape[-1])
+        said = F.cross_entropy(
+            found.logits.float().flatten(0, 2), target.flatten(0, 2), reduction="none"
+        )
+        loss = (said * known.flatten()).sum() / total(known.sum()).clamp_min(1)
         if found.music is not None and s.music_weight:
-            known = F.binary_cross_entropy_with_logits(found.music.float(), music, reduction="sum")
-            count = torch.tensor(music.numel(), device=music.device)
-            loss = loss + s.music_weight * known / total(count)
+            heard = F.binary_cross_entropy_with_logits(
+                found.music.float(), inputs.music, reduction="sum"
+            )
+            count = torch.tensor(inputs.music.numel(), device=inputs.music.device)
+            loss = loss + s.music_weight * heard / total(count)
+        if inputs.taught and found.features is not None and self.tags is not None:
+            count = total(inputs.tags_known.sum()).clamp_min(1)
+            heard = _over_tags(self.tags(found.features), inputs.tags, inputs.tags_known)
+            loss = loss + s.tags_weight * heard / count
+            if found.styles is not None:
+                tags = inputs.tags[..., self._styles]
+                heard = _over_tags(found.styles, tags, inputs.tags_known)
+                loss = loss + s.tags_weight * heard / count
         return loss, found.state.detach().float()
+
+    def _target(self, inputs: Inputs, classes: int) -> tuple[Tensor, Tensor]:
+        """Distributions over the classes (B, T, K, C), and where there is one (B, T, K)."""
+        s, labelled = self.settings, inputs.labels != NO_GENRE
+        target = F.one_hot(inputs.labels.clamp_min(0), classes).float()
+        target = target * (1 - s.label_smoothing) + s.label_smoothing / classes
+        if not inputs.taught:
+            return target, labelled
+        known = inputs.genres_known[..., None].expand_as(labelled)
+        share = torch.where(labelled, s.teachers * known, 1.0)[..., None]
+        return target.lerp(inputs.genres[:, :, None], share), labelled | known
+
+
+def _over_tags(logits: Tensor, tags: Tensor, known: Tensor) -> Tensor:
+    """Sum over the known steps of the mean binary cross-entropy over the tags."""
+    loss = F.binary_cross_entropy_with_logits(logits.float(), tags, reduction="none").mean(-1)
+    return (loss * known).sum()

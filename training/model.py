@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from streamgenre.model.card import Hop, Label, ModelCard, Thresholds
+from streamgenre.model.card import Hop, Label, ModelCard, Style, Thresholds
 from streamgenre.model.model import Model
 from streamgenre.model.model import load as load_onnx
 
@@ -51,9 +51,13 @@ def card_entries(
     labels: Sequence[str],
     hops: Sequence[float],
     calibration: Calibration,
+    styles: Sequence[Mapping[str, str | None]] = (),
     **changes: Any,
 ) -> dict[str, Any]:
-    """The entries of a ModelCard; `changes` may hold name, version, about, live_hop, file_hop."""
+    """The entries of a ModelCard; `changes` may hold name, version, about, live_hop, file_hop.
+
+    `styles`: name, display and parent of each that the network gives, in the order of its output.
+    """
     entries: dict[str, Any] = {
         "name": str(description["kind"]),
         "version": "1",
@@ -74,8 +78,16 @@ def card_entries(
         "thresholds": asdict(calibration.thresholds),
         "about": {},
         "network": dict(description),
+        "styles": [dict(style) for style in styles],
+        "gates": gate_names(network),
     }
     return entries | changes
+
+
+def gate_names(network: StreamingNetwork) -> list[str]:
+    """Each gated block ("block 4", counted from 1), in the order of the output `gates`."""
+    blocks: Iterable[Any] = getattr(network, "blocks", ())
+    return [f"block {i}" for i, block in enumerate(blocks, 1) if block.gate is not None]
 
 
 def network_model(
@@ -99,6 +111,8 @@ def _card(entries: dict[str, Any], sha256: str) -> ModelCard:
         "labels": tuple(Label(**label) for label in entries["labels"]),
         "hops": tuple(Hop(**hop) for hop in entries["hops"]),
         "thresholds": Thresholds(**entries["thresholds"]),
+        "styles": tuple(Style(**style) for style in entries["styles"]),
+        "gates": tuple(entries["gates"]),
     }
     return ModelCard(**(entries | read), sha256=sha256)
 
@@ -107,6 +121,12 @@ def calibration_of(about: Mapping[str, str]) -> Calibration:
     """What a checkpoint carries of it."""
     text = about.get("calibration")
     return Calibration.from_json(text) if text else Calibration()
+
+
+def styles_of(about: Mapping[str, str]) -> list[dict[str, str | None]]:
+    """The styles that a checkpoint's network gives: name, display and parent of each."""
+    styles: list[dict[str, str | None]] = json.loads(about.get("styles", "[]"))
+    return styles
 
 
 def load_model(path: Path | None) -> Model:
@@ -128,6 +148,7 @@ def load_model(path: Path | None) -> Model:
         json.loads(about["labels"]),
         config.sequences.hops,
         calibration,
+        styles_of(about),
         name=path.resolve().parent.name,
         about={"data": {"sha256": about["data"]}, "commit": about["commit"]},
     )

@@ -17,6 +17,7 @@ import numpy as np
 
 from .config import Sequences
 from .data import SAMPLE_RATE
+from .lessons import Lesson
 
 NO_GENRE = -100  # torch's ignore_index
 
@@ -28,6 +29,7 @@ class Piece:
     samples: np.ndarray
     label: int  # class index, or NO_GENRE
     music: bool
+    lesson: Lesson | None = None  # what teachers say of it
 
     @property
     def length(self) -> int:
@@ -43,6 +45,7 @@ class Noise:
     length: int = 10 * SAMPLE_RATE
     label: int = NO_GENRE
     music: bool = False
+    lesson: None = None
 
     @cached_property
     def samples(self) -> np.ndarray:
@@ -101,6 +104,16 @@ class Stretch:
 
 
 @dataclass
+class Taught:
+    """What teachers say of a batch's steps."""
+
+    genres: np.ndarray  # float32 (lanes, steps, C), a distribution where known
+    genres_known: np.ndarray  # bool (lanes, steps)
+    tags: np.ndarray  # float32 (lanes, steps, D), 0 to 1, of the window
+    tags_known: np.ndarray  # bool (lanes, steps): the window holds one piece only
+
+
+@dataclass
 class Batch:
     """`steps` consecutive steps of every lane, `ticks` labels in each."""
 
@@ -108,6 +121,7 @@ class Batch:
     labels: np.ndarray  # int64 (lanes, steps, ticks), NO_GENRE where none
     music: np.ndarray  # float32 (lanes, steps), 1 or 0
     fresh: np.ndarray  # bool (lanes, steps): the state starts anew before this step
+    taught: Taught | None = None
 
 
 class Lane:
@@ -175,10 +189,27 @@ class Lane:
             self._stretches.popleft()
         return fresh
 
+    def stretch(self, moment: int) -> Stretch:
+        """What a moment, passed already, belongs to."""
+        heard = [s for s in self._stretches if s.owns_from <= moment]
+        return heard[-1] if heard else self._stretches[0]
+
     def owner(self, moment: int) -> Piece | Noise:
         """The piece that a moment, passed already, belongs to."""
-        heard = [s for s in self._stretches if s.owns_from <= moment]
-        return heard[-1].piece if heard else self._stretches[0].piece
+        return self.stretch(moment).piece
+
+    def taught(self) -> tuple[Lesson, float, bool] | None:
+        """Of the window that ends here: the lesson of the piece that its new samples belong to,
+        where in that piece its middle lies (s), and whether all of it is of that piece.
+        """
+        now = self.stretch(self.position - self._hop // 2)
+        if now.piece.lesson is None:
+            return None
+        begin = self.position - self._window
+        whole = begin >= max(now.at + now.fade, self._memory)
+        whole &= self.stretch(self.position - 1) is now and self.position <= now.end
+        middle = now.start + (begin + self.position) // 2 - now.at
+        return now.piece.lesson, middle / SAMPLE_RATE, whole
 
     def sound(self) -> np.ndarray:
         """The window that ends here, float32 in [-1, 1], zeros before the listener started."""
@@ -223,7 +254,9 @@ class Lanes:
         tick: int,
         part: tuple[int, int] = (0, 1),
     ) -> None:
-        weights = class_weights([piece.label for piece in music], settings.class_power)
+        # A track without a genre counts as what its teachers think likeliest.
+        weights = class_weights([_likeliest(piece) for piece in music], settings.class_power)
+        self._taught = next((p.lesson.sizes for p in music if p.lesson is not None), None)
         cumulative = np.cumsum(weights)
 
         def choose(rng: np.random.Generator) -> Piece | Noise:
@@ -251,6 +284,7 @@ class Lanes:
         labels = np.empty((count, steps, ticks), np.int64)
         music = np.empty((count, steps), np.float32)
         fresh = np.zeros((count, steps), bool)
+        taught = _nothing_taught(count, steps, *self._taught) if self._taught else None
         for i, lane in enumerate(self._lanes):
             for t in range(steps):
                 fresh[i, t] = lane.advance()
@@ -259,11 +293,38 @@ class Lanes:
                 for k in range(ticks):
                     labels[i, t, k] = lane.owner(middle + k * self._tick).label
                 music[i, t] = lane.owner(lane.position - self._hop // 2).music
-        return Batch(windows, labels, music, fresh)
+                if taught is None or (said := lane.taught()) is None:
+                    continue
+                lesson, seconds, whole = said
+                taught.genres[i, t], taught.genres_known[i, t] = lesson.genres, True
+                if whole:
+                    row = lesson.row(seconds)
+                    taught.tags[i, t], taught.tags_known[i, t] = lesson.tags[row], True
+                    music[i, t] = lesson.music[row]
+        return Batch(windows, labels, music, fresh, taught)
+
+
+def _likeliest(piece: Piece) -> int:
+    if piece.label != NO_GENRE or piece.lesson is None:
+        return piece.label
+    return int(piece.lesson.genres.argmax())
+
+
+def _nothing_taught(lanes: int, steps: int, classes: int, tags: int) -> Taught:
+    return Taught(
+        np.zeros((lanes, steps, classes), np.float32),
+        np.zeros((lanes, steps), bool),
+        np.zeros((lanes, steps, tags), np.float32),
+        np.zeros((lanes, steps), bool),
+    )
 
 
 def pieces(
-    keys: Sequence[str], audio: Mapping[str, np.ndarray], labels: Mapping[str, int]
+    keys: Sequence[str],
+    audio: Mapping[str, np.ndarray],
+    labels: Mapping[str, int],
+    lessons: Mapping[str, Lesson] | None = None,
 ) -> list[Piece]:
-    """Music pieces of labelled tracks."""
-    return [Piece(audio[key], labels[key], True) for key in keys]
+    """Music pieces of tracks; those without a label need a lesson."""
+    said = lessons or {}
+    return [Piece(audio[key], labels.get(key, NO_GENRE), True, said.get(key)) for key in keys]

@@ -29,6 +29,7 @@ from .data import AudioCache, DataError, Track, fingerprint
 from .devices import fabric_for
 from .feed import Feed
 from .learner import Inputs, Learner
+from .lessons import Lessons
 from .log import Log
 from .networks import build
 from .networks.step import StreamingNetwork
@@ -39,6 +40,7 @@ from .validation import Validation
 
 _PREPARE = 500  # windows that constants of the features are measured on
 _WORDS = {"data": "audio", "tracks": "tracks or splits", "not_music": "speech"}
+_SAME = ("network", "labels", "data", "tracks", "not_music", "lessons", "config")
 
 
 class DivergedError(StreamgenreError):
@@ -56,6 +58,7 @@ class Trainer:
         labels: Sequence[str],
         audio: AudioCache,
         other: Sequence[Piece] = (),
+        lessons: Lessons | None = None,
     ) -> None:
         self._folder, self._config = folder, config
         self._fabric = fabric_for(config.run.precision)
@@ -72,9 +75,20 @@ class Trainer:
         ranks = (self._fabric.global_rank, self._fabric.world_size)
         if config.sequences.lanes % ranks[1]:
             raise DataError(f"{config.sequences.lanes} lanes do not divide by {ranks[1]} processes")
-        music = pieces([t.key for t in train], audio, index)
+        said = lessons.by_key if lessons else {}
+        heard = [t.key for t in train]
+        heard += [
+            t.key
+            for t in tracks
+            if t.split == "train" and not t.genre and t.key in audio and t.key in said
+        ]
+        music = pieces(heard, audio, index, said)
         self.feed = Feed(music, other, config.sequences, config.run.seed, ranks)
         description = config.network | {"classes": len(labels)}
+        styles = lessons.styles if lessons and config.network.get("kind") == "trunk" else ()
+        if styles:
+            description |= {"styles": len(styles)}
+        self._styles = [style.tag for style in styles]
         torch.manual_seed(config.run.seed)
         try:
             self.network = build(description)
@@ -82,6 +96,10 @@ class Trainer:
                 self.network.window_for(hop)
         except (TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
             raise DataError(f"config entry network: {error}") from None
+        # Learnt from the features and left behind: it makes them say what teachers hear.
+        self._tags = None
+        if lessons and styles:
+            self._tags = torch.nn.Linear(self.network.embedding_size, len(lessons.tags))
         self._about = {
             "network": json.dumps(description),
             "labels": json.dumps(list(labels)),
@@ -90,6 +108,10 @@ class Trainer:
             # What tells this run's data from another's: the tracks with their splits, and the rest.
             "tracks": fingerprint(known),
             "not_music": str(zlib.crc32(b"".join(p.samples.tobytes() for p in other))),
+            "lessons": lessons.sha256 if lessons else "",
+            "styles": json.dumps(
+                [{"name": s.name, "display": s.display, "parent": s.parent} for s in styles]
+            ),
             "commit": checkpoint.commit(),
         }
         self._validation = Validation(
@@ -149,7 +171,7 @@ class Trainer:
             same = {what: about.get(what) == self._about[what] for what in self._about}
             before = Config.model_validate_json(about["config"])
             same["config"] = self._config.continues(before)
-            for what in ("network", "labels", "data", "tracks", "not_music", "config"):
+            for what in _SAME:
                 if not same[what]:
                     differs = self._config.differs(before) if what == "config" else what
                     raise DataError(
@@ -159,12 +181,16 @@ class Trainer:
             try:
                 self.progress = Progress(**json.loads(about["progress"]))
                 self.network.load_state_dict(_with("net.", resumed))
+                if self._tags is not None:
+                    self._tags.load_state_dict(_with("tags.", resumed))
             except (KeyError, TypeError, ValueError, RuntimeError):
                 raise DataError(f"{self._last}: is damaged; remove it to begin anew") from None
         elif not start_from(self.network, self._config.start):
             first = Feed(self.feed.music, self.feed.other, self.feed.settings, self.feed.seed)
             self.network.prepare(_some_windows(first, self.network))
         self.network.to(self._fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self._tags is not None:
+            self._tags.to(self._fabric.device)
         self._average = averaged(self.network, self._config.run.average)
         self._best: dict[str, Tensor] = {}
         self._states = self._carried(resumed)
@@ -182,13 +208,19 @@ class Trainer:
     def _optimizer(self, frozen: bool) -> torch.optim.Optimizer:
         o, names = self._config.optimiser, self.network.new_parts
         parameters = list(self.network.named_parameters())
-        new = [p for n, p in parameters if n.startswith(names)]
+        # Feedback begins at zero: its first updates would lag at the trunk's rate.
+        fed = () if frozen else tuple(n for n, _ in parameters if ".feedback." in n)
+        new = [p for n, p in parameters if n.startswith(names) or n in fed]
         for name, parameter in parameters:
             # What no loss reaches would be waited for in vain by the other processes.
             parameter.requires_grad_(bool(o.music_weight) or not name.startswith("music."))
-        trunk = [p for n, p in parameters if not n.startswith(names)]
-        for parameter in trunk if frozen else ():
-            parameter.requires_grad_(False)
+        if self._tags is not None:
+            new += self._tags.parameters()
+        left = self.network.left_alone(o.first_block)
+        for name, parameter in parameters:
+            if not name.startswith(names) and (frozen or name.startswith(left)):
+                parameter.requires_grad_(False)
+        trunk = [p for n, p in parameters if not n.startswith((*names, *left)) and n not in fed]
         groups: list[dict[str, Any]] = [{"params": new, "lr": o.frozen_rate if frozen else o.rate}]
         if trunk and not frozen:
             groups.append({"params": trunk, "lr": o.trunk_rate})
@@ -208,7 +240,14 @@ class Trainer:
         if self.progress.update > first:  # not at its beginning: the moments are this stage's
             checkpoint.restore_moments(plain, resumed)
         learner, optimizer = fabric.setup(
-            Learner(self.network, config.optimiser, frozen=frozen), plain
+            Learner(
+                self.network,
+                config.optimiser,
+                frozen=frozen,
+                tags=self._tags,
+                styles=self._styles,
+            ),
+            plain,
         )
         states = self._states
         losses: list[float] = []
@@ -295,6 +334,7 @@ class Trainer:
                 "net.": self.network.state_dict(),
                 "average.": self._average.state_dict(),
                 "best.": self._best,
+                "tags.": self._tags.state_dict() if self._tags is not None else {},
             }
             held = {p + k: v for p, group in named.items() for k, v in group.items()}
             held |= gathered | checkpoint.moments(optimizer)

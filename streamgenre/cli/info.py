@@ -46,6 +46,12 @@ def command(model: Path | None, as_json: bool) -> None:
         labels.append(f"{label.display}  ", style(card, label.name))
     row("model", f"{card.name} version {card.version}")
     row("labels", labels)
+    for i, parent in enumerate(dict.fromkeys(hint.parent for hint in card.styles)):
+        under = ", ".join(hint.display for hint in card.styles if hint.parent == parent)
+        beside = f"under {parent}" if parent else "under any"
+        row("" if i else "styles", f"{beside}: {under}")
+    if card.styles:
+        row("", "hints, not calibrated")
     row("samples", f"{card.sample_rate} Hz mono, state of {card.state_size} numbers")
     for hop in card.hops:
         uses = {"live": card.live_hop, "files": card.file_hop}
@@ -55,6 +61,8 @@ def command(model: Path | None, as_json: bool) -> None:
             f"hop {hop.seconds:g} s", f"window {hop.window / card.sample_rate:g} s{use}. {measured}"
         )
     row("thresholds", ", ".join(f"{k} {v:g}" for k, v in asdict(card.thresholds).items()))
+    if card.gates:
+        row("gates", ", ".join(card.gates))
     for name, value in card.about.items():
         row(name, value)
     row("sha256", card.sha256)

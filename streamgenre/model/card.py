@@ -28,6 +28,19 @@ class Label:
 
 
 @dataclass(frozen=True)
+class Style:
+    """A finer hint (house, punk, opera) as the model outputs it and as people read it.
+
+    Hints are not calibrated: their probabilities order them and say little more.
+    """
+
+    name: str
+    display: str
+    parent: str | None
+    """Name of the label that it belongs under; None: it can go with any."""
+
+
+@dataclass(frozen=True)
 class Hop:
     """A step size that the model was trained for and measured at."""
 
@@ -66,6 +79,10 @@ class ModelCard:
     """For people: level, runtime, licence, credits, data, measured, limits."""
     network: Mapping[str, Any]
     """For the torch engine and for training: how to build the network again."""
+    styles: tuple[Style, ...] = ()
+    """In the order of the output `styles`; empty where the model has no such output."""
+    gates: tuple[str, ...] = ()
+    """What each of the output `gates` belongs to ("block 4"); empty where the file names none."""
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -103,6 +120,8 @@ def read_card(data: bytes, name: str) -> ModelCard:
         entries["labels"] = tuple(Label(**label) for label in entries["labels"])
         entries["hops"] = tuple(Hop(**hop) for hop in entries["hops"])
         entries["thresholds"] = Thresholds(**entries["thresholds"])
+        entries["styles"] = tuple(Style(**style) for style in entries.get("styles", ()))
+        entries["gates"] = tuple(entries.get("gates", ()))
         card = ModelCard(**entries)
         _check(card)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -122,6 +141,11 @@ def _check(card: ModelCard) -> None:
         raise ValueError("labels missing or twice the same")
     if not all(re.fullmatch("#[0-9a-fA-F]{6}", label.colour) for label in card.labels):
         raise ValueError("a colour that is not #rrggbb")
+    if len({style.name for style in card.styles}) != len(card.styles):
+        raise ValueError("styles twice the same")
+    for style in card.styles:
+        if style.parent not in (None, *card.label_names):
+            raise ValueError(f"style {style.name} under {style.parent}, which is no label")
     for hop in card.hops:
         whole = hop.samples == round(hop.seconds * card.sample_rate)
         if not whole or not 0 < hop.samples <= hop.window <= 60 * card.sample_rate:

@@ -16,8 +16,9 @@ class Step(NamedTuple):
     probabilities: NDArray[np.float32]  # (B, C), calibrated, rows sum to 1
     music: NDArray[np.float32]  # (B,), 0..1
     next_state: NDArray[np.float32]  # (B, S)
-    gates: NDArray[np.float32] | None = None  # (B, G), mean of each feedback gate
+    gates: NDArray[np.float32] | None = None  # (B, G), mean of each feedback gate: card.gates
     embedding: NDArray[np.float32] | None = None  # (B, E)
+    styles: NDArray[np.float32] | None = None  # (B, K), 0..1, hints, not calibrated: card.styles
 
 
 class Engine(Protocol):

@@ -12,7 +12,7 @@ from .engine import Step, initial_state
 
 INPUTS = ("samples", "state")
 OUTPUTS = ("probabilities", "music", "next_state")
-OPTIONAL_OUTPUTS = ("gates", "embedding")
+OPTIONAL_OUTPUTS = ("gates", "embedding", "styles")
 
 
 class OnnxEngine:
@@ -50,6 +50,17 @@ class OnnxEngine:
             shapes = step.probabilities.shape, step.music.shape, step.next_state.shape
             if shapes != ((1, len(card.labels)), (1,), (1, card.state_size)):
                 raise ModelFileError(f"model {card.name}: does not fit its card: gives {shapes}")
+            for name, given, named in (
+                ("styles", step.styles, card.styles),
+                ("gates", step.gates, card.gates),
+            ):
+                count = 0 if given is None else given.shape[1]
+                # A card may leave gates without names: nothing needs them.
+                if count != len(named) and (named or name == "styles"):
+                    raise ModelFileError(
+                        f"model {card.name}: does not fit its card: gives {count} {name}, "
+                        f"the card names {len(named)}; export it anew"
+                    )
 
     def step(self, samples: NDArray[np.float32], state: NDArray[np.float32]) -> Step:
         """See engine.Engine.step."""

@@ -18,6 +18,7 @@ from ..update import Status, Update
 from .card import Hop
 from .decide import Decider
 from .engine import Engine, Step, initial_state
+from .styles import styles_beside
 
 _FEED_FRAMES = 65_536  # taken at a time, so that a long array needs little memory
 
@@ -48,7 +49,6 @@ class Stream:
         self._hops = 0  # whole steps since then
         self._closed = False
         self.non_finite = self.state_resets = 0
-        self.last_gates: NDArray[np.float32] | None = None
         self.reset_state()
         self._ring.clear()
 
@@ -142,15 +142,15 @@ class Stream:
         heard = frame(self._ring, self._hop.samples, self._window[0])
         self.non_finite += heard.non_finite
         step = self._run()
-        self._state, self.last_gates = step.next_state, step.gates
+        self._state = step.next_state
         self._hops += 1
         seconds = new / self._card.sample_rate
-        music = float(step.music[0])
-        probabilities = step.probabilities[0]
-        status, genre = self._decider.decide(probabilities, music, heard.level, seconds)
+        status, genre = self._decider.decide(
+            step.probabilities[0], float(step.music[0]), heard.level, seconds
+        )
         whole = new == self._hop.samples
         time = self._origin + self._hops * self._hop.seconds if whole else self.time
-        return self._update(time, status, genre, probabilities, music, heard.level)
+        return self._update(time, status, genre, step, heard.level)
 
     def _run(self) -> Step:
         step = self._engine.step(self._window, self._state)
@@ -164,29 +164,26 @@ class Stream:
         return Step(even, np.zeros_like(step.music), initial_state(self._card))
 
     def _update(
-        self,
-        time: float,
-        status: Status,
-        genre: int | None,
-        probabilities: NDArray[np.float32],
-        music: float,
-        level: float,
+        self, time: float, status: Status, genre: int | None, step: Step, level: float
     ) -> Update:
         smoothed = self._decider.smoothed
         top = int(smoothed.argmax())
+        label = self._labels[top]
+        styles, gates = step.styles, step.gates
         return Update(
             time=time,
             status=status,
             genre=None if genre is None else self._labels[genre],
-            top=self._labels[top],
+            top=label,
             confidence=float(smoothed[top]),
-            music=music,
-            probabilities=dict(zip(self._labels, map(float, probabilities), strict=True)),
+            music=float(step.music[0]),
+            probabilities=dict(zip(self._labels, map(float, step.probabilities[0]), strict=True)),
             level=level,
-            styles={},
+            styles={} if styles is None else styles_beside(self._card, label, styles[0]),
+            gates=() if gates is None else tuple(map(float, gates[0])),
         )
 
 
 def _finite(step: Step) -> bool:
-    parts = (step.probabilities, step.music, step.next_state)
-    return all(np.isfinite(part).all() for part in parts)
+    parts = (step.probabilities, step.music, step.next_state, step.styles)
+    return all(np.isfinite(part).all() for part in parts if part is not None)

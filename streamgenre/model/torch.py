@@ -33,7 +33,9 @@ class NetworkEngine:
             values = self.network(
                 torch.from_numpy(samples).to(self._device), torch.from_numpy(state).to(self._device)
             )
-        return Step(*(value.cpu().numpy() for value in values))
+        # None: an output that this network does not have.
+        arrays: list[Any] = [None if value is None else value.cpu().numpy() for value in values]
+        return Step(*arrays)
 
 
 class TorchEngine(NetworkEngine):

@@ -87,6 +87,10 @@ def _print_verdict(console: rich.console.Console, timeline: Timeline) -> None:
     line = Text("Whole recording: ")
     line.append(shown(card, verdict.status, verdict.genre), style(card, verdict.genre) + _BOLD)
     console.print(line)
+    if timeline.styles:
+        shown_as = {style.name: style.display for style in card.styles}
+        hints = Text("hints: ", "dim", no_wrap=True, overflow="ellipsis")
+        console.print(hints.append(", ".join(shown_as[name] for name in timeline.styles)))
     if verdict.status == "no-music":
         return
     best = sorted(verdict.probabilities.items(), key=lambda item: -item[1])[:_TOP]

@@ -14,9 +14,11 @@ import click
 from streamgenre.errors import StreamgenreError
 
 COMMANDS = {
+    "teach": "what pretrained taggers say of a data set, as lessons to train with",
     "train": "a streaming network on a data set; goes on where it was broken off",
     "evaluate": "measure a model on a data set: accuracy, streaming, timeline, calibration",
     "compare": "measured models side by side, with paired intervals",
+    "feedback": "what temporal feedback is worth: variants and controls over seeds",
     "adapt": "own genres from a folder of own music, on the bundled model",
     "export": "a trained network as one ONNX step with its card, checked",
 }

@@ -143,7 +143,28 @@ def tables(found: dict[str, Any]) -> str:
             f"Against {found['against']}, paired; in brackets the share of draws above zero:",
             table(["system", *words], rows),
         ]
+    if found["groups"]:
+        parts += _groups(found)
     return "\n\n".join(parts)
+
+
+def _groups(found: dict[str, Any]) -> list[str]:
+    """Macro recall over named groups of genres, and the paired differences."""
+    from ..evaluation.markdown import table, value
+
+    rows = [
+        (
+            f"{group}: {name}",
+            g["tracks"],
+            g["genres"],
+            value(system["macro_recall"]),
+            _difference(g["differences"][name]["macro_recall"]) if name in g["differences"] else "",
+        )
+        for group, g in found["groups"].items()
+        for name, system in g["systems"].items()
+    ]
+    header = ["group", "tracks", "genres", "macro recall", f"against {found['against']}, paired"]
+    return ["Macro recall over groups of genres:", table(header, rows)]
 
 
 def _spread(seeds: dict[str, float]) -> str:

@@ -47,6 +47,9 @@ _folder = click.Path(path_type=Path, file_okay=False, exists=True)
     help="Mixes for timelines.  [default: 4 for each track, at most 100, fewer of little music]",
 )
 @click.option("--originals", type=_folder, help="Full-quality audio: what coding changes.")
+@click.option(
+    "--speech", type=_folder, help="Recorded speech: is it told from music? (*.s16: 16 kHz mono)"
+)
 @click.option("--predictions-only", is_flag=True, help="Accuracy per track and the CSV files only.")
 @click.option(
     "-o",
@@ -62,6 +65,7 @@ def command(
     hops: tuple[float, ...],
     mixes: int | None,
     originals: Path | None,
+    speech: Path | None,
     predictions_only: bool,
     output: Path,
     **where: Any,
@@ -81,6 +85,7 @@ def command(
         hops=hops,
         mixes=mixes,
         originals=originals,
+        speech=speech,
         predictions_only=predictions_only,
         data=dataset.fingerprint,
         audio=audio.source,

@@ -46,6 +46,12 @@ _folder = click.Path(path_type=Path, file_okay=False)
     help="Other speech, to fit the threshold of `music` on.",
 )
 @click.option(
+    "--lessons",
+    "taught",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="What teachers say of the tracks (`teach` writes it): soft genres, tags, styles.",
+)
+@click.option(
     "--folds",
     type=click.IntRange(2, 20),
     help="Cross-validation instead: so many runs over train and valid, grouped by artist.",
@@ -65,6 +71,7 @@ def command(
     folder: Path | None,
     speech: Path | None,
     held_speech: Path | None,
+    taught: Path | None,
     folds: int | None,
     output: Path | None,
     kind: str,
@@ -80,6 +87,8 @@ def command(
     """
     if folds is not None and output is not None:
         raise click.UsageError("--folds measures and leaves no model: it goes without -o")
+    if folds is not None and taught is not None:
+        raise click.UsageError("--folds goes without --lessons: teachers have heard every fold")
     if output is not None:
         check_output(output, [data])
     from ..config import read_config
@@ -105,9 +114,11 @@ def command(
         return
     from ..calibrate import calibrate
     from ..devices import is_first_process
+    from ..lessons import read_lessons
     from ..train import Trainer
 
-    trainer = Trainer(folder, config, dataset.tracks, dataset.labels, audio, other)
+    lessons = read_lessons(taught, dataset.labels) if taught is not None else None
+    trainer = Trainer(folder, config, dataset.tracks, dataset.labels, audio, other, lessons)
     windows = {trainer.network.window_for(hop) for hop in config.sequences.hop_samples}
     if output is not None and len(windows) > 1:
         raise DataError(

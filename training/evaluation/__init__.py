@@ -6,6 +6,7 @@ no torch is needed.
 
 from .cautions import cautions
 from .compare import compare_systems
+from .gates import gates_over
 from .measures import for_card
 from .outputs import make_folder, write_evaluation
 from .predictions import read_predictions, recompute, write_predictions
@@ -21,6 +22,7 @@ __all__ = [
     "compare_systems",
     "evaluate",
     "for_card",
+    "gates_over",
     "make_folder",
     "read_predictions",
     "recompute",

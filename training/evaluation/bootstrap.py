@@ -30,6 +30,16 @@ def mean_draws(values: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(weights(len(items)) @ items / len(items))
 
 
+def median_draws(values: ArrayLike) -> NDArray[np.float64]:
+    """The median of values (items,) in every draw: (DRAWS,)."""
+    items = np.asarray(values, np.float64)
+    order = np.argsort(items)
+    below = np.cumsum(weights(len(items))[:, order], axis=1)
+    # The items drawn are as many as there are: the middle one, or the two beside the middle.
+    low, high = ((below > middle).argmax(1) for middle in ((len(items) - 1) // 2, len(items) // 2))
+    return np.asarray((items[order][low] + items[order][high]) / 2)
+
+
 def ratio_draws(parts: ArrayLike, wholes: ArrayLike) -> NDArray[np.float64]:
     """Sum of the parts over sum of the wholes in every draw, NaN where a draw holds no whole."""
     part, whole = np.asarray(parts, np.float64), np.asarray(wholes, np.float64)

@@ -19,6 +19,7 @@ from ..data.record import DataError
 from .bootstrap import with_interval
 from .measures import MEASURES, Integers, draws, hits, values
 from .predictions import Predictions, read_predictions
+from .protocols import protocol_masks
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,15 @@ class _Hits:
     right: NDArray[np.float64]
     among_two: NDArray[np.float64]
 
+    def at(self, mask: NDArray[np.bool_]) -> _Hits:
+        """Only the tracks of a mask."""
+        return _Hits(self.right[:, mask], self.among_two[:, mask])
+
 
 def compare_systems(systems: Mapping[str, Sequence[Path]]) -> dict[str, Any]:
     """Figures of every system, and differences of the others against the first.
+
+    "groups" has the same over the tracks of each group of protocols.py that is there.
 
     Args:
         systems: name -> files of predictions, one a seed. Raises DataError where a file is none,
@@ -42,18 +49,36 @@ def compare_systems(systems: Mapping[str, Sequence[Path]]) -> dict[str, Any]:
     names = sorted(set(genres.values()))
     true = np.array([names.index(genre) for genre in genres.values()])
     found = {name: _hits(seeds, list(genres)) for name, seeds in read.items()}
-    first = next(iter(found))
     return {
         "tracks": len(genres),
         "left_out": {
             name: max(len(p.keys) for p in seeds) - len(genres) for name, seeds in read.items()
         },
+        **_side_by_side(found, true),
+        "groups": {
+            name: {"tracks": int(mask.sum()), "genres": len(np.unique(true[mask]))}
+            | _side_by_side({n: h.at(mask) for n, h in found.items()}, true[mask])
+            for name, mask in protocol_masks(
+                _sets(everything[0], list(genres)), list(genres.values())
+            ).items()
+        },
+    }
+
+
+def _side_by_side(found: Mapping[str, _Hits], true: Integers) -> dict[str, Any]:
+    first = next(iter(found))
+    return {
         "systems": {name: _figures(h, true) for name, h in found.items()},
         "against": first,
         "differences": {
             name: _difference(h, found[first], true) for name, h in found.items() if name != first
         },
     }
+
+
+def _sets(p: Predictions, keys: Sequence[str]) -> list[str]:
+    of = dict(zip(p.keys, p.sets, strict=True))
+    return [of[key] for key in keys]
 
 
 def _common(everything: Sequence[Predictions]) -> dict[str, str]:

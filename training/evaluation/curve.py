@@ -13,12 +13,14 @@ import numpy as np
 
 from streamgenre.model.card import Hop
 
-from .measures import Floats, figures
+from .measures import Floats, differences, figures
+from .protocols import protocol_figures
 from .scored import Scored, groups
 from .streaming import Audio, Run
 
 ELAPSED = (2.5, 5.0, 10.0, 20.0, 30.0)  # s
 KINDS = ("carried", "without_state", "running_mean")
+BASELINES = KINDS[1:]
 
 Runs = Mapping[str, Run]
 
@@ -51,8 +53,11 @@ def windows(runs: Runs, scored: Scored) -> float:
 
 
 def after(carried: Runs, alone: Runs, scored: Scored, audio: Audio, hop: Hop) -> dict[str, Any]:
-    """Figures of the step that ends at each of ELAPSED, over the tracks that are long enough."""
-    found = {}
+    """Figures of the step that ends at each of ELAPSED, over the tracks that are long enough.
+
+    "carried_less" has what the carried state exceeds each baseline by, paired.
+    """
+    found: dict[str, Any] = {}
     for elapsed in ELAPSED:
         steps = int(elapsed / hop.seconds + 1e-6)
         enough = np.array([len(audio[key]) >= steps * hop.samples for key in scored.keys])
@@ -67,6 +72,9 @@ def after(carried: Runs, alone: Runs, scored: Scored, audio: Audio, hop: Hop) ->
         }
         found[f"{elapsed:g}"] = {"tracks": len(long.keys)} | {
             kind: figures(at[kind], long.true) for kind in KINDS
+        }
+        found[f"{elapsed:g}"]["carried_less"] = {
+            kind: differences(at["carried"], at[kind], long.true) for kind in BASELINES
         }
     return found
 
@@ -84,6 +92,7 @@ def streaming_figures(
         "windows_without_state": windows(alone, scored),
         "windows_with_state": windows(carried, scored),
         "after": after(carried, alone, scored, audio, hop),
+        "protocols": protocol_figures(mean, scored),
         "sets": {name: figures(mean[m], scored.true[m]) for name, m in masks.items()},
         "sets_last_step": {name: figures(last[m], scored.true[m]) for name, m in masks.items()},
         "sets_after": {

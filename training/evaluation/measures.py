@@ -47,9 +47,21 @@ def draws(right: Floats, among_two: Floats, true: Integers) -> dict[str, NDArray
 
 def figures(probabilities: Floats, true: Integers) -> dict[str, Any]:
     """Number of tracks, and [value, low, high] of accuracy, macro recall and top-2."""
-    right, among_two = hits(probabilities, true)
-    found, spread = values(right, among_two, true), draws(right, among_two, true)
+    found, spread = _drawn(probabilities, true)
     return {"tracks": len(true)} | {m: with_interval(found[m], spread[m]) for m in MEASURES}
+
+
+def differences(probabilities: Floats, against: Floats, true: Integers) -> dict[str, Any]:
+    """[difference, low, high] of each measure, paired: within each draw of the same tracks."""
+    (mine, drawn), (other, base) = (_drawn(p, true) for p in (probabilities, against))
+    return {m: with_interval(mine[m] - other[m], drawn[m] - base[m]) for m in MEASURES}
+
+
+def _drawn(
+    probabilities: Floats, true: Integers
+) -> tuple[dict[str, float], dict[str, NDArray[np.float64]]]:
+    right, among_two = hits(probabilities, true)
+    return values(right, among_two, true), draws(right, among_two, true)
 
 
 def classes(

@@ -95,9 +95,9 @@ def _mix(
             piece, own = piece * np.float32(gain), own * float(gain)
         level = own
         if fades[i]:
-            piece[: 2 * fades[i]] *= _rise(2 * fades[i])
+            piece[: 2 * fades[i]] *= rise(2 * fades[i])
         if fades[i + 1]:
-            piece[-2 * fades[i + 1] :] *= _rise(2 * fades[i + 1])[::-1]
+            piece[-2 * fades[i + 1] :] *= rise(2 * fades[i + 1])[::-1]
         samples[first:last] += piece
     return Mix(np.clip(samples, -1, 1), tuple(parts), transition)
 
@@ -136,6 +136,6 @@ def _piece(
     return np.concatenate(taken).astype(np.float32) / np.float32(32768)
 
 
-def _rise(samples: int) -> NDArray[np.float32]:
+def rise(samples: int) -> NDArray[np.float32]:
     """Equal power: the squares of a rise and of the fall beside it sum to one."""
     return np.sin(np.linspace(0, np.pi / 2, samples, dtype=np.float32))

@@ -43,7 +43,7 @@ def _write(evaluation: Evaluation, folder: Path) -> list[Path]:
         written.append(folder / f"{split}-{hop}.csv")
         write_predictions(written[-1], evaluation.scored.tracks, evaluation.labels, mean)
     text.write_text(report(found), encoding="utf-8")
-    pictures = write_plots(found, evaluation.labels, folder, split)
+    pictures = write_plots(found, evaluation.labels, folder, split, evaluation.gates)
     text.write_text(report(found, pictures), encoding="utf-8")
     return [figures, text, *(folder / name for name in pictures), *written]
 

@@ -8,11 +8,14 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .axes import single, tidy
 from .curve import KINDS
+from .gates import GatesOver
 from .plots_answers import confusion, reliability, risk_coverage
+from .plots_gates import gates as gates_picture
 
 Found = Mapping[str, Any]
 _COLOURS = {"carried": "#0b6e99", "without_state": "#c8553d", "running_mean": "#7a7a7a"}
@@ -22,6 +25,7 @@ _LINES: dict[str, dict[str, Any]] = {
     "without_state": {"ls": "--", "lw": 1.6, "marker": "s", "markersize": 4},
     "running_mean": {"ls": ":", "lw": 1.6, "marker": "^", "markersize": 4},
 }
+_MEASURES = {"accuracy": "accuracy", "macro_recall": "macro recall"}
 _NAMES = {
     "carried": "state carried",
     "without_state": "state reset at every step",
@@ -29,7 +33,9 @@ _NAMES = {
 }
 
 
-def write_plots(found: Found, labels: Sequence[str], folder: Path, prefix: str) -> list[str]:
+def write_plots(
+    found: Found, labels: Sequence[str], folder: Path, prefix: str, gates: GatesOver | None = None
+) -> list[str]:
     """Draw what was measured into `folder`; gives the names of the files."""
     drawings: dict[str, Callable[[], Figure | None]] = {
         "curve": lambda: curve(found),
@@ -38,6 +44,7 @@ def write_plots(found: Found, labels: Sequence[str], folder: Path, prefix: str) 
         "reliability": lambda: reliability(found),
         "risk-coverage": lambda: risk_coverage(found),
         "confusion": lambda: confusion(found, labels),
+        "gates": lambda: None if gates is None else gates_picture(gates),
     }
     written = []
     # A genre's name is shown as it is, dollar signs too, which else begin a formula.
@@ -51,42 +58,49 @@ def write_plots(found: Found, labels: Sequence[str], folder: Path, prefix: str) 
 
 
 def curve(found: Found) -> Figure | None:
-    """Accuracy of the step that ends at a time since the start, with both baselines."""
+    """Accuracy and macro recall of the step that ends at a time, with both baselines."""
     hops = {hop: f["after"] for hop, f in found["hops"].items() if f.get("after")}
     if not hops:
         return None
-    figure = Figure((4.6 * len(hops) + 0.4, 4.0), layout="constrained")
-    panels = figure.subplots(1, len(hops), sharey=True, squeeze=False)[0]
-    for axes, (hop, after) in zip(panels, hops.items(), strict=True):
-        seconds = np.array([float(s) for s in after])
-        for shift, kind in zip((-0.035, 0.0, 0.035), KINDS, strict=True):
-            middle, low, high = np.array([a[kind]["accuracy"] for a in after.values()]).T
-            axes.errorbar(
-                seconds * (1 + shift),  # side by side, so that no interval hides another
-                middle,
-                yerr=np.maximum(0, [middle - low, high - middle]),
-                color=_COLOURS[kind],
-                label=_NAMES[kind],
-                elinewidth=1.2,
-                capsize=3,
-                **_LINES[kind],
-            )
-        axes.set_xscale("log")
-        axes.set_xticks(seconds, [f"{s:g}\n({a['tracks']})" for s, a in _of(after)])
-        axes.minorticks_off()
-        axes.set_xlabel("seconds since the start (tracks)")
-        axes.set_title(f"steps of {hop} s", fontsize=10)
-        tidy(axes)
-    panels[0].set_ylabel("accuracy of the step, 95 % interval")
-    low, high = panels[0].get_ylim()
-    high = min(1, high)
-    low = max(0, min(low, high - 0.1))
-    # A little above 100 %, so that a line there is drawn whole.
-    panels[0].set_ylim(low, high + 0.03 * (high - low))
-    panels[0].set_yticks([tick for tick in panels[0].get_yticks() if low <= tick <= 1])
-    handles, names = panels[0].get_legend_handles_labels()
+    figure = Figure((4.6 * len(hops) + 0.4, 6.6), layout="constrained")
+    panels = figure.subplots(2, len(hops), sharey="row", squeeze=False)
+    for row, (measure, words) in zip(panels, _MEASURES.items(), strict=True):
+        for axes, (hop, after) in zip(row, hops.items(), strict=True):
+            _draw_curve(axes, after, measure)
+            if measure == "accuracy":
+                axes.set_title(f"steps of {hop} s", fontsize=10)
+            else:
+                axes.set_xlabel("seconds since the start (tracks)")
+        row[0].set_ylabel(f"{words} of the step, 95 % interval")
+        low, high = row[0].get_ylim()
+        high = min(1, high)
+        low = max(0, min(low, high - 0.1))
+        # A little above 100 %, so that a line there is drawn whole.
+        row[0].set_ylim(low, high + 0.03 * (high - low))
+        row[0].set_yticks([tick for tick in row[0].get_yticks() if low <= tick <= 1])
+    handles, names = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, names, frameon=False, fontsize=8, loc="outside upper center", ncols=3)
     return figure
+
+
+def _draw_curve(axes: Axes, after: Found, measure: str) -> None:
+    seconds = np.array([float(s) for s in after])
+    for shift, kind in zip((-0.035, 0.0, 0.035), KINDS, strict=True):
+        middle, low, high = np.array([a[kind][measure] for a in after.values()]).T
+        axes.errorbar(
+            seconds * (1 + shift),  # side by side, so that no interval hides another
+            middle,
+            yerr=np.maximum(0, [middle - low, high - middle]),
+            color=_COLOURS[kind],
+            label=_NAMES[kind],
+            elinewidth=1.2,
+            capsize=3,
+            **_LINES[kind],
+        )
+    axes.set_xscale("log")
+    axes.set_xticks(seconds, [f"{s:g}\n({a['tracks']})" for s, a in _of(after)])
+    axes.minorticks_off()
+    tidy(axes)
 
 
 def recovery(found: Found) -> Figure | None:

@@ -28,6 +28,7 @@ class Predictions:
     """One file's tracks."""
 
     keys: tuple[str, ...]
+    sets: tuple[str, ...]
     genres: tuple[str, ...]
     labels: tuple[str, ...]
     probabilities: NDArray[np.float64]  # (tracks, C)
@@ -81,7 +82,8 @@ def read_predictions(path: Path) -> Predictions:
         raise DataError(f"{path}: no file of predictions: is not UTF-8 text") from None
     except (ValueError, csv.Error) as error:
         raise DataError(f"{path}: no file of predictions: {error}") from None
-    return Predictions(keys, genres, labels, probabilities)
+    sets = tuple(row[1] for row in rows)
+    return Predictions(keys, sets, genres, labels, probabilities)
 
 
 def recompute(path: Path) -> dict[str, Any]:

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .curve import KINDS
+from .curve import BASELINES, KINDS
 from .markdown import number, table, value
 from .measures import MEASURES
+from .report_product import (
+    gates_section,
+    joined_section,
+    no_music_section,
+    protocols_section,
+    signed,
+    spoken_section,
+    switches_section,
+)
 from .report_time import minutes_section, mixes_section, recovery_section, road_section
 from .report_words import in_words
 
 Found = Mapping[str, Any]
+_CURVES = {"accuracy": "accuracy", "macro_recall": "macro recall"}
 _WORDS = {
     "carried": "state carried",
     "without_state": "state reset",
@@ -27,11 +37,17 @@ def report(found: Found, pictures: Sequence[str] = ()) -> str:
         *(_tracks(found) if found["hops"] else []),
         *_streaming(found),
         *_groups(found),
+        *protocols_section(found),
         *_classes(found),
+        *joined_section(found),
+        *switches_section(found),
         *mixes_section(found),
         *recovery_section(found),
         *minutes_section(found),
         *_calibration(found),
+        *spoken_section(found),
+        *no_music_section(found),
+        *gates_section(found),
         *road_section(found),
     ]
     text = "\n\n".join(parts) + "\n"
@@ -96,18 +112,27 @@ def _streaming(found: Found) -> list[str]:
     for hop, f in found["hops"].items():
         if "after" not in f:
             continue
-        rows = [
-            (f"{seconds} s", a["tracks"], *(value(a[kind]["accuracy"]) for kind in KINDS))
-            for seconds, a in f["after"].items()
-        ]
-        header = ["after", "tracks", *(_WORDS[kind] for kind in KINDS)]
         parts += [
-            f"Steps of {hop} s, accuracy of the step that ends at that time. Over all steps: "
+            f"Steps of {hop} s, the step that ends at that time. Over all steps, accuracy: "
             f"{f['windows_with_state']:.3f} with the state carried, "
             f"{f['windows_without_state']:.3f} with it reset.",
-            table(header, rows),
+            *(_after(f["after"], measure, words) for measure, words in _CURVES.items()),
         ]
     return ["## As the stream goes on", "[picture: curve]", *parts] if parts else []
+
+
+def _after(after: Found, measure: str, words: str) -> str:
+    rows = [
+        (
+            f"{seconds} s",
+            a["tracks"],
+            *(value(a[kind][measure]) for kind in KINDS),
+            *(signed(a["carried_less"][kind][measure]) for kind in BASELINES),
+        )
+        for seconds, a in after.items()
+    ]
+    header = [f"{words} after", "tracks", *(_WORDS[kind] for kind in KINDS)]
+    return table([*header, *(f"carried less {_WORDS[kind]}" for kind in BASELINES)], rows)
 
 
 def _groups(found: Found) -> list[str]:

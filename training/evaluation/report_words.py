@@ -18,7 +18,10 @@ def in_words(found: Found) -> list[str]:
         f"The genre of a track is right in {_percent(value)} of {found['tracks']} tracks (95 % "
         f"interval {_percent(low)} to {_percent(high)}), by the mean over its steps of {hop} s."
     ]
-    return [*lines, *_genres(f), *_change(found), *_trust(f)]
+    return [
+        *lines, *_genres(f), *_spoken(f), *_one_stream(found, hop), *_steadiness(found),
+        *_change(found), *_trust(f),
+    ]  # fmt: skip
 
 
 def _genres(f: Found) -> list[str]:
@@ -34,6 +37,39 @@ def _genres(f: Found) -> list[str]:
     if recalls[best][0] == recalls[worst][0]:
         return [f"All genres are found alike: {_percent(recalls[best][0])} of their tracks."]
     return [f"Found best: {best} ({of[best]} tracks); worst: {worst} ({of[worst]})."]
+
+
+def _spoken(f: Found) -> list[str]:
+    s = f.get("spoken")
+    if not s or s["right_where_said"] is None:
+        return []
+    return [
+        f"A genre is said of {_percent(s['said'][0])} of the tracks, and is right in "
+        f"{_percent(s['right_where_said'][0])} of those."
+    ]
+
+
+def _one_stream(found: Found, hop: str) -> list[str]:
+    cuts = ((found.get("joined") or {}).get("hops", {}).get(hop) or {}).get("cuts")
+    if not cuts:
+        return []
+    difference, low, high = (100 * v for v in cuts["difference"]["accuracy"])
+    return [
+        f"With {cuts['tracks']} tracks as one stream, its state never emptied, "
+        f"{_percent(cuts['one_stream']['accuracy'][0])} are right; afresh for each, "
+        f"{_percent(cuts['fresh']['accuracy'][0])} (difference {difference:+.1f} points, "
+        f"{low:+.1f} to {high:+.1f})."
+    ]
+
+
+def _steadiness(found: Found) -> list[str]:
+    s = found.get("switches")
+    if not s:
+        return []
+    return [
+        f"Within a track the decided genre changes {s['between_genres_a_minute'][0]:.2f} times a "
+        "minute."
+    ]
 
 
 def _change(found: Found) -> list[str]:

@@ -15,13 +15,19 @@ from ..data.record import SAMPLE_RATE, DataError, Track
 from .calibration import calibration
 from .cautions import cautions
 from .curve import mean_over_steps, streaming_figures
+from .gates import GatesOver, gates_over_genres, gates_summary
+from .joined import joined
 from .measures import Floats, classes, confusion, figures, roc_auc
 from .minutes import minutes
 from .mixes import make_mixes, mixable, usual_count
+from .no_music import no_music
 from .recovery import recovery
+from .replay import Timelines, replay_all
 from .road import road_in
 from .scored import Scored, scored_tracks
+from .spoken import spoken
 from .streaming import Audio, Told, silent, stream_tracks
+from .switches import switches
 from .timeline import measure_mixes
 
 
@@ -33,6 +39,7 @@ class Plan:
     hops: tuple[float, ...] = ()  # s; none: all of the model's
     mixes: int | None = None  # none: as many as the music is worth
     originals: Path | None = None  # a folder of full-quality audio files
+    speech: Path | None = None  # a folder of recorded speech
     predictions_only: bool = False
     data: str = ""  # hash of the data set
     audio: str = ""  # hash of what was decoded
@@ -47,6 +54,7 @@ class Evaluation:
     labels: tuple[str, ...]
     means: Mapping[str, Floats] = field(default_factory=dict)
     """Hop as text -> mean probabilities of each track (tracks, C)."""
+    gates: GatesOver | None = None
 
 
 def evaluate(
@@ -74,28 +82,45 @@ def evaluate(
         "cautions": cautions(card, scored, tracks, plan.split, plan.audio),
         "hops": {},
     }
-    means = {}
+    means, timelines = {}, {}
     for hop in hops:
         name = f"{hop.seconds:g}"
-        found["hops"][name], means[name] = _at_hop(model, scored, audio, hop, plan, told)
-    if not plan.predictions_only:
-        _over_time(model, scored, audio, plan, found, told)
-    return Evaluation(found, scored, card.label_names, means)
+        found["hops"][name], means[name], timelines[hop.seconds] = _at_hop(
+            model, scored, audio, hop, plan, told
+        )
+    if plan.predictions_only:
+        return Evaluation(found, scored, card.label_names, means)
+    live = card.hop(card.live_hop)
+    single = timelines.get(live.seconds) or _timelines(model, scored, audio, live, told)
+    _over_time(model, scored, audio, plan, found, told)
+    found["joined"] = joined(model, scored, audio, hops, live, told)
+    found["switches"] = switches(single)
+    found["no_music"] = no_music(model, scored, audio, single, live, plan.speech, told)
+    gates = gates_over_genres(model.engine, scored, audio, live)
+    found["gates"] = None if gates is None else gates_summary(gates)
+    return Evaluation(found, scored, card.label_names, means, gates)
+
+
+def _timelines(model: Model, scored: Scored, audio: Audio, hop: Hop, told: Told) -> Timelines:
+    doing = f"{len(scored.tracks)} tracks in steps of {hop.seconds:g} s"
+    runs = stream_tracks(model.engine, audio, scored.keys, hop, told=told, doing=doing)
+    return replay_all(runs, audio, hop, model.card)
 
 
 def _at_hop(
     model: Model, scored: Scored, audio: Audio, hop: Hop, plan: Plan, told: Told
-) -> tuple[dict[str, Any], Floats]:
+) -> tuple[dict[str, Any], Floats, Timelines]:
     engine, card = model.engine, model.card
     doing = f"{len(scored.tracks)} tracks in steps of {hop.seconds:g} s"
     carried = stream_tracks(engine, audio, scored.keys, hop, told=told, doing=doing)
     mean = mean_over_steps(carried, scored)
     if plan.predictions_only:
-        return {"hop": hop.seconds, "track_mean": figures(mean, scored.true)}, mean
+        return {"hop": hop.seconds, "track_mean": figures(mean, scored.true)}, mean, {}
     doing += ", state reset"
     alone = stream_tracks(engine, audio, scored.keys, hop, carry=False, told=told, doing=doing)
     trust = calibration(carried, scored, card, hop.seconds)
-    return {
+    timelines = replay_all(carried, audio, hop, card)
+    found = {
         "hop": hop.seconds,
         **streaming_figures(carried, alone, scored, audio, hop),
         "roc_auc": roc_auc(mean, scored.true),
@@ -103,7 +128,9 @@ def _at_hop(
         "confusion": confusion(mean, scored.true, card.label_names),
         "expected_calibration_error": trust["expected_calibration_error"],
         "calibration": trust,
-    }, mean
+        "spoken": spoken(timelines, scored),
+    }
+    return found, mean, timelines
 
 
 def _over_time(

@@ -83,7 +83,7 @@ def measure(
         float(lengths[known].sum()),
         boundary_scores([p.start for p in truth[1:]], switches, truth[-1].end),
         sum(not any(_allowed(part, time, hop) for part in truth) for time in switches),
-        tuple(_delay(part, segments, hop) for part in truth[1:]),
+        tuple(delay(part, segments, hop) for part in truth[1:]),
     )
 
 
@@ -151,7 +151,7 @@ def _allowed(part: Part, time: float, hop: float) -> bool:
     return first - hop <= time <= last
 
 
-def _delay(part: Part, segments: Sequence[Segment], hop: float) -> float | None:
+def delay(part: Part, segments: Sequence[Segment], hop: float) -> float | None:
     """Seconds until the part's genre is decided. A step's decision is known at the step's end."""
     for s in segments:
         known = s.start + hop

@@ -1,8 +1,9 @@
-"""Augmentation of band powers, as rooms, devices and low bit rates change them.
+"""Augmentation of band powers, as rooms, devices, players and low bit rates change them.
 
 Plain torch operations on the spectra that are there anyway: audiomentations pins an older soxr than
 the streaming core needs, and torch-audiomentations brings torchaudio, which has no CPU build
-everywhere; both would work on the samples, at many times the cost.
+everywhere; both would work on the samples, at many times the cost. Powers of independent sounds
+add, so a room, a noise and a filter act on powers nearly as they do on samples.
 """
 
 from __future__ import annotations
@@ -11,31 +12,102 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+_FRAME = 0.01  # s
+_PLAYED, _ROOM, _NOISY, _LIMITED, _CODED, _MASKED = 0.4, 0.3, 0.3, 0.15, 0.15, 0.5
+"""Shares of the lanes that meet each change."""
 
-def mask_and_colour(power: Tensor) -> Tensor:
-    """Augmented band powers (lanes, steps, bands, frames), one room or device a lane.
 
-    A smooth random curve over the bands within about 6 dB; a noise floor; now and then nothing
-    above some band, as low bit rates and telephones do; SpecAugment's frequency mask (Park 2019).
-    """
-    count, _, bands, _ = power.shape
-    device = power.device
-
-    def rand(*size: int) -> Tensor:
-        return torch.rand(*size, device=device)
-
-    knots = torch.randn(count, 1, 6, device=device) * 3.0
+def augmented(power: Tensor) -> Tensor:
+    """Augmented band powers (lanes, steps, bands, frames): one player, room and device a lane."""
+    power = _moved(power)
+    lanes, _, bands, _ = power.shape
+    draw = _Draw(lanes, power.device)
+    # The device: a smooth curve over the bands, within about 6 dB.
+    knots = torch.randn(lanes, 1, 6, device=power.device) * 3.0
     curve = F.interpolate(knots, size=bands, mode="linear", align_corners=True)[:, 0]
-    band = torch.arange(bands, device=device)[None]
-    keep = torch.ones(count, bands, device=device)
-    cut = torch.where(
-        rand(count, 1) < 0.1, 60 + 44 * rand(count, 1), torch.tensor(float(bands), device=device)
+    keep = 10 ** (curve / 10)
+    band = torch.arange(bands, device=power.device)[None]
+    # Low bit rates and telephones: nothing above some band.
+    keep[(band >= draw.between(60, 104)) & draw.share(_LIMITED)] = 0.0
+    # SpecAugment's frequency mask (Park et al. 2019).
+    start, width = draw.between(0, bands), draw.between(0, 14)
+    keep[(band >= start) & (band < start + width) & draw.share(_MASKED)] = 0.0
+    power = power * keep[:, None, :, None]
+    # A noise floor of the room.
+    floor = power.mean((1, 2, 3)) * (10 ** draw.between(-4.5, -1.5) * draw.share(_NOISY))[:, 0]
+    power = power + floor[:, None, None, None]
+    # Lossy coding leaves out what the loudest bands of a frame mask.
+    depth = 10 ** draw.between(-5.0, -2.5) * draw.share(_CODED)
+    audible = power >= power.amax(2, keepdim=True) * depth[:, :, None, None]
+    return power * audible
+
+
+class _Draw:
+    """Random numbers (lanes, 1)."""
+
+    def __init__(self, lanes: int, device: torch.device) -> None:
+        self._lanes, self._device = lanes, device
+
+    def between(self, low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(self._lanes, 1, device=self._device)
+
+    def share(self, share: float) -> Tensor:
+        return torch.rand(self._lanes, 1, device=self._device) < share
+
+
+def _moved(power: Tensor) -> Tensor:
+    """Played at another pitch and tempo, in a room: some lanes only, for these cost products."""
+    lanes, _, bands, frames = power.shape
+    draw = _Draw(lanes, power.device)
+    played, room = draw.share(_PLAYED), draw.share(_ROOM)
+    pitch = (draw.between(-0.1, 0.1) * played).exp()
+    tempo = (draw.between(-0.12, 0.12) * played).exp()
+    decay = draw.between(0.1, 0.8)  # s until the reverberation has lost 60 dB
+    wet = 10 ** draw.between(-2.0, -0.3) * room
+    changed = (played | room)[:, 0]
+    if not changed.any():
+        return power
+    over_bands = shifted_bands(pitch[changed], bands)
+    over_frames = reverberant(decay[changed], wet[changed], frames) @ stretched(
+        tempo[changed], frames
     )
-    keep[band >= cut] = 0.0
-    start = rand(count, 1) * bands
-    width = rand(count, 1) * 14 * (rand(count, 1) < 0.5)
-    keep[(band >= start) & (band < start + width)] = 0.0
-    power = power * (10 ** (curve / 10) * keep)[:, None, :, None]
-    floor = power.mean((1, 2, 3), keepdim=True) * 10 ** (-1.5 - 3 * rand(count, 1, 1, 1))
-    noisy = (rand(count, 1, 1, 1) < 0.3).float()
-    return power + noisy * floor
+    moved = over_bands[:, None] @ power[changed] @ over_frames.transpose(1, 2)[:, None]
+    return power.index_copy(0, changed.nonzero()[:, 0], moved)
+
+
+def _interpolation(positions: Tensor, size: int) -> Tensor:
+    """Positions (N, out) on a line of `size` points -> linear interpolation (N, out, size)."""
+    points = torch.arange(size, device=positions.device)
+    return (1 - (positions.clamp(0, size - 1)[..., None] - points).abs()).clamp_min(0)
+
+
+def shifted_bands(pitch: Tensor, bands: int) -> Tensor:
+    """Matrices (N, bands, bands) that play at so many times the pitch (N, 1).
+
+    On the mel scale of the front end: band b lies at 700 (exp(b / s) - 1) Hz. What comes from
+    above the uppermost band is nothing.
+    """
+    scale = bands / torch.log(torch.tensor(1 + 15_000 / 700.0, device=pitch.device))
+    band = torch.arange(bands, device=pitch.device, dtype=torch.float32)[None]
+    source = scale * torch.log1p(torch.expm1(band / scale) / pitch)
+    return _interpolation(source, bands) * (source <= bands - 1)[..., None]
+
+
+def stretched(tempo: Tensor, frames: int) -> Tensor:
+    """Matrices (N, frames, frames) that play at so many times the tempo (N, 1), centre kept."""
+    middle = (frames - 1) / 2
+    frame = torch.arange(frames, device=tempo.device, dtype=torch.float32)[None]
+    return _interpolation(middle + (frame - middle) * tempo, frames)
+
+
+def reverberant(decay: Tensor, wet: Tensor, frames: int) -> Tensor:
+    """Matrices (N, frames, frames) of a room's late reverberation: an exponential decay of power.
+
+    Polack's statistical model: `decay` (N, 1) is its RT60 in s, `wet` (N, 1) the power of the
+    reverberation for a steady sound, of the direct sound's.
+    """
+    frame = torch.arange(frames, device=decay.device, dtype=torch.float32)
+    age = (frame[:, None] - frame)[None]
+    rate = (6.0 * 2.302585 * _FRAME / decay)[..., None]
+    tail = torch.exp(-rate * age.clamp_min(0)) * (age > 0) * (rate.exp() - 1)
+    return torch.eye(frames, device=decay.device) + wet[..., None] * tail

@@ -17,6 +17,7 @@ class StepLogits(NamedTuple):
     next_state: Tensor  # (B, S)
     gates: Tensor  # (B, G), mean of each feedback gate, 0..1
     embedding: Tensor  # (B, E)
+    styles: Tensor | None = None  # (B, K), probabilities of finer hints; None where it has none
 
 
 class SequenceLogits(NamedTuple):
@@ -25,6 +26,8 @@ class SequenceLogits(NamedTuple):
     logits: Tensor  # (B, T, K, C)
     music: Tensor | None  # (B, T); None where the network does not tell music from the rest
     state: Tensor  # (B, S), after the last step
+    features: Tensor | None = None  # (B, T, E), what teachers' tags are learnt from
+    styles: Tensor | None = None  # (B, T, K), logits of finer hints
 
 
 class StreamingNetwork(nn.Module, ABC):
@@ -55,6 +58,10 @@ class StreamingNetwork(nn.Module, ABC):
 
         `frozen`: only `new_parts` learn; `noise`: deviation of noise added to features.
         """
+
+    def left_alone(self, first_block: int) -> tuple[str, ...]:
+        """Names that the parameters before a block begin with; no block: nothing."""
+        return ()
 
     def prepare(self, windows: Tensor) -> None:
         """Fix constants (means, scales) from windows (N, window) of the training data."""

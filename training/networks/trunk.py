@@ -6,25 +6,30 @@ MobileNetV3 at width 0.4, pretrained on AudioSet (EfficientAT mn04, Schmid, Kout
 MIT licence). Their form is G3 with the bottleneck's weights split in two: those on the channel
 means come pretrained, those on h[t-1] start at zero, so training starts at the pretrained trunk.
 Batch norm is folded into the convolutions. One recurrent tick a step; the window is 2.5 s
-whatever the hop.
+whatever the hop. Blocks before `first_feedback` keep their pretrained gates, which hear the present
+window only: what they compute does not depend on the state.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .augment import mask_and_colour
+from .augment import augmented
 from .gru import GRUCell
 from .logmel import LogMel
 from .step import SequenceLogits, StepLogits, StreamingNetwork, start_anew
 
 WINDOW = 40_000  # 2.5 s at 16 kHz, which did better than 1 s at every measure
 _SHORTEST = 8_000  # the trunk halves its frames five times
+
+Feedback = Literal["state", "none", "window", "other"]
+"""What the gates hear: h[t-1]; nothing; two controls of equal size: the state that the present
+window alone leads to, and another stream's h[t-1] (of the next in the batch)."""
 
 
 class _Row(NamedTuple):
@@ -74,17 +79,20 @@ class FeedbackGate(nn.Module):
     def __init__(self, channels: int, squeezed: int, state: int) -> None:
         super().__init__()
         self.squeeze = nn.Linear(channels, squeezed)
-        self.feedback = nn.Linear(state, squeezed, bias=False)
+        self.feedback = nn.Linear(state, squeezed, bias=False) if state else None
         self.excite = nn.Linear(squeezed, channels)
-        nn.init.zeros_(self.feedback.weight)
+        if self.feedback is not None:
+            nn.init.zeros_(self.feedback.weight)
 
-    def forward(self, x: Tensor, h: Tensor) -> Tensor:
-        squeezed = F.relu(self.squeeze(x.mean((2, 3))) + self.feedback(h))
-        return torch.sigmoid(self.excite(squeezed))
+    def forward(self, x: Tensor, h: Tensor | None) -> Tensor:
+        squeezed = self.squeeze(x.mean((2, 3)))
+        if self.feedback is not None and h is not None:
+            squeezed = squeezed + self.feedback(h)
+        return torch.sigmoid(self.excite(F.relu(squeezed)))
 
 
 class Block(nn.Module):
-    """Inverted residual: expand 1x1, depthwise, feedback gate, project 1x1."""
+    """Inverted residual: expand 1x1, depthwise, gate, project 1x1; `state` 0: no feedback."""
 
     def __init__(self, row: _Row, width: float, state: int) -> None:
         super().__init__()
@@ -100,7 +108,7 @@ class Block(nn.Module):
         self.shortcut = row.stride == 1 and inputs == outputs
         self.outputs = outputs
 
-    def forward(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor | None]:
+    def forward(self, x: Tensor, h: Tensor | None) -> tuple[Tensor, Tensor | None]:
         y = x if self.expand is None else self.activation(self.expand(x))
         y = self.activation(self.depthwise(y))
         gate = None
@@ -111,15 +119,24 @@ class Block(nn.Module):
         return (x + y if self.shortcut else y), gate
 
 
+class _Early(NamedTuple):
+    """What the blocks before the first feedback give, whatever the state."""
+
+    x: Tensor  # (B, C, bands, frames)
+    means: list[Tensor]  # (B, C) of each block
+    gates: list[Tensor]  # (B,), mean of each gate
+
+
 class TrunkTFCRNN(StreamingNetwork):
     """samples (B, window) and state (B, size) -> StepLogits.
 
     Args: `classes`; `size` of the GRU; `width` factor of the trunk; `dropout` before the
-    classifier; `window` in samples. The GRU reads the trunk's embedding joined with the mean of
-    every block, standardised by constants of the training data (`prepare`).
+    classifier; `window` in samples; `feedback`, what the gates of blocks `first_feedback` (from 1)
+    and later hear; `styles`, how many finer hints. The GRU reads the trunk's embedding joined with
+    the mean of every block, standardised by constants of the training data (`prepare`).
     """
 
-    new_parts = ("gru.", "classifier.", "music.")
+    new_parts = ("gru.", "classifier.", "music.", "styles.")
 
     def __init__(
         self,
@@ -128,14 +145,25 @@ class TrunkTFCRNN(StreamingNetwork):
         width: float = 0.4,
         dropout: float = 0.3,
         window: int = WINDOW,
+        feedback: Feedback = "state",
+        first_feedback: int = 1,
+        styles: int = 0,
     ) -> None:
         super().__init__()
         if size < 1 or width <= 0 or window < _SHORTEST:
             raise ValueError(f"size and width are positive, window is {_SHORTEST} samples at least")
-        self.window = window
+        if feedback not in get_args(Feedback) or not 1 <= first_feedback <= len(_ROWS):
+            raise ValueError(
+                f"feedback is {', '.join(get_args(Feedback))}; first_feedback 1 to {len(_ROWS)}"
+            )
+        self.window, self.feedback, self.first_feedback = window, feedback, first_feedback
         self.front = LogMel()
         self.stem = _conv(1, _scaled(16, width), 3, 2)
-        self.blocks = nn.ModuleList(Block(row, width, size) for row in _ROWS)
+        heard = size if feedback != "none" else 0
+        self.blocks = nn.ModuleList(
+            Block(row, width, heard if number >= first_feedback else 0)
+            for number, row in enumerate(_ROWS, 1)
+        )
         last = _scaled(160, width)
         self.top = _conv(last, 6 * last, 1)
         self.embedding_size = 6 * last + sum(_scaled(row.outputs, width) for row in _ROWS)
@@ -147,6 +175,7 @@ class TrunkTFCRNN(StreamingNetwork):
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(size, classes)
         self.music = nn.Linear(self.embedding_size, 1)
+        self.styles = nn.Linear(self.embedding_size, styles) if styles else None
         self.state_size = size
 
     def window_for(self, hop: int) -> int:
@@ -158,30 +187,57 @@ class TrunkTFCRNN(StreamingNetwork):
     @torch.inference_mode()
     def prepare(self, windows: Tensor) -> None:
         """Fix the constants that bring the features to mean 0 and deviation 1."""
-        state = windows.new_zeros(len(windows), self.state_size)
-        features = self.features(self.front(windows), state)[0]
+        features = self._late(self._early(self.front(windows)), None)[0]
         # What the constants are now is undone: prepared twice is prepared once.
         features = features / self.feature_scale + self.feature_mean
         self.feature_mean.copy_(features.mean(0))
         self.feature_scale.copy_(1 / features.std(0).clamp_min(1e-3))
 
-    def features(self, logmel: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        """log-mel (B, 1, bands, frames) -> standardised features (B, E), mean gates (B, G)."""
-        x = F.hardswish(self.stem(logmel))
-        means, gates = [], []
-        for block in self.blocks:
+    def _early(self, logmel: Tensor) -> _Early:
+        """log-mel (B, 1, bands, frames) through the blocks that hear no state."""
+        early = _Early(F.hardswish(self.stem(logmel)), [], [])
+        return self._through(0, self.first_feedback - 1, early, None)
+
+    def _through(self, first: int, last: int, before: _Early, h: Tensor | None) -> _Early:
+        x, means, gates = before.x, list(before.means), list(before.gates)
+        for block in list(self.blocks)[first:last]:
             x, gate = block(x, h)
             means.append(x.mean((2, 3)))
             if gate is not None:
                 gates.append(gate.mean(1))
+        return _Early(x, means, gates)
+
+    def _late(self, early: _Early, h: Tensor | None) -> tuple[Tensor, Tensor]:
+        """On from there: standardised features (B, E), mean gates (B, G)."""
+        x, means, gates = self._through(self.first_feedback - 1, len(self.blocks), early, h)
         top = F.hardswish(self.top(x)).mean((2, 3))
         joined = torch.cat([top, *means], 1)
-        return (joined - self.feature_mean) * self.feature_scale, torch.stack(gates, 1)
+        standard: Tensor = (joined - self.feature_mean) * self.feature_scale
+        return standard, torch.stack(gates, 1)
+
+    def _heard(self, early: _Early, state: Tensor) -> Tensor | None:
+        """What the gates hear of a step whose early blocks and state before it are given."""
+        if self.feedback == "none":
+            return None
+        if self.feedback == "other":
+            return state.roll(1, 0)
+        if self.feedback == "window":
+            with torch.no_grad():
+                alone: Tensor = self.gru(self._late(early, None)[0], torch.zeros_like(state))
+            return alone
+        return state
+
+    def left_alone(self, first_block: int) -> tuple[str, ...]:
+        """Names of the stem and of the blocks before `first_block` (from 1); 0: of nothing."""
+        if first_block < 1:
+            return ()
+        return ("stem.", *(f"blocks.{i}." for i in range(min(first_block, len(_ROWS) + 1) - 1)))
 
     def feeds_back(self) -> bool:
-        """Whether any gate hears the state: at the pretrained start none does."""
+        """Whether any gate hears anything: at the pretrained start none does."""
         gates = [block.gate for block in self.blocks if isinstance(block, Block)]
-        return any(bool(gate.feedback.weight.any()) for gate in gates if gate is not None)
+        layers = [gate.feedback for gate in gates if gate is not None]
+        return any(bool(layer.weight.any()) for layer in layers if layer is not None)
 
     def tick(self, features: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         """Features (B, E) and h[t-1] -> class logits (B, C) and h[t]."""
@@ -189,9 +245,11 @@ class TrunkTFCRNN(StreamingNetwork):
         return self.classifier(self.dropout(h)), h
 
     def forward(self, samples: Tensor, state: Tensor) -> StepLogits:
-        features, gates = self.features(self.front(samples), state)
+        early = self._early(self.front(samples))
+        features, gates = self._late(early, self._heard(early, state))
         logits, next_state = self.tick(features, state)
-        return StepLogits(logits, self.music(features)[:, 0], next_state, gates, features)
+        styles = None if self.styles is None else torch.sigmoid(self.styles(features))
+        return StepLogits(logits, self.music(features)[:, 0], next_state, gates, features, styles)
 
     def sequence(
         self, windows: Tensor, fresh: Tensor, state: Tensor, *, frozen: bool, noise: float
@@ -201,22 +259,30 @@ class TrunkTFCRNN(StreamingNetwork):
         # The powers span nine decades: half precision would lose the quiet ones.
         with torch.no_grad(), torch.autocast(windows.device.type, enabled=False):
             power = self.front.power(windows.reshape(-1, window))
-            power = mask_and_colour(power.reshape(lanes, steps, *power.shape[1:]))
-            logmel = self.front.log(power)[:, 0]  # (lanes, steps, bands, frames)
-        ahead = None
-        if frozen and not self.feeds_back():  # nothing to wait for: all windows at once
-            with torch.no_grad():
-                none = state.new_zeros(lanes * steps, self.state_size)
-                ahead = self.features(logmel.flatten(0, 1)[:, None], none)[0]
-                ahead = ahead.reshape(lanes, steps, -1)
-        logits, music = [], []
+            power = augmented(power.reshape(lanes, steps, *power.shape[1:]))
+            logmel = self.front.log(power.flatten(0, 1))
+        # What no state reaches is computed for all steps at once.
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
+            early = self._early(logmel)
+            ahead = None
+            if self.feedback in ("none", "window") or (frozen and not self.feeds_back()):
+                heard = self._heard(early, state.new_zeros(lanes * steps, self.state_size))
+                ahead = self._late(early, heard)[0].reshape(lanes, steps, -1)
+        kept, logits = [], []
         for t in range(steps):
             state = start_anew(state, fresh[:, t])
-            features = self.features(logmel[:, t, None], state)[0] if ahead is None else ahead[:, t]
+            if ahead is None:
+                now = _at(early, t, steps)
+                features = self._late(now, self._heard(now, state))[0]
+            else:
+                features = ahead[:, t]
             step, state = self.tick(features + noise * torch.randn_like(features), state)
             logits.append(step)
-            music.append(self.music(features)[:, 0])
-        return SequenceLogits(torch.stack(logits, 1)[:, :, None], torch.stack(music, 1), state)
+            kept.append(features)
+        features = torch.stack(kept, 1)
+        styles = None if self.styles is None else self.styles(features)
+        ticks = torch.stack(logits, 1)[:, :, None]
+        return SequenceLogits(ticks, self.music(features)[..., 0], state, features, styles)
 
     def start_from(self, checkpoint: str | Path) -> None:
         """Take over a published EfficientAT MobileNetV3 state dict (.pt), batch norm folded in."""
@@ -249,3 +315,12 @@ class TrunkTFCRNN(StreamingNetwork):
                     index += 1
                 fold(block.project, f"{parts}{index}")
             fold(self.top, "features.16")
+
+
+def _at(early: _Early, t: int, steps: int) -> _Early:
+    """Step `t` of all lanes, which lie (lanes * steps, ...)."""
+
+    def pick(x: Tensor) -> Tensor:
+        return x.reshape(-1, steps, *x.shape[1:])[:, t]
+
+    return _Early(pick(early.x), [pick(m) for m in early.means], [pick(g) for g in early.gates])

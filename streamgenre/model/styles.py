@@ -1,0 +1,54 @@
+"""Styles: finer hints (house, punk, opera) under a genre, not calibrated and no decision.
+
+A style stands only beside its genre, where it says what kind of it this may be; one without a
+genre of its own always stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .card import ModelCard
+
+_MOST = 3  # hints for a whole recording: more would not be read
+_LEAST = 0.1  # mean probability below which a style is not worth a hint
+
+
+def styles_beside(
+    card: ModelCard, genre: str | None, probabilities: NDArray[np.floating]
+) -> dict[str, float]:
+    """Style -> probability of those that can stand beside a genre, the likeliest first.
+
+    `probabilities`: (K,) in 0..1, in the order of the card.
+    """
+    found = {
+        style.name: float(probabilities[i])
+        for i, style in enumerate(card.styles)
+        if style.parent is None or style.parent == genre
+    }
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+class StyleMeans:
+    """Mean of each style over the updates that list it: two numbers a style, however many."""
+
+    def __init__(self, card: ModelCard) -> None:
+        self._card = card
+        self._index = {style.name: i for i, style in enumerate(card.styles)}
+        self._total = np.zeros(len(card.styles))
+        self._listed = np.zeros(len(card.styles), np.int64)
+
+    def add(self, styles: Mapping[str, float]) -> None:
+        """Take in one update's styles."""
+        for name, probability in styles.items():
+            self._total[self._index[name]] += probability
+            self._listed[self._index[name]] += 1
+
+    def likeliest(self, genre: str | None) -> dict[str, float]:
+        """The few likeliest beside a genre, the likeliest first; often none."""
+        means = self._total / np.maximum(self._listed, 1)
+        beside = styles_beside(self._card, genre, means).items()
+        return {name: mean for name, mean in list(beside)[:_MOST] if mean >= _LEAST}

@@ -1,0 +1,277 @@
+"""Styles are hints: beside their genre only, kept as means, shown where the model has them."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import streamgenre
+from streamgenre.errors import ModelFileError
+from streamgenre.model.card import METADATA_KEY, Style, Thresholds, card_to_json
+from streamgenre.model.engine import Step
+from streamgenre.model.model import Model, read_model
+from streamgenre.output.text import print_timeline
+from streamgenre.timeline import Timeline, update_to_dict
+from streamgenre.update import Update
+
+STYLES = (
+    Style("house", "House", "electronic"),
+    Style("techno", "Techno", "electronic"),
+    Style("punk", "Punk", "rock"),
+    Style("live", "Live", None),
+)
+LABELS = ["electronic", "rock", "jazz"]
+
+
+@pytest.fixture(scope="module")
+def styled(model):
+    """The bundled card with styles, of which no engine is asked here."""
+    return dataclasses.replace(model.card, styles=STYLES)
+
+
+class Fixed:
+    """An engine that hears one genre for two steps, then another, its styles always the same."""
+
+    def __init__(self, card, genres, styles):
+        self.card, self._genres, self._styles, self._steps = card, genres, styles, 0
+
+    def step(self, samples, state):
+        genre = self._genres[min(self._steps // 2, len(self._genres) - 1)]
+        self._steps += 1
+        probabilities = np.full((1, len(self.card.labels)), 0.01, np.float32)
+        probabilities[0, self.card.label_names.index(genre)] = 1 - 0.01 * (
+            len(self.card.labels) - 1
+        )
+        styles = None if self._styles is None else np.float32([self._styles])
+        return Step(probabilities, np.ones(1, np.float32), state, styles=styles)
+
+
+def timeline_of(card, parts):
+    """A timeline of (status, top, styles), a step each."""
+    timeline = Timeline(card, 2.5)
+    for i, (status, top, styles) in enumerate(parts, 1):
+        probabilities = dict.fromkeys(card.label_names, 0.2 / (len(card.labels) - 1)) | {top: 0.8}
+        genre = top if status == "genre" else None
+        timeline.append(Update(2.5 * i, status, genre, top, 0.8, 0.9, probabilities, -20.0, styles))
+    return timeline
+
+
+def test_an_update_lists_the_styles_under_its_best_label_and_under_none(styled, music):
+    samples, rate = music
+    stream = Model(Fixed(styled, ["electronic", "rock"], [0.2, 0.7, 0.9, 0.4])).stream(2.5)
+    updates = stream.feed(samples, rate)
+    for update in updates:
+        names = {"electronic": ["techno", "live", "house"], "rock": ["punk", "live"]}[update.top]
+        assert list(update.styles) == names  # the likeliest first
+        assert update.styles["live"] == pytest.approx(0.4)
+    assert {update.top for update in updates} == {"electronic", "rock"}
+
+
+def test_without_styles_there_are_no_hints(model, styled, music):
+    for engine in (model.engine, Fixed(styled, ["rock"], None)):
+        timeline = Model(engine).classify(music)
+        assert timeline.styles == {} and timeline.to_dict()["styles"] == {}
+        assert all(update.styles == {} for update in Model(engine).stream().feed(*music))
+
+
+def test_styles_that_are_not_finite_are_not_told(styled, music):
+    stream = Model(Fixed(styled, ["rock"], [0.1, 0.1, np.nan, 0.1])).stream(2.5)
+    assert all(update.styles == {} for update in stream.feed(*music))
+    assert stream.state_resets > 0
+
+
+def test_a_timeline_has_the_means_of_the_styles_under_its_genre(styled):
+    electronic = [{"house": 0.8, "techno": 0.2, "live": 0.0}, {"house": 0.4, "techno": 0.4}]
+    parts = [("genre", "electronic", styles) for styles in electronic]
+    parts += [("genre", "rock", {"punk": 0.9}), ("no-music", "electronic", {"house": 0.0})]
+    timeline = timeline_of(styled, [*parts, *parts[:2]])
+    assert timeline.genre == "electronic"
+    assert timeline.styles == pytest.approx({"house": 0.6, "techno": 0.3})  # live: too unlikely
+    assert list(timeline.styles) == ["house", "techno"]
+    assert timeline.to_dict()["styles"] == {"house": 0.6, "techno": 0.3}
+    silent = timeline_of(styled, [("no-music", "electronic", {"house": 0.9})] * 3)
+    assert silent.styles == {}
+
+
+def test_a_timeline_keeps_no_styles_of_single_updates(styled):
+    timeline = timeline_of(styled, [("genre", "rock", {"punk": 0.9})] * 3)
+    assert [update.styles for update in timeline.updates] == [{}] * 3
+    assert "styles" not in timeline.to_dict()["updates"][0]
+
+
+def test_an_update_as_json_carries_styles_where_there_are_any(styled):
+    update = Update(2.5, "genre", "rock", "rock", 0.8, 0.9, {"rock": 1.0}, -20.0, {"punk": 0.51239})
+    assert update_to_dict(update)["styles"] == {"punk": 0.5124}
+    assert "styles" not in update_to_dict(dataclasses.replace(update, styles={}))
+
+
+def printed(timeline, width=40):
+    file = io.StringIO()
+    print_timeline(Console(file=file, width=width, highlight=False), "song.mp3", timeline, 321.0)
+    return file.getvalue().splitlines()
+
+
+def test_the_text_view_has_one_line_of_hints(styled, model):
+    part = ("genre", "electronic", {"house": 0.8, "techno": 0.4})
+    with_hints, without = printed(timeline_of(styled, [part])), printed(
+        timeline_of(model.card, [(*part[:2], {})])
+    )  # fmt: skip
+    assert "hints: House, Techno" in with_hints
+    assert [line for line in with_hints if not line.startswith("hints")] == without
+    assert max(map(len, printed(timeline_of(styled, [part]), width=12))) <= 12
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """A model file of a network with styles: always electronic, house 0.9 and techno 0.5."""
+    torch = pytest.importorskip("torch", reason="export needs the train extra")
+    pytest.importorskip("onnx", reason="export needs the train extra")
+    from training.export import export
+    from training.model import Calibration, card_entries
+    from training.networks import build
+
+    description = {"kind": "trunk", "classes": 3, "size": 16, "window": 16_000, "styles": 4}
+    torch.manual_seed(0)
+    network = build(description).eval()
+    with torch.no_grad():
+        for layer, biases in (
+            (network.classifier, [3.0, 0.0, 0.0]),
+            (network.music, [9.0]),
+            (network.styles, [np.log(9), 0.0, 0.0, -9.0]),
+        ):
+            layer.weight.normal_(0, 1e-4)
+            layer.bias.copy_(torch.tensor(biases))
+    calibration = Calibration(1.0, Thresholds(0.3, 0.3, -70.0, 0.1, 2.0))
+    styles = [dataclasses.asdict(style) for style in STYLES]
+    entries = card_entries(
+        network, description, LABELS, [0.5], calibration, styles, name="styled"
+    )  # fmt: skip
+    path = tmp_path_factory.mktemp("styled") / "styled.onnx"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.export.PARITY_STEPS", 5)
+        export(network, calibration, entries, path)
+    return path
+
+
+def test_a_model_file_carries_its_styles(file, music):
+    from streamgenre.model.torch import TorchEngine
+
+    model = streamgenre.load(file)
+    assert model.card.styles == STYLES
+    (first, *_) = model.stream().feed(*music)
+    assert first.top == "electronic" and list(first.styles) == ["house", "techno", "live"]
+    assert list(first.styles.values()) == pytest.approx([0.9, 0.5, 0.0], abs=0.01)
+    assert list(model.classify(music).styles) == ["house", "techno"]
+    samples = (np.random.default_rng(0).standard_normal((3, 16_000)) * 0.1).astype(np.float32)
+    state = np.zeros((3, 16), np.float32)
+    on_torch = TorchEngine(file.read_bytes(), model.card, "cpu").step(samples, state).styles
+    assert on_torch.shape == (3, 4)
+    np.testing.assert_allclose(model.engine.step(samples, state).styles, on_torch, atol=1e-4)
+
+
+def test_every_update_brings_the_gates_that_the_card_names(file, music):
+    model = streamgenre.load(file)
+    assert model.card.gates[0] == "block 4"  # the first that MobileNetV3-Large gates
+    updates = model.stream().feed(*music)
+    for update in updates:
+        assert len(update.gates) == len(model.card.gates)
+        assert all(0 <= gate <= 1 for gate in update.gates)
+    assert len({update.gates for update in updates}) > 1
+    assert model.stream().gap(1.0)[0].gates == ()
+
+
+def command(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "streamgenre", *map(str, arguments)],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+    )
+
+
+def test_the_commands_show_them(file, clip):
+    assert "hints: House, Techno" in command("--model", file, clip).stdout
+    whole = json.loads(command("--model", file, "--format", "json", clip).stdout)
+    assert list(whole["styles"]) == ["house", "techno"]
+    line = command("--model", file, "--format", "jsonl", clip).stdout.splitlines()[0]
+    assert list(json.loads(line)["styles"]) == ["house", "techno", "live"]
+    info = command("info", "--model", file).stdout
+    assert "not calibrated" in info and "under electronic: House, Techno" in info
+
+
+def changed(file, target, change):
+    """The model file with a changed card: its hash is that of the graph, and still right."""
+    import onnx
+
+    model = onnx.load(file)
+    card = json.loads(next(p.value for p in model.metadata_props if p.key == METADATA_KEY))
+    del card["format"]
+    digest = card.pop("sha256")
+    change(card)
+    onnx.helper.set_model_props(model, {METADATA_KEY: card_to_json(card, digest)})
+    target.write_bytes(model.SerializeToString())
+    return target
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda card: card["styles"].pop(), "gives 4 styles, the card names 3"),
+        (lambda card: card.pop("styles"), "gives 4 styles, the card names 0"),
+        (lambda card: card["gates"].pop(), "gates, the card names"),
+        (lambda card: card["styles"][0].update(parent="polka"), "house under polka"),
+        (lambda card: card["styles"][0].update(name="punk"), "twice"),
+    ],
+)
+def test_a_card_that_is_not_about_its_styles_is_refused_in_one_line(file, tmp_path, change, says):
+    path = changed(file, tmp_path / "m.onnx", change)
+    with pytest.raises(ModelFileError, match=says) as refused:
+        streamgenre.load(path)
+    assert "\n" not in str(refused.value)
+
+
+def test_styles_that_the_graph_does_not_give_are_refused(tmp_path):
+    pytest.importorskip("onnx", reason="a changed card needs the adapt extra")
+    bundled = tmp_path / "bundled.onnx"
+    bundled.write_bytes(read_model(None)[1])
+    style = {"name": "house", "display": "House", "parent": "electronic"}
+    path = changed(bundled, tmp_path / "m.onnx", lambda card: card.update(styles=[style]))
+    with pytest.raises(ModelFileError, match="gives 0 styles, the card names 1"):
+        streamgenre.load(path)
+
+
+def test_a_checkpoint_brings_its_styles(tmp_path):
+    torch = pytest.importorskip("torch", reason="checkpoints need the train extra")
+    pytest.importorskip("onnx", reason="export needs the train extra")
+    from training import checkpoint
+    from training.config import Config
+    from training.export import export_checkpoint
+    from training.model import Calibration, load_model
+    from training.networks import build
+
+    network = {"kind": "trunk", "classes": 3, "size": 16, "window": 16_000, "styles": 4}
+    torch.manual_seed(0)
+    config = Config.model_validate({"network": network, "sequences": {"hops": [0.5]}})
+    about = {
+        "network": json.dumps(network),
+        "labels": json.dumps(LABELS),
+        "config": config.model_dump_json(),
+        "styles": json.dumps([dataclasses.asdict(style) for style in STYLES]),
+        "calibration": Calibration().to_json(),
+        "data": "0" * 64,
+        "commit": "",
+    }
+    path = tmp_path / "model.safetensors"
+    checkpoint.write(path, build(network).state_dict(), about)
+    assert load_model(path).card.styles == STYLES
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.export.PARITY_STEPS", 5)
+        export_checkpoint(path, tmp_path / "m.onnx", {}, {})
+    assert streamgenre.load(tmp_path / "m.onnx").card.styles == STYLES

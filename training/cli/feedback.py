@@ -1,0 +1,59 @@
+"""`feedback`: what the temporal feedback is worth, over seeds and against controls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .options import data_argument, data_options, opened
+
+_file = click.Path(path_type=Path, dir_okay=False, exists=True)
+_folder = click.Path(path_type=Path, file_okay=False)
+
+
+@click.command()
+@data_argument
+@data_options
+@click.option("--config", "name", default="feedback", show_default=True)
+@click.option("--set", "changes", multiple=True, metavar="SECTION.ENTRY=VALUE")
+@click.option("--start", required=True, help="Weights that all variants start from.")
+@click.option("--lessons", "taught", type=_file, help="What teachers say (`teach`).")
+@click.option("--seeds", type=click.IntRange(1), default=5, show_default=True)
+@click.option("--first-seed", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--split", type=click.Choice(["valid", "test"]), default="test", show_default=True)
+@click.option("--folder", type=_folder, default=Path("runs/feedback"), show_default=True)
+@click.option("-o", "--output", type=_folder, required=True, help="Folder for the predictions.")
+def command(
+    data: Path,
+    name: str,
+    changes: tuple[str, ...],
+    start: str,
+    taught: Path | None,
+    seeds: int,
+    first_seed: int,
+    split: str,
+    folder: Path,
+    output: Path,
+    **where: Any,
+) -> None:
+    """Train with the gates hearing the state, nothing, the present window, another stream.
+
+    Each with every seed, from the same start; `compare` then sets the predictions side by side.
+    """
+    from ..config import read_config
+    from ..evaluation import make_folder, scored_tracks
+    from ..feedback_study import Study, run_study
+    from ..lessons import read_lessons
+
+    make_folder(output)
+    config = read_config(name, changes).model_copy(update={"start": start})
+    dataset, audio = opened(data, **where)
+    lessons = read_lessons(taught, dataset.labels) if taught is not None else None
+    scored = scored_tracks(dataset.tracks, split, dataset.labels, audio)
+    study = Study(dataset, audio, config, (), lessons, scored, folder, output)
+    numbers = range(first_seed, first_seed + seeds)
+    written = run_study(study, numbers, lambda what: click.echo(what, err=True))
+    systems = (f"{name}={','.join(map(str, paths))}" for name, paths in written.items())
+    click.echo(f"next:    python -m training compare {' '.join(systems)}")

@@ -1,0 +1,125 @@
+"""Runs pretrained taggers over tracks and keeps what they say, a file a teacher.
+
+The taggers come from a `peers.py` of the user's, in a folder with their weights: a module whose
+`load(name)` gives a model with `sr`, `n` (samples of a window), `labels` and
+`run(windows (B, n)) -> (B, labels)`, and perhaps `emb`, its last embedding.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soxr
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from ..data import SAMPLE_RATE, AudioCache, DataError
+from ..lessons import FIRST, STEP
+from ..networks.trunk import WINDOW, TrunkTFCRNN
+from ..writing import replace_file
+
+EVERY = 5.0  # s between the windows of a teacher: what it hears changes slowly
+_BATCH = 8
+Rows = NDArray[np.floating[Any]]
+"""(windows, 1 + values): the middle of each window in s, then what is said of it."""
+
+
+def open_peers(folder: Path) -> Any:
+    """The module peers.py of a folder; DataError where it cannot be used."""
+    path = folder / "peers.py"
+    spec = importlib.util.spec_from_file_location("peers", path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        raise DataError(f"{folder}: has no peers.py; give the folder of the teachers")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except ImportError as error:
+        raise DataError(f"{path}: {error}; install what the teachers need") from None
+    return module
+
+
+def windows(samples: Rows, size: int, every: int) -> tuple[Rows, NDArray[np.float64]]:
+    """Windows (N, size) of samples, a short track repeated, and their first samples (N,)."""
+    if len(samples) < size:
+        samples = np.tile(samples, -(-size // max(1, len(samples))))[:size]
+    starts = np.arange(0, len(samples) - size + 1, every)
+    return np.stack([samples[s : s + size] for s in starts]), starts.astype(np.float64)
+
+
+def say(peer: Any, samples: Rows) -> Rows:
+    """What a tagger says of 16 kHz samples: probabilities, then its embedding if it has one."""
+    if peer.sr != SAMPLE_RATE:
+        samples = soxr.resample(samples, SAMPLE_RATE, peer.sr)
+    cut, starts = windows(samples, peer.n, round(EVERY * peer.sr))
+    said = []
+    with torch.inference_mode():
+        for window in cut:
+            values = peer.run(window[None])
+            emb = getattr(peer, "emb", None)
+            said.append(values[0] if emb is None else np.concatenate([values[0], emb[0].numpy()]))
+    middle = (starts + peer.n / 2) / peer.sr
+    return np.concatenate([middle[:, None], np.stack(said)], 1).astype(np.float32)
+
+
+class Trunk:
+    """The trunk to be taught, as it is published: its features (E) and AudioSet logits (527)."""
+
+    def __init__(self, checkpoint: Path) -> None:
+        self._network = TrunkTFCRNN(1, feedback="none").eval()
+        self._network.start_from(checkpoint)
+        weights = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        self._head = [weights[f"classifier.{i}.{k}"] for i in (2, 5) for k in ("weight", "bias")]
+        self.features = self._network.embedding_size
+
+    @torch.inference_mode()
+    def say(self, samples: Rows) -> Rows:
+        """Every STEP seconds, of a window of the network's own length."""
+        if len(samples) < WINDOW:
+            samples = np.pad(samples, (0, WINDOW - len(samples)))
+        cut, _ = windows(samples, WINDOW, round(STEP * SAMPLE_RATE))
+        heard = self._network(
+            torch.from_numpy(cut), torch.zeros(len(cut), self._network.state_size)
+        ).embedding
+        inner, bias, outer, offset = self._head
+        top = heard[:, : inner.shape[1]]
+        tags = F.linear(F.hardswish(F.linear(top, inner, bias)), outer, offset)
+        middle = FIRST + STEP * torch.arange(len(cut))[:, None]
+        return np.asarray(torch.cat([middle, heard, tags], 1).numpy(), np.float32)
+
+
+def hear(
+    path: Path,
+    audio: AudioCache,
+    keys: Sequence[str],
+    say: Callable[[Rows], Rows],
+    told: Callable[[str, int, int], None],
+) -> dict[str, Rows]:
+    """What is said of every track, kept in a file (.npz) that a broken-off run goes on from."""
+    found: dict[str, Rows] = {}
+    if path.is_file():
+        with np.load(path) as file:
+            found = {key: file[key].astype(np.float32) for key in file.files}
+    missing = [key for key in keys if key not in found]
+    saved = time.monotonic()
+    for number, key in enumerate(missing, 1):
+        found[key] = say(audio[key].astype(np.float32) / 32768)
+        told(path.stem, number, len(missing))
+        if number == len(missing) or time.monotonic() - saved > 120:
+            _keep(path, found)
+            saved = time.monotonic()
+    return {key: found[key] for key in keys}
+
+
+def _keep(path: Path, found: dict[str, Rows]) -> None:
+    import io
+
+    buffer = io.BytesIO()
+    np.savez(buffer, **{key: rows.astype(np.float16) for key, rows in found.items()})  # type: ignore[arg-type]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, buffer.getvalue())
