@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from streamgenre.model.card import Thresholds
 from streamgenre.model.decide import Decider
 
-LIMITS = Thresholds(unsure=0.4, music=0.3, silence=-70, margin=0.1, smoothing=2.0)
+LIMITS = Thresholds(unsure=0.4, music=0.3, silence=-70, margin=0.1, smoothing=2.0, hold=0.2)
 
 
 def distribution(*values):
@@ -41,6 +41,17 @@ def test_a_change_is_followed_within_the_smoothing():
 def test_no_lead_no_change():
     close = [distribution(0.49, 0.46, 0.05), distribution(0.46, 0.49, 0.05)] * 20
     assert len(set(decide_all(close))) == 1
+
+
+def test_a_genre_stays_through_doubt_and_is_dropped_in_the_end():
+    sure, doubt, lost = (
+        distribution(0.8, 0.1, 0.1),
+        distribution(0.35, 0.33, 0.32),
+        distribution(0.05, 0.38, 0.57 - 0.2),
+    )
+    assert decide_all([doubt] * 30) == [("unsure", None)] * 30
+    assert decide_all([sure] * 4 + [doubt] * 30)[-1] == ("genre", 0)
+    assert decide_all([sure] * 4 + [lost] * 30)[-1] == ("unsure", None)
 
 
 def test_an_even_spread_is_unsure_and_silence_is_no_music():

@@ -15,7 +15,7 @@ from streamgenre.model.card import Thresholds
 from streamgenre.model.decide import Decider
 
 LOUD = -20.0  # dBFS of every step: the level plays no part in what is fitted
-COVERED = 0.9  # share of music steps that get a genre rather than "unsure"
+COVERED = 0.75  # share of tracks that get a genre rather than "unsure"
 _TEMPERATURES = np.arange(0.5, 5.0, 0.02)
 
 Values = NDArray[np.floating]
@@ -74,10 +74,9 @@ def decide(
     return Decided(labels, np.stack(smoothed), np.array(heard))
 
 
-def unsure(decided: Sequence[Decided]) -> float:
-    """The smoothed probability of the best label that COVERED of the steps reach.
+def unsure(means: Sequence[Values]) -> float:
+    """What the best label's mean probability reaches on COVERED of the tracks, (C,) each.
 
-    At most one half: what is likelier than all else together is not unsure, however sure the rest.
+    At most 0.6: what is that much likelier than all else is not unsure, however sure the rest.
     """
-    best = np.concatenate([run.smoothed.max(1) for run in decided])
-    return round(min(0.5, float(np.quantile(best, 1 - COVERED))), 3)
+    return round(min(0.6, float(np.quantile([mean.max() for mean in means], 1 - COVERED))), 3)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamgenre.model.card import Thresholds
 from streamgenre.model.model import Model
@@ -17,41 +18,68 @@ from .evaluation.recovery import draw_pairs
 from .evaluation.streaming import stream_tracks
 from .model import UNFITTED, Calibration
 
+LATE = 4.0  # s, median delay after a change of music that the decisions may have
+
+
+@dataclass(frozen=True)
+class Change:
+    """Calibrated steps (steps, C) of two tracks in a row, and what is true before and after."""
+
+    steps: NDArray[np.float64]
+    cut: int  # the first step of the second track
+    before: int
+    after: int
+
 
 def smoothing(
-    mixes: Sequence[np.ndarray], truth: Sequence[np.ndarray], seconds: float
+    tracks: Sequence[NDArray[np.float64]],
+    changes: Sequence[Change],
+    seconds: float,
+    limits: Thresholds,
 ) -> tuple[Thresholds, list[dict[str, float]]]:
-    """Smoothing and margin for mixes of two tracks: nearly the most steps right, fewest switches.
+    """Smoothing, margin and hold: fewest switches inside a track among those that follow in time.
 
-    The grid's figures come along: share of steps right, and switches a minute beyond the one.
+    A change has been followed when the right genre is decided; of those that are, the median may
+    be LATE. The grid's figures come along: switches between genres a minute, the delay (s), and the
+    share of the changes' steps that is right.
     """
+    never = max(len(change.steps) for change in changes) * seconds
     grid = []
-    for tau, margin in itertools.product((0.25, 1.0, 2.0, 4.0, 6.0), (0.0, 0.05, 0.1, 0.2)):
-        limits = replace(UNFITTED, smoothing=tau, margin=margin)
-        decisions = [decide(mix, limits, seconds).labels for mix in mixes]
-        steps = [
-            pair
-            for ds, ts in zip(decisions, truth, strict=True)
-            for pair in zip(ds, ts, strict=True)
+    for tau, margin, held in itertools.product(
+        (1.0, 1.5, 2.0, 3.0, 4.0), (0.1, 0.2, 0.3, 0.4), (0.4, 0.7, 1.0)
+    ):
+        hold = round(held * limits.unsure, 3)
+        tried = replace(limits, smoothing=tau, margin=margin, hold=hold)
+        genres = [
+            [label for label in decide(steps, tried, seconds).labels if label is not None]
+            for steps in tracks
         ]
-        right = np.mean([decided == true for decided, true in steps])
-        # Each mix has one true change; a mix that missed it does not pay for another's flicker.
-        counts = [sum(a != b for a, b in itertools.pairwise(ds)) for ds in decisions]
-        switches = sum(max(0, count - 1) for count in counts)
-        minutes = sum(len(ds) for ds in decisions) * seconds / 60
+        minutes = sum(map(len, tracks)) * seconds / 60
+        delays, right = [], []
+        for change in changes:
+            labels = np.array([-1 if label is None else label for label in
+                               decide(change.steps, tried, seconds).labels])  # fmt: skip
+            after = labels[change.cut :] == change.after
+            right += [*(labels[: change.cut] == change.before), *after]
+            if after.any():
+                delays.append((int(after.argmax()) + 1) * seconds)
         grid.append(
             {
                 "smoothing": tau,
                 "margin": margin,
-                "right": round(float(right), 4),
-                "false_switches_a_minute": round(switches / minutes, 3),
+                "hold": hold,
+                "switches_a_minute": round(
+                    sum(sum(a != b for a, b in itertools.pairwise(g)) for g in genres) / minutes, 3
+                ),
+                "delay": float(np.median(delays)) if delays else never,
+                "right": round(float(np.mean(right)), 4),
             }
         )
-    best = max(row["right"] for row in grid)
-    # Two points of time right are little against a display that jumps every ten seconds.
-    close = [row for row in grid if row["right"] >= best - 0.02]
-    chosen = min(close, key=lambda row: row["false_switches_a_minute"])
-    return replace(UNFITTED, smoothing=chosen["smoothing"], margin=chosen["margin"]), grid
+    least = min(row["delay"] for row in grid)
+    timely = [row for row in grid if row["delay"] <= max(LATE, least)]
+    chosen = min(timely, key=lambda row: (row["switches_a_minute"], -row["right"]))
+    settled = {name: chosen[name] for name in ("smoothing", "margin", "hold")}
+    return replace(limits, **settled), grid
 
 
 def fit(
@@ -74,18 +102,20 @@ def fit(
     chosen = draw_pairs(labels, min(150, 4 * len(keys)))
     cut = {f"{a}+{b}": _join(audio[keys[a]], audio[keys[b]], hop.samples) for a, b in chosen}
     mixed = stream_tracks(engine, cut, list(cut), hop)
-    mixes = [softmax(np.log(mixed[name].probabilities + 1e-12), heat) for name in cut]
-    truth = [
-        np.where(
-            np.arange(len(mix)) < len(_head(audio[keys[a]], hop.samples)) // hop.samples,
+    changes = [
+        Change(
+            softmax(np.log(mixed[f"{a}+{b}"].probabilities + 1e-12), heat),
+            len(_head(audio[keys[a]], hop.samples)) // hop.samples,
             labels[a],
             labels[b],
         )
-        for (a, b), mix in zip(chosen, mixes, strict=True)
+        for a, b in chosen
     ]
-    # Tracks of a single genre give no mixes.
-    thresholds, grid = smoothing(mixes, truth, hop.seconds) if mixes else (UNFITTED, [])
-    decided = [decide(softmax(logits[k], heat), thresholds, hop.seconds) for k in keys]
+    steps = [softmax(logits[k], heat) for k in keys]
+    thresholds = replace(UNFITTED, unsure=unsure([run.mean(0) for run in steps]))
+    grid: list[dict[str, float]] = []
+    if changes:  # tracks of a single genre give none
+        thresholds, grid = smoothing(steps, changes, hop.seconds, thresholds)
     silent = stream_tracks(engine, not_music, list(not_music), hop)
     # Of single steps, the harder case: what is decided on is smoothed. The first windows of a clip
     # are left out where there are others: they are mostly the silence before it.
@@ -93,7 +123,7 @@ def fit(
     no = np.concatenate([run.music for run in silent.values()])
     limits = np.arange(0.05, 0.96, 0.01)
     music = float(min(limits, key=lambda t: (yes < t).mean() + (no >= t).mean()))
-    thresholds = replace(thresholds, unsure=unsure(decided), music=round(music, 3))
+    thresholds = replace(thresholds, music=round(music, 3))
     figures = {
         "tracks": len(keys),
         "music_missed": float((yes < music).mean()),

@@ -54,11 +54,12 @@ class Hop:
 class Thresholds:
     """Constants of the decision (decide.py), fitted with the model."""
 
-    unsure: float  # smoothed probability of the best label below which the genre is unsure
+    unsure: float  # smoothed probability that a label must reach to become the genre
     music: float  # smoothed probability of music below which there is none
     silence: float  # dBFS below which there is no music whatever the model says
     margin: float  # lead that another label needs to take over
     smoothing: float  # s, time constant of the smoothing
+    hold: float = 0.0  # smoothed probability that a genre keeps until which it stays decided
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """From a step's probabilities to a decision that neither flickers nor lags.
 
 Pure but for the few numbers that it keeps between steps; it knows nothing of networks or audio.
-Probabilities of music steps are smoothed exponentially; another label takes over only with a
-lead (hysteresis); below a threshold the genre is unsure rather than a guess.
+Probabilities of music steps are smoothed exponentially. A label becomes the genre when it reaches a
+threshold and, where there is one already, has a lead; the genre stays until another takes over or
+its own probability has sunk to a lower threshold (Schmitt's trigger). In between it is unsure.
 """
 
 from __future__ import annotations
@@ -56,10 +57,9 @@ class Decider:
         self.smoothed += (probabilities - self.smoothed) * (share if self._heard_music else 1.0)
         self._heard_music = True
         top = int(self.smoothed.argmax())
-        if self.smoothed[top] < limits.unsure:
+        if self._current is not None and self.smoothed[self._current] < limits.hold:
             self._current = None
-            return "unsure", None
-        current = self._current
-        if current is None or self.smoothed[top] - self.smoothed[current] >= limits.margin:
+        lead = self.smoothed[top] - (0.0 if self._current is None else self.smoothed[self._current])
+        if self.smoothed[top] >= limits.unsure and (self._current is None or lead >= limits.margin):
             self._current = top
-        return "genre", self._current
+        return ("unsure", None) if self._current is None else ("genre", self._current)

@@ -97,9 +97,9 @@ def adapt(
         hop.seconds: validate.figures(left_out, i, heat, labels) for i, hop in enumerate(hops)
     }
     live = next(i for i, hop in enumerate(hops) if hop.seconds == base.card.live_hop)
-    limit = validate.unsure(left_out, live, heat, base.card.thresholds, base.card.live_hop)
     thresholds = replace(
-        base.card.thresholds, unsure=limit, music=validate.music(examples, base.card.thresholds)
+        validate.unsure(left_out, live, heat, base.card.thresholds),
+        music=validate.music(examples, base.card.thresholds),
     )
     lost = validate.without_genre(left_out, examples, live, heat, thresholds, base.card.live_hop)
     model = graph.with_head(base.model, base.card.network.get("kind") == "adapted", head)

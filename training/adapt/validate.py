@@ -80,11 +80,11 @@ def temperature(left_out: LeftOut) -> float:
     return decisions.temperature(runs, np.repeat(left_out.true, hops).tolist())
 
 
-def unsure(left_out: LeftOut, hop: int, heat: float, base: Thresholds, seconds: float) -> float:
-    """The smoothed probability that all but a tenth of the steps reach, as the product smooths."""
-    limits = replace(base, unsure=0.0, music=0.0)
-    runs = [softmax(runs[hop], heat) for runs in left_out.logits]
-    return decisions.unsure([decisions.decide(run, limits, seconds) for run in runs])
+def unsure(left_out: LeftOut, hop: int, heat: float, base: Thresholds) -> Thresholds:
+    """The base's thresholds, with doubt as it is on these genres."""
+    limit = decisions.unsure([softmax(runs[hop], heat).mean(0) for runs in left_out.logits])
+    held = base.hold / base.unsure if base.unsure else 0.0
+    return replace(base, unsure=limit, hold=round(held * limit, 3))
 
 
 def music(examples: Sequence[Example], base: Thresholds) -> float:

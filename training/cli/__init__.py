@@ -19,6 +19,8 @@ COMMANDS = {
     "evaluate": "measure a model on a data set: accuracy, streaming, timeline, calibration",
     "compare": "measured models side by side, with paired intervals",
     "feedback": "what temporal feedback is worth: variants and controls over seeds",
+    "average": "runs from one start as one network, the mean of their weights",
+    "recipe": "the bundled model made again: teach, train twice, evaluate, export",
     "adapt": "own genres from a folder of own music, on the bundled model",
     "export": "a trained network as one ONNX step with its card, checked",
 }

@@ -16,10 +16,13 @@ _folder = click.Path(path_type=Path, file_okay=False)
 @click.command()
 @data_argument
 @data_options
-@click.option("--config", "name", default="feedback", show_default=True)
+@click.option("--config", "name", default="shipped", show_default=True)
 @click.option("--set", "changes", multiple=True, metavar="SECTION.ENTRY=VALUE")
 @click.option("--start", required=True, help="Weights that all variants start from.")
 @click.option("--lessons", "taught", type=_file, help="What teachers say (`teach`).")
+@click.option(
+    "--speech", type=click.Path(path_type=Path, file_okay=False, exists=True), help="As of `train`."
+)
 @click.option("--seeds", type=click.IntRange(1), default=5, show_default=True)
 @click.option("--first-seed", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--split", type=click.Choice(["valid", "test"]), default="test", show_default=True)
@@ -31,6 +34,7 @@ def command(
     changes: tuple[str, ...],
     start: str,
     taught: Path | None,
+    speech: Path | None,
     seeds: int,
     first_seed: int,
     split: str,
@@ -46,13 +50,14 @@ def command(
     from ..evaluation import make_folder, scored_tracks
     from ..feedback_study import Study, run_study
     from ..lessons import read_lessons
+    from ..not_music import recordings
 
     make_folder(output)
     config = read_config(name, changes).model_copy(update={"start": start})
     dataset, audio = opened(data, **where)
     lessons = read_lessons(taught, dataset.labels) if taught is not None else None
     scored = scored_tracks(dataset.tracks, split, dataset.labels, audio)
-    study = Study(dataset, audio, config, (), lessons, scored, folder, output)
+    study = Study(dataset, audio, config, recordings(speech), lessons, scored, folder, output)
     numbers = range(first_seed, first_seed + seeds)
     written = run_study(study, numbers, lambda what: click.echo(what, err=True))
     systems = (f"{name}={','.join(map(str, paths))}" for name, paths in written.items())

@@ -1,0 +1,53 @@
+"""The mean of runs from one start is a checkpoint like theirs; other runs are refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the train extra")
+
+from training import checkpoint  # noqa: E402
+from training.config import Config  # noqa: E402
+from training.data import DataError  # noqa: E402
+from training.networks import build  # noqa: E402
+from training.soup import average  # noqa: E402
+
+NETWORK = {"kind": "tfcrnn", "classes": 3, "width": 8, "size": 16}
+
+
+def run(path, seed, start="a.onnx", **changes):
+    torch.manual_seed(seed)
+    tensors = build(NETWORK).state_dict()
+    about = {
+        "network": json.dumps(NETWORK),
+        "labels": json.dumps(list("abc")),
+        "config": Config(network=NETWORK, start=start).to_json(),
+        "data": "same",
+        "calibration": "of this run alone",
+    }
+    checkpoint.write(path, tensors, about | changes)
+    return tensors
+
+
+def test_every_weight_is_the_mean(tmp_path):
+    paths = [tmp_path / f"{seed}.safetensors" for seed in (1, 2, 3)]
+    tensors = [run(path, seed) for seed, path in enumerate(paths, 1)]
+    average(paths, tmp_path / "mean" / "model.safetensors")
+    network, about = checkpoint.load_network(tmp_path / "mean" / "model.safetensors")
+    for name, value in network.state_dict().items():
+        if value.is_floating_point():
+            expected = torch.stack([t[name] for t in tensors]).mean(0)
+            torch.testing.assert_close(value, expected)
+    assert "calibration" not in about and about["averaged"] == "3"
+
+
+@pytest.mark.parametrize("change", [{"start": "b.onnx"}, {"data": "other"}])
+def test_runs_of_another_start_or_data_are_refused(tmp_path, change):
+    first, second = tmp_path / "1.safetensors", tmp_path / "2.safetensors"
+    run(first, 1)
+    run(second, 2, **change)
+    with pytest.raises(DataError, match=r"2\.safetensors: .*1\.safetensors"):
+        average([first, second], tmp_path / "mean.safetensors")
+    assert not (tmp_path / "mean.safetensors").exists()

@@ -1,0 +1,86 @@
+"""`recipe`: the bundled model made again, from data and published weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from . import average, evaluate, export, teach, train
+from .options import check_output
+
+_folder = click.Path(path_type=Path, file_okay=False, exists=True)
+SEEDS = 5
+_CARD = Path(__file__).parent.parent / "card.json"
+
+
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path, exists=True))
+@click.option("--peers", type=_folder, required=True, help="Folder of the teachers (`teach`).")
+@click.option(
+    "--trunk",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    required=True,
+    help="EfficientAT's mn04_as_mAP_432.pt.",
+)
+@click.option("--speech", type=_folder, required=True, help="Recorded speech to learn from.")
+@click.option("--held-speech", type=_folder, required=True, help="Other speech, for `music`.")
+@click.option("--cache", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder for lessons, runs and figures; what is there already is not made again.",
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True)
+def command(
+    data: Path,
+    peers: Path,
+    trunk: Path,
+    speech: Path,
+    held_speech: Path,
+    cache: Path | None,
+    folder: Path,
+    output: Path,
+) -> None:
+    """Teachers listen, the trunk learns, the state enters its gates with five seeds, whose mean is
+    measured on `test` and exported.
+
+    About two hours on two cores. Called again, it goes on where it was broken off.
+    """
+    check_output(output, [data])
+    folder.mkdir(parents=True, exist_ok=True)
+    lessons, taught, shipped = (
+        folder / name for name in ("lessons.safetensors", "taught", "shipped")
+    )
+    figures = folder / "figures"
+    where = [str(data), *(("--cache", str(cache)) if cache else ())]
+    heard = ["--peers", str(peers), "--trunk", str(trunk), "--heard", str(folder / "heard")]
+    said = ["--speech", str(speech), "--held-speech", str(held_speech), "--lessons", str(lessons)]
+    if not lessons.is_file():
+        _call(teach.command, [*where, *heard, "-o", str(lessons)])
+    _call(
+        train.command,
+        [*where, *said, "--config", "taught", "--start", str(trunk), "--folder", str(taught)],
+    )
+    runs = [folder / f"feedback/state-{seed}" for seed in range(1, SEEDS + 1)]
+    for seed, run in enumerate(runs, 1):
+        if (run / evaluate.CHECKPOINT).is_file():
+            continue
+        start = ["--start", str(taught / evaluate.CHECKPOINT), "--set", f"run.seed={seed}"]
+        _call(train.command, [*where, *said, *start, "--config", "shipped", "--folder", str(run)])
+    if not (shipped / evaluate.CHECKPOINT).is_file():
+        options = ["--held-speech", str(held_speech), "--folder", str(shipped)]
+        for run in runs:
+            options += ["--run", str(run)]
+        _call(average.command, [*where, *options])
+    if not (figures / "test.json").is_file():
+        measured = ["--model", str(shipped), "--speech", str(held_speech)]
+        _call(evaluate.command, [*where, *measured, "-o", str(figures)])
+    card = ["--card", str(_CARD), "--results", str(figures / "test.json")]
+    _call(export.command, [str(shipped), *card, "-o", str(output)])
+
+
+def _call(command: click.Command, arguments: list[str]) -> None:
+    command.main(arguments, standalone_mode=False)
