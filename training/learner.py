@@ -105,7 +105,7 @@ class Learner(nn.Module):
         target = target * (1 - s.label_smoothing) + s.label_smoothing / classes
         if not inputs.taught:
             return target, labelled
-        known = inputs.genres_known[..., None].expand_as(labelled)
+        known = inputs.genres_known
         share = torch.where(labelled, s.teachers * known, 1.0)[..., None]
         return target.lerp(inputs.genres[:, :, None], share), labelled | known
 

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from .data.record import DataError
+from .writing import replace_file
 
 STEP = 1.25  # s between rows
 FIRST = 1.25  # s, the middle of the first row's window
@@ -63,19 +64,23 @@ class Lessons:
 
 
 def write_lessons(path: Path, lessons: Lessons) -> None:
-    """One safetensors file."""
+    """One safetensors file; the same lessons give the same bytes."""
     tensors = {}
     for key, lesson in lessons.by_key.items():
-        tensors[f"genres/{key}"] = lesson.genres.astype(np.float32)
-        tensors[f"tags/{key}"] = lesson.tags.astype(np.float16)
-        tensors[f"music/{key}"] = lesson.music.astype(np.float32)
+        for kind, values, of in (
+            ("genres", lesson.genres, np.float32),
+            ("tags", lesson.tags, np.float16),
+            ("music", lesson.music, np.float32),
+        ):
+            tensors[f"{kind}/{key}"] = np.ascontiguousarray(values, of)
     about = {
         "labels": list(lessons.labels),
         "tags": list(lessons.tags),
         "styles": [vars(style) for style in lessons.styles],
         "about": dict(lessons.about),
     }
-    save_file(tensors, path, {name: json.dumps(value) for name, value in about.items()})
+    # One entry: several are written in any order.
+    replace_file(path, save(tensors, {"lessons": json.dumps(about)}))
 
 
 def read_lessons(path: Path, labels: Sequence[str]) -> Lessons:
@@ -83,7 +88,7 @@ def read_lessons(path: Path, labels: Sequence[str]) -> Lessons:
     found: dict[str, dict[str, np.ndarray]] = {"genres": {}, "tags": {}, "music": {}}
     try:
         with safe_open(path, "numpy") as file:
-            about = {k: json.loads(v) for k, v in file.metadata().items()}
+            entries = json.loads(file.metadata()["lessons"])
             for name in file.keys():  # noqa: SIM118 - not a mapping
                 kind, key = name.split("/", 1)
                 found[kind][key] = file.get_tensor(name)
@@ -91,11 +96,11 @@ def read_lessons(path: Path, labels: Sequence[str]) -> Lessons:
             key: Lesson(genres, found["tags"][key], found["music"][key])
             for key, genres in found["genres"].items()
         }
-        styles = tuple(Style(**style) for style in about["styles"])
-        theirs, tags = tuple(about["labels"]), tuple(about["tags"])
+        styles = tuple(Style(**style) for style in entries["styles"])
+        theirs, tags, about = tuple(entries["labels"]), tuple(entries["tags"]), entries["about"]
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"{path}: cannot be read as lessons ({error}); make them anew") from None
     if theirs != tuple(labels):
         raise DataError(f"{path}: lessons for other genres ({', '.join(theirs)}); make them anew")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Lessons(theirs, tags, styles, by_key, digest, about["about"])
+    return Lessons(theirs, tags, styles, by_key, digest, about)

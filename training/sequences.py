@@ -108,7 +108,7 @@ class Taught:
     """What teachers say of a batch's steps."""
 
     genres: np.ndarray  # float32 (lanes, steps, C), a distribution where known
-    genres_known: np.ndarray  # bool (lanes, steps)
+    genres_known: np.ndarray  # bool (lanes, steps, ticks)
     tags: np.ndarray  # float32 (lanes, steps, D), 0 to 1, of the window
     tags_known: np.ndarray  # bool (lanes, steps): the window holds one piece only
 
@@ -198,9 +198,9 @@ class Lane:
         """The piece that a moment, passed already, belongs to."""
         return self.stretch(moment).piece
 
-    def taught(self) -> tuple[Lesson, float, bool] | None:
-        """Of the window that ends here: the lesson of the piece that its new samples belong to,
-        where in that piece its middle lies (s), and whether all of it is of that piece.
+    def taught(self) -> tuple[Piece | Noise, Lesson, float, bool] | None:
+        """Of the window that ends here: the piece that its new samples belong to, its lesson,
+        where in it the middle lies (s), and whether all of the window is of that piece.
         """
         now = self.stretch(self.position - self._hop // 2)
         if now.piece.lesson is None:
@@ -208,8 +208,10 @@ class Lane:
         begin = self.position - self._window
         whole = begin >= max(now.at + now.fade, self._memory)
         whole &= self.stretch(self.position - 1) is now and self.position <= now.end
+        # What comes next may sound already.
+        whole &= not any(now.at < s.at < self.position for s in self._stretches)
         middle = now.start + (begin + self.position) // 2 - now.at
-        return now.piece.lesson, middle / SAMPLE_RATE, whole
+        return now.piece, now.piece.lesson, middle / SAMPLE_RATE, whole
 
     def sound(self) -> np.ndarray:
         """The window that ends here, float32 in [-1, 1], zeros before the listener started."""
@@ -284,7 +286,7 @@ class Lanes:
         labels = np.empty((count, steps, ticks), np.int64)
         music = np.empty((count, steps), np.float32)
         fresh = np.zeros((count, steps), bool)
-        taught = _nothing_taught(count, steps, *self._taught) if self._taught else None
+        taught = _nothing_taught(count, steps, ticks, *self._taught) if self._taught else None
         for i, lane in enumerate(self._lanes):
             for t in range(steps):
                 fresh[i, t] = lane.advance()
@@ -295,8 +297,11 @@ class Lanes:
                 music[i, t] = lane.owner(lane.position - self._hop // 2).music
                 if taught is None or (said := lane.taught()) is None:
                     continue
-                lesson, seconds, whole = said
-                taught.genres[i, t], taught.genres_known[i, t] = lesson.genres, True
+                piece, lesson, seconds, whole = said
+                taught.genres[i, t] = lesson.genres
+                for k in range(ticks):
+                    own = lane.owner(middle + k * self._tick) is piece
+                    taught.genres_known[i, t, k] = own
                 if whole:
                     row = lesson.row(seconds)
                     taught.tags[i, t], taught.tags_known[i, t] = lesson.tags[row], True
@@ -310,10 +315,10 @@ def _likeliest(piece: Piece) -> int:
     return int(piece.lesson.genres.argmax())
 
 
-def _nothing_taught(lanes: int, steps: int, classes: int, tags: int) -> Taught:
+def _nothing_taught(lanes: int, steps: int, ticks: int, classes: int, tags: int) -> Taught:
     return Taught(
         np.zeros((lanes, steps, classes), np.float32),
-        np.zeros((lanes, steps), bool),
+        np.zeros((lanes, steps, ticks), bool),
         np.zeros((lanes, steps, tags), np.float32),
         np.zeros((lanes, steps), bool),
     )

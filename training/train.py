@@ -76,6 +76,8 @@ class Trainer:
         if config.sequences.lanes % ranks[1]:
             raise DataError(f"{config.sequences.lanes} lanes do not divide by {ranks[1]} processes")
         said = lessons.by_key if lessons else {}
+        if lessons and not {*said} & {*index}:
+            raise DataError("the lessons are of none of these tracks; make them anew (teach)")
         heard = [t.key for t in train]
         heard += [
             t.key
@@ -99,6 +101,7 @@ class Trainer:
         # Learnt from the features and left behind: it makes them say what teachers hear.
         self._tags = None
         if lessons and styles:
+            torch.manual_seed(config.run.seed)  # the same for every variant of the network
             self._tags = torch.nn.Linear(self.network.embedding_size, len(lessons.tags))
         self._about = {
             "network": json.dumps(description),

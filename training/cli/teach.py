@@ -58,6 +58,10 @@ def command(
     The lessons hold soft genres, tags over time, styles, and whether there is music at all; a
     second of audio takes a teacher a twentieth of a second or less.
     """
+    from ..data import DataError
+
+    if not output.resolve().parent.is_dir():
+        raise DataError(f"{output}: there is no folder {output.parent}; make it first")
     from ..config import Sequences
     from ..lessons import write_lessons
     from ..teachers.hear import Trunk, hear, open_peers, say

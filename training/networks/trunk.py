@@ -29,7 +29,7 @@ _SHORTEST = 8_000  # the trunk halves its frames five times
 
 Feedback = Literal["state", "none", "window", "other"]
 """What the gates hear: h[t-1]; nothing; two controls of equal size: the state that the present
-window alone leads to, and another stream's h[t-1] (of the next in the batch)."""
+window alone leads to, and another stream's h[t-1] (of the one before it in the batch)."""
 
 
 class _Row(NamedTuple):
@@ -152,9 +152,11 @@ class TrunkTFCRNN(StreamingNetwork):
         super().__init__()
         if size < 1 or width <= 0 or window < _SHORTEST:
             raise ValueError(f"size and width are positive, window is {_SHORTEST} samples at least")
-        if feedback not in get_args(Feedback) or not 1 <= first_feedback <= len(_ROWS):
+        blocks = range(1, len(_ROWS) + 1)
+        if feedback not in get_args(Feedback) or first_feedback not in blocks or styles < 0:
             raise ValueError(
-                f"feedback is {', '.join(get_args(Feedback))}; first_feedback 1 to {len(_ROWS)}"
+                f"feedback is {', '.join(get_args(Feedback))}; first_feedback 1 to {len(_ROWS)}, "
+                "whole; styles 0 or more"
             )
         self.window, self.feedback, self.first_feedback = window, feedback, first_feedback
         self.front = LogMel()
@@ -220,7 +222,8 @@ class TrunkTFCRNN(StreamingNetwork):
         if self.feedback == "none":
             return None
         if self.feedback == "other":
-            return state.roll(1, 0)
+            # Who is alone hears nothing.
+            return state.roll(1, 0) if len(state) > 1 else torch.zeros_like(state)
         if self.feedback == "window":
             with torch.no_grad():
                 alone: Tensor = self.gru(self._late(early, None)[0], torch.zeros_like(state))

@@ -9,11 +9,13 @@ against the words that its source has for it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import linear_model, model_selection, pipeline, preprocessing
+from sklearn import linear_model, pipeline, preprocessing
+
+from ..data.record import DataError
+from ..data.split import folds_of
 
 Floats = NDArray[np.floating]
 Integers = NDArray[np.int64]
@@ -62,12 +64,13 @@ def soft_genres(
     known = np.flatnonzero(labels >= 0)
     views = [*heard, np.concatenate(heard, 1)] if len(heard) > 1 else list(heard)
     log = np.zeros((len(labels), classes))
-    groups_known = np.asarray(groups)[known]
-    kind: Any = model_selection.StratifiedGroupKFold  # scikit-learn has no type hints
-    folds = kind(FOLDS, shuffle=True, random_state=0)
-    parts = [
-        (known[fit], known[rest]) for fit, rest in folds.split(known, labels[known], groups_known)
-    ]
+    held = folds_of(labels[known].tolist(), [groups[int(i)] for i in known], FOLDS)
+    if not held:
+        raise DataError(
+            "teachers cannot be asked: every genre, two at least, needs two artists or tracks that "
+            "are to be trained on"
+        )
+    parts = [(np.delete(known, out), known[out]) for out in held]
     parts.append((known, np.flatnonzero(labels < 0)))
     for view in views:
         for fit, rest in parts:

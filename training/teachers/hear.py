@@ -8,7 +8,9 @@ The taggers come from a `peers.py` of the user's, in a folder with their weights
 from __future__ import annotations
 
 import importlib.util
+import io
 import time
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,8 @@ def open_peers(folder: Path) -> Any:
         spec.loader.exec_module(module)
     except ImportError as error:
         raise DataError(f"{path}: {error}; install what the teachers need") from None
+    except Exception as error:  # whatever a module of the user's can raise
+        raise DataError(f"{path}: cannot be used: {error}") from None
     return module
 
 
@@ -103,12 +107,17 @@ def hear(
     """What is said of every track, kept in a file (.npz) that a broken-off run goes on from."""
     found: dict[str, Rows] = {}
     if path.is_file():
-        with np.load(path) as file:
-            found = {key: file[key].astype(np.float32) for key in file.files}
+        try:
+            with np.load(path) as file:
+                found = {key: file[key].astype(np.float32) for key in file.files}
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise DataError(f"{path}: cannot be read: {error}; remove it to hear anew") from None
     missing = [key for key in keys if key not in found]
     saved = time.monotonic()
     for number, key in enumerate(missing, 1):
-        found[key] = say(audio[key].astype(np.float32) / 32768)
+        # As it will be read again.
+        said = say(audio[key].astype(np.float32) / 32768)
+        found[key] = said.astype(np.float16).astype(np.float32)
         told(path.stem, number, len(missing))
         if number == len(missing) or time.monotonic() - saved > 120:
             _keep(path, found)
@@ -117,9 +126,12 @@ def hear(
 
 
 def _keep(path: Path, found: dict[str, Rows]) -> None:
-    import io
-
     buffer = io.BytesIO()
-    np.savez(buffer, **{key: rows.astype(np.float16) for key, rows in found.items()})  # type: ignore[arg-type]
+    # As numpy.savez does; its keyword arguments would forbid some keys.
+    with zipfile.ZipFile(buffer, "w") as file:
+        for key, rows in found.items():
+            member = io.BytesIO()
+            np.save(member, rows.astype(np.float16))
+            file.writestr(f"{key}.npy", member.getvalue())
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, buffer.getvalue())
