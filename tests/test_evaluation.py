@@ -324,7 +324,9 @@ def test_figures_are_safe_where_drawing_fails(evaluated, tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         write_evaluation(evaluated[0], tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"test.json", "test.md", "test-2.5.csv", "test-0.5.csv"}
+    assert names == {
+        "test.json", "test.md", "test-verdicts.md", "test-2.5.csv", "test-0.5.csv"
+    }  # fmt: skip
 
 
 def test_a_folder_that_cannot_be_is_refused(tmp_path):

@@ -25,6 +25,7 @@ from streamgenre.model.card import METADATA_KEY, card_to_json, read_card
 from streamgenre.model.onnx import INPUTS, OPTIONAL_OUTPUTS, OUTPUTS, OnnxEngine
 from streamgenre.model.onnxfile import read_onnx
 
+from .half import round_weights, store_half
 from .model import Calibration, calibration_of, card_entries, load_model, styles_of
 from .networks import build
 from .networks.step import StreamingNetwork
@@ -76,11 +77,12 @@ def weights_into(description: Mapping[str, Any], model: onnx.ModelProto) -> Cali
     """The network of a card with the weights of its ONNX file; KeyError where one is missing."""
     step = Calibrated(build(dict(description)))
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
-    for node in model.graph.node:  # the exporter keeps equal weights once, under one name
-        if node.op_type == "Identity" and node.input[0] in stored:
+    # The exporter keeps equal weights once, under one name; some are stored with sixteen bits.
+    for node in model.graph.node:
+        if node.op_type in ("Identity", "Cast") and node.input[0] in stored:
             stored[node.output[0]] = stored[node.input[0]]
     values = {
-        key: torch.from_numpy(numpy_helper.to_array(stored[key]).copy())
+        key: torch.from_numpy(numpy_helper.to_array(stored[key]).astype(np.float32))
         if value.is_floating_point()
         else value
         for key, value in step.state_dict().items()
@@ -144,18 +146,26 @@ def parity(step: Calibrated, engine: OnnxEngine, window: int, steps: int) -> flo
 
 
 def export(
-    network: StreamingNetwork, calibration: Calibration, entries: Mapping[str, Any], target: Path
+    network: StreamingNetwork,
+    calibration: Calibration,
+    entries: Mapping[str, Any],
+    target: Path,
+    half: bool = False,
 ) -> float:
     """Write the model file and give its parity; raises ExportError and writes nothing if bad.
 
-    `entries` are those of the card (model.card_entries).
+    `entries` are those of the card (model.card_entries); `half` stores weights with sixteen bits.
     """
+    if half:
+        round_weights(network)
     windows = {hop["window"] for hop in entries["hops"]}
     if len(windows) != 1:
         raise ExportError("the hops of one file must share a window: one graph serves them all")
     (window,) = windows
     step = Calibrated(network, calibration.temperature).eval()
     model = to_onnx(step, window)
+    if half:
+        store_half(model)
     digest = read_onnx(model.SerializeToString()).sha256
     onnx.helper.set_model_props(model, {METADATA_KEY: card_to_json(entries, digest)})
     data = model.SerializeToString()
@@ -167,7 +177,11 @@ def export(
 
 
 def export_checkpoint(
-    path: Path, target: Path, changes: Mapping[str, Any], accuracy: Mapping[float, Any]
+    path: Path,
+    target: Path,
+    changes: Mapping[str, Any],
+    accuracy: Mapping[float, Any],
+    half: bool = False,
 ) -> float:
     """Export a finished checkpoint; `accuracy` of the card by hop, `changes` to its entries."""
     from .checkpoint import load_network
@@ -200,7 +214,7 @@ def export_checkpoint(
     )
     for hop in entries["hops"]:
         hop["accuracy"] = accuracy.get(hop["seconds"], {})
-    return export(network, calibration, entries, target)
+    return export(network, calibration, entries, target, half)
 
 
 def _inherited(start: str) -> dict[str, Any]:

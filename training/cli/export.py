@@ -18,8 +18,11 @@ _file = click.Path(path_type=Path, dir_okay=False, exists=True)
 @click.argument("checkpoint", type=click.Path(path_type=Path, exists=True))
 @click.option("--card", type=_file, help="JSON with entries of the card: name, version, about.")
 @click.option("--results", type=_file, help="What `evaluate` wrote (.json), for the card.")
+@click.option("--half", is_flag=True, help="Store the weights with 16 bits: half the size.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True)
-def command(checkpoint: Path, card: Path | None, results: Path | None, output: Path) -> None:
+def command(
+    checkpoint: Path, card: Path | None, results: Path | None, half: bool, output: Path
+) -> None:
     """Export CHECKPOINT (a run's folder, or its model.safetensors) as an ONNX model file.
 
     Checked on the spot: nothing is written unless ONNX Runtime and PyTorch agree over 500 steps.
@@ -46,7 +49,7 @@ def command(checkpoint: Path, card: Path | None, results: Path | None, output: P
             raise DataError(f"{results}: measured another model; evaluate --model {path}")
         if split != "test":
             raise DataError(f"{results}: is of split {split!r}; a card states test")
-    worst = export_checkpoint(path, output, changes, accuracy)
+    worst = export_checkpoint(path, output, changes, accuracy, half)
     click.echo(f"{output}: agrees with PyTorch within {worst:.1e} over 500 carried steps")
 
 

@@ -10,6 +10,7 @@ from ..data.record import DataError
 from .predictions import write_predictions
 from .report import report
 from .suite import Evaluation
+from .verdicts import verdicts
 
 
 def make_folder(folder: Path) -> None:
@@ -23,7 +24,7 @@ def make_folder(folder: Path) -> None:
 
 
 def write_evaluation(evaluation: Evaluation, folder: Path) -> list[Path]:
-    """SPLIT.json, SPLIT.md, SPLIT-*.png and SPLIT-HOP.csv; gives their paths."""
+    """SPLIT.json, SPLIT.md, SPLIT-verdicts.md, SPLIT-*.png, SPLIT-HOP.csv; gives their paths."""
     make_folder(folder)
     try:
         return _write(evaluation, folder)
@@ -43,9 +44,14 @@ def _write(evaluation: Evaluation, folder: Path) -> list[Path]:
         written.append(folder / f"{split}-{hop}.csv")
         write_predictions(written[-1], evaluation.scored.tracks, evaluation.labels, mean)
     text.write_text(report(found), encoding="utf-8")
+    hop, mean = next(iter(evaluation.means.items()))
+    told = folder / f"{split}-verdicts.md"
+    told.write_text(
+        verdicts(evaluation.scored.tracks, evaluation.labels, mean, hop), encoding="utf-8"
+    )
     pictures = write_plots(found, evaluation.labels, folder, split, evaluation.gates)
     text.write_text(report(found, pictures), encoding="utf-8")
-    return [figures, text, *(folder / name for name in pictures), *written]
+    return [figures, text, told, *(folder / name for name in pictures), *written]
 
 
 def _unwritable(folder: Path, error: OSError) -> DataError:
