@@ -86,7 +86,9 @@ class Trainer:
         ]
         music = pieces(heard, audio, index, said)
         self.feed = Feed(music, other, config.sequences, config.run.seed, ranks)
-        description = config.network | {"classes": len(labels)}
+        # Without lessons there is nothing that a network's styles could be learnt from.
+        description = {k: v for k, v in config.network.items() if k != "styles"}
+        description["classes"] = len(labels)
         styles = lessons.styles if lessons and config.network.get("kind") == "trunk" else ()
         if styles:
             description |= {"styles": len(styles)}

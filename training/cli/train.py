@@ -52,6 +52,11 @@ _folder = click.Path(path_type=Path, file_okay=False)
     help="What teachers say of the tracks (`teach` writes it): soft genres, tags, styles.",
 )
 @click.option(
+    "--uncalibrated",
+    is_flag=True,
+    help="Leave the temperature and the thresholds for `average` to fit.",
+)
+@click.option(
     "--folds",
     type=click.IntRange(2, 20),
     help="Cross-validation instead: so many runs over train and valid, grouped by artist.",
@@ -72,6 +77,7 @@ def command(
     speech: Path | None,
     held_speech: Path | None,
     taught: Path | None,
+    uncalibrated: bool,
     folds: int | None,
     output: Path | None,
     kind: str,
@@ -87,6 +93,8 @@ def command(
     """
     if folds is not None and output is not None:
         raise click.UsageError("--folds measures and leaves no model: it goes without -o")
+    if uncalibrated and output is not None:
+        raise click.UsageError("--uncalibrated leaves no model: it goes without -o")
     if folds is not None and taught is not None:
         raise click.UsageError("--folds goes without --lessons: teachers have heard every fold")
     if output is not None:
@@ -139,6 +147,9 @@ def command(
             )
             raise
         if not is_first_process():
+            return
+        if uncalibrated:
+            click.echo(f"trained: {path}")
             return
         click.echo("fitting temperature and thresholds on valid ...", err=True)
         calibrate(path, dataset, audio, held_speech)
