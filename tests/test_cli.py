@@ -270,12 +270,21 @@ def test_a_closed_pipe_ends_quietly(clip):
         assert running.stderr.read() == b""
 
 
+def heeding():
+    """Before a program starts: a shell with the tests in the background has it ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_ctrl_c_ends_with_130():
     program = [sys.executable, "-m", "streamgenre", "--format", "jsonl"]
     program += ["--raw", "s16le", "--rate", "16000", "-"]
     with subprocess.Popen(
-        program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        program,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=heeding,
     ) as running:
         running.stdin.write(bytes(16_000 * 2 * 10))
         running.stdin.flush()
@@ -366,7 +375,7 @@ def test_a_silent_radio_does_not_hold_up_an_interrupt(tmp_path, number, code):
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}/silent"
         program = [sys.executable, "-m", "streamgenre", "-o", str(tmp_path / "out"), url]
-        with subprocess.Popen(program, stderr=subprocess.PIPE) as running:
+        with subprocess.Popen(program, stderr=subprocess.PIPE, preexec_fn=heeding) as running:
             connection, _ = server.accept()
             with connection:
                 connection.recv(10)  # it waits for an answer now

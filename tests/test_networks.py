@@ -182,7 +182,7 @@ def test_every_new_sample_enters_the_state_once(description):
 )
 def test_training_hears_what_streaming_does(description, frozen, monkeypatch):
     """A sequence of steps, one of them with a fresh state, equals carried single steps."""
-    monkeypatch.setattr("training.networks.trunk.augmented", lambda power: power)
+    monkeypatch.setattr("training.networks.trunk.augmented", lambda power, amount: power)
     network, hop = lively(description), hop_of(description)
     windows = torch.randn(2, 3, network.window_for(hop)) * 0.1
     fresh = torch.zeros(2, 3, dtype=torch.bool)

@@ -295,7 +295,7 @@ class Says(torch.nn.Module):
         super().__init__()
         self.logits = logits
 
-    def sequence(self, windows, fresh, state, *, frozen, noise):
+    def sequence(self, windows, fresh, state, *, frozen, noise, augmentation):
         return SequenceLogits(self.logits, None, state)
 
 

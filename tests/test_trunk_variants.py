@@ -148,7 +148,7 @@ def test_the_present_window_alone_says_what_its_gates_hear(seed):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_training_hears_what_streaming_does(variant, first, frozen, deaf, monkeypatch):
     """A sequence of steps, with fresh states among them, equals carried single steps."""
-    monkeypatch.setattr("training.networks.trunk.augmented", lambda power: power)
+    monkeypatch.setattr("training.networks.trunk.augmented", lambda power, amount: power)
     network = trunk(variant, first, deaf=deaf, styles=2)
     windows, state = sound(3, 4), states(3)
     fresh = torch.zeros(3, 4, dtype=torch.bool)
@@ -342,3 +342,25 @@ def test_a_room_falls_by_60_db_and_adds_its_share(decay, wet):
 def test_a_dry_room_changes_nothing():
     dry = reverberant(torch.tensor([[0.1], [0.8]]), torch.zeros(2, 1), 60)
     assert torch.equal(dry, torch.eye(60).expand(2, 60, 60))
+
+
+def test_the_trunks_own_classes_are_heard_too():
+    plain, hearing = trunk("none"), trunk("none", classes_heard=5)
+    weights = plain.state_dict()
+    same = {k: v for k, v in weights.items() if k in hearing.state_dict() and "feature_" not in k}
+    same = {k: v for k, v in same.items() if v.shape == hearing.state_dict()[k].shape}
+    hearing.load_state_dict(hearing.state_dict() | same)
+    one, two = (stepped(n, sound(2), states(2)) for n in (plain, hearing))
+    size = plain.embedding_size
+    assert hearing.embedding_size == size + 5
+    torch.testing.assert_close(two.embedding[:, :size], one.embedding)
+    top = hearing.top.out_channels
+    with torch.inference_mode():
+        torch.testing.assert_close(two.embedding[:, size:], hearing.head(one.embedding[:, :top]))
+
+
+def test_no_augmentation_changes_nothing():
+    power = torch.rand(3, 2, BANDS, 20)
+    assert torch.equal(augmented(power, 0.0), power)
+    torch.manual_seed(0)
+    assert not torch.equal(augmented(power, 1.0), power)

@@ -76,6 +76,7 @@ class Optimiser(_Section):
     teachers: float = Field(0.5, ge=0, le=1)  # their share in the genre of a labelled track
     tags_weight: float = Field(1.0, ge=0)  # of the teachers' tags
     first_block: int = Field(0, ge=0)  # of the trunk, that learns in the second stage; 0: the stem
+    augmentation: float = Field(1.0, ge=0, le=1)  # how much of it (networks/augment.py)
     feature_noise: float = Field(0.15, ge=0)  # deviation, on standardised features
 
 

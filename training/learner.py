@@ -76,6 +76,7 @@ class Learner(nn.Module):
             inputs.state,
             frozen=self.frozen,
             noise=s.feature_noise,
+            augmentation=s.augmentation,
         )
         target, known = self._target(inputs, found.logits.shape[-1])
         said = F.cross_entropy(

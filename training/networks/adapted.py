@@ -37,7 +37,14 @@ class Adapted(StreamingNetwork):
         return step._replace(logits=self.head(read))
 
     def sequence(
-        self, windows: Tensor, fresh: Tensor, state: Tensor, *, frozen: bool, noise: float
+        self,
+        windows: Tensor,
+        fresh: Tensor,
+        state: Tensor,
+        *,
+        frozen: bool,
+        noise: float,
+        augmentation: float = 1.0,
     ) -> SequenceLogits:
         """Not trained here: the head is fitted by training/adapt, the base by training/train.py."""
         raise ValueError("an adapted network is not trained further; adapt a base again")

@@ -17,13 +17,18 @@ _PLAYED, _ROOM, _NOISY, _LIMITED, _CODED, _MASKED = 0.4, 0.3, 0.3, 0.15, 0.15, 0
 """Shares of the lanes that meet each change."""
 
 
-def augmented(power: Tensor) -> Tensor:
-    """Augmented band powers (lanes, steps, bands, frames): one player, room and device a lane."""
-    power = _moved(power)
+def augmented(power: Tensor, amount: float = 1.0) -> Tensor:
+    """Augmented band powers (lanes, steps, bands, frames): one player, room and device a lane.
+
+    `amount`, 0 to 1: of the shares of lanes that meet each change, and of the device's curve.
+    """
+    if amount == 0:
+        return power
     lanes, _, bands, _ = power.shape
-    draw = _Draw(lanes, power.device)
+    draw = _Draw(lanes, amount, power.device)
+    power = _moved(power, draw)
     # The device: a smooth curve over the bands, within about 6 dB.
-    knots = torch.randn(lanes, 1, 6, device=power.device) * 3.0
+    knots = torch.randn(lanes, 1, 6, device=power.device) * 3.0 * amount
     curve = F.interpolate(knots, size=bands, mode="linear", align_corners=True)[:, 0]
     keep = 10 ** (curve / 10)
     band = torch.arange(bands, device=power.device)[None]
@@ -45,20 +50,19 @@ def augmented(power: Tensor) -> Tensor:
 class _Draw:
     """Random numbers (lanes, 1)."""
 
-    def __init__(self, lanes: int, device: torch.device) -> None:
-        self._lanes, self._device = lanes, device
+    def __init__(self, lanes: int, amount: float, device: torch.device) -> None:
+        self._lanes, self._amount, self._device = lanes, amount, device
 
     def between(self, low: float, high: float) -> Tensor:
         return low + (high - low) * torch.rand(self._lanes, 1, device=self._device)
 
     def share(self, share: float) -> Tensor:
-        return torch.rand(self._lanes, 1, device=self._device) < share
+        return torch.rand(self._lanes, 1, device=self._device) < share * self._amount
 
 
-def _moved(power: Tensor) -> Tensor:
+def _moved(power: Tensor, draw: _Draw) -> Tensor:
     """Played at another pitch and tempo, in a room: some lanes only, for these cost products."""
-    lanes, _, bands, frames = power.shape
-    draw = _Draw(lanes, power.device)
+    bands, frames = power.shape[2:]
     played, room = draw.share(_PLAYED), draw.share(_ROOM)
     pitch = (draw.between(-0.1, 0.1) * played).exp()
     tempo = (draw.between(-0.12, 0.12) * played).exp()

@@ -52,11 +52,19 @@ class StreamingNetwork(nn.Module, ABC):
 
     @abstractmethod
     def sequence(
-        self, windows: Tensor, fresh: Tensor, state: Tensor, *, frozen: bool, noise: float
+        self,
+        windows: Tensor,
+        fresh: Tensor,
+        state: Tensor,
+        *,
+        frozen: bool,
+        noise: float,
+        augmentation: float = 1.0,
     ) -> SequenceLogits:
         """T steps in training: windows (B, T, window), `fresh` (B, T) where the state starts anew.
 
-        `frozen`: only `new_parts` learn; `noise`: deviation of noise added to features.
+        `frozen`: only `new_parts` learn; `noise`: deviation of noise added to features;
+        `augmentation`: how much of it there is, where the network has any.
         """
 
     def left_alone(self, first_block: int) -> tuple[str, ...]:

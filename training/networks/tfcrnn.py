@@ -177,7 +177,14 @@ class TFCRNN(StreamingNetwork):
         return StepLogits(self.classifier(state), music, state, gates, embedding)
 
     def sequence(
-        self, windows: Tensor, fresh: Tensor, state: Tensor, *, frozen: bool, noise: float
+        self,
+        windows: Tensor,
+        fresh: Tensor,
+        state: Tensor,
+        *,
+        frozen: bool,
+        noise: float,
+        augmentation: float = 1.0,
     ) -> SequenceLogits:
         """See StreamingNetwork; every tick is classified: many-to-many."""
         steps, ticks = windows.shape[1], windows.shape[2] // self.stride - 1

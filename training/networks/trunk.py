@@ -119,6 +119,21 @@ class Block(nn.Module):
         return (x + y if self.shortcut else y), gate
 
 
+class _Head(nn.Module):
+    """The trunk's own classifier: what it was pretrained to tell, before the sigmoid."""
+
+    def __init__(self, inputs: int, classes: int, width: float) -> None:
+        super().__init__()
+        # As published: 1,280 hidden units, scaled with the width, as a whole number.
+        hidden = _scaled(1280, width)
+        self.inner = nn.Linear(inputs, hidden)
+        self.outer = nn.Linear(hidden, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.outer(F.hardswish(self.inner(x)))
+        return logits
+
+
 class _Early(NamedTuple):
     """What the blocks before the first feedback give, whatever the state."""
 
@@ -148,6 +163,7 @@ class TrunkTFCRNN(StreamingNetwork):
         feedback: Feedback = "state",
         first_feedback: int = 1,
         styles: int = 0,
+        classes_heard: int = 0,
     ) -> None:
         super().__init__()
         if size < 1 or width <= 0 or window < _SHORTEST:
@@ -168,7 +184,9 @@ class TrunkTFCRNN(StreamingNetwork):
         )
         last = _scaled(160, width)
         self.top = _conv(last, 6 * last, 1)
-        self.embedding_size = 6 * last + sum(_scaled(row.outputs, width) for row in _ROWS)
+        self.head = _Head(6 * last, classes_heard, width) if classes_heard else None
+        means = sum(_scaled(row.outputs, width) for row in _ROWS)
+        self.embedding_size = 6 * last + means + classes_heard
         self.register_buffer("feature_mean", torch.zeros(self.embedding_size))
         self.register_buffer("feature_scale", torch.ones(self.embedding_size))
         self.feature_mean: Tensor
@@ -213,7 +231,8 @@ class TrunkTFCRNN(StreamingNetwork):
         """On from there: standardised features (B, E), mean gates (B, G)."""
         x, means, gates = self._through(self.first_feedback - 1, len(self.blocks), early, h)
         top = F.hardswish(self.top(x)).mean((2, 3))
-        joined = torch.cat([top, *means], 1)
+        heard = [] if self.head is None else [self.head(top)]
+        joined = torch.cat([top, *means, *heard], 1)
         standard: Tensor = (joined - self.feature_mean) * self.feature_scale
         return standard, torch.stack(gates, 1)
 
@@ -255,14 +274,21 @@ class TrunkTFCRNN(StreamingNetwork):
         return StepLogits(logits, self.music(features)[:, 0], next_state, gates, features, styles)
 
     def sequence(
-        self, windows: Tensor, fresh: Tensor, state: Tensor, *, frozen: bool, noise: float
+        self,
+        windows: Tensor,
+        fresh: Tensor,
+        state: Tensor,
+        *,
+        frozen: bool,
+        noise: float,
+        augmentation: float = 1.0,
     ) -> SequenceLogits:
         """See StreamingNetwork; the spectra are augmented, a room or device a lane."""
         lanes, steps, window = windows.shape
         # The powers span nine decades: half precision would lose the quiet ones.
         with torch.no_grad(), torch.autocast(windows.device.type, enabled=False):
             power = self.front.power(windows.reshape(-1, window))
-            power = augmented(power.reshape(lanes, steps, *power.shape[1:]))
+            power = augmented(power.reshape(lanes, steps, *power.shape[1:]), augmentation)
             logmel = self.front.log(power.flatten(0, 1))
         # What no state reaches is computed for all steps at once.
         with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
@@ -318,6 +344,10 @@ class TrunkTFCRNN(StreamingNetwork):
                     index += 1
                 fold(block.project, f"{parts}{index}")
             fold(self.top, "features.16")
+            if self.head is not None:
+                for linear, place in ((self.head.inner, 2), (self.head.outer, 5)):
+                    linear.weight.copy_(source[f"classifier.{place}.weight"])
+                    linear.bias.copy_(source[f"classifier.{place}.bias"])
 
 
 def _at(early: _Early, t: int, steps: int) -> _Early:
