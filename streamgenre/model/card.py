@@ -120,7 +120,9 @@ def read_card(data: bytes, name: str) -> ModelCard:
             raise ModelFileError(f"{name}: is of another format version; update streamgenre")
         entries["labels"] = tuple(Label(**label) for label in entries["labels"])
         entries["hops"] = tuple(Hop(**hop) for hop in entries["hops"])
-        entries["thresholds"] = Thresholds(**entries["thresholds"])
+        limits = entries["thresholds"]
+        # Cards from before `hold` dropped a genre where they would not have taken it up.
+        entries["thresholds"] = Thresholds(**{"hold": limits["unsure"], **limits})
         entries["styles"] = tuple(Style(**style) for style in entries.get("styles", ()))
         entries["gates"] = tuple(entries.get("gates", ()))
         card = ModelCard(**entries)
