@@ -1,4 +1,4 @@
-"""`recipe`: the bundled model made again, from data and published weights."""
+"""`recipe`: a candidate for the bundled model, from data and published weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .options import check_output
 
 _folder = click.Path(path_type=Path, file_okay=False, exists=True)
 SEEDS = 3
-_CARD = Path(__file__).parent.parent / "card.json"
+_CARD = Path(__file__).parent.parent / "candidate.json"
 
 
 @click.command()
