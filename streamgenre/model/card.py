@@ -59,7 +59,7 @@ class Thresholds:
     silence: float  # dBFS below which there is no music whatever the model says
     margin: float  # lead that another label needs to take over
     smoothing: float  # s, time constant of the smoothing
-    hold: float = 0.0  # smoothed probability that a genre keeps until which it stays decided
+    hold: float = 0.0  # smoothed probability below which a decided genre is dropped
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from ..data import Track
 from ..lessons import FIRST, STEP, Lesson, Lessons, Style
 from . import genres, tags
 from .hear import Rows
+from .tags import sigmoid
 
 Floats = NDArray[np.floating]
 
@@ -48,8 +49,8 @@ def make_lessons(
     for track, row in zip(tracks, soft, strict=True):
         rows = len(logits[track.key])
         parts = [
-            _sigmoid(logits[track.key][:, chosen]),
-            _sigmoid(logits[track.key][:, [audioset.index(s) for s in tags.STYLES]] + shifts),
+            sigmoid(logits[track.key][:, chosen]),
+            sigmoid(logits[track.key][:, [audioset.index(s) for s in tags.STYLES]] + shifts),
         ]
         for name, said in teachers.items():
             parts.append(_over_time(said[track.key], rows, len(words[name]), *scales[name]))
@@ -101,9 +102,5 @@ def _over_time(rows: Rows, count: int, probabilities: int, mean: Floats, scale: 
     moments = FIRST + STEP * np.arange(count)
     nearest = np.abs(rows[:, :1] - moments).argmin(0)
     values = rows[nearest, 1:].astype(np.float64)
-    values[:, probabilities:] = _sigmoid((values[:, probabilities:] - mean) / scale)
+    values[:, probabilities:] = sigmoid((values[:, probabilities:] - mean) / scale)
     return np.asarray(values)
-
-
-def _sigmoid(x: Floats) -> Floats:
-    return np.asarray(1 / (1 + np.exp(-x.astype(np.float64))))

@@ -71,4 +71,9 @@ def is_music(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     Nearly all that AudioSet's graders heard beside music has a probability of "Music" below a
     tenth, music above three tenths: one half lies between.
     """
-    return np.asarray(1 / (1 + np.exp(-(logits + _MUSIC_SHIFT))), np.float32)
+    return np.asarray(sigmoid(logits + _MUSIC_SHIFT), np.float32)
+
+
+def sigmoid(logits: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Logits -> probabilities, in double precision."""
+    return np.asarray(1 / (1 + np.exp(-logits.astype(np.float64))))
