@@ -364,3 +364,24 @@ def test_no_augmentation_changes_nothing():
     assert torch.equal(augmented(power, 0.0), power)
     torch.manual_seed(0)
     assert not torch.equal(augmented(power, 1.0), power)
+
+
+@pytest.mark.parametrize("decibels", [-30, -12, 6, 20])
+def test_levelled_says_the_same_at_every_volume(decibels):
+    network, state = trunk(levelled=True, classes_heard=5), states(3)
+    # The quietest is still within the 30 dB by which a window is raised.
+    heard = sound(3) * 10 ** (20 / 20)
+    expected = stepped(network, heard, state)
+    found = stepped(network, heard * 10 ** (decibels / 20), state)
+    for name in ("logits", "music", "next_state", "gates", "embedding"):
+        torch.testing.assert_close(getattr(found, name), getattr(expected, name), **ALIKE)
+    untouched = stepped(trunk(classes_heard=5), heard * 10 ** (decibels / 20), state)
+    assert not torch.allclose(untouched.embedding, found.embedding, **ALIKE)
+
+
+def test_levelled_leaves_silence_silent():
+    network, state = trunk(levelled=True), states(1)
+    silent, faint = torch.zeros(1, WINDOW), torch.full((1, WINDOW), 1e-7)
+    expected = stepped(network, silent, state)
+    assert all(torch.isfinite(part).all() for part in expected if part is not None)
+    torch.testing.assert_close(stepped(network, faint, state).logits, expected.logits, **ALIKE)

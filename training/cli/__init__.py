@@ -20,7 +20,7 @@ COMMANDS = {
     "compare": "measured models side by side, with paired intervals",
     "feedback": "what temporal feedback is worth: variants and controls over seeds",
     "average": "runs from one start as one network, the mean of their weights",
-    "recipe": "a candidate for the bundled model: teach, train, average, evaluate, export",
+    "recipe": "the bundled model again: teach, train, average, evaluate, export",
     "adapt": "own genres from a folder of own music, on the bundled model",
     "export": "a trained network as one ONNX step with its card, checked",
 }

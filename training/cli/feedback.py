@@ -16,7 +16,7 @@ _folder = click.Path(path_type=Path, file_okay=False)
 @click.command()
 @data_argument
 @data_options
-@click.option("--config", "name", default="shipped", show_default=True)
+@click.option("--config", "name", default="feedback", show_default=True)
 @click.option("--set", "changes", multiple=True, metavar="SECTION.ENTRY=VALUE")
 @click.option("--start", required=True, help="Weights that all variants start from.")
 @click.option("--lessons", "taught", type=_file, help="What teachers say (`teach`).")

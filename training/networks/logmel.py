@@ -61,6 +61,14 @@ class LogMel(nn.Module):
         return nn.functional.conv1d(real * real + imaginary * imaginary, self.bank)
 
     @staticmethod
+    def levelled(power: Tensor) -> Tensor:
+        """Each window's band powers (B, bands, frames) at a mean of 1, as music in files has it.
+
+        Raised by 30 dB at most: what is near silence stays so.
+        """
+        return power / power.mean((1, 2), keepdim=True).clamp_min(1e-3)
+
+    @staticmethod
     def log(power: Tensor) -> Tensor:
         return ((torch.log(power + 1e-5) + 4.5) / 5.0)[:, None]
 

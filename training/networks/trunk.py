@@ -147,7 +147,9 @@ class TrunkTFCRNN(StreamingNetwork):
 
     Args: `classes`; `size` of the GRU; `width` factor of the trunk; `dropout` before the
     classifier; `window` in samples; `feedback`, what the gates of blocks `first_feedback` (from 1)
-    and later hear; `styles`, how many finer hints. The GRU reads the trunk's embedding joined with
+    and later hear; `styles`, how many finer hints; `classes_heard`, how many classes of the trunk's own
+    head the GRU reads as well; `levelled`: every window is brought to one level first, so that
+    what is said does not change with the volume. The GRU reads the trunk's embedding joined with
     the mean of every block, standardised by constants of the training data (`prepare`).
     """
 
@@ -164,6 +166,7 @@ class TrunkTFCRNN(StreamingNetwork):
         first_feedback: int = 1,
         styles: int = 0,
         classes_heard: int = 0,
+        levelled: bool = False,
     ) -> None:
         super().__init__()
         if size < 1 or width <= 0 or window < _SHORTEST:
@@ -175,7 +178,7 @@ class TrunkTFCRNN(StreamingNetwork):
                 "whole; styles 0 or more"
             )
         self.window, self.feedback, self.first_feedback = window, feedback, first_feedback
-        self.front = LogMel()
+        self.front, self.levelled = LogMel(), levelled
         self.stem = _conv(1, _scaled(16, width), 3, 2)
         heard = size if feedback != "none" else 0
         self.blocks = nn.ModuleList(
@@ -207,11 +210,17 @@ class TrunkTFCRNN(StreamingNetwork):
     @torch.inference_mode()
     def prepare(self, windows: Tensor) -> None:
         """Fix the constants that bring the features to mean 0 and deviation 1."""
-        features = self._late(self._early(self.front(windows)), None)[0]
+        features = self._late(self._early(self._logmel(windows)), None)[0]
         # What the constants are now is undone: prepared twice is prepared once.
         features = features / self.feature_scale + self.feature_mean
         self.feature_mean.copy_(features.mean(0))
         self.feature_scale.copy_(1 / features.std(0).clamp_min(1e-3))
+
+    def _logmel(self, samples: Tensor) -> Tensor:
+        return self._log(self.front.power(samples))
+
+    def _log(self, power: Tensor) -> Tensor:
+        return self.front.log(self.front.levelled(power) if self.levelled else power)
 
     def _early(self, logmel: Tensor) -> _Early:
         """log-mel (B, 1, bands, frames) through the blocks that hear no state."""
@@ -267,7 +276,7 @@ class TrunkTFCRNN(StreamingNetwork):
         return self.classifier(self.dropout(h)), h
 
     def forward(self, samples: Tensor, state: Tensor) -> StepLogits:
-        early = self._early(self.front(samples))
+        early = self._early(self._logmel(samples))
         features, gates = self._late(early, self._heard(early, state))
         logits, next_state = self.tick(features, state)
         styles = None if self.styles is None else torch.sigmoid(self.styles(features))
@@ -289,7 +298,7 @@ class TrunkTFCRNN(StreamingNetwork):
         with torch.no_grad(), torch.autocast(windows.device.type, enabled=False):
             power = self.front.power(windows.reshape(-1, window))
             power = augmented(power.reshape(lanes, steps, *power.shape[1:]), augmentation)
-            logmel = self.front.log(power.flatten(0, 1))
+            logmel = self._log(power.flatten(0, 1))
         # What no state reaches is computed for all steps at once.
         with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
             early = self._early(logmel)
