@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .card import ModelCard
 
 _MOST = 3  # hints for a whole recording: more would not be read
-_LEAST = 0.1  # mean probability below which a style is not worth a hint
+_LEAST = 0.35  # mean probability below which a style is no hint; half is a tenth of its genre
 
 
 def styles_beside(
