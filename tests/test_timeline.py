@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from itertools import pairwise
@@ -90,7 +91,9 @@ GOLDEN = Path(__file__).parent / "golden" / "timeline.txt"
 
 def test_the_text_view_is_as_it_was(model, capsys):
     decisions = [("genre", "jazz")] * 4 + [("unsure", None)] * 4 + [("genre", "rock")] * 8
-    timeline = timeline_of(model.card, decisions)
+    limits = dataclasses.replace(model.card.thresholds, unsure=0.3)
+    card = dataclasses.replace(model.card, thresholds=limits)
+    timeline = timeline_of(card, decisions)
     print_timeline(Console(file=sys.stdout, width=40, highlight=False), "song.mp3", timeline, 321.0)
     assert capsys.readouterr().out == GOLDEN.read_text(encoding="utf-8")
 

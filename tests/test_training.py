@@ -295,11 +295,22 @@ def test_a_network_overfits_eight_tracks():
     assert guess.tolist() == labels[:, 0, 0].tolist()
 
 
+@pytest.mark.parametrize("name", ["small", "trunk"])
+def test_configs_that_start_from_the_bundled_model_fit_it(name):
+    config, described = read_config(name), load().card.network
+    assert config.start == "bundled"
+    network = build(config.network | {"classes": described["classes"]})
+    assert start_from(network, config.start)
+    ours, theirs = network.state_dict(), build(described).state_dict()
+    unlike = [k for k, v in theirs.items() if k not in ours or ours[k].shape != v.shape]
+    assert all(key.startswith("styles.") for key in unlike)  # teachers' work
+
+
 def test_weights_to_start_from(data, audio, trunk, finished, tmp_path):
-    labels = len(load().card.labels)
-    network = build({"kind": "trunk", "classes": labels})
+    described = load().card.network
+    network = build(described)
     assert start_from(network, "bundled")
-    same = build({"kind": "trunk", "classes": 3})  # other genres: all but the classifier fits
+    same = build(described | {"classes": 3})  # other genres: all but the classifier fits
     assert start_from(same, "bundled")
     assert torch.equal(network.gru.from_input.weight, same.gru.from_input.weight)
     assert not start_from(network, "")
