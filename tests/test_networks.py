@@ -12,7 +12,7 @@ pytest.importorskip("onnx", reason="export needs the train extra")
 
 from streamgenre.errors import ModelFileError  # noqa: E402
 from streamgenre.model.card import METADATA_KEY, Thresholds, card_to_json, read_card  # noqa: E402
-from streamgenre.model.model import BUNDLED, load  # noqa: E402
+from streamgenre.model.model import load, read_model  # noqa: E402
 from streamgenre.model.onnx import OnnxEngine  # noqa: E402
 from streamgenre.model.onnxfile import read_onnx  # noqa: E402
 from streamgenre.model.torch import TorchEngine  # noqa: E402
@@ -229,9 +229,7 @@ def test_torch_and_onnx_agree_over_500_carried_steps(description, trunk_file, tm
 
 
 def test_the_bundled_model_agrees_with_torch_over_500_carried_steps(model, music):
-    from importlib import resources
-
-    data = (resources.files("streamgenre.models") / BUNDLED).read_bytes()
+    data = read_model(None)[1]
     engine = TorchEngine(data, model.card, device="cpu")
     samples = music[0].mean(1)
     ours = theirs = np.zeros((1, model.card.state_size), np.float32)
@@ -306,3 +304,17 @@ def test_weights_outside_the_file_are_refused(trunk_file, tmp_path):
     )  # fmt: skip
     with pytest.raises(ModelFileError, match="outside the file"):
         load(tmp_path / "out.onnx")
+
+
+def test_the_model_of_half_the_size_says_the_same(model, music, tmp_path, monkeypatch):
+    half = load("tfcrnn-half")
+    assert half.card.labels == model.card.labels and half.card.about["weights"]
+    assert len(read_model("tfcrnn-half")[1]) < 0.6 * len(read_model(None)[1])
+    for ours, theirs in zip(half.stream().feed(*music), model.stream().feed(*music), strict=True):
+        assert ours.top == theirs.top
+        assert ours.probabilities == pytest.approx(theirs.probabilities, abs=0.03)
+    # A file of that name comes first.
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tfcrnn-half").write_bytes(b"another")
+    with pytest.raises(ModelFileError):
+        load("tfcrnn-half")

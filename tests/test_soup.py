@@ -43,6 +43,19 @@ def test_every_weight_is_the_mean(tmp_path):
     assert "calibration" not in about and about["averaged"] == "3"
 
 
+def test_the_start_may_be_in_the_mean(tmp_path):
+    first = tmp_path / "first.safetensors"
+    begun = run(first, 9)
+    paths = [tmp_path / f"{seed}.safetensors" for seed in (1, 2)]
+    tensors = [run(path, seed, start=str(first)) for seed, path in enumerate(paths, 1)]
+    average(paths, tmp_path / "mean.safetensors", 0.25)
+    mixed = checkpoint.load_network(tmp_path / "mean.safetensors")[0].state_dict()
+    for name, value in mixed.items():
+        if value.is_floating_point():
+            expected = 0.75 * torch.stack([t[name] for t in tensors]).mean(0) + 0.25 * begun[name]
+            torch.testing.assert_close(value, expected)
+
+
 @pytest.mark.parametrize("change", [{"start": "b.onnx"}, {"data": "other"}])
 def test_runs_of_another_start_or_data_are_refused(tmp_path, change):
     first, second = tmp_path / "1.safetensors", tmp_path / "2.safetensors"

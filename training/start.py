@@ -36,7 +36,7 @@ def start_from(network: StreamingNetwork, source: str) -> bool:
         except Exception as error:  # whatever a pickle can be broken in
             raise ModelFileError(f"{source}: is not EfficientAT's mn04 ({error})") from None
         return False
-    weights = _weights(source)
+    weights = weights_of(source)
     ours = network.state_dict()
     fitting = {k: v for k, v in weights.items() if k in ours and v.shape == ours[k].shape}
     if not any(key.endswith("weight") for key in fitting):
@@ -45,8 +45,8 @@ def start_from(network: StreamingNetwork, source: str) -> bool:
     return bool({"feature_mean", "scale"} & set(fitting))
 
 
-def _weights(source: str) -> dict[str, Tensor]:
-    """Tensors by the names that they have in the network."""
+def weights_of(source: str) -> dict[str, Tensor]:
+    """Tensors of one of our models or runs, by the names that they have in its network."""
     if source.endswith(".safetensors"):
         from .checkpoint import load_network
 

@@ -22,7 +22,8 @@ from .engine import Engine
 from .onnxfile import LARGEST_FILE
 from .stream import Stream
 
-BUNDLED = "tfcrnn.onnx"
+BUNDLED = {"tfcrnn": "tfcrnn.onnx", "tfcrnn-half": "tfcrnn-half.onnx"}
+"""Names that stand for a bundled file, the default first."""
 
 Compute = Literal["auto", "cpu", "cuda"]
 Recording = str | os.PathLike[str] | BinaryIO | tuple[NDArray[np.generic], float]
@@ -139,7 +140,7 @@ def _because(warnings: list[str]) -> str:
 
 
 def load(path: str | os.PathLike[str] | None = None, compute: Compute = "auto") -> Model:
-    """The bundled model, or the one in a file.
+    """The bundled model, a bundled one by name (`tfcrnn`, `tfcrnn-half`), or the one in a file.
 
     `compute`: "cpu" is ONNX Runtime on one core; "cuda" is PyTorch on a GPU and needs the `train`
     extra; "auto" is "cpu", which steps a single stream hundreds of times faster than real time
@@ -159,13 +160,16 @@ def load(path: str | os.PathLike[str] | None = None, compute: Compute = "auto") 
 
 
 def read_model(path: str | os.PathLike[str] | None) -> tuple[str, bytes]:
-    """Name and bytes of the bundled model or of a file; raises ModelFileError."""
-    if path is None:
-        bundled = resources.files("streamgenre.models") / BUNDLED
+    """Name and bytes of a bundled model, by its name or None, or of a file.
+
+    Raises ModelFileError.
+    """
+    file = Path("tfcrnn" if path is None else path)
+    if str(file) in BUNDLED and (path is None or not file.exists()):
+        bundled = resources.files("streamgenre.models") / BUNDLED[str(file)]
         if not bundled.is_file():
             raise ModelFileError("the bundled model is missing: install streamgenre anew")
         return "bundled model", bundled.read_bytes()
-    file = Path(path)
     try:
         with file.open("rb") as opened:
             return str(file), opened.read(LARGEST_FILE + 1)

@@ -22,6 +22,13 @@ from .options import data_argument, data_options, opened
     help="Folder of a finished run; several.",
 )
 @click.option(
+    "--start-share",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.0,
+    show_default=True,
+    help="Weight of what the runs began from (one of our models) in the mean.",
+)
+@click.option(
     "--held-speech",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Speech that was not trained on, to fit the threshold of `music` on.",
@@ -30,7 +37,12 @@ from .options import data_argument, data_options, opened
     "--folder", type=click.Path(path_type=Path, file_okay=False), required=True, help="Of the mean."
 )
 def command(
-    data: Path, runs: tuple[Path, ...], held_speech: Path | None, folder: Path, **where: Any
+    data: Path,
+    runs: tuple[Path, ...],
+    start_share: float,
+    held_speech: Path | None,
+    folder: Path,
+    **where: Any,
 ) -> None:
     """Average the weights of runs that share their start, and calibrate the mean on DATA's valid.
 
@@ -46,6 +58,6 @@ def command(
             raise DataError(f"{run}: no {CHECKPOINT} in it, which a run writes at its end")
     dataset, audio = opened(data, **where)
     path = folder / CHECKPOINT
-    average([run / CHECKPOINT for run in runs], path)
+    average([run / CHECKPOINT for run in runs], path, start_share)
     calibrate(path, dataset, audio, held_speech)
     click.echo(f"{path}: the mean of {len(runs)} runs")

@@ -147,8 +147,8 @@ class TrunkTFCRNN(StreamingNetwork):
 
     Args: `classes`; `size` of the GRU; `width` factor of the trunk; `dropout` before the
     classifier; `window` in samples; `feedback`, what the gates of blocks `first_feedback` (from 1)
-    and later hear; `styles`, how many finer hints; `classes_heard`, how many classes of the trunk's own
-    head the GRU reads as well; `levelled`: every window is brought to one level first, so that
+    and later hear; `styles`, how many finer hints; `classes_heard`, how many classes of the trunk's
+    own head the GRU reads as well; `levelled`: every window is brought to one level first, so that
     what is said does not change with the volume. The GRU reads the trunk's embedding joined with
     the mean of every block, standardised by constants of the training data (`prepare`).
     """
