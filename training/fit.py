@@ -20,7 +20,7 @@ from .model import UNFITTED, Calibration
 
 LATE = 4.0  # s, median delay after a change of music that the decisions may have; test takes longer
 
-MISSED = 0.005  # share of the steps of music that may be taken for none
+MISSED = 0.003  # share of the steps of music that may be taken for none; elsewhere it is more
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,11 @@ class Lessons:
     about: Mapping[str, object] = field(default_factory=dict)
     """Which teachers, fitted how."""
 
+    @property
+    def described(self) -> list[dict[str, str]]:
+        """The styles as checkpoints and cards have them."""
+        return [{"name": s.name, "display": s.display, "parent": s.parent} for s in self.styles]
+
 
 def write_lessons(path: Path, lessons: Lessons) -> None:
     """One safetensors file; the same lessons give the same bytes."""

@@ -114,9 +114,7 @@ class Trainer:
             "tracks": fingerprint(known),
             "not_music": str(zlib.crc32(b"".join(p.samples.tobytes() for p in other))),
             "lessons": lessons.sha256 if lessons else "",
-            "styles": json.dumps(
-                [{"name": s.name, "display": s.display, "parent": s.parent} for s in styles]
-            ),
+            "styles": json.dumps(lessons.described if lessons and styles else []),
             "commit": checkpoint.commit(),
         }
         self._validation = Validation(

@@ -29,6 +29,12 @@ from .options import data_argument, data_options, opened
     help="Weight of what the runs began from (one of our models) in the mean.",
 )
 @click.option(
+    "--lessons",
+    "taught",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="What teachers say (`teach`): fits the layer of the styles to its end.",
+)
+@click.option(
     "--held-speech",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Speech that was not trained on, to fit the threshold of `music` on.",
@@ -40,6 +46,7 @@ def command(
     data: Path,
     runs: tuple[Path, ...],
     start_share: float,
+    taught: Path | None,
     held_speech: Path | None,
     folder: Path,
     **where: Any,
@@ -50,7 +57,9 @@ def command(
     """
     from ..calibrate import calibrate
     from ..data import DataError
+    from ..lessons import read_lessons
     from ..soup import average
+    from ..styles import finish_styles
     from .evaluate import CHECKPOINT
 
     for run in runs:
@@ -59,5 +68,8 @@ def command(
     dataset, audio = opened(data, **where)
     path = folder / CHECKPOINT
     average([run / CHECKPOINT for run in runs], path, start_share)
+    if taught is not None:
+        before, after = finish_styles(path, dataset, audio, read_lessons(taught, dataset.labels))
+        click.echo(f"styles: cross-entropy {before:.4f} before, {after:.4f} after")
     calibrate(path, dataset, audio, held_speech)
     click.echo(f"{path}: the mean of {len(runs)} runs")
