@@ -19,7 +19,8 @@ model_option = click.option(
     "--model",
     type=click.Path(path_type=Path),
     envvar="STREAMGENRE_MODEL",
-    help="A model file instead of the bundled one.  [env: STREAMGENRE_MODEL]",
+    help="A model file instead of the bundled one, or tfcrnn-half: the bundled one at half its "
+    "size.  [env: STREAMGENRE_MODEL]",
 )
 compute_option = click.option(
     "--compute",

@@ -66,10 +66,12 @@ def command(
         if not (run / CHECKPOINT).is_file():
             raise DataError(f"{run}: no {CHECKPOINT} in it, which a run writes at its end")
     dataset, audio = opened(data, **where)
-    path = folder / CHECKPOINT
+    # Under its name once it is whole: who finds it there need not do it again.
+    path = folder / f"unfinished-{CHECKPOINT}"
     average([run / CHECKPOINT for run in runs], path, start_share)
     if taught is not None:
         before, after = finish_styles(path, dataset, audio, read_lessons(taught, dataset.labels))
         click.echo(f"styles: cross-entropy {before:.4f} before, {after:.4f} after")
     calibrate(path, dataset, audio, held_speech)
+    path = path.replace(folder / CHECKPOINT)
     click.echo(f"{path}: the mean of {len(runs)} runs")

@@ -73,10 +73,11 @@ def command(
             folders = ["--folder", str(run), "--uncalibrated"]
             _call(train.command, [*where, *said, *options, *folders])
     if not (bundled / evaluate.CHECKPOINT).is_file():
-        options = ["--held-speech", str(held_speech), "--folder", str(bundled)]
+        options = ["--held-speech", str(held_speech), "--lessons", str(lessons)]
+        options += ["--folder", str(bundled), "--start-share", str(START_SHARE)]
         for run in runs:
             options += ["--run", str(run)]
-        _call(average.command, [*where, *options, "--start-share", str(START_SHARE)])
+        _call(average.command, [*where, *options])
     if not (figures / "test.json").is_file():
         measured = ["--model", str(bundled), "--speech", str(held_speech)]
         _call(evaluate.command, [*where, *measured, "-o", str(figures)])
