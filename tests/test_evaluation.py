@@ -431,8 +431,12 @@ def test_a_runs_folder_stands_for_its_model(tmp_path):
         open_model(tmp_path)
 
 
-def test_published_figures_come_from_the_published_predictions():
-    folder = EXAMPLES.parent / "training" / "results"
+RESULTS = EXAMPLES.parent / "training" / "results"
+
+
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in RESULTS.glob("*/test.json")))
+def test_published_figures_come_from_the_published_predictions(name):
+    folder = RESULTS / name
     published = json.loads((folder / "test.json").read_text())["hops"]
     for hop, found in published.items():
         again = recompute(folder / f"test-{hop}.csv")
