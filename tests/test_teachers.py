@@ -37,6 +37,7 @@ from training.model import load_model, styles_of  # noqa: E402
 from training.networks.step import SequenceLogits  # noqa: E402
 from training.networks.trunk import TrunkTFCRNN  # noqa: E402
 from training.sequences import NO_GENRE, Batch, Lanes, Piece, Taught, pieces  # noqa: E402
+from training.styles import finish_styles  # noqa: E402
 from training.teachers import genres, tags  # noqa: E402
 from training.teachers.hear import EVERY, Trunk, hear, open_peers, say  # noqa: E402
 from training.teachers.make import make_lessons  # noqa: E402
@@ -807,6 +808,21 @@ def test_a_taught_network_names_its_styles(finished, lessons):
     # What the tags were learnt through is left behind.
     assert not [name for name in load_file(finished) if name.startswith("tags")]
     assert all(w.isfinite().all() for w in load_file(finished).values())
+
+
+def test_the_styles_of_a_finished_run_are_fitted_to_their_end(
+    finished, data, audio, lessons, tmp_path
+):
+    path = tmp_path / finished.name
+    path.write_bytes(finished.read_bytes())
+    before, after = finish_styles(path, data, audio, lessons)
+    assert after < before
+    ours, theirs = load_file(path), load_file(finished)
+    changed = {name for name in ours if not torch.equal(ours[name], theirs[name])}
+    assert changed == {"styles.weight", "styles.bias"}
+    assert [s.name for s in load_model(path).card.styles] == [s.name for s in lessons.styles]
+    with pytest.raises(DataError, match="not those of the lessons"):
+        finish_styles(path, data, audio, replace(lessons, styles=lessons.styles[1:]))
 
 
 def test_tracks_without_a_genre_are_trained_on_if_they_have_a_lesson(
