@@ -22,8 +22,7 @@ from .engine import Engine
 from .onnxfile import LARGEST_FILE
 from .stream import Stream
 
-BUNDLED = {"tfcrnn": "tfcrnn.onnx", "tfcrnn-half": "tfcrnn-half.onnx"}
-"""Names that stand for a bundled file, the default first."""
+BUNDLED = ("tfcrnn", "tfcrnn-half")  # names that stand for a bundled file, the default first
 
 Compute = Literal["auto", "cpu", "cuda"]
 Recording = str | os.PathLike[str] | BinaryIO | tuple[NDArray[np.generic], float]
@@ -164,9 +163,9 @@ def read_model(path: str | os.PathLike[str] | None) -> tuple[str, bytes]:
 
     Raises ModelFileError.
     """
-    file = Path("tfcrnn" if path is None else path)
+    file = Path(BUNDLED[0] if path is None else path)
     if str(file) in BUNDLED and (path is None or not file.exists()):
-        bundled = resources.files("streamgenre.models") / BUNDLED[str(file)]
+        bundled = resources.files("streamgenre.models") / f"{file}.onnx"
         if not bundled.is_file():
             raise ModelFileError("the bundled model is missing: install streamgenre anew")
         return "bundled model", bundled.read_bytes()

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .options import data_argument, data_options, opened
+from .options import data_argument, data_options, held_speech_option, opened
 
 
 @click.command()
@@ -34,11 +34,7 @@ from .options import data_argument, data_options, opened
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="What teachers say (`teach`): fits the layer of the styles to its end.",
 )
-@click.option(
-    "--held-speech",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Speech that was not trained on, to fit the threshold of `music` on.",
-)
+@held_speech_option
 @click.option(
     "--folder", type=click.Path(path_type=Path, file_okay=False), required=True, help="Of the mean."
 )

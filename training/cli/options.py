@@ -18,6 +18,11 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 KINDS = ("auto", "manifest", "folders", "fma", "gtzan", "ballroom", "magnatagatune", "msd")
 
 data_argument = click.argument("data", type=click.Path(path_type=Path))
+held_speech_option = click.option(
+    "--held-speech",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Speech that was not trained on, to fit the threshold of `music` on.",
+)
 
 
 def data_options(function: Function) -> Function:

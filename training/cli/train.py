@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .options import check_output, data_argument, data_options, opened
+from .options import check_output, data_argument, data_options, held_speech_option, opened
 
 _folder = click.Path(path_type=Path, file_okay=False)
 
@@ -40,11 +40,7 @@ _folder = click.Path(path_type=Path, file_okay=False)
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Folder of recorded speech to learn as no music.",
 )
-@click.option(
-    "--held-speech",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Other speech, to fit the threshold of `music` on.",
-)
+@held_speech_option
 @click.option(
     "--lessons",
     "taught",
