@@ -46,7 +46,7 @@ def demo() -> int:
 
 def test(arguments: list[str]) -> int:
     """Lint, types and every fast test; or, with arguments, pytest with those."""
-    install("[train]", *TEST_TOOLS)
+    install("[train,osc,websocket,mqtt]", *TEST_TOOLS)
     steps = [["pytest", "-m", "not slow", *arguments]]
     if not arguments:
         steps = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], *steps]

@@ -43,6 +43,8 @@ class _Rows:
         )
         self._blocks: list[NDArray[np.void]] = []
         self._count = 0
+        self.start = 0.0
+        """Seconds at which the first row begins: 0 until rows were forgotten."""
 
     def __len__(self) -> int:
         return self._count
@@ -62,6 +64,12 @@ class _Rows:
             [update.probabilities[label] for label in self.labels],
         )
         self._count += 1
+
+    def forget(self, before: float) -> None:
+        """Let go of the oldest rows, whole blocks that end before that time."""
+        while len(self._blocks) > 1 and (last := float(self._blocks[0]["time"][-1])) < before:
+            self.start = last
+            self._count -= len(self._blocks.pop(0))
 
     def blocks(self) -> Iterator[NDArray[np.void]]:
         """All rows, in order, as arrays."""
@@ -117,10 +125,13 @@ class Verdict:
 
 
 class Timeline:
-    """Updates, segments and verdict of one recording. Built by `append`, read by everyone else."""
+    """Updates, segments and verdict of one recording. Built by `append`, read by everyone else.
 
-    def __init__(self, card: ModelCard, hop: float) -> None:
-        self.card, self.hop = card, hop
+    `longest`: seconds of which updates are kept, the last ones; None keeps all.
+    """
+
+    def __init__(self, card: ModelCard, hop: float, longest: float | None = None) -> None:
+        self.card, self.hop, self._longest = card, hop, longest
         self.duration = 0.0
         self.warnings: tuple[str, ...] = ()
         """What was wrong with the input, though it could be read."""
@@ -135,6 +146,13 @@ class Timeline:
             self._styles.add(update.styles)
         self.duration = update.time
         self._verdict = None
+        if self._longest is not None:
+            self._rows.forget(update.time - self._longest)
+
+    @property
+    def start(self) -> float:
+        """Seconds at which the updates kept begin: 0 but where `longest` is exceeded."""
+        return self._rows.start
 
     @property
     def updates(self) -> Updates:
@@ -198,11 +216,11 @@ class Timeline:
 
     @property
     def segments(self) -> list[Segment]:
-        """Stretches of one decision; they tile [0, duration] without gaps."""
+        """Stretches of one decision; they tile [start, duration] without gaps."""
         found: list[Segment] = []
         parts: list[float] = []
         last: tuple[int, int] | None = None
-        begin = end = 0.0
+        begin = end = self.start
 
         def close() -> None:
             if last is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -58,6 +60,16 @@ def test_an_even_spread_is_unsure_and_silence_is_no_music():
     assert decide_all([distribution(0.34, 0.33, 0.33)]) == [("unsure", None)]
     assert decide_all([distribution(0.9, 0.05, 0.05)], level=-90) == [("no-music", None)]
     assert decide_all([distribution(0.9, 0.05, 0.05)], music=0.1) == [("no-music", None)]
+
+
+def test_music_after_silence_is_known_within_two_seconds():
+    decider = Decider(replace(LIMITS, music=0.83), 3)
+    step = distribution(0.9, 0.05, 0.05)
+    for _ in range(20):
+        assert decider.decide(step, 0.0, -np.inf, 0.5) == ("no-music", None)
+    found = [decider.decide(step, 1.0, -20.0, 0.5) for _ in range(4)]
+    assert found[0] == ("no-music", None)  # a tap is no music
+    assert found[-1] == ("genre", 0)
 
 
 def test_a_splinter_at_the_end_changes_nothing():

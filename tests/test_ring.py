@@ -6,25 +6,31 @@ import threading
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamgenre.audio.framing import frame
-from streamgenre.audio.ring import Ring
+from streamgenre.audio.ring import LiveRing, Ring
 
 
+@settings(deadline=None)  # kernels are compiled in the first example
 @given(
     st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=60),
     st.integers(1, 20),
 )
 def test_what_goes_in_comes_out_in_order(turns, capacity):
     ring, written, read = Ring(capacity), 0, []
+
+    def take(samples):
+        out = np.empty(samples, np.float32)
+        return out[: ring.read(out)].tolist()
+
     for put, get in turns:
         block = np.arange(written, written + put, dtype=np.float32)
         taken = ring.write(block)
         assert taken == min(put, capacity - (written - len(read)))
         written += taken
-        read += ring.read(min(get, len(ring))).tolist()
+        read += take(get)
         assert len(ring) == written - len(read)
     assert read == list(range(len(read)))
 
@@ -57,7 +63,49 @@ def test_a_producer_and_a_consumer_in_two_threads():
 
     producer = threading.Thread(target=produce)
     producer.start()
+    out = np.empty(500, np.float32)
     while len(got) < total:
-        got += ring.read(len(ring)).tolist()
+        got += out[: ring.read(out)].tolist()
     producer.join()
     assert got == list(range(total))
+
+
+@settings(deadline=None)  # kernels are compiled in the first example
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.integers(0, 30)), max_size=60),
+    st.integers(1, 20),
+)
+def test_a_live_ring_keeps_the_newest_and_counts_what_it_drops(turns, capacity):
+    ring, written, position = LiveRing(capacity), 0, 0
+    for put, get in turns:
+        ring.write(np.arange(written, written + put, dtype=np.float32))
+        written += put
+        assert ring.written == written
+        waiting = min(capacity, written - position)
+        assert len(ring) == waiting
+        lost, samples = ring.read(get)
+        assert lost == written - position - waiting
+        position += lost
+        assert samples.tolist() == list(range(position, position + min(get, waiting)))
+        position += len(samples)
+
+
+def test_a_late_reader_of_a_live_ring_knows_of_every_sample():
+    ring, total, got, lost = LiveRing(997), 300_000, [], 0
+
+    def produce():
+        at, rng = 0, np.random.default_rng(0)
+        while at < total:
+            size = min(int(rng.integers(1, 700)), total - at)
+            ring.write(np.arange(at, at + size, dtype=np.float32))
+            at += size
+
+    producer = threading.Thread(target=produce)
+    producer.start()
+    while producer.is_alive() or len(ring):
+        dropped, samples = ring.read(400)
+        lost += dropped
+        assert samples.tolist() == list(range(lost + len(got), lost + len(got) + len(samples)))
+        got += samples.tolist()
+    producer.join()
+    assert lost + len(got) == total

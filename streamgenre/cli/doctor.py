@@ -94,7 +94,7 @@ def _ffmpeg(container: str) -> Finding:
 
 
 def _portaudio() -> Finding:
-    from ..audio.microphone import inputs
+    from ..audio.devices import inputs
 
     try:
         found = inputs()
@@ -102,7 +102,7 @@ def _portaudio() -> Finding:
         return Finding(False, str(error), needed=False)
     if not found:
         return Finding(False, "PortAudio is there, but no input device", needed=False)
-    return Finding(True, f"{len(found)} inputs, first: {found[0]}", needed=False)
+    return Finding(True, f"{len(found)} inputs, first: {found[0].name}", needed=False)
 
 
 def _numba_cache() -> Finding:

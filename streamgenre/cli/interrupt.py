@@ -14,8 +14,10 @@ import threading
 import time
 from pathlib import Path
 
-_MOMENT = 1.0  # s
-
+patience = 1.0
+"""Seconds that the handlers have; a command that closes devices takes more."""
+hanging = False
+"""Whether a thread waits inside a C library for good: the process is to end without it."""
 unfinished: set[Path] = set()
 """Half-written files, removed before the process is ended."""
 
@@ -34,7 +36,7 @@ def install() -> None:
 def _watch(reading: int) -> None:
     while number := os.read(reading, 1)[0]:
         if number in (signal.SIGINT, signal.SIGTERM):
-            time.sleep(_MOMENT)
+            time.sleep(patience)
             for path in unfinished:
                 path.unlink(missing_ok=True)
             os._exit(128 + number)

@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -35,13 +36,22 @@ def _command(arguments: Sequence[str]) -> tuple[click.Command, list[str]]:
     return timeline, list(arguments)
 
 
+def _defaults(arguments: Sequence[str], command: click.Command) -> dict[str, Any]:
+    """Where options of the command come from besides the command line."""
+    if not arguments or arguments[0] != "live":
+        return {}
+    from .config import defaults
+
+    return {"default_map": defaults("live", command)}
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run one call of the command; gives its exit code."""
     try:
         command, rest = _command(arguments)
         name = "streamgenre" + (f" {arguments[0]}" if arguments and rest != [*arguments] else "")
         # Not command.main: it turns a closed pipe into an error.
-        with command.make_context(name, rest) as context:
+        with command.make_context(name, rest, **_defaults(arguments, command)) as context:
             result = command.invoke(context)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
@@ -85,4 +95,8 @@ def main() -> None:
     interrupt.install()
     if isinstance(sys.stdout, io.TextIOWrapper):  # whatever the locale, and for any file name
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if interrupt.hanging:  # Python would wait for what it holds at its end
+        sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)

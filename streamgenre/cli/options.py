@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 COMMANDS = {
+    "live": "what is playing now: microphone, line in, or what the computer plays",
+    "devices": "what can be listened to",
     "info": "what the model is: labels, accuracy, data, licence",
     "adapt": "a model for genres of your own, from a folder of music",
     "train": "train a network on a data set",

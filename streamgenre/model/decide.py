@@ -4,6 +4,9 @@ Pure but for the few numbers that it keeps between steps; it knows nothing of ne
 Probabilities of music steps are smoothed exponentially. A label becomes the genre when it reaches a
 threshold and, where there is one already, has a lead; the genre stays until another takes over or
 its own probability has sunk to a lower threshold (Schmitt's trigger). In between it is unsure.
+
+Whether it is music at all is smoothed likewise, but after silence by the mean since its end, so
+that a piece's first seconds are not held against the pause before it.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from numpy.typing import NDArray
 from ..update import Status
 from .card import Thresholds
 
+_DOUBT = 0.25  # s of no music that go into that mean: a tap or a chime alone is no music yet
 _TOO_SHORT = 0.1  # s of new audio, at a recording's end, that cannot change a decision
 
 
@@ -31,6 +35,7 @@ class Decider:
         self.smoothed: NDArray[np.float64] = np.full(self._classes, 1 / self._classes)
         self._music = 1.0
         self._heard_music = self._heard = False
+        self._since_silence = math.inf  # s
         self._current: int | None = None
         self._last: tuple[Status, int | None] | None = None
 
@@ -48,8 +53,11 @@ class Decider:
         limits = self._thresholds
         share = 1 - math.exp(-seconds / limits.smoothing)
         if level < limits.silence:
-            music = 0.0
-        self._music += (music - self._music) * (share if self._heard else 1.0)
+            self._music = self._since_silence = 0.0
+        else:
+            self._since_silence += seconds
+            fresh = max(share, seconds / (self._since_silence + _DOUBT))
+            self._music += (music - self._music) * (fresh if self._heard else 1.0)
         self._heard = True
         if self._music < limits.music or level < limits.silence:
             self._current = None

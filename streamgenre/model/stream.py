@@ -67,6 +67,11 @@ class Stream:
         """Seconds fed since the start, gaps included."""
         return self._origin + (self._frames / self._rate if self._rate else 0.0)
 
+    @property
+    def smoothed(self) -> dict[str, float]:
+        """Label -> smoothed probability, of which `confidence` and decisions are made."""
+        return dict(zip(self._labels, map(float, self._decider.smoothed), strict=True))
+
     def feed(self, samples: NDArray[np.generic], sample_rate: float) -> list[Update]:
         """Updates that these samples complete: often none, sometimes several.
 
@@ -103,7 +108,10 @@ class Stream:
         return updates
 
     def gap(self, seconds: float) -> list[Update]:
-        """So many seconds were lost: time goes on, the state starts anew."""
+        """So many seconds were lost: time goes on, the state starts anew.
+
+        What comes then may have another rate and other channels: another device, say.
+        """
         if self._closed or not 0 < seconds < np.inf:
             raise SignalError("a gap needs a positive length and a stream that is not flushed")
         updates = self._finish()
@@ -111,8 +119,7 @@ class Stream:
         self._frames = self._hops = 0
         self._ring.clear()
         self.reset_state()
-        if self._rate is not None:
-            self._resampler = Resampler(self._rate, self._card.sample_rate)
+        self._rate, self._channels, self._resampler = None, 0, None
         even = 1 / len(self._labels)
         unknown = dict.fromkeys(self._labels, even)
         updates.append(

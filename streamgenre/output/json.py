@@ -8,13 +8,24 @@ from typing import Any, TextIO
 from ..audio.raw import RawFormat
 from ..errors import StreamgenreError
 from ..model.model import Model
-from ..timeline import SCHEMA, model_to_dict, update_to_dict
+from ..timeline import SCHEMA, Timeline, model_to_dict, update_to_dict
 from .reading import opened, progress
 
 
 def dumps(value: Any) -> str:
     """JSON on one line, as every machine-readable output here is written."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def write_timeline(file: TextIO, recording: str, timeline: Timeline) -> None:
+    """Write everything about a recording on one line."""
+    summary = timeline.summary()
+    head = {"schema": summary.pop("schema"), "file": recording, **summary}
+    # A day of updates as one string would be a hundred times what the timeline keeps.
+    file.write(dumps(head)[:-1] + ', "updates": [')
+    for i, update in enumerate(timeline.updates):
+        file.write((", " if i else "") + dumps(update_to_dict(update)))
+    file.write(f'], "model": {dumps(model_to_dict(timeline.card))}}}\n')
 
 
 class JsonWriter:
@@ -27,13 +38,7 @@ class JsonWriter:
         """See writers.Writer."""
         with opened(recording, raw) as source, progress(source) as heard:
             timeline = self._model.timeline(source, hop, heard)
-        summary = timeline.summary()
-        head = {"schema": summary.pop("schema"), "file": recording, **summary}
-        # A day of updates as one string would be a hundred times what the timeline keeps.
-        self._file.write(dumps(head)[:-1] + ', "updates": [')
-        for i, update in enumerate(timeline.updates):
-            self._file.write((", " if i else "") + dumps(update_to_dict(update)))
-        self._file.write(f'], "model": {dumps(model_to_dict(self._model.card))}}}\n')
+        write_timeline(self._file, recording, timeline)
         self._file.flush()
 
     def failed(self, recording: str, error: StreamgenreError) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import groupby
 
+from rich.cells import cell_len, set_cell_size
 from rich.color import Color
 from rich.style import Style
 from rich.text import Text
 
+from ..errors import one_line
 from ..model.card import ModelCard
 from ..update import Segment
 
@@ -47,51 +50,79 @@ def clock(seconds: float, tenths: bool = False) -> str:
 
 def shown(card: ModelCard, status: str, genre: str | None) -> str:
     """How a decision reads: the genre's display name, or the status."""
-    return next((label.display for label in card.labels if label.name == genre), status)
+    return next((one_line(label.display) for label in card.labels if label.name == genre), status)
 
 
 def style(card: ModelCard, genre: str | None, background: bool = False) -> Style:
     """A genre's colour; none for what is no genre."""
     for label in card.labels:
         if label.name == genre:
-            if not background:
-                return Style(color=label.colour)
-            red, green, blue = Color.parse(label.colour).get_truecolor()
-            light = 0.3 * red + 0.59 * green + 0.11 * blue > 110
-            return Style(color="black" if light else "bright_white", bgcolor=label.colour)
-    return Style(dim=True)
+            return _filled(label.colour) if background else _inked(label.colour)
+    return _NO_GENRE
 
 
-def columns(segments: Sequence[Segment], width: int) -> list[Segment]:
-    """The segment that fills most of each of `width` equal parts of the time."""
-    duration = segments[-1].end
-    chosen = []
+_NO_GENRE = Style(dim=True)
+
+
+@lru_cache
+def _inked(colour: str) -> Style:
+    return Style(color=colour)
+
+
+@lru_cache
+def _filled(colour: str) -> Style:
+    red, green, blue = Color.parse(colour).get_truecolor()
+    light = 0.3 * red + 0.59 * green + 0.11 * blue > 110
+    return Style(color="black" if light else "bright_white", bgcolor=colour)
+
+
+def columns(
+    segments: Sequence[Segment], width: int, start: float = 0.0, end: float | None = None
+) -> list[Segment | None]:
+    """The segment that fills most of each of `width` equal parts of the time.
+
+    The time is from `start` to `end`, by default to the end of the last segment; None stands
+    where there is no segment.
+    """
+    span = (segments[-1].end if end is None else end) - start
+    chosen: list[Segment | None] = []
     first = 0
     for i in range(width):
-        begin, end = duration * i / width, duration * (i + 1) / width
-        while first < len(segments) - 1 and segments[first].end <= begin:
+        left, right = start + span * i / width, start + span * (i + 1) / width
+        while first < len(segments) and segments[first].end <= left:
             first += 1
-        best, most = segments[first], -1.0
-        for segment in segments[first:]:
-            if segment.start >= end:
+        best, most = None, 0.0
+        for j in range(first, len(segments)):
+            segment = segments[j]
+            if segment.start >= right:
                 break
-            overlap = min(end, segment.end) - max(begin, segment.start)
+            overlap = min(right, segment.end) - max(left, segment.start)
             if overlap > most:
                 best, most = segment, overlap
         chosen.append(best)
     return chosen
 
 
+def runs(found: Sequence[Segment | None]) -> Iterator[list[Segment | None]]:
+    """Neighbouring columns of the same decision, together."""
+    key = lambda segment: segment and (segment.status, segment.genre)  # noqa: E731
+    for _, run in groupby(found, key):
+        yield list(run)
+
+
 def ribbon(card: ModelCard, segments: Sequence[Segment], width: int) -> Text:
     """One line of `width` columns; names stand inside, so that it reads without colour too."""
     line = Text(no_wrap=True, overflow="crop")
-    key = lambda segment: (segment.status, segment.genre)  # noqa: E731
-    for (status, genre), run in groupby(columns(segments, width), key):
-        size = len(list(run))
-        name = shown(card, status, genre)
-        if len(name) + 1 > size:
-            name = name[: size - 1]
-        line.append(f"|{name}".ljust(size, "-" if genre else "."), style(card, genre, True))
+    for run in runs(columns(segments, width)):
+        size, decision = len(run), run[0]
+        if decision is None:  # a part too short for a float to tell its ends apart
+            line.append(" " * size)
+            continue
+        name = f"|{shown(card, decision.status, decision.genre)}"
+        if cell_len(name) > size:
+            name = set_cell_size(name, size)
+        name += ("-" if decision.genre else ".") * (size - cell_len(name))
+        line.append(name, style(card, decision.genre, True))
     return line
 
 

@@ -1,0 +1,230 @@
+"""`streamgenre live`: what is playing now."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import one_line
+from . import interrupt
+from .config import config_path
+from .options import compute_option, model_option
+
+if TYPE_CHECKING:
+    from ..live.listener import Listener
+    from ..live.tally import Tally
+    from ..model.model import Model
+    from ..output.console import Console
+    from ..output.sink import Sink
+
+_EPILOG = """\b
+Keys of the display:
+  q quit   space pause   r forget what was heard   s save the timeline so far
+  d switch device   f feedback gates   ? help
+
+Defaults of all options: the table [live] of the file that STREAMGENRE_CONFIG
+names, else {path}
+(input = "monitor"), and variables named like them, which come first:
+STREAMGENRE_INPUT, STREAMGENRE_NOW_PLAYING.
+"""
+_PATIENCE = 8.0  # s for closing files, sinks and devices before Ctrl-C ends it hard
+
+
+class _Channels(click.ParamType):  # type: ignore[type-arg]  # no generic before click 8.2
+    """Channel numbers from 1 on: 2 or 3,4."""
+
+    name = "N[,N]"
+
+    def convert(self, value: Any, param: Any, context: Any) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            channels = tuple(int(part) for part in str(value).split(","))
+        except ValueError:
+            channels = (0,)
+        if min(channels) < 1 or len(set(channels)) != len(channels):
+            self.fail(f"{value!r} names no channels; say 1, or 3,4", param, context)
+        return channels
+
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=_EPILOG.format(path=config_path()),
+)
+@click.option(
+    "-i",
+    "--input",
+    "wanted",
+    metavar="D",
+    help="Index or part of the name of an input, or monitor: what the computer plays. "
+    "`streamgenre devices` lists them.  [default: the system's]",
+)
+@click.option(
+    "--channels", type=_Channels(), default=(), help="Which of its channels to hear, from 1 on."
+)
+@click.option(
+    "--play", metavar="FILE", help="Listen to a file in real time instead, and play it aloud."
+)
+@click.option("--hop", type=float, help="Seconds between updates; `info` lists them.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(0),
+    metavar="S",
+    help="Seconds to look for a device that went away.  [default: for ever]",
+)
+@model_option
+@compute_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "jsonl"]),
+    default="text",
+    show_default=True,
+    help="text: the display, or a line a change where there is no terminal; jsonl: one update a "
+    "line on standard output.",
+)
+@click.option("--log", type=click.Path(path_type=Path), help="Append each update there, rotated.")
+@click.option(
+    "--record", type=click.Path(path_type=Path), help="Record what is heard: .flac, .wav, .ogg."
+)
+@click.option("--on-change", metavar="CMD", help="Run at each change, STREAMGENRE_GENRE set.")
+@click.option(
+    "--now-playing", type=click.Path(path_type=Path), help="Keep the genre in that file, one line."
+)
+@click.option("--osc", metavar="HOST:PORT", help="Send OSC messages there, for lights.")
+@click.option(
+    "--websocket", metavar="[HOST:]PORT", help="Serve updates and a page that shows them there."
+)
+@click.option("--mqtt", metavar="URL", help="mqtt://[user:password@]host[:port][/prefix]")
+def command(
+    wanted: str | None,
+    channels: tuple[int, ...],
+    play: str | None,
+    hop: float | None,
+    wait: float | None,
+    model: Path | None,
+    compute: Any,
+    form: str,
+    **outputs: Any,
+) -> int:
+    """What is playing now, as it plays, from a microphone, a line input or the computer itself.
+
+    A device that goes away is looked for until it is back. `q` or Ctrl-C ends it.
+    """
+    from ..live.listen import listen
+    from ..live.tally import Tally
+    from ..model.model import load
+
+    if play is not None and (wanted is not None or channels):
+        raise click.UsageError("--play takes the place of an input; leave out --input, --channels")
+    interrupt.patience = _PATIENCE
+    loaded = load(model, compute)
+    if hop is not None:
+        loaded.card.hop(hop)  # a wrong one is told before any device is opened
+    tally = Tally(loaded.card)
+    with ExitStack() as undo:
+        from ..output.record import Recorder
+
+        recorder = None
+        if outputs["record"] is not None:
+            recorder = Recorder(outputs["record"])
+            undo.callback(recorder.close)
+        sinks = _sinks(outputs, form, loaded, hop, undo)
+        listener = listen(
+            wanted, loaded, hop, channels=channels, patience=wait, play=play, sinks=sinks,
+            recorder=recorder,
+        )  # fmt: skip
+        undo.pop_all()  # the listener's from here on
+    try:
+        _follow(listener, form, tally)
+    finally:
+        interrupt.hanging = not listener.close()
+        click.echo(one_line(f"streamgenre: {tally}{_troubles(listener)}"), err=True)
+    return 0
+
+
+def _sinks(
+    outputs: dict[str, Any], form: str, model: Model, hop: float | None, undo: ExitStack
+) -> list[Sink]:
+    """What takes the updates, as the options ask; closed by `undo` if the rest does not succeed."""
+    card = model.card
+    found: list[Sink] = []
+
+    def add(sink: Sink) -> None:
+        found.append(sink)
+        undo.callback(sink.close)
+
+    if form == "jsonl":
+        from ..output.updates import LinesSink
+
+        add(LinesSink(sys.stdout))
+    elif _console(form) is None:
+        from ..output.changes import Changes
+
+        add(Changes(sys.stdout, card))
+    if outputs["log"] is not None:
+        from ..output.updates import LogSink
+
+        add(LogSink(outputs["log"]))
+    if outputs["on_change"] is not None:
+        from ..output.on_change import OnChange
+
+        add(OnChange(outputs["on_change"], card))
+    if outputs["now_playing"] is not None:
+        from ..output.now_playing import NowPlaying
+
+        add(NowPlaying(outputs["now_playing"], card))
+    if outputs["osc"] is not None:
+        from ..output.osc import Osc
+
+        add(Osc(outputs["osc"], card))
+    if outputs["websocket"] is not None:
+        from ..output.websocket import WebSocket
+
+        add(WebSocket(outputs["websocket"], card, card.live_hop if hop is None else hop))
+    if outputs["mqtt"] is not None:
+        from ..output.mqtt import Mqtt
+
+        add(Mqtt(outputs["mqtt"], card))
+    return found
+
+
+def _console(form: str) -> Console | None:
+    """Where the display goes, None for nowhere: beside JSON to the terminal, if there is one."""
+    from ..live.screen import possible
+    from ..output.console import Console
+
+    if form == "jsonl" and sys.stdout.isatty():
+        return None
+    console = Console(sys.stdout if form == "text" else sys.stderr)
+    return console if possible(console) else None
+
+
+def _follow(listener: Listener, form: str, tally: Tally) -> None:
+    """Until it ends, somebody quits, or the reader of a pipe has gone."""
+    console = _console(form)
+    if console is not None:
+        from ..live.show import Show
+
+        Show(listener, console, tally.add).run()
+        return
+    for update in listener:
+        tally.add(update)
+        if listener.reader_gone:
+            break
+
+
+def _troubles(listener: Listener) -> str:
+    """What went wrong meanwhile, for the summary."""
+    health = listener.health
+    parts = [f"{health.gaps} gaps"] if health.gaps else []
+    if health.dropped:
+        parts.append(f"{health.dropped} frames dropped")
+    if health.overflows:
+        parts.append(f"{health.overflows} overflows")
+    parts += [f"{name}: {problem}" for name, problem in listener.problems if problem]
+    return "".join(f"; {part}" for part in parts)

@@ -1,0 +1,35 @@
+"""One line at each change of decision: for people who read a log rather than a display."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TextIO
+
+from ..model.card import ModelCard
+from ..update import Update
+from .ribbon import shown
+
+
+class Changes:
+    """See sink.Sink. Writes "2026-05-01 20:15:03  Jazz 83 %" to a text file, flushed."""
+
+    name = "changes"
+
+    def __init__(self, file: TextIO, card: ModelCard) -> None:
+        self._file, self._card = file, card
+        self._last: tuple[str, str | None] | None = None
+
+    def __call__(self, update: Update, at: datetime, source: str) -> None:
+        """See sink.Sink."""
+        decision = update.status, update.genre
+        if decision == self._last:
+            return
+        self._last = decision
+        line = f"{at:%Y-%m-%d %H:%M:%S}  {shown(self._card, update.status, update.genre)}"
+        if update.genre is not None:
+            line += f" {update.confidence:.0%}"
+        self._file.write(line + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Nothing is left to do."""

@@ -1,0 +1,62 @@
+"""What is playing as one line in a file, for streaming software that shows a text file."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+from ..errors import StreamgenreError
+from ..model.card import ModelCard
+from ..update import Update
+from .aside import reason
+
+_SAYS = {"unsure": "unsure", "no-music": "no music", "gap": "no signal"}
+
+
+class NowPlaying:
+    """A Sink: the file always holds one whole line, and changes only when the line does.
+
+    It is empty until the first update and after `close`. Raises StreamgenreError where the file
+    cannot be written.
+    """
+
+    def __init__(self, path: str | Path, card: ModelCard) -> None:
+        self.name = f"now playing {path}"
+        self._display = {label.name: label.display for label in card.labels}
+        # Replacing a link would leave the file that it leads to as it was.
+        self._path = Path(os.path.realpath(path))
+        self._line: str | None = None
+        if self._path.exists() and not self._path.is_file():
+            why = "is a folder" if self._path.is_dir() else "is no regular file"
+            raise StreamgenreError(f"--now-playing {path}: {why}; name a file to keep the line in")
+        try:
+            self._show("")
+        except OSError as error:
+            raise StreamgenreError(
+                f"--now-playing {path}: {reason(error)}; "
+                "name a file in a folder that can be written to"
+            ) from None
+
+    def __call__(self, update: Update, at: datetime, source: str) -> None:
+        if update.genre is None:
+            self._show(_SAYS[update.status])
+        else:
+            self._show(self._display[update.genre])
+
+    def close(self) -> None:
+        self._show("")
+
+    def _show(self, line: str) -> None:
+        if line == self._line:
+            return
+        part = self._path.with_name(f".{self._path.name}.part")
+        try:
+            part.unlink(missing_ok=True)  # of a process that was killed just here
+            with part.open("x", encoding="utf-8") as file:
+                file.write(line + "\n")
+            part.replace(self._path)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+        self._line = line

@@ -1,0 +1,489 @@
+"""Sinks that other programs listen to: OSC, WebSocket and MQTT, each with a real receiver."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from contextlib import closing
+from datetime import UTC, datetime
+from http.client import HTTPConnection
+
+import pytest
+
+from streamgenre.errors import StreamgenreError
+from streamgenre.output import mqtt as mqtt_sink
+from streamgenre.output import websocket as websocket_sink
+from streamgenre.output.aside import Aside
+from streamgenre.output.mqtt import Mqtt, broker, descriptions
+from streamgenre.output.osc import Osc, host_port
+from streamgenre.output.updates import live_entries
+from streamgenre.output.websocket import WebSocket
+from streamgenre.update import Update
+
+AT = datetime(2025, 3, 4, 5, 6, 7, 89_000, UTC)
+
+
+def make(card, status="genre", number=1.0):
+    names = card.label_names
+    return Update(
+        time=number,
+        status=status,
+        genre=names[1] if status == "genre" else None,
+        top=names[1],
+        confidence=0.834,
+        music=0.9,
+        probabilities={name: 1 / (i + 2) for i, name in enumerate(reversed(names))},
+        level=-20.0,
+        styles={},
+    )
+
+
+def wait_for(condition, seconds=8.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.01)
+
+
+def free_port():
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        return server.getsockname()[1]
+
+
+def listens(port):
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
+def no_thread(name):
+    return not [thread for thread in threading.enumerate() if name in thread.name]
+
+
+@pytest.mark.parametrize(
+    ("kind", "library", "extra"),
+    [
+        (lambda card: Osc("9000", card), "pythonosc.osc_bundle_builder", "osc"),
+        (lambda card: WebSocket("9000", card, 1.0), "websockets.asyncio.server", "websocket"),
+        (lambda card: Mqtt("mqtt://host", card), "paho.mqtt.client", "mqtt"),
+    ],
+)
+def test_a_missing_library_is_one_line(kind, library, extra, model, monkeypatch):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(StreamgenreError, match=rf"^--{extra} needs .*'streamgenre\[{extra}\]'$"):
+        kind(model.card)
+
+
+BAD = ["", "host", "host:", "host:x", "::1", "[::1]", "host:0", "host:65536", "a b:1", "http://a:1"]
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_what_is_no_host_and_port(text):
+    with pytest.raises(StreamgenreError, match=r"HOST:PORT|ports go"):
+        host_port(text, "127.0.0.1")
+
+
+@pytest.fixture
+def receiver():
+    """A port, and the OSC bundles that come to it: each a list of (address, values)."""
+    pytest.importorskip("pythonosc")
+    from pythonosc.osc_bundle import OscBundle
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.settimeout(5)
+
+        def receive():
+            bundle = OscBundle(sock.recv(65_536))
+            return [(message.address, message.params) for message in bundle]
+
+        yield sock.getsockname()[1], receive
+
+
+def test_osc_sends_a_bundle_for_each_update(receiver, model):
+    port, receive = receiver
+    label = model.card.labels[1]
+    sink = Osc(f"localhost:{port}", model.card)
+    sink(make(model.card), AT, "default")
+    got = dict(receive())
+    assert got["/streamgenre/status"] == ["genre"]
+    assert got["/streamgenre/genre"] == [label.name]
+    assert got["/streamgenre/confidence"] == [pytest.approx(0.834)]
+    assert got["/streamgenre/music"] == [pytest.approx(0.9)]
+    best = list(reversed(model.card.label_names))[:5]
+    assert got["/streamgenre/top"][::2] == best
+    assert got["/streamgenre/top"][1::2] == pytest.approx([1 / (i + 2) for i in range(5)])
+    colour = [int(label.colour[i : i + 2], 16) for i in (1, 3, 5)]
+    assert got["/streamgenre/colour"] == colour
+    assert got["/streamgenre/colour/float"] == pytest.approx([part / 255 for part in colour])
+    assert got["/streamgenre/change"] == ["genre", label.name]
+    sink(make(model.card), AT, "default")
+    assert "/streamgenre/change" not in dict(receive())
+    sink(make(model.card, "no-music"), AT, "default")
+    got = dict(receive())
+    assert got["/streamgenre/change"] == ["no-music", ""] and got["/streamgenre/genre"] == [""]
+    assert got["/streamgenre/colour"] == [0, 0, 0]
+    sink.close()
+
+
+def test_osc_needs_no_listener_and_a_host_that_exists(model):
+    pytest.importorskip("pythonosc")
+    sink = Osc(f"127.0.0.1:{free_port()}", model.card)
+    for _ in range(5):
+        sink(make(model.card), AT, "default")
+        time.sleep(0.01)
+    sink.close()
+    with pytest.raises(StreamgenreError, match=r"^--osc nowhere\.invalid:9000: .*host"):
+        Osc("nowhere.invalid:9000", model.card)
+
+
+@pytest.fixture
+def server(model):
+    """A WebSocket sink and its port."""
+    pytest.importorskip("websockets")
+    port = free_port()
+    sink = WebSocket(str(port), model.card, 0.5)
+    yield sink, port
+    sink.close()
+
+
+def connect(port, **options):
+    from websockets.sync.client import connect
+
+    return connect(f"ws://127.0.0.1:{port}/", **options)
+
+
+def connect_and_sleep(port):
+    """A client that never reads, nor answers a goodbye."""
+    sleeper = socket.create_connection(("127.0.0.1", port))
+    sleeper.sendall(
+        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    return sleeper
+
+
+def test_a_websocket_client_gets_hello_then_the_last_update_then_each(server, model):
+    sink, port = server
+    update = make(model.card)
+    with connect(port) as first:
+        hello = json.loads(first.recv(5))
+        assert hello["model"]["name"] == model.card.name
+        assert hello["hop"] == 0.5
+        label = model.card.labels[2]
+        assert hello["labels"][2] == {
+            "name": label.name,
+            "display": label.display,
+            "colour": label.colour,
+        }
+        sink(update, AT, "default")
+        assert json.loads(first.recv(5)) == live_entries(update, AT, "default")
+        with connect(port) as second:
+            assert "labels" in json.loads(second.recv(5))
+            assert json.loads(second.recv(5))["time"] == 1.0
+            for number in range(2, 30):
+                sink(make(model.card, number=number), AT, "default")
+            for client in (first, second):
+                assert [json.loads(client.recv(5))["time"] for _ in range(2, 30)] == [*range(2, 30)]
+        sink(update, AT, "default")
+        assert json.loads(first.recv(5))["time"] == 1.0
+
+
+def test_a_browser_gets_the_page(server):
+    _, port = server
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/?width=800", timeout=5) as answer:
+        page = answer.read().decode()
+        assert answer.headers.get_all("Content-Type") == ["text/html; charset=utf-8"]
+        assert int(answer.headers["Content-Length"]) == len(page.encode())
+    assert "new WebSocket" in page and "http" not in page.replace('"https:"', "")
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/other", timeout=5)
+
+
+def test_a_client_that_never_reads_is_cut_off_and_delays_nobody(server, model, monkeypatch, capfd):
+    sink, port = server
+    monkeypatch.setattr(websocket_sink, "MOST_WAITING_BYTES", 200_000)
+    sleeper = connect_and_sleep(port)
+    wait_for(lambda: len(sink._clients) == 1)
+    with connect(port) as reader:
+        reader.recv(5)
+        assert len(sink._clients) == 2
+        for number in range(20_000):
+            sink(make(model.card, number=number), AT, "default")
+            if number % 100 == 99:
+                assert [json.loads(reader.recv(5))["time"] for _ in range(100)][-1] == number
+                if len(sink._clients) == 1:
+                    break
+        assert len(sink._clients) == 1
+        sink(make(model.card, number=-1), AT, "default")
+        assert json.loads(reader.recv(5))["time"] == -1
+    sleeper.close()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_more_clients_than_there_is_room_for_are_refused(server, monkeypatch):
+    from websockets.exceptions import ConnectionClosed
+
+    _, port = server
+    monkeypatch.setattr(websocket_sink, "MOST_CLIENTS", 2)
+    with connect(port) as one, connect(port) as two:
+        assert one.recv(5) and two.recv(5)
+        with connect(port) as three, pytest.raises(ConnectionClosed, match="1013"):
+            three.recv(5)
+        two.close()
+        with connect(port) as four:
+            assert four.recv(5)
+
+
+def test_a_port_in_use_is_one_line(server, model):
+    _, port = server
+    with pytest.raises(StreamgenreError, match=f"^--websocket {port}: something listens there"):
+        WebSocket(str(port), model.card, 1.0)
+    with pytest.raises(StreamgenreError, match=r"^--websocket nowhere\.invalid:9000: "):
+        WebSocket("nowhere.invalid:9000", model.card, 1.0)
+
+
+def test_the_server_ends_soon_whatever_its_clients_do(model):
+    pytest.importorskip("websockets")
+    port = free_port()
+    sink = WebSocket(f"127.0.0.1:{port}", model.card, 1.0)
+    aside = Aside(sink)
+    silent = socket.create_connection(("127.0.0.1", port))
+    half = HTTPConnection("127.0.0.1", port)
+    half.putrequest("GET", "/")
+    half.endheaders()
+    sleeper = connect_and_sleep(port)
+    with connect(port) as client:
+        wait_for(lambda: len(sink._clients) == 2)
+        began = time.monotonic()
+        assert aside.close()
+        assert time.monotonic() - began < 2
+        assert no_thread("websocket")
+        assert client.recv(5) and client.close_code == 1001
+    for each in (silent, half, sleeper):
+        each.close()
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", port), timeout=1)
+
+
+SECRETS = [
+    "mqtt://me:s3cret",
+    "mqtt://me:s3/cret@host",
+    "mqtt://me:12/s3cret@host",
+    "mqtt://me:s3#cret@host/x",
+    "mqtt://me:s3cret@host:99999",
+    "mqtt://me:s3cret@/prefix",
+    "http://me:s3cret@host",
+    "mqtt://me:s3cret@host/a/+",
+    "mqtt://me:s3cret@host/a?b=c",
+    "me:s3cret@host",
+    f"mqtt://me:s3cret@{'x' * 70}",
+]
+
+
+@pytest.mark.parametrize("url", SECRETS)
+def test_a_bad_mqtt_url_is_one_line_without_the_password(url):
+    with pytest.raises(StreamgenreError, match=r"^--mqtt: ") as error:
+        broker(url)
+    assert "s3" not in str(error.value) and "cret" not in str(error.value).replace("secret", "")
+    assert error.value.__context__ is None or error.value.__suppress_context__
+
+
+def test_an_mqtt_url_has_all_there_is_to_say():
+    assert broker("mqtts://me:p%40ss%2F@host/a%20b/") == mqtt_sink.Broker(
+        "host", 8883, True, "a b", "me", "p@ss/"
+    )
+    assert broker("mqtt://[::1]:99").host == "::1"
+
+
+class Mosquitto:
+    """A real broker that asks for a password, and can be killed and started again."""
+
+    def __init__(self, folder):
+        self.port, self._folder, self._process = free_port(), folder, None
+        passwords = folder / "passwords"
+        passwords.touch(0o600)
+        subprocess.run(["mosquitto_passwd", "-b", passwords, "me", "s3cret"], check=True)
+        (folder / "conf").write_text(
+            f"listener {self.port} 127.0.0.1\npassword_file {passwords}\n"
+            "allow_anonymous false\nuser root\n"
+        )
+
+    def start(self):
+        self._process = subprocess.Popen(
+            [shutil.which("mosquitto", path=PATH), "-c", self._folder / "conf"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_for(lambda: listens(self.port))
+
+    def kill(self):
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+
+PATH = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/bin"
+
+
+@pytest.fixture
+def mosquitto(tmp_path):
+    pytest.importorskip("paho.mqtt.client")
+    if not shutil.which("mosquitto", path=PATH) or not shutil.which("mosquitto_passwd"):
+        pytest.skip("needs the MQTT broker mosquitto")
+    broker = Mosquitto(tmp_path)
+    yield broker
+    broker.kill()
+
+
+class Home:
+    """A subscriber to everything, as Home Assistant is one: topic -> messages, and the retained."""
+
+    def __init__(self, port):
+        from paho.mqtt.client import Client
+        from paho.mqtt.enums import CallbackAPIVersion
+
+        self.got, self.retained = {}, {}
+        self._client = Client(CallbackAPIVersion.VERSION2)
+        self._client.username_pw_set("me", "s3cret")
+        self._client.on_connect = lambda client, *_: client.subscribe("#")
+        self._client.on_message = self._message
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+
+    def _message(self, client, _, message):
+        text = message.payload.decode()
+        self.got.setdefault(message.topic, []).append(text)
+        if message.retain:
+            self.retained[message.topic] = text
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def test_mqtt_describes_itself_and_shows_the_newest_state(mosquitto, model):
+    mosquitto.start()
+    url = f"mqtt://me:s3cret@127.0.0.1:{mosquitto.port}/studio/genre"
+    sink = Mqtt(url, model.card)
+    assert sink.name == f"mqtt 127.0.0.1:{mosquitto.port}/studio/genre"
+    with Home(mosquitto.port) as home:
+        wait_for(lambda: home.got.get("studio/genre/status") == ["online"])
+        for number in range(5):
+            sink(make(model.card, number=number), AT, "default")
+        sink(make(model.card, "unsure", 9), AT, "default")
+        wait_for(lambda: len(home.got.get("studio/genre/state", ())) >= 2)
+        states = [json.loads(state) for state in home.got["studio/genre/state"]]
+        assert [state["time"] for state in states] == [0, 9]
+        assert states[0]["display"] == model.card.labels[1].display
+        assert (states[1]["display"], states[1]["input"]) == ("unsure", "default")
+    with Home(mosquitto.port) as home:  # Home Assistant starts anew
+        wait_for(lambda: len(home.retained) == 5)
+        assert json.loads(home.retained["studio/genre/state"])["time"] == 9
+        found = {k: v for k, v in home.retained.items() if k.startswith("homeassistant/")}
+        assert found == descriptions("studio/genre", model.card)
+        sink.close()
+        wait_for(lambda: home.got["studio/genre/status"][-1] == "offline")
+    assert no_thread("paho")
+
+
+def test_home_assistant_finds_three_entities_of_one_device(model):
+    found = descriptions("studio/genre", model.card)
+    assert list(found) == [
+        "homeassistant/sensor/studio_genre/genre/config",
+        "homeassistant/sensor/studio_genre/confidence/config",
+        "homeassistant/binary_sensor/studio_genre/music/config",
+    ]
+    entries = [json.loads(text) for text in found.values()]
+    assert len({entry["unique_id"] for entry in entries}) == 3
+    assert len({json.dumps(entry["device"]) for entry in entries}) == 1
+    for entry in entries:
+        assert entry["availability_topic"] == "studio/genre/status"
+        assert entry["state_topic"] == "studio/genre/state"
+        assert entry["value_template"].startswith("{{ ") and entry["icon"].startswith("mdi:")
+
+
+def test_mqtt_is_sparing_while_nothing_changes(mosquitto, model, monkeypatch):
+    monkeypatch.setattr(mqtt_sink, "STATE_SECONDS", 0.4)
+    mosquitto.start()
+    sink = Mqtt(f"mqtt://me:s3cret@127.0.0.1:{mosquitto.port}", model.card)
+    with Home(mosquitto.port) as home:
+        wait_for(lambda: "streamgenre/status" in home.got)
+        for number in range(100):
+            sink(make(model.card, number=number), AT, "default")
+            time.sleep(0.01)
+        sink.close()
+        wait_for(lambda: home.got["streamgenre/status"][-1] == "offline")
+        assert 2 <= len(home.got["streamgenre/state"]) <= 25
+
+
+def test_mqtt_comes_back_when_the_broker_does(mosquitto, model):
+    mosquitto.start()
+    sink = Mqtt(f"mqtt://me:s3cret@127.0.0.1:{mosquitto.port}", model.card)
+    aside = Aside(sink)
+    with Home(mosquitto.port) as home:
+        wait_for(lambda: "streamgenre/status" in home.got)
+    aside.put(make(model.card), AT, "default")
+    wait_for(lambda: aside.put(make(model.card), AT, "default") or not aside.problem)
+    mosquitto.kill()
+    wait_for(
+        lambda: (
+            aside.put(make(model.card, "unsure", 5), AT, "default")
+            or "not connected" in aside.problem
+        )
+    )
+    assert aside.problem.startswith(f"not connected to 127.0.0.1:{mosquitto.port}")
+    assert "s3cret" not in aside.problem + aside.name
+    mosquitto.start()  # with nothing kept of what it knew
+    wait_for(lambda: sink._client.is_connected())
+    with Home(mosquitto.port) as home:
+        wait_for(lambda: len(home.got) == 5)
+        assert home.got["streamgenre/status"] == ["online"]
+        assert json.loads(home.got["streamgenre/state"][0])["time"] == 5
+    wait_for(lambda: aside.put(make(model.card), AT, "default") or not aside.problem)
+    assert aside.close()
+
+
+KILLED = """
+import sys, time
+import streamgenre
+from streamgenre.output.mqtt import Mqtt
+sink = Mqtt(sys.argv[1], streamgenre.load().card)
+time.sleep(60)
+"""
+
+
+def test_the_broker_says_that_a_killed_process_is_offline(mosquitto):
+    mosquitto.start()
+    url = f"mqtt://me:s3cret@127.0.0.1:{mosquitto.port}"
+    child = subprocess.Popen([sys.executable, "-c", KILLED, url])
+    with Home(mosquitto.port) as home:
+        wait_for(lambda: home.got.get("streamgenre/status") == ["online"])
+        child.kill()
+        child.wait()
+        wait_for(lambda: home.got["streamgenre/status"] == ["online", "offline"])
+
+
+def test_mqtt_tells_why_it_is_not_connected_and_ends_soon(mosquitto, model, capfd):
+    nobody = Mqtt(f"mqtt://127.0.0.1:{mosquitto.port}", model.card)
+    refused = Aside(nobody)
+    wait_for(lambda: refused.put(make(model.card), AT, "default") or "refused" in refused.problem)
+    began = time.monotonic()
+    assert refused.close()
+    assert time.monotonic() - began < 2
+    mosquitto.start()
+    wrong = Aside(Mqtt(f"mqtt://me:wr0ng@127.0.0.1:{mosquitto.port}", model.card))
+    wait_for(lambda: wrong.put(make(model.card), AT, "default") or "uthori" in wrong.problem)
+    assert "wr0ng" not in wrong.problem + wrong.name
+    assert wrong.close()
+    assert no_thread("paho")
+    assert capfd.readouterr().err == ""
