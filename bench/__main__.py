@@ -1,8 +1,8 @@
 """`python -m bench`: start-up, step latency, cost of files, memory; the machine named.
 
 Absolute times stand beside a calibration kernel; comparisons are ratios within one run.
-`--hours` streams that much audio through a pipe and writes the curve of memory; `--json PATH`
-keeps the figures.
+`--hours` streams that much audio through a pipe and writes the curve of memory; `--live` listens to
+a sound server of its own for that many minutes; `--json PATH` keeps the figures.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from streamgenre.model.model import load
 from streamgenre.timing import calibration, machine, step_latency
 
 from .files import file_cost
+from .live import live
 from .memory import endless_pipe
 from .startup import startup
 
@@ -26,6 +27,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="shorter files, fewer repeats")
     parser.add_argument("--hours", type=float, help="only memory: hours of audio through a pipe")
     parser.add_argument("--training", action="store_true", help="only training; needs its extra")
+    parser.add_argument("--live", type=float, metavar="MINUTES", help="only listening live")
     parser.add_argument("--format", default="jsonl", choices=["json", "jsonl"], help="with --hours")
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     options = parser.parse_args()
@@ -34,6 +36,8 @@ def main() -> None:
     print(f"calibration kernel {found['calibration_ms']:.1f} ms (best of 5)\n")
     if options.hours:
         found["pipe"] = endless_pipe(options.hours, options.format)
+    elif options.live is not None:
+        found["live"] = live(options.live, 3 if options.quick else 10)
     elif options.training:
         from .training import training
 

@@ -43,12 +43,12 @@ def endless_pipe(hours: float, form: str) -> dict[str, Any]:
         for done in range(1, max(1, round(hours * 60)) + 1):
             running.stdin.write(minute)
             running.stdin.flush()
-            curve.append((done / 60, _memory(running.pid, "VmRSS")))
+            curve.append((done / 60, memory(running.pid, "VmRSS")))
         working = curve[-1][1]
         running.stdin.close()
         peak = 0.0
         while running.poll() is None:  # json writes its rows now
-            peak = max(peak, _memory(running.pid, "VmHWM"))
+            peak = max(peak, memory(running.pid, "VmHWM"))
             time.sleep(0.01)
         reader.join()
         seconds = time.monotonic() - began
@@ -78,7 +78,7 @@ def endless_pipe(hours: float, form: str) -> dict[str, Any]:
     return found
 
 
-def _memory(pid: int, what: str) -> float:
+def memory(pid: int, what: str) -> float:
     """VmRSS (resident now) or VmHWM (at most so far) in MB; 0 once the process is gone."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(what):

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from sound_server import Room
 
 import streamgenre
+from bench.room import NoRoomError, Room
 
 PROGRAM = [sys.executable, "-m", "streamgenre", "live"]
 
@@ -25,12 +25,13 @@ PROGRAM = [sys.executable, "-m", "streamgenre", "live"]
 @pytest.fixture
 def room(tmp_path):
     """The default input hears what is played to the default output."""
-    found = Room(tmp_path)
     try:
+        found = Room(tmp_path)
         found.start()
-        yield found
-    finally:
-        found.stop()
+    except NoRoomError as why:
+        pytest.skip(str(why))
+    yield found
+    found.stop()
 
 
 @pytest.fixture(scope="session")

@@ -45,3 +45,19 @@ def test_the_accuracy_stated_is_the_one_on_the_card(model):
         assert hop.accuracy
         for name in ("accuracy", "accuracy_low", "accuracy_high", "macro_recall", "top2"):
             assert f"{hop.accuracy[name]:.3f}" in README
+
+
+LIVE = (ROOT / "streamgenre/live/README.md").read_text(encoding="utf-8")
+
+
+def test_the_live_readme_names_what_there_is(tmp_path, monkeypatch):
+    from streamgenre.cli.config import defaults
+    from streamgenre.cli.live import command
+
+    options = {option for parameter in command.params for option in parameter.opts}
+    assert set(re.findall(r"`(--[a-z-]+)", LIVE)) <= options
+    for name in re.findall(r"\]\(([^)#]+)\)", LIVE):
+        assert (ROOT / "streamgenre/live" / name).exists(), name
+    (tmp_path / "config.toml").write_text(re.search(r"```toml\n(.*?)```", LIVE, re.S)[1])
+    monkeypatch.setenv("STREAMGENRE_CONFIG", str(tmp_path / "config.toml"))
+    assert defaults("live", command)["wanted"] == "monitor"

@@ -1,9 +1,9 @@
 """What can be listened to: PortAudio's inputs, and what the computer itself plays (monitors).
 
-PortAudio knows monitors on Windows, where they are WASAPI's loopback devices. On macOS a loopback
-driver has to be installed and is then an ordinary input. On Linux a sound server (PulseAudio, or
-PipeWire in its place) has one for each output; PortAudio sees the server as one device only,
-so they come from the server itself and are opened through that device.
+On macOS, and on Windows for most, a loopback driver is installed and is then an ordinary input; a
+PortAudio newer than 19.7 lists WASAPI's own loopback devices. On Linux a sound server (PulseAudio,
+or PipeWire in its place) has one for each output; PortAudio sees the server as one device only, so
+they come from the server itself and are opened through that device.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from . import portaudio
 from .pulse import Source, sources
 
 MONITOR = "monitor"
+_LOOPBACK = "[Loopback]"  # how PortAudio marks WASAPI's
 _SERVER_DEVICES = ("pulse", "default")  # names under which ALSA shows the sound server
 _LOOPBACK_DRIVERS = ("blackhole", "loopback audio", "soundflower", "vb-cable", "stereo mix")
 NO_INPUT = "there is no input: connect a microphone, or start the sound server, and try again"
@@ -28,7 +29,8 @@ _NO_MONITOR = {
     "apt install pulseaudio libasound2-plugins (with PipeWire: pipewire-pulse)",
     "darwin": "macOS has none of its own: install one (brew install blackhole-2ch), choose it as "
     "output, or both in a multi-output device",
-    "win32": "enable `Stereo Mix` in the sound settings, or install VB-CABLE",
+    "win32": "enable `Stereo Mix` in the sound settings, or install VB-CABLE (the PortAudio that "
+    "comes with sounddevice has no WASAPI loopback)",
 }
 
 
@@ -49,6 +51,11 @@ class Device:
     """PortAudio's index of the device to open."""
     source: str = ""
     """The sound server's own name of it, where it is one of its sources."""
+
+    @property
+    def sleeps(self) -> bool:
+        """Whether it gives nothing at all while nothing plays: WASAPI's loopback devices."""
+        return self.name.endswith(_LOOPBACK)
 
 
 def inputs() -> list[Device]:
@@ -82,7 +89,7 @@ def _device(
     entry: dict[str, Any], hosts: Sequence[dict[str, Any]], default: dict[str, Any]
 ) -> Device:
     name = one_line(entry["name"])
-    monitor = name.endswith("[Loopback]") or name.lower().startswith(_LOOPBACK_DRIVERS)
+    monitor = name.endswith(_LOOPBACK) or name.lower().startswith(_LOOPBACK_DRIVERS)
     return Device(
         index=entry["index"],
         name=name,

@@ -141,9 +141,10 @@ class Microphone:
                 self._broken = True
                 continue
             unread = capture.waiting
-            if self._broken:
-                begun = unread + len(samples) / capture.sample_rate
-                self._tell_gap(heard, time.monotonic() - begun)
+            begun = time.monotonic() - unread - len(samples) / capture.sample_rate
+            slept = capture.device.sleeps and begun - self._accounted > _SILENT
+            if self._broken or slept:
+                self._tell_gap(heard, begun)
                 self._broken = False
             elif dropped:
                 heard.append(Gap(dropped / capture.sample_rate))
@@ -211,7 +212,9 @@ class Microphone:
                     asked = now
                     if moved_away(source):
                         return
-            elif not capture.active or now - since > (_SILENT if frames else _STARTING):
+                continue
+            silent = now - since > (_SILENT if frames else _STARTING)
+            if not capture.active or (silent and not capture.device.sleeps):
                 return
 
     def _found_again(self, device: Device) -> Capture | None:

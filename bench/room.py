@@ -1,4 +1,4 @@
-"""A sound server of the test's own: PortAudio hears what is played into its null sink."""
+"""A sound server of one's own: PortAudio hears what is played into its null sink. PulseAudio."""
 
 from __future__ import annotations
 
@@ -8,25 +8,30 @@ import subprocess
 import time
 from pathlib import Path
 
-import pytest
-
 _NEEDED = ("pulseaudio", "pactl", "paplay")
 _PLUGIN = "alsa-lib/libasound_module_pcm_pulse.so"
 
 
+class NoRoomError(Exception):
+    """There is none here, and why."""
+
+
 class Room:
-    """A PulseAudio daemon with one sink; what it plays is the default input."""
+    """A PulseAudio daemon with one sink; what it plays is the default input.
+
+    `environment` is that of processes that are to hear it. Raises NoRoomError.
+    """
 
     def __init__(self, folder: Path) -> None:
         if any(shutil.which(tool) is None for tool in _NEEDED):
-            pytest.skip("needs pulseaudio and pulseaudio-utils")
+            raise NoRoomError("needs pulseaudio and pulseaudio-utils")
         if not any(Path("/usr/lib").glob(f"*/{_PLUGIN}")):
-            pytest.skip("needs libasound2-plugins")
+            raise NoRoomError("needs libasound2-plugins")
         try:
             import sounddevice  # noqa: F401
         except OSError:
-            pytest.skip("needs PortAudio (libportaudio2)")
-        self._folder, self._socket = folder, folder / "native"
+            raise NoRoomError("needs PortAudio (libportaudio2)") from None
+        self._socket = folder / "native"
         alsa = folder / "alsa.conf"
         alsa.write_text("</usr/share/alsa/alsa.conf>\npcm.!default { type pulse }\n")
         self.environment = {
@@ -41,7 +46,7 @@ class Room:
         self._players: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
-        """Start the daemon; skips the test where that is not possible."""
+        """Start the daemon."""
         self._socket.unlink(missing_ok=True)
         environment = {k: v for k, v in self.environment.items() if k != "PULSE_SERVER"}
         self._daemon = subprocess.Popen(
@@ -55,7 +60,7 @@ class Room:
             time.sleep(0.1)
         else:
             self.stop()
-            pytest.skip("pulseaudio does not start here")
+            raise NoRoomError("pulseaudio does not start here")
         self.plug()
 
     def plug(self, name: str = "room") -> None:
@@ -69,26 +74,29 @@ class Room:
         self.control("unload-module", "module-null-sink")
 
     def control(self, *arguments: str, check: bool = True) -> bool:
+        """Ask something of the daemon; gives whether it did it."""
         done = subprocess.run(
             ["pactl", *arguments], env=self.environment, check=check, capture_output=True
         )
         return done.returncode == 0
 
+    def signal(self, number: int) -> None:
+        """Send the daemon a signal."""
+        assert self._daemon is not None
+        self._daemon.send_signal(number)
+
     def kill(self) -> None:
-        """As a crash does."""
+        """End the daemon as a crash does."""
         assert self._daemon is not None
         self._daemon.kill()
         self._daemon.wait(10)
-
-    def signal(self, number: int) -> None:
-        assert self._daemon is not None
-        self._daemon.send_signal(number)
 
     def play(self, path: Path) -> None:
         """Start to play a wav file into the default sink."""
         self._players.append(subprocess.Popen(["paplay", str(path)], env=self.environment))
 
     def stop(self) -> None:
+        """End players and daemon."""
         for player in self._players:
             player.terminate()
             player.wait(10)
