@@ -337,7 +337,12 @@ def test_a_device_that_stays_away_is_given_up_when_asked(room, listening):
     assert code == 4 and "'default' is gone; is it connected?; given up after" in said
 
 
-def test_a_file_plays_as_if_it_were_live(room, wav, tmp_path):
+def test_a_file_plays_as_if_it_were_live(room, listening, clip, tmp_path):
+    other = listening("--input", "room")
+    other.until(lambda u: u["time"] >= 0.5)
+    wav = tmp_path / "short.wav"
+    samples, rate = soundfile.read(clip, frames=6 * 44_100)
+    soundfile.write(wav, samples, rate)
     began = time.monotonic()
     done = subprocess.run(
         [*PROGRAM, "--play", str(wav), "--format", "jsonl", "--log", "log.jsonl", "--record",
@@ -354,6 +359,7 @@ def test_a_file_plays_as_if_it_were_live(room, wav, tmp_path):
     assert soundfile.info(tmp_path / "heard.flac").frames == soundfile.info(wav).frames
     assert (tmp_path / "on").read_text().split()[-1] == "classical"
     assert (tmp_path / "now.txt").read_text().strip() == ""  # nothing plays any more
+    other.until(heard)  # it was played aloud
 
 
 def test_a_closed_pipe_ends_it_quietly(room):

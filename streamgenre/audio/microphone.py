@@ -71,7 +71,7 @@ class Microphone:
         self._closing = False
         self._wake = threading.Event()
         self._watchdog = threading.Thread(
-            target=self._watch, args=(capture,), name="streamgenre-watchdog", daemon=True
+            target=self._guarded, args=(capture,), name="streamgenre-watchdog", daemon=True
         )
         self._watchdog.start()
 
@@ -184,6 +184,12 @@ class Microphone:
         self.close()
 
     # What the watchdog's thread does
+
+    def _guarded(self, capture: Capture) -> None:
+        try:
+            self._watch(capture)
+        except Exception as error:  # told to the reader, who would wait for ever
+            self._failure = DeviceError(f"input {self.name!r}: {type(error).__name__}: {error}")
 
     def _watch(self, capture: Capture) -> None:
         while capture is not None:

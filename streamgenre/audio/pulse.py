@@ -6,13 +6,14 @@ moment. Listing them is libpulse's work, through pulsectl: PortAudio cannot.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 _VARIABLE = "PULSE_SOURCE"
 
@@ -27,25 +28,25 @@ class Source(NamedTuple):
     monitor: bool
 
 
-@contextmanager
-def _server() -> Iterator[Any]:
-    """A connection, None where there is no server (or no libpulse)."""
-    with contextlib.ExitStack() as stack:
-        pulse = None
-        if sys.platform == "linux":
-            with contextlib.suppress(ImportError, OSError):
-                pulsectl: Any = import_module("pulsectl")
-                with contextlib.suppress(pulsectl.PulseError):
-                    pulse = stack.enter_context(pulsectl.Pulse("streamgenre"))
-        yield pulse
+def _asked(question: Callable[[Any], T], otherwise: T) -> T:
+    """The server's answer; `otherwise` where there is no server, or it breaks off."""
+    if sys.platform != "linux":
+        return otherwise
+    try:
+        pulsectl: Any = import_module("pulsectl")
+    except (ImportError, OSError):  # no libpulse
+        return otherwise
+    try:
+        with pulsectl.Pulse("streamgenre") as pulse:
+            return question(pulse)
+    except pulsectl.PulseError:
+        return otherwise
 
 
 def sources() -> list[Source]:
     """All of them, none where there is no server."""
-    with _server() as pulse:
-        if pulse is None:
-            return []
-        return [
+    return _asked(
+        lambda pulse: [
             Source(
                 source.name,
                 source.description or source.name,
@@ -54,16 +55,19 @@ def sources() -> list[Source]:
                 source.monitor_of_sink_name is not None,
             )
             for source in pulse.source_list()
-        ]
+        ],
+        [],
+    )
 
 
 def default_monitor() -> str:
     """Name of the source that hears the default output; empty where there is none."""
-    with _server() as pulse:
-        if pulse is None:
-            return ""
+
+    def question(pulse: Any) -> str:
         sink = pulse.server_info().default_sink_name
         return next((s.monitor_source_name for s in pulse.sink_list() if s.name == sink), "")
+
+    return _asked(question, "")
 
 
 def moved_away(source: str) -> bool:
@@ -71,9 +75,8 @@ def moved_away(source: str) -> bool:
 
     The server moves streams elsewhere when their source is unplugged, without a word.
     """
-    with _server() as pulse:
-        if pulse is None:
-            return False
+
+    def question(pulse: Any) -> bool:
         ours = [
             stream.source
             for stream in pulse.source_output_list()
@@ -81,6 +84,8 @@ def moved_away(source: str) -> bool:
         ]
         names = {found.index: found.name for found in pulse.source_list()}
         return bool(ours) and source not in (names.get(index) for index in ours)
+
+    return _asked(question, False)
 
 
 @contextmanager
