@@ -57,14 +57,15 @@ class _Timed(capture.Capture):
         super()._heard(block, frames, times, status)
         now = time.perf_counter()
         self.own.append(now - began)
-        self.whole.append(self._stream.time - times.currentTime)
+        if hasattr(self, "_stream"):  # not yet in callbacks before the opening returns
+            self.whole.append(self._stream.time - times.currentTime)
         before = self.came[-1][0] if self.came else 0
         self.came.append((before + frames, now))
         loud = np.flatnonzero(np.abs(block[:, 0]) > _LOUD)
         if not len(loud):
             self._quiet += frames
             return
-        if self._quiet > self.sample_rate:
+        if self._quiet > 44_100:
             self.onsets.append(before + int(loud[0]))
         self._quiet = 0
 

@@ -70,11 +70,7 @@ class Capture:
                         latency=_LATENCY,
                         callback=self._heard,
                     )
-                    try:
-                        stream.start()
-                    except module.PortAudioError:
-                        stream.close(ignore_errors=True)
-                        raise
+                    portaudio.start(stream)
                 return stream, float(rate)
             except module.PortAudioError as error:
                 refused = error

@@ -17,9 +17,10 @@ from typing import Any
 
 from ..errors import DeviceError, one_line
 from . import portaudio
-from .pulse import Source, sources
+from .pulse import Source, default_monitor, sources
 
 MONITOR = "monitor"
+_CUT_OFF = 31  # characters that MME leaves of a name
 _LOOPBACK = "[Loopback]"  # how PortAudio marks WASAPI's
 _SERVER_DEVICES = ("pulse", "default")  # names under which ALSA shows the sound server
 _LOOPBACK_DRIVERS = ("blackhole", "loopback audio", "soundflower", "vb-cable", "stereo mix")
@@ -62,7 +63,8 @@ def inputs() -> list[Device]:
     """All there is to listen to; raises DeviceError without PortAudio."""
     module = portaudio.sounddevice()
     try:
-        hosts, found = module.query_hostapis(), module.query_devices()
+        with portaudio.listing():
+            hosts, found = module.query_hostapis(), module.query_devices()
     except module.PortAudioError as error:
         raise DeviceError(f"the devices cannot be listed: {portaudio.because(error)}") from None
     default = _default("input")
@@ -80,7 +82,8 @@ def _default(kind: str) -> dict[str, Any]:
     """PortAudio's default "input" or "output"; empty where there is none."""
     module = portaudio.sounddevice()
     try:
-        return dict(module.query_devices(kind=kind))
+        with portaudio.listing():
+            return dict(module.query_devices(kind=kind))
     except (module.PortAudioError, ValueError):
         return {}
 
@@ -147,14 +150,14 @@ def _monitor(devices: Sequence[Device]) -> Device:
     if not monitors:
         remedy = _NO_MONITOR.get(sys.platform, _NO_MONITOR["linux"])
         raise DeviceError(f"nothing here can hear what the computer plays; {remedy}")
-    from .pulse import default_monitor
+    source, output = default_monitor(), str(_default("output").get("name", ""))
 
-    wanted = default_monitor()
-    output = str(_default("output").get("name", ""))
-    for device in monitors:
-        if device.source == wanted if device.source else output and device.name.startswith(output):
-            return device
-    return monitors[0]
+    def hears_the_default(device: Device) -> bool:
+        if device.source:
+            return device.source == source
+        return bool(output) and device.name.startswith(output)
+
+    return next(filter(hears_the_default, monitors), monitors[0])
 
 
 def _named(wanted: str, devices: Sequence[Device]) -> Device:
@@ -163,9 +166,7 @@ def _named(wanted: str, devices: Sequence[Device]) -> Device:
         [d for d in devices if text in (d.name.lower(), d.source.lower())],
         [d for d in devices if text and (text in d.name.lower() or text in d.source.lower())],
     ):
-        # Windows shows one device through several systems, in one of them with its name cut off.
-        same = all(d.name.startswith(fits[0].name) and not d.source for d in fits[1:])
-        if fits and same:
+        if fits and all(_same_device(fits[0], other) for other in fits[1:]):
             return fits[0]
         if fits:
             names = ", ".join(f"{d.index} {d.source or d.name!r}" for d in fits)
@@ -175,6 +176,14 @@ def _named(wanted: str, devices: Sequence[Device]) -> Device:
         names = ", ".join(f"{d.index} {d.name!r}" for d in near)
         raise DeviceError(f"no input is called {wanted!r}; did you mean {names}?")
     raise DeviceError(f"no input is called {wanted!r}{_there_are(devices)}")
+
+
+def _same_device(first: Device, other: Device) -> bool:
+    """Whether Windows shows one device twice, through two systems, the first cutting its name."""
+    if first.host == other.host or first.source or other.source:
+        return False
+    cut_off = len(first.name) >= _CUT_OFF and other.name.startswith(first.name)
+    return first.name == other.name or cut_off
 
 
 def _near(text: str, devices: Sequence[Device]) -> list[Device]:

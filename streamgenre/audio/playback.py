@@ -126,8 +126,10 @@ class Playback:
 
     def pause(self, paused: bool) -> None:
         """See live.LiveInput."""
+        if paused == self._paused:
+            return
         now = time.monotonic()
-        if paused and not self._paused:
+        if paused:
             self._elapsed += now - self._since
         self._paused, self._since = paused, now
 

@@ -26,6 +26,8 @@ def sounddevice() -> Any:
         import sounddevice as module
     except OSError:
         raise DeviceError(f"PortAudio is not installed; {_INSTALL}") from None
+    except Exception as error:  # PortAudioError, which cannot be imported here
+        raise DeviceError(f"PortAudio does not start: {because(error)}") from None
     return module
 
 
@@ -53,6 +55,15 @@ def opening() -> Iterator[None]:
         _open += 1
 
 
+def start(stream: Any) -> None:
+    """Start a stream made while `opening`; one that does not start is closed."""
+    try:
+        stream.start()
+    except Exception:
+        stream.close(ignore_errors=True)
+        raise
+
+
 def closed() -> None:
     """A stream that `opening` counted is no more."""
     global _open
@@ -70,6 +81,16 @@ def refresh() -> None:
     with _lock:
         if _open:
             return
-        if module._initialized:
-            module._terminate()
-        module._initialize()
+        try:
+            if module._initialized:
+                module._terminate()
+            module._initialize()
+        except module.PortAudioError as error:
+            raise DeviceError(f"PortAudio does not start again: {because(error)}") from None
+
+
+@contextmanager
+def listing() -> Iterator[None]:
+    """Around a look at the devices: the list must not be made anew meanwhile."""
+    with _lock:
+        yield

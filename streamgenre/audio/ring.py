@@ -1,9 +1,9 @@
 """Ring buffers for one producer and one consumer, in Numba.
 
-Head and tail are counters that only grow; the producer moves the head after its samples are in
-place, the consumer moves the tail after it is done with them. What makes that order hold between
-threads is the GIL, which a kernel keeps while it runs; on builds without a GIL a lock around every
-look at the counters does.
+Head and tail are counters that only grow, each with one writer: the producer moves the head after
+its samples are in place, the consumer moves the tail after it is done with them. What makes that
+order hold between threads is the GIL, which a kernel keeps while it runs; on builds without a GIL a
+lock around each kernel does.
 
 `Ring` takes what there is room for: its producer waits. `LiveRing` takes everything and gives up
 the oldest: the world does not wait.

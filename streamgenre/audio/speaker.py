@@ -35,7 +35,7 @@ class Speaker:
                     latency=_LATENCY,
                     callback=self._play,
                 )
-                self._stream.start()
+                portaudio.start(self._stream)
         except (module.PortAudioError, ValueError) as error:
             why = portaudio.because(error)
             raise DeviceError(f"it cannot be played here: {why}") from None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from ..errors import one_line
 from . import interrupt
@@ -89,7 +90,9 @@ class _Channels(click.ParamType):  # type: ignore[type-arg]  # no generic before
 )
 @click.option("--log", type=click.Path(path_type=Path), help="Append each update there, rotated.")
 @click.option(
-    "--record", type=click.Path(path_type=Path), help="Record what is heard: .flac, .wav, .ogg."
+    "--record",
+    type=click.Path(path_type=Path),
+    help="Record what is heard: .flac, .wav, .ogg, .opus.",
 )
 @click.option("--on-change", metavar="CMD", help="Run at each change, STREAMGENRE_GENRE set.")
 @click.option(
@@ -119,13 +122,13 @@ def command(
     from ..live.tally import Tally
     from ..model.model import load
 
-    if play is not None and (wanted is not None or channels):
+    if play is not None and _on_the_command_line("wanted", "channels"):
         raise click.UsageError("--play takes the place of an input; leave out --input, --channels")
     interrupt.patience = _PATIENCE
     loaded = load(model, compute)
     if hop is not None:
         loaded.card.hop(hop)  # a wrong one is told before any device is opened
-    tally = Tally(loaded.card)
+    tally, console = Tally(loaded.card), _console(form)
     with ExitStack() as undo:
         from ..output.record import Recorder
 
@@ -133,22 +136,33 @@ def command(
         if outputs["record"] is not None:
             recorder = Recorder(outputs["record"])
             undo.callback(recorder.close)
-        sinks = _sinks(outputs, form, loaded, hop, undo)
+        sinks = _sinks(outputs, form, console, loaded, hop, undo)
         listener = listen(
             wanted, loaded, hop, channels=channels, patience=wait, play=play, sinks=sinks,
             recorder=recorder,
         )  # fmt: skip
         undo.pop_all()  # the listener's from here on
     try:
-        _follow(listener, form, tally)
+        _follow(listener, console, tally)
     finally:
         interrupt.hanging = not listener.close()
         click.echo(one_line(f"streamgenre: {tally}{_troubles(listener)}"), err=True)
     return 0
 
 
+def _on_the_command_line(*names: str) -> bool:
+    """Whether any of these options was given there, and not as somebody's default."""
+    source = click.get_current_context().get_parameter_source
+    return any(source(name) is ParameterSource.COMMANDLINE for name in names)
+
+
 def _sinks(
-    outputs: dict[str, Any], form: str, model: Model, hop: float | None, undo: ExitStack
+    outputs: dict[str, Any],
+    form: str,
+    console: Console | None,
+    model: Model,
+    hop: float | None,
+    undo: ExitStack,
 ) -> list[Sink]:
     """What takes the updates, as the options ask; closed by `undo` if the rest does not succeed."""
     card = model.card
@@ -162,7 +176,7 @@ def _sinks(
         from ..output.updates import LinesSink
 
         add(LinesSink(sys.stdout))
-    elif _console(form) is None:
+    elif console is None:
         from ..output.changes import Changes
 
         add(Changes(sys.stdout, card))
@@ -204,9 +218,8 @@ def _console(form: str) -> Console | None:
     return console if possible(console) else None
 
 
-def _follow(listener: Listener, form: str, tally: Tally) -> None:
+def _follow(listener: Listener, console: Console | None, tally: Tally) -> None:
     """Until it ends, somebody quits, or the reader of a pipe has gone."""
-    console = _console(form)
     if console is not None:
         from ..live.show import Show
 

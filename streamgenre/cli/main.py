@@ -95,7 +95,10 @@ def main() -> None:
     interrupt.install()
     if isinstance(sys.stdout, io.TextIOWrapper):  # whatever the locale, and for any file name
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-    code = run(sys.argv[1:])
+    try:
+        code = run(sys.argv[1:])
+    except SystemExit as ended:  # SIGTERM
+        code = ended.code if isinstance(ended.code, int) else 1
     if interrupt.hanging:  # Python would wait for what it holds at its end
         sys.stdout.flush()
         os._exit(code)

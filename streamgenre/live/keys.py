@@ -12,7 +12,6 @@ import select
 import sys
 import time
 from contextlib import ExitStack
-from types import TracebackType
 from typing import Self
 
 from .terminal import before_stopping, in_foreground
@@ -46,12 +45,7 @@ class Keys:
                 self._leave = leave.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._leave.close()
         self._file = None
 

@@ -7,7 +7,6 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from types import TracebackType
 
 from ..audio.devices import Device
 from ..audio.live import Gap, LiveInput
@@ -30,10 +29,12 @@ class Listener:
 
     Args:
         source: the microphone, or a file as if it were one.
-        model: what it is listened to with; None for the bundled one.
+        model: what it is listened to with.
         hop: seconds between updates, None for the card's hop for live audio.
         sinks: what takes the updates besides, each in a thread of its own.
         recorder: what takes the sound besides.
+
+    Raises StreamgenreError where the recorder's form has no such sample rate.
     """
 
     def __init__(
@@ -47,6 +48,8 @@ class Listener:
         self.model = model
         self._source, self._recorder = source, recorder
         self._stream = model.stream(hop)
+        if recorder is not None:
+            recorder.check(source.sample_rate)
         self._levels = Levels()
         self._asides = [Aside(sink) for sink in sinks]
         self._began = time.monotonic()
@@ -55,7 +58,7 @@ class Listener:
         self._closed: bool | None = None
         self.paused = False
         """Whether listening is interrupted: see `pause`."""
-        self._capture: deque[float] = deque(maxlen=_MEASURED)
+        self._latencies: deque[float] = deque(maxlen=_MEASURED)
         self._compute: deque[float] = deque(maxlen=_MEASURED)  # of a step with all before it
         self._computing = 0.0  # since the last update
 
@@ -67,7 +70,7 @@ class Listener:
         updates: list[Update] = []
         if self._ended:
             return updates
-        self._capture.append(self._source.latency)
+        self._latencies.append(self._source.latency)
         for heard in self._source.read():
             if isinstance(heard, Gap):
                 self._gaps += 1
@@ -94,11 +97,10 @@ class Listener:
         return updates
 
     def _send(self, found: Sequence[Update], updates: list[Update]) -> None:
-        at = datetime.now().astimezone() if found and self._asides else None
+        at = datetime.now().astimezone()
         for update in found:
             updates.append(update)
             for aside in self._asides:
-                assert at is not None
                 aside.put(update, at, self._source.name)
 
     def __iter__(self) -> Iterator[Update]:
@@ -179,9 +181,11 @@ class Listener:
     @property
     def problems(self) -> list[tuple[str, str]]:
         """Each sink's name and what is wrong with it, empty where nothing is."""
-        found = [(aside.name, aside.problem) for aside in self._asides]
-        if self._recorder is not None:
-            found.append((self._recorder.name, self._recorder.problem))
+        found = [
+            (aside.name, aside.problem or _lost(aside.dropped, "updates")) for aside in self._asides
+        ]
+        if (recorder := self._recorder) is not None:
+            found.append((recorder.name, recorder.problem or _lost(recorder.dropped, "frames")))
         return found
 
     @property
@@ -193,7 +197,7 @@ class Listener:
             sample_rate=self._source.sample_rate,
             channels=self._source.channels,
             uptime=time.monotonic() - self._began,
-            capture=statistics.fmean(self._capture) if self._capture else 0.0,
+            capture=statistics.fmean(self._latencies) if self._latencies else 0.0,
             window=self._stream.hop,
             compute=compute,
             smoothing=self.model.card.thresholds.smoothing,
@@ -207,9 +211,9 @@ class Listener:
         """Stop, close the input, let the sinks finish; False where one of their threads hangs."""
         if self._closed is None:
             self._ended = True
-            parts: list[LiveInput | Recorder | Aside] = [self._source, *self._asides]
-            if self._recorder is not None:
-                parts.append(self._recorder)
+            # The recording first: what hangs may use up the time that is left.
+            recorder = [] if self._recorder is None else [self._recorder]
+            parts: list[LiveInput | Recorder | Aside] = [*recorder, *self._asides, self._source]
             ended = [part.close() for part in parts]  # all of them, whichever hangs
             self._closed = all(ended)
         return self._closed
@@ -217,10 +221,10 @@ class Listener:
     def __enter__(self) -> Listener:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _lost(count: int, what: str) -> str:
+    """What a sink was too slow for, in words; empty where it was not."""
+    return f"{count} {what} lost: it is too slow" if count else ""

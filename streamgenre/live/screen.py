@@ -8,11 +8,11 @@ terminal knows of colours.
 from __future__ import annotations
 
 import os
+import select
 import sys
 import time
 from contextlib import ExitStack
 from io import StringIO
-from types import TracebackType
 from typing import Self
 
 import rich.console
@@ -74,12 +74,7 @@ class Screen:
             self._leave = leave.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._leave.close()
 
     def key(self, key: str) -> bool:
@@ -148,7 +143,11 @@ class Screen:
     def _ours(self) -> bool:
         if not possible(self._console):
             return False
-        return self._file is None or in_foreground(self._file)
+        if self._file is None or sys.platform == "win32":
+            return True
+        # A terminal that takes nothing now (Ctrl-S, a slow line) must not hold listening up.
+        ready = select.select([], [self._file], [], 0)[1]
+        return bool(ready) and in_foreground(self._file)
 
     def _give_back(self) -> None:
         """The terminal as it was before; the next frame takes it again."""

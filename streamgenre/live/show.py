@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from collections import deque
@@ -15,6 +16,7 @@ import rich.console
 from ..audio.devices import Device, inputs
 from ..errors import StreamgenreError
 from ..output.json import write_timeline
+from ..output.whole import whole
 from ..timeline import Timeline
 from ..update import Update
 from .band import RIBBON_SECONDS
@@ -49,7 +51,7 @@ class Show:
         self._update: Update | None = None
         self._message, self._told_until = "", 0.0
         self._devices: list[Device] = []  # while one of them is being chosen
-        self._row = 0
+        self._row, self._typed = 0, ""
         self._quit = False
 
     def run(self) -> None:
@@ -126,7 +128,7 @@ class Show:
             if not found:
                 self._tell("there is no other input")
 
-        self._row = 0
+        self._row, self._typed = 0, ""
         threading.Thread(target=ask, name="streamgenre devices", daemon=True).start()
 
     def _choosing(self, key: str) -> bool:
@@ -142,8 +144,12 @@ class Show:
             self._listener.switch(devices[self._row])
             self._devices = []
         elif key.isdecimal():
-            rows = [row for row, device in enumerate(devices) if device.index == int(key)]
-            self._row = rows[0] if rows else self._row
+            self._typed += key
+            indices = [str(device.index) for device in devices]
+            if self._typed not in indices:
+                self._typed = key
+            if self._typed in indices:
+                self._row = indices.index(self._typed)
         elif key in ("escape", "d"):
             self._devices = []
         else:
@@ -151,11 +157,19 @@ class Show:
         return True
 
     def _save(self) -> None:
-        path = Path(f"streamgenre-{datetime.now():%Y%m%d-%H%M%S}.json")
-        try:
-            with path.open("x", encoding="utf-8", errors="backslashreplace") as file:
-                write_timeline(file, self._listener.name, self._timeline)
-        except OSError as error:
-            self._tell(f"{path}: cannot be written: {error.strerror or error}")
-        else:
-            self._tell(f"saved: {path.absolute()}")
+        """Write a copy aside: a day takes seconds, in which sound would be lost."""
+        path = Path(f"streamgenre-{datetime.now():%Y%m%d-%H%M%S}.json").absolute()
+        timeline, name = copy.deepcopy(self._timeline), self._listener.name
+
+        def write() -> None:
+            try:
+                with whole(path) as file:
+                    write_timeline(file, name, timeline)
+            except OSError as error:
+                self._tell(f"{path}: cannot be written: {error.strerror or error}")
+            else:
+                self._tell(f"saved: {path}")
+
+        self._tell(f"saving: {path}")
+        # No daemon: `q` waits until it is whole.
+        threading.Thread(target=write, name="streamgenre save").start()

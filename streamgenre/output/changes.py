@@ -26,7 +26,7 @@ class Changes:
             return
         self._last = decision
         line = f"{at:%Y-%m-%d %H:%M:%S}  {shown(self._card, update.status, update.genre)}"
-        if update.genre is not None:
+        if update.genre == update.top:  # a genre that is held has lost the lead
             line += f" {update.confidence:.0%}"
         self._file.write(line + "\n")
         self._file.flush()

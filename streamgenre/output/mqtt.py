@@ -57,7 +57,8 @@ def broker(url: str) -> Broker:
     """
     try:
         parts = urlsplit(url)
-        port = parts.port or _PORTS[parts.scheme]
+        usual = _PORTS[parts.scheme]  # KeyError: another scheme, whatever its port
+        port = parts.port or usual
         host = parts.hostname or ""
         host.encode("idna")
     except (KeyError, ValueError):

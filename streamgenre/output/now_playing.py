@@ -10,6 +10,7 @@ from ..errors import StreamgenreError
 from ..model.card import ModelCard
 from ..update import Update
 from .aside import reason
+from .whole import whole
 
 _SAYS = {"unsure": "unsure", "no-music": "no music", "gap": "no signal"}
 
@@ -50,13 +51,6 @@ class NowPlaying:
     def _show(self, line: str) -> None:
         if line == self._line:
             return
-        part = self._path.with_name(f".{self._path.name}.part")
-        try:
-            part.unlink(missing_ok=True)  # of a process that was killed just here
-            with part.open("x", encoding="utf-8") as file:
-                file.write(line + "\n")
-            part.replace(self._path)
-        except OSError:
-            part.unlink(missing_ok=True)
-            raise
+        with whole(self._path) as file:
+            file.write(line + "\n")
         self._line = line

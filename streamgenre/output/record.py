@@ -99,7 +99,7 @@ class Recorder:
         if not len(samples):
             return
         self._worker.longest = round(WAITING_SECONDS * sample_rate)
-        # A copy: whoever captures fills the same buffer anew.
+        # A copy: the caller may use its array again.
         self._worker.put(_Block(self._heard, np.array(samples, np.float32), round(sample_rate)))
         self._heard += len(samples) / sample_rate
 

@@ -22,9 +22,9 @@ from ..errors import StreamgenreError
 from ..model.card import ModelCard
 from ..timeline import model_to_dict
 from ..update import Update
+from .address import host_port
 from .aside import reason
 from .json import dumps
-from .osc import host_port
 from .updates import live_line
 
 if TYPE_CHECKING:

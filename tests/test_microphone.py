@@ -1,0 +1,258 @@
+"""A microphone's account of time: sound and gaps last as long as what has passed.
+
+The capture is the real ring with a clock and a device of the test's own in place of PortAudio's;
+what PortAudio does is in test_live.py.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+import streamgenre.audio.microphone as microphone
+from streamgenre.audio import portaudio, watchdog
+from streamgenre.audio.devices import Device
+from streamgenre.audio.live import Gap, Sound
+from streamgenre.audio.ring import LiveRing
+from streamgenre.errors import DeviceError
+
+RATE = 1_000.0
+
+
+class Capture:
+    """Gives what `hear` puts in."""
+
+    latency = 0.0
+    channels = 1
+
+    def __init__(self, device, rate=RATE, seconds=10.0):
+        self.device, self.sample_rate = device, rate
+        self.ring = LiveRing(int(seconds * rate))
+        self.active, self.closed, self.overflows = True, False, 0
+
+    def hear(self, seconds):
+        self.ring.write(np.ones(round(seconds * self.sample_rate), np.float32))
+
+    @property
+    def frames(self):
+        return self.ring.written
+
+    @property
+    def waiting(self):
+        return len(self.ring) / self.sample_rate
+
+    def read(self):
+        lost, samples = self.ring.read(round(self.sample_rate))
+        return lost, samples[:, None]
+
+    def close(self):
+        self.closed = True
+
+
+def device(name, sleeps=False):
+    return Device(0, name + " [Loopback]" * sleeps, "test", 1, RATE, True, False, 0)
+
+
+class Machine:
+    """The devices of a computer: `there` can be opened."""
+
+    def __init__(self):
+        self.now = 100.0
+        self.there = {"mic": RATE, "line": 2 * RATE}
+        self.opened = []
+
+    def choose(self, wanted):
+        name = wanted or "mic"
+        if name not in self.there:
+            raise DeviceError(f"no input is called {name!r}")
+        return device(name)
+
+    def capture(self, wanted, channels, block, ring_seconds):
+        if wanted.name not in self.there:
+            raise DeviceError(f"input {wanted.name!r} is gone")
+        self.opened.append(Capture(wanted, self.there[wanted.name], ring_seconds))
+        return self.opened[-1]
+
+    def inputs(self):
+        return [device(name) for name in self.there]
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    made = Machine()
+    for module in (microphone, watchdog):
+        monkeypatch.setattr(module, "choose", made.choose)
+    monkeypatch.setattr(microphone, "Capture", made.capture)
+    monkeypatch.setattr(watchdog, "inputs", made.inputs)
+    monkeypatch.setattr(portaudio, "refresh", lambda: None)
+    monkeypatch.setattr(watchdog, "_LOOK", 0.005)
+    monkeypatch.setattr(watchdog, "_FIRST_PAUSE", 0.01)
+
+    class Clock:
+        """The reader's: it goes when the test says so; the watchdog's is the real one."""
+
+        @staticmethod
+        def monotonic():
+            return made.now
+
+    monkeypatch.setattr(microphone, "time", Clock)
+    return made
+
+
+def told(heard):
+    """Kind and seconds of each, sounds that follow each other as one."""
+    found = []
+    for part in heard:
+        gap = isinstance(part, Gap)
+        seconds = part.seconds if gap else len(part.samples) / part.sample_rate
+        if found and not gap and found[-1][0] == "sound":
+            found[-1] = ("sound", found[-1][1] + seconds)
+        else:
+            found.append(("gap" if gap else "sound", seconds))
+    return [(kind, pytest.approx(seconds)) for kind, seconds in found]
+
+
+def wait_for(condition):
+    ends = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.002)
+
+
+def hear(machine, seconds):
+    machine.now += seconds
+    machine.opened[-1].hear(seconds)
+
+
+def test_what_was_away_is_a_gap_as_long_as_it_took(machine):
+    with microphone.Microphone() as one:
+        hear(machine, 1.5)
+        assert told(one.read()) == [("sound", 1.5)]
+        hear(machine, 0.25)  # still unread when it goes
+        del machine.there["mic"]
+        machine.opened[-1].active = False
+        wait_for(lambda: one.lost)
+        machine.now += 2.0
+        assert told(one.read()) == [("sound", 0.25), ("gap", 2.0)]
+        wait_for(lambda: "is gone; is it connected?" in one.note)
+        machine.now += 4.0
+        assert one.read() == []
+        machine.now += 1.5  # time goes on for whoever listens, every five seconds
+        assert told(one.read()) == [("gap", 5.5)]
+        machine.there["mic"] = 2 * RATE  # another one of that name
+        wait_for(lambda: len(machine.opened) == 2 and not one.lost)
+        machine.now += 1.0
+        hear(machine, 0.5)
+        assert told(one.read()) == [("gap", 1.0), ("sound", 0.5)]
+        wait_for(lambda: one.note == "")
+        assert one.sample_rate == 2 * RATE
+        assert machine.opened[0].closed
+    assert machine.opened[1].closed
+
+
+def test_the_sound_cards_clock_is_put_right_at_each_gap(machine):
+    with microphone.Microphone() as one:
+        hear(machine, 1.0)
+        one.read()
+        machine.now += 10.0
+        machine.opened[0].hear(9.0)  # a slow clock, or what the system lost without a word
+        one.read()
+        one.pause(True)
+        hear(machine, 3.0)
+        assert one.read() == []
+        one.pause(False)
+        hear(machine, 1.0)
+        assert told(one.read()) == [("gap", 4.0), ("sound", 1.0)]
+
+
+def test_what_is_dropped_is_told_where_it_was(machine):
+    with microphone.Microphone(ring_seconds=2.0) as one:
+        hear(machine, 0.5)
+        one.read()
+        hear(machine, 5.0)
+        assert told(one.read()) == [("gap", 3.0), ("sound", 2.0)]
+        assert one.dropped == 3_000
+        hear(machine, 0.1)
+        assert told(one.read()) == [("sound", 0.1)]
+
+
+def test_nothing_is_told_while_paused_however_long(machine):
+    with microphone.Microphone() as one:
+        hear(machine, 1.0)
+        one.read()
+        one.pause(True)
+        machine.opened[0].active = False  # away and back, unheard
+        wait_for(lambda: len(machine.opened) == 2)
+        for _ in range(5):
+            hear(machine, 10.0)
+            assert one.read() == []
+        one.pause(False)
+        hear(machine, 1.0)
+        assert told(one.read()) == [("gap", 50.0), ("sound", 1.0)]
+
+
+def test_switching_goes_over_and_a_wrong_name_goes_back(machine):
+    with microphone.Microphone() as one:
+        hear(machine, 1.0)
+        one.read()
+        one.switch("line")
+        wait_for(lambda: len(machine.opened) == 2 and not one.lost)
+        hear(machine, 1.0)
+        heard = one.read()
+        assert one.name == "line"
+        assert isinstance(heard[0], Gap)
+        assert isinstance(heard[-1], Sound) and heard[-1].sample_rate == 2 * RATE
+        one.switch("lien")
+        wait_for(lambda: len(machine.opened) == 3 and not one.lost)
+        assert one.note == "no input is called 'lien'"
+        hear(machine, 1.0)
+        one.read()
+        assert one.name == "line"
+        assert [capture.closed for capture in machine.opened] == [True, True, False]
+
+
+def test_one_that_is_lost_for_good_is_an_error(machine):
+    with microphone.Microphone(patience=0.05) as one:
+        hear(machine, 1.0)
+        machine.there.clear()
+        machine.opened[0].active = False
+
+        def failed():
+            try:
+                one.read()
+            except DeviceError as error:
+                assert "is gone" in str(error) and "given up" in str(error)
+                return True
+            return False
+
+        wait_for(failed)
+
+
+def test_a_watchdog_that_fails_does_not_fail_in_silence(machine, monkeypatch):
+    def broken():
+        raise RuntimeError("out of luck")
+
+    with microphone.Microphone() as one:
+        monkeypatch.setattr(watchdog, "inputs", broken)
+        machine.opened[0].active = False
+        wait_for(lambda: one._watchdog.failure is not None)
+        with pytest.raises(DeviceError, match="RuntimeError: out of luck"):
+            one.read()
+
+
+def test_a_loopback_that_sleeps_while_nothing_plays_is_not_lost(machine, monkeypatch):
+    monkeypatch.setattr(watchdog, "SILENT", 0.02)
+    monkeypatch.setattr(watchdog, "_STARTING", 0.02)
+    monkeypatch.setattr(microphone, "choose", lambda wanted: device("mic", sleeps=True))
+    machine.there["mic [Loopback]"] = RATE
+    with microphone.Microphone() as one:
+        hear(machine, 1.0)
+        assert told(one.read()) == [("sound", 1.0)]
+        time.sleep(0.2)
+        assert not one.lost
+        machine.now += 30.0
+        hear(machine, 1.0)
+        assert told(one.read()) == [("gap", 30.0), ("sound", 1.0)]
+    assert len(machine.opened) == 1
