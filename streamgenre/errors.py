@@ -36,6 +36,12 @@ class ModelFileError(StreamgenreError):
     exit_code = 5
 
 
+class OptionError(StreamgenreError):
+    """What an option asks for cannot be."""
+
+    exit_code = 2
+
+
 class SignalError(StreamgenreError, ValueError):
     """Samples were fed that a stream cannot take: their shape, type, rate or order is wrong."""
 

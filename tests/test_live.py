@@ -306,9 +306,38 @@ def test_a_wrong_choice_is_one_line_with_what_is_near(room):
     code, said = failing(room, "--input", "77")
     assert code == 4 and "no input has the index 77" in said and "'default'" in said
     code, said = failing(room, "--channels", "40")
-    assert (code, said) == (
-        4, "streamgenre: input 'default' has channels 1 to 32, not 40"
-    )  # fmt: skip
+    assert code == 4
+    assert said.startswith(
+        "streamgenre: input 'default' has channels 1 to 2 to choose from, not 40"
+    )
+    assert failing(room, "--input", "1" * 5000)[0] == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--osc", ""), "--osc: names nothing"),
+        (("--osc", "localhost:0"), "--osc: 'localhost:0'"),
+        (("--websocket", "99999"), "--websocket: '99999'"),
+        (("--mqtt", "http://host:1883"), "--mqtt: is no URL"),
+        (("--mqtt", "mqtt://host/a%0ab"), "--mqtt: the prefix"),
+        (("--record", "x"), "--record x"),
+        (("--log", "."), "--log .: Is a directory"),
+        (("--log", "a.flac", "--record", "a.flac"), "is the file of --"),
+        (("--play", "a.wav", "--now-playing", "./a.wav"), "is the file of --play"),
+        (("--play", "a.wav", "--input", "1"), "--play takes the place of an input"),
+        (("--wait", "nan"), "--wait: nan"),
+        (("--now-playing", __file__), "holds more than a line"),
+    ],
+)
+def test_an_option_that_cannot_be_followed_is_named(options, named, tmp_path):
+    done = subprocess.run(
+        [*PROGRAM, *options], capture_output=True, text=True, timeout=60, cwd=tmp_path
+    )
+    assert done.returncode == 2, done.stderr
+    assert named in done.stderr.splitlines()[-1]
+    assert [*tmp_path.iterdir()] == []
+    assert Path(__file__).stat().st_size > 1000
 
 
 def test_without_a_device_or_portaudio_a_line_says_what_to_do(room, tmp_path):
@@ -368,6 +397,99 @@ def test_a_file_plays_as_if_it_were_live(room, listening, clip, tmp_path):
     assert (tmp_path / "on").read_text().split()[-1] == "classical"
     assert (tmp_path / "now.txt").read_text().strip() == ""  # nothing plays any more
     other.until(heard)  # it was played aloud
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("form", ["text", "jsonl"])
+def test_results_that_cannot_be_written_are_a_failure(room, clip, tmp_path, form):
+    samples, rate = soundfile.read(clip, frames=2 * 44_100)
+    soundfile.write(tmp_path / "short.wav", samples, rate)
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*PROGRAM, "--play", "short.wav", "--format", form], env=room.environment, stdout=full,
+            stderr=subprocess.PIPE, text=True, timeout=60, cwd=tmp_path,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr
+
+
+def test_a_hung_server_does_not_keep_a_file_from_ending(room, clip, tmp_path):
+    samples, rate = soundfile.read(clip, frames=3 * 44_100)
+    soundfile.write(tmp_path / "short.wav", samples, rate)
+    process = subprocess.Popen(
+        [*PROGRAM, "--play", "short.wav", "--format", "jsonl"], env=room.environment,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert process.stdout is not None
+    process.stdout.readline()
+    room.signal(signal.SIGSTOP)
+    said = process.communicate(timeout=30)
+    room.signal(signal.SIGCONT)
+    assert process.returncode == 0 and said[1].startswith("streamgenre: heard 0:03")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_closed_terminal_is_tidied_up_after(room, listening, tmp_path, number):
+    now = tmp_path / "now.txt"
+    one = listening("--now-playing", str(now))
+    one.until(lambda u: u["time"] >= 1.0)
+    assert now.read_text() == "no music\n"
+    code, said = one.end(number)
+    assert (code, now.read_text()) == (128 + number, "\n")
+    assert said.startswith("streamgenre: heard")
+
+
+_RATES_OF_ALL = """
+import json
+from streamgenre.audio.capture import Capture
+from streamgenre.audio.devices import choose, inputs
+print(json.dumps({d.source: [d.sample_rate, d.channels] for d in inputs() if d.source}))
+for wanted, channels in (("good", ()), ("wide", ()), ("wide", [3]), ("good", [2])):
+    try:
+        capture = Capture(choose(wanted), channels)
+        capture.close()
+        print(json.dumps([capture.sample_rate, capture.channels]))
+    except Exception as error:
+        print(json.dumps(str(error)))
+"""
+
+
+def test_each_source_has_its_own_rate_and_channels(room):
+    for name, rate, channels in (("good", 48_000, 2), ("wide", 96_000, 8), ("headset", 8_000, 1)):
+        room.control("load-module", "module-null-sink", f"sink_name={name}", f"rate={rate}",
+                     f"channels={channels}")  # fmt: skip
+    listed, *opened = python(room, _RATES_OF_ALL)
+    assert listed == {
+        "room.monitor": [44_100, 2], "good.monitor": [48_000, 2], "wide.monitor": [96_000, 8],
+        "headset.monitor": [8_000, 1],
+    }  # fmt: skip
+    good, wide, picked, second = opened
+    assert (good, wide, second) == ([48_000, 2], [96_000, 8], [48_000, 1])
+    assert "the sound server mixes them" in picked
+
+
+def test_monitor_follows_the_default_output(room, listening, wav):
+    one = listening("--input", "monitor")
+    one.until(lambda u: u["time"] >= 1.0)
+    room.plug("headphones")
+    room.control("set-default-sink", "headphones")
+    room.play(wav)
+    one.until(lambda u: heard(u) and u["input"] == "Monitor of Headphones")
+    one.end()
+
+
+def test_what_passes_while_it_is_stopped_is_a_gap(room, listening):
+    one = listening("--input", "room")
+    first = one.until(lambda u: u["time"] >= 1.0)[-1]
+    one.process.send_signal(signal.SIGSTOP)
+    time.sleep(20)
+    one.process.send_signal(signal.SIGCONT)
+    ends = datetime.fromisoformat(first["at"]).timestamp() + 24
+    last = one.until(lambda u: datetime.fromisoformat(u["at"]).timestamp() > ends)[-1]
+    passed = (
+        datetime.fromisoformat(last["at"]) - datetime.fromisoformat(first["at"])
+    ).total_seconds()
+    assert last["time"] - first["time"] == pytest.approx(passed, abs=2.0)
 
 
 def test_a_closed_pipe_ends_it_quietly(room):

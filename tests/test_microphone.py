@@ -167,6 +167,25 @@ def test_the_sound_cards_clock_is_put_right_at_each_gap(machine):
         assert told(one.read()) == [("gap", 4.0), ("sound", 1.0)]
 
 
+def test_what_the_system_lost_while_all_was_stopped_is_a_gap(machine):
+    with microphone.Microphone() as one:
+        hear(machine, 1.0)
+        one.read()
+        machine.now += 20.0  # of which the system kept the first five seconds
+        machine.opened[0].hear(2.0)
+        assert told(one.read()) == [("sound", 2.0)]
+        machine.opened[0].hear(3.0)
+        assert told(one.read()) == [("sound", 3.0)]
+        heard = []
+        for _ in range(12):
+            hear(machine, 0.1)
+            heard += one.read()
+        (gap,) = [part.seconds for part in heard if isinstance(part, Gap)]
+        assert gap == pytest.approx(15.0, abs=0.1)
+        hear(machine, 1.0)
+        assert told(one.read()) == [("sound", 1.0)]
+
+
 def test_what_is_dropped_is_told_where_it_was(machine):
     with microphone.Microphone(ring_seconds=2.0) as one:
         hear(machine, 0.5)

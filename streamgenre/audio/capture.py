@@ -25,7 +25,8 @@ class Capture:
 
     Args:
         device: what to open.
-        channels: which of its channels to hear, counted from 1; empty: its first two.
+        channels: which of its channels to hear, counted from 1; empty: its first two, of a sound
+            server's source all.
         block: seconds of each callback, None for what suits the device.
         ring_seconds: how late the reader may be.
 
@@ -39,15 +40,19 @@ class Capture:
         block: float | None = None,
         ring_seconds: float = RING_SECONDS,
     ) -> None:
-        if channels and not 1 <= min(channels) <= max(channels) <= device.channels:
+        if channels and not 1 <= min(channels) <= max(channels) <= device.separate_channels:
+            mixed = "; the sound server mixes them, choose the device itself" * device.mixed
             raise DeviceError(
-                f"input {device.name!r} has channels 1 to {device.channels}, "
-                f"not {', '.join(map(str, channels))}"
+                f"input {device.name!r} has channels 1 to {device.separate_channels} to choose "
+                f"from, not {', '.join(map(str, channels))}{mixed}"
             )
         self.device = device
         self.overflows = 0
         """Times that PortAudio reported late or lost samples."""
-        self._opened = max(channels) if channels else min(2, device.channels)
+        # At least two where there are two: a sound server would mix them into one.
+        self._opened = max(min(2, device.channels), *channels, 0)
+        if device.source and not channels:
+            self._opened = device.channels  # all: which of them carries anything is not known
         self._picked = [channel - 1 for channel in channels]
         self.channels = len(channels) or self._opened
         self._stream, self.sample_rate = self._open(block, ring_seconds)
@@ -60,7 +65,7 @@ class Capture:
         for rate in (own, *(other for other in _OTHER_RATES if other != own)):
             self._ring = LiveRing(int(ring_seconds * rate) * self._opened)
             try:
-                with portaudio.opening(), recording_from(self.device.source):
+                with portaudio.opening(), recording_from(self.device.source, self.device.monitor):
                     stream = module.InputStream(
                         device=self.device.portaudio,
                         samplerate=rate,

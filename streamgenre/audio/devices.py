@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from types import NoneType
 from typing import Any
 
 from ..errors import DeviceError, one_line
@@ -20,14 +21,16 @@ from . import portaudio
 from .pulse import Source, default_monitor, sources
 
 MONITOR = "monitor"
+_LONGEST_INDEX = 9  # digits; a longer one is a name
 _CUT_OFF = 31  # characters that MME leaves of a name
 _LOOPBACK = "[Loopback]"  # how PortAudio marks WASAPI's
-_SERVER_DEVICES = ("pulse", "default")  # names under which ALSA shows the sound server
+_SERVER_DEVICES = ("pulse", "pipewire")  # names under which ALSA shows the sound server
+_MIXED = (*_SERVER_DEVICES, "default")
 _LOOPBACK_DRIVERS = ("blackhole", "loopback audio", "soundflower", "vb-cable", "stereo mix")
 NO_INPUT = "there is no input: connect a microphone, or start the sound server, and try again"
 _NO_MONITOR = {
-    "linux": "it needs a sound server and ALSA's way to it: "
-    "apt install pulseaudio libasound2-plugins (with PipeWire: pipewire-pulse)",
+    "linux": "it needs a sound server that answers, and ALSA's way to it: "
+    "apt install libasound2-plugins (with PipeWire: pipewire-pulse and pipewire-alsa)",
     "darwin": "macOS has none of its own: install one (brew install blackhole-2ch), choose it as "
     "output, or both in a multi-output device",
     "win32": "enable `Stereo Mix` in the sound settings, or install VB-CABLE (the PortAudio that "
@@ -52,6 +55,18 @@ class Device:
     """PortAudio's index of the device to open."""
     source: str = ""
     """The sound server's own name of it, where it is one of its sources."""
+
+    @property
+    def mixed(self) -> bool:
+        """Whether a sound server stands before it, which mixes several channels as it likes."""
+        return bool(self.source) or self.name in _MIXED
+
+    @property
+    def separate_channels(self) -> int:
+        """How many of its channels can be heard apart."""
+        if self.name in _MIXED:
+            return min(2, self.channels)
+        return 1 if self.source and self.channels > 2 else self.channels
 
     @property
     def sleeps(self) -> bool:
@@ -125,7 +140,9 @@ def choose(wanted: int | str | None) -> Device:
     Raises DeviceError, naming what is near, where there is none or more than one.
     """
     devices = inputs()
-    if isinstance(wanted, str) and wanted.strip().isdecimal():
+    if not isinstance(wanted, (int, str, NoneType)):
+        raise DeviceError(f"an input is an index or a part of a name, not {wanted!r}")
+    if isinstance(wanted, str) and wanted.strip().isdecimal() and len(wanted) < _LONGEST_INDEX:
         wanted = int(wanted)
     if isinstance(wanted, int):
         for device in devices:

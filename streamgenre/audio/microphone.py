@@ -7,6 +7,7 @@ what has passed, so that small errors of the sound card's clock do not add up ov
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Sequence
 
 from . import portaudio
@@ -16,6 +17,8 @@ from .live import Gap, Sound
 from .watchdog import SILENT, Watchdog
 
 _TELL = 5.0  # s between gaps while it is away: time goes on for whoever listens
+_SETTLING = 0.01  # share of a new lateness that becomes usual: within seconds
+_CATCHING_UP = 1.0  # s
 _SHORTEST = 0.001  # s, of a gap
 
 
@@ -47,13 +50,17 @@ class Microphone:
 
         portaudio.refresh()
         self._reading = opened(choose(wanted))
-        self._watchdog = Watchdog(self._reading, opened, patience)
+        self._watchdog = Watchdog(self._reading, opened, patience, wanted)
         self.dropped = 0
         self._earlier_overflows = 0
         self._origin: float | None = None  # monotonic time at which the first sound began
         self._told = 0.0  # s of sound and gaps since then
+        self._late_since: float | None = None
+        self._usual = 0.0  # s that sound is late by, the drift of its clock with it
         self._broken = False  # what comes next is not the continuation of what came last
         self._paused = self._closed = False
+        # Who forgets to close it and lets it go does not leave a microphone open behind.
+        weakref.finalize(self, self._watchdog.leave)
 
     @property
     def name(self) -> str:
@@ -62,6 +69,10 @@ class Microphone:
     @property
     def note(self) -> str:
         return self._watchdog.note
+
+    @property
+    def warnings(self) -> list[str]:
+        return []
 
     @property
     def sample_rate(self) -> float:
@@ -113,17 +124,38 @@ class Microphone:
             if self._paused:
                 self._broken = True
                 continue
+            if dropped and not self._broken:
+                missed = dropped / capture.sample_rate
+                self._tell(heard, Gap(missed), missed)
             seconds = len(samples) / capture.sample_rate
             begun = time.monotonic() - capture.waiting - seconds
             if self._origin is None:
                 self._origin = begun
-            slept = capture.device.sleeps and begun - self._origin - self._told > SILENT
-            if self._broken or slept:
+            if self._broken or self._lost_without_a_word(capture, begun):
                 self._tell_gap(heard, begun)
-                self._broken = False
-            elif dropped:
-                self._tell(heard, Gap(dropped / capture.sample_rate), dropped / capture.sample_rate)
+                self._broken, self._usual = False, 0.0
             self._tell(heard, Sound(samples, capture.sample_rate), seconds)
+
+    def _lost_without_a_word(self, capture: Capture, begun: float) -> bool:
+        """Whether sound that begins then is too late for what was told before it.
+
+        What the system threw away while the process was stopped, say. First it gives what it
+        still has, and fast: it is waited for.
+        """
+        assert self._origin is not None
+        late = begun - self._origin - self._told
+        if late - self._usual <= SILENT:
+            self._usual += (late - self._usual) * _SETTLING
+            self._late_since = None
+            return False
+        now = time.monotonic()
+        if self._late_since is None:
+            self._late_since = now
+        # A device that sleeps has nothing more to give.
+        if not capture.device.sleeps and now - self._late_since < _CATCHING_UP:
+            return False
+        self._late_since = None
+        return True
 
     def _tell(self, heard: list[Sound | Gap], what: Sound | Gap, seconds: float) -> None:
         heard.append(what)

@@ -39,6 +39,7 @@ class Playback:
         self.sample_rate = float(self._source.sample_rate)
         self.channels = self._source.channels
         self.note = ""
+        self.warnings = self._source.warnings
         self.ended = False
         self._speaker: Speaker | None = None
         try:
@@ -140,8 +141,9 @@ class Playback:
     def close(self) -> bool:
         """See live.LiveInput."""
         self._closing = True
+        silent = True
         if self._speaker is not None:
-            self._speaker.close()
+            silent = self._speaker.close()
             self._speaker = None
         self._decoder.join(_CLOSING)
-        return not self._decoder.is_alive()
+        return silent and not self._decoder.is_alive()

@@ -1,11 +1,12 @@
 """The sources of a sound server: PulseAudio, or PipeWire in its place. Linux.
 
-Which of them ALSA's `pulse` device opens is told by the environment variable PULSE_SOURCE at that
+Which of them ALSA's `pulse` or `pipewire` device opens is told by environment variables at that
 moment. Listing them is libpulse's work, through pulsectl: PortAudio cannot.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -14,8 +15,6 @@ from importlib import import_module
 from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
-
-_VARIABLE = "PULSE_SOURCE"
 
 
 class Source(NamedTuple):
@@ -36,11 +35,17 @@ def _asked(question: Callable[[Any], T], otherwise: T) -> T:
         pulsectl: Any = import_module("pulsectl")
     except (ImportError, OSError):  # no libpulse
         return otherwise
+    # The structs are libpulse's, and gone once its callback returns: this hook is called within.
+    pulsectl.PulseSourceInfo._init_from_struct = _keep_rate
     try:
         with pulsectl.Pulse("streamgenre") as pulse:
             return question(pulse)
     except pulsectl.PulseError:
         return otherwise
+
+
+def _keep_rate(info: Any, struct: Any) -> None:
+    info.sample_rate = int(struct.sample_spec.rate)
 
 
 def sources() -> list[Source]:
@@ -51,7 +56,7 @@ def sources() -> list[Source]:
                 source.name,
                 source.description or source.name,
                 source.channel_count,
-                source.sample_spec.rate,
+                source.sample_rate,
                 source.monitor_of_sink_name is not None,
             )
             for source in pulse.source_list()
@@ -89,16 +94,28 @@ def moved_away(source: str) -> bool:
 
 
 @contextmanager
-def recording_from(source: str) -> Iterator[None]:
-    """Streams opened meanwhile record from that source, the server's default if empty."""
-    before = os.environ.get(_VARIABLE)
+def recording_from(source: str, monitor: bool) -> Iterator[None]:
+    """Streams opened meanwhile record from that source, the server's default if empty.
+
+    ALSA's `pulse` device reads PULSE_SOURCE, its `pipewire` device PIPEWIRE_ALSA, which knows a
+    monitor by its sink; without `node.dont-reconnect` it would go elsewhere when that is gone.
+    """
+    told = {}
     if source:
-        os.environ[_VARIABLE] = source
+        pipewire = {
+            "target.object": source.removesuffix(".monitor") if monitor else source,
+            "stream.capture.sink": monitor,
+            "node.dont-reconnect": True,
+            "application.process.id": str(os.getpid()),  # for `moved_away`
+        }
+        told = {"PULSE_SOURCE": source, "PIPEWIRE_ALSA": json.dumps(pipewire)}
+    before = {name: os.environ.get(name) for name in told}
+    os.environ.update(told)
     try:
         yield
     finally:
-        if source:
-            if before is None:
-                del os.environ[_VARIABLE]
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
             else:
-                os.environ[_VARIABLE] = before
+                os.environ[name] = value

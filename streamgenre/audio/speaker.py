@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from .ring import Ring
 
 _RING_SECONDS = 2.0
 _LATENCY = 0.2  # s
+_CLOSING = 2.0  # s that a sound server may take
 _RESERVE = 0.25  # s that the writer may be late
 
 
@@ -57,7 +59,14 @@ class Speaker:
             samples = mix_to_mono(samples)[0][:, None]
         self._ring.write(np.ascontiguousarray(samples).reshape(-1))
 
-    def close(self) -> None:
-        """Stop."""
-        self._stream.close(ignore_errors=True)
-        portaudio.closed()
+    def close(self) -> bool:
+        """Stop; False where the sound server hangs, and a thread was left behind with it."""
+
+        def stop() -> None:
+            self._stream.close(ignore_errors=True)
+            portaudio.closed()
+
+        closing = threading.Thread(target=stop, name="streamgenre speaker", daemon=True)
+        closing.start()
+        closing.join(_CLOSING)
+        return not closing.is_alive()

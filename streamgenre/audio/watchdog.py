@@ -14,14 +14,15 @@ from collections.abc import Callable
 from ..errors import DeviceError
 from . import portaudio
 from .capture import Capture
-from .devices import Device, choose, inputs
-from .pulse import moved_away
+from .devices import MONITOR, Device, choose, inputs
+from .pulse import default_monitor, moved_away
 
 _LOOK = 0.1  # s between two looks
 SILENT = 2.0
 """Seconds without a callback after which a device is gone."""
 _STARTING = 5.0  # the same, before the first callback: a sleeping sound card wakes up slowly
-_MOVED = 2.0  # s between asking the sound server whether it has moved us elsewhere
+_STOPPED = 1.0  # s between two looks: this process was stopped, and so was the capture
+_MOVED = 1.0  # s between asking the sound server whether it has moved us elsewhere
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0  # s between tries to find a device again
 _SHOWN = 5.0  # s for which a refused switch is told
 _CLOSING = 3.0  # s that a hung system may hold up the end
@@ -34,16 +35,22 @@ class Watchdog:
         capture: one that runs.
         opened: opens a device; raises DeviceError.
         patience: seconds to look for a device that went away, None for ever.
+        wanted: what was asked for; "monitor" follows the default output.
     """
 
     def __init__(
-        self, capture: Capture, opened: Callable[[Device], Capture], patience: float | None
+        self,
+        capture: Capture,
+        opened: Callable[[Device], Capture],
+        patience: float | None,
+        wanted: Device | int | str | None,
     ) -> None:
         self.capture: Capture | None = capture
         """The one to read, None while its device is away."""
         self.failure: DeviceError | None = None
         """Why there will never be one again."""
         self._opened, self._patience = opened, patience
+        self._follows = _follows(wanted)
         self._problem = self._refused = ""
         self._refused_until = 0.0
         self._next: Device | int | str | None = None
@@ -65,10 +72,14 @@ class Watchdog:
         self._next = device
         self._wake.set()
 
-    def close(self) -> bool:
-        """Stop the capture and the thread; False where the system hangs and it is left behind."""
+    def leave(self) -> None:
+        """Stop them soon, without waiting for it."""
         self._closing = True
         self._wake.set()
+
+    def close(self) -> bool:
+        """Stop the capture and the thread; False where the system hangs and it is left behind."""
+        self.leave()
         self._thread.join(_CLOSING)
         return not self._thread.is_alive()
 
@@ -93,18 +104,22 @@ class Watchdog:
 
     def _until_dead(self, capture: Capture) -> None:
         """Returns when it gives no more samples, or is not to be listened to any more."""
-        frames, since = 0, time.monotonic()
-        asked, source = since, capture.device.source
+        frames, now = 0, time.monotonic()
+        since = asked = now
+        source = capture.device.source
         while not self._closing and self._next is None:
             self._wake.wait(_LOOK)
             self._wake.clear()
-            now = time.monotonic()
+            looked, now = now, time.monotonic()
+            if now - looked > _STOPPED:
+                since = now
             if capture.frames != frames:
                 self._problem = ""
                 frames, since = capture.frames, now
                 if source and now - asked > _MOVED:
                     asked = now
-                    if moved_away(source):
+                    elsewhere = self._follows and default_monitor() not in ("", source)
+                    if elsewhere or moved_away(source):
                         return
                 continue
             silent = now - since > (SILENT if frames else _STARTING)
@@ -119,7 +134,11 @@ class Watchdog:
             try:
                 portaudio.refresh()
                 try:
-                    return self._opened(_chosen(device if wanted is None else wanted))
+                    if wanted is None:
+                        return self._opened(_chosen(MONITOR if self._follows else device))
+                    found = self._opened(_chosen(wanted))
+                    self._follows = _follows(wanted)
+                    return found
                 except DeviceError as error:
                     if wanted is None:
                         raise
@@ -136,6 +155,11 @@ class Watchdog:
             self._wake.clear()
             pause = min(2 * pause, _LONGEST_PAUSE)
         return None
+
+
+def _follows(wanted: Device | int | str | None) -> bool:
+    """Whether that is what the default output plays, whichever output that is."""
+    return isinstance(wanted, str) and wanted.strip().lower() == MONITOR
 
 
 def _chosen(wanted: Device | int | str) -> Device:

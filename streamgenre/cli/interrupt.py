@@ -18,13 +18,19 @@ patience = 1.0
 """Seconds that the handlers have; a command that closes devices takes more."""
 hanging = False
 """Whether a thread waits inside a C library for good: the process is to end without it."""
+_ENDING = [
+    getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
+]  # Windows has no SIGHUP
+
 unfinished: set[Path] = set()
 """Half-written files, removed before the process is ended."""
 
 
 def install() -> None:
-    """From here on, SIGTERM tidies up as Ctrl-C does, and neither waits for a C library."""
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    """From here on, SIGTERM and SIGHUP tidy up as Ctrl-C does; none waits for a C library."""
+    for number in _ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, say
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
     if os.name == "nt":  # there the wake-up needs a socket; a wait ends with its time-out
         return
     reading, writing = os.pipe()
@@ -35,7 +41,7 @@ def install() -> None:
 
 def _watch(reading: int) -> None:
     while number := os.read(reading, 1)[0]:
-        if number in (signal.SIGINT, signal.SIGTERM):
+        if number in (signal.SIGINT, *_ENDING):
             time.sleep(patience)
             for path in unfinished:
                 path.unlink(missing_ok=True)

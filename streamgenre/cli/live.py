@@ -14,13 +14,12 @@ from ..errors import one_line
 from . import interrupt
 from .config import config_path
 from .options import compute_option, model_option
+from .outputs import apart, recorder_of, sinks_of
 
 if TYPE_CHECKING:
     from ..live.listener import Listener
     from ..live.tally import Tally
-    from ..model.model import Model
     from ..output.console import Console
-    from ..output.sink import Sink
 
 _EPILOG = """\b
 Keys of the display:
@@ -124,87 +123,36 @@ def command(
 
     if play is not None and _on_the_command_line("wanted", "channels"):
         raise click.UsageError("--play takes the place of an input; leave out --input, --channels")
-    interrupt.patience = _PATIENCE
+    if wait is not None and not wait >= 0:
+        raise click.UsageError("--wait: nan is no number of seconds")
     loaded = load(model, compute)
     if hop is not None:
         loaded.card.hop(hop)  # a wrong one is told before any device is opened
     tally, console = Tally(loaded.card), _console(form)
     with ExitStack() as undo:
-        from ..output.record import Recorder
-
-        recorder = None
-        if outputs["record"] is not None:
-            recorder = Recorder(outputs["record"])
-            undo.callback(recorder.close)
-        sinks = _sinks(outputs, form, console, loaded, hop, undo)
+        apart(play, outputs)
+        recorder = recorder_of(outputs["record"], undo)
+        sinks = sinks_of(outputs, form, console, loaded, hop, undo)
         listener = listen(
             wanted, loaded, hop, channels=channels, patience=wait, play=play, sinks=sinks,
             recorder=recorder,
         )  # fmt: skip
         undo.pop_all()  # the listener's from here on
+    interrupt.patience = _PATIENCE  # now there is something to close
     try:
         _follow(listener, console, tally)
     finally:
         interrupt.hanging = not listener.close()
         click.echo(one_line(f"streamgenre: {tally}{_troubles(listener)}"), err=True)
-    return 0
+        for warning in listener.warnings:
+            click.echo(one_line(f"streamgenre: warning: {listener.name}: {warning}"), err=True)
+    return int(any(problem for _, problem in listener.problems))
 
 
 def _on_the_command_line(*names: str) -> bool:
     """Whether any of these options was given there, and not as somebody's default."""
     source = click.get_current_context().get_parameter_source
     return any(source(name) is ParameterSource.COMMANDLINE for name in names)
-
-
-def _sinks(
-    outputs: dict[str, Any],
-    form: str,
-    console: Console | None,
-    model: Model,
-    hop: float | None,
-    undo: ExitStack,
-) -> list[Sink]:
-    """What takes the updates, as the options ask; closed by `undo` if the rest does not succeed."""
-    card = model.card
-    found: list[Sink] = []
-
-    def add(sink: Sink) -> None:
-        found.append(sink)
-        undo.callback(sink.close)
-
-    if form == "jsonl":
-        from ..output.updates import LinesSink
-
-        add(LinesSink(sys.stdout))
-    elif console is None:
-        from ..output.changes import Changes
-
-        add(Changes(sys.stdout, card))
-    if outputs["log"] is not None:
-        from ..output.updates import LogSink
-
-        add(LogSink(outputs["log"]))
-    if outputs["on_change"] is not None:
-        from ..output.on_change import OnChange
-
-        add(OnChange(outputs["on_change"], card))
-    if outputs["now_playing"] is not None:
-        from ..output.now_playing import NowPlaying
-
-        add(NowPlaying(outputs["now_playing"], card))
-    if outputs["osc"] is not None:
-        from ..output.osc import Osc
-
-        add(Osc(outputs["osc"], card))
-    if outputs["websocket"] is not None:
-        from ..output.websocket import WebSocket
-
-        add(WebSocket(outputs["websocket"], card, card.live_hop if hop is None else hop))
-    if outputs["mqtt"] is not None:
-        from ..output.mqtt import Mqtt
-
-        add(Mqtt(outputs["mqtt"], card))
-    return found
 
 
 def _console(form: str) -> Console | None:
@@ -234,7 +182,7 @@ def _follow(listener: Listener, console: Console | None, tally: Tally) -> None:
 def _troubles(listener: Listener) -> str:
     """What went wrong meanwhile, for the summary."""
     health = listener.health
-    parts = [f"{health.gaps} gaps"] if health.gaps else []
+    parts = [f"{health.gaps} gap{'s' * (health.gaps > 1)}"] if health.gaps else []
     if health.dropped:
         parts.append(f"{health.dropped} frames dropped")
     if health.overflows:

@@ -65,6 +65,10 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return 128 + signal.SIGINT
+    except ImportError as error:
+        if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+            return 128 + signal.SIGINT  # Ctrl-C while a library was loaded, in the library's words
+        raise
     except BrokenPipeError:
         # Whoever read the output has had enough. Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -99,6 +103,7 @@ def main() -> None:
         code = run(sys.argv[1:])
     except SystemExit as ended:  # SIGTERM
         code = ended.code if isinstance(ended.code, int) else 1
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the end is near; a second Ctrl-C spoils it
     if interrupt.hanging:  # Python would wait for what it holds at its end
         sys.stdout.flush()
         os._exit(code)

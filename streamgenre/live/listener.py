@@ -148,6 +148,11 @@ class Listener:
         return self._source.note
 
     @property
+    def warnings(self) -> list[str]:
+        """What was wrong with a file that could still be played."""
+        return self._source.warnings
+
+    @property
     def activity(self) -> Activity:
         """What the input is doing."""
         if self._ended:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..model.card import ModelCard
-from ..output.ribbon import clock, shown
+from ..output.ribbon import clock
+from ..output.words import in_words
 from ..update import Update
 
 _MOST = 5  # decisions named
@@ -19,7 +20,7 @@ class Tally:
 
     def add(self, update: Update) -> None:
         """Count the next update's time for what it decided."""
-        name = shown(self._card, update.status, update.genre)
+        name = in_words(self._card, update)
         self._seconds[name] = self._seconds.get(name, 0.0) + update.time - self._end
         self._end = update.time
 

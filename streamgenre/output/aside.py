@@ -20,7 +20,7 @@ Item = TypeVar("Item")
 _FINISH_SECONDS = 0.5  # for what is in the works and for `finish`, once nothing waits any more
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """Why, on one line; of an OSError the words alone.
 
     >>> reason(FileNotFoundError(2, "No such file or directory", "x"))
@@ -101,7 +101,7 @@ class Worker(Generic[Item]):
                 self.problem = ""
             except BrokenPipeError:
                 self.broken = True
-            except Exception as error:
+            except BaseException as error:  # SystemExit, too: the thread is not to end of it
                 self.problem = reason(error)
         try:
             self._finish()

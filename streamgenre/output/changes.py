@@ -7,7 +7,7 @@ from typing import TextIO
 
 from ..model.card import ModelCard
 from ..update import Update
-from .ribbon import shown
+from .words import in_words
 
 
 class Changes:
@@ -24,12 +24,12 @@ class Changes:
         decision = update.status, update.genre
         if decision == self._last:
             return
-        self._last = decision
-        line = f"{at:%Y-%m-%d %H:%M:%S}  {shown(self._card, update.status, update.genre)}"
+        line = f"{at:%Y-%m-%d %H:%M:%S}  {in_words(self._card, update)}"
         if update.genre == update.top:  # a genre that is held has lost the lead
             line += f" {update.confidence:.0%}"
         self._file.write(line + "\n")
         self._file.flush()
+        self._last = decision
 
     def close(self) -> None:
         """Nothing is left to do."""

@@ -69,8 +69,10 @@ def broker(url: str) -> Broker:
         raise StreamgenreError(
             f"--mqtt: is no URL like {_FORM}; in a password write %2F for /, %40 for @, %23 for #"
         )
-    if re.search(r"[+#\0]", prefix) or prefix.startswith("$"):
-        raise StreamgenreError("--mqtt: the prefix of the topics must not have +, # or a first $")
+    if not re.fullmatch(r"(?!\$)[^+#\x00-\x1f]{0,200}", prefix):
+        raise StreamgenreError(
+            "--mqtt: the prefix of the topics has at most 200 characters, no +, # or first $"
+        )
     return Broker(
         host,
         port,

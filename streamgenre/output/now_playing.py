@@ -11,8 +11,9 @@ from ..model.card import ModelCard
 from ..update import Update
 from .aside import reason
 from .whole import whole
+from .words import in_words
 
-_SAYS = {"unsure": "unsure", "no-music": "no music", "gap": "no signal"}
+_LONGEST_LINE = 1000  # bytes: what is larger was not ours
 
 
 class NowPlaying:
@@ -24,13 +25,17 @@ class NowPlaying:
 
     def __init__(self, path: str | Path, card: ModelCard) -> None:
         self.name = f"now playing {path}"
-        self._display = {label.name: label.display for label in card.labels}
+        self._card = card
         # Replacing a link would leave the file that it leads to as it was.
         self._path = Path(os.path.realpath(path))
         self._line: str | None = None
         if self._path.exists() and not self._path.is_file():
             why = "is a folder" if self._path.is_dir() else "is no regular file"
             raise StreamgenreError(f"--now-playing {path}: {why}; name a file to keep the line in")
+        if self._path.exists() and self._path.stat().st_size > _LONGEST_LINE:
+            raise StreamgenreError(
+                f"--now-playing {path}: holds more than a line and would be lost; name another file"
+            )
         try:
             self._show("")
         except OSError as error:
@@ -40,10 +45,7 @@ class NowPlaying:
             ) from None
 
     def __call__(self, update: Update, at: datetime, source: str) -> None:
-        if update.genre is None:
-            self._show(_SAYS[update.status])
-        else:
-            self._show(self._display[update.genre])
+        self._show(in_words(self._card, update))
 
     def close(self) -> None:
         self._show("")

@@ -58,6 +58,8 @@ class LogSink:
     def __init__(self, path: str | Path) -> None:
         self.name = f"log {path}"
         self._path = Path(path)
+        if self._path.is_fifo():  # opening it would wait for a reader
+            raise StreamgenreError(f"--log {path}: is a named pipe; use --format jsonl for one")
         try:
             _end_last_line(self._path)
             self._file = _Rotated(
