@@ -287,7 +287,10 @@ def _rounded(probability: float) -> float:
 
 
 def update_to_dict(update: Update) -> dict[str, Any]:
-    """An update as JSON has it; `styles` only where there are any."""
+    """An update as JSON has it; `styles` only where there are any, `speech` where it is said.
+
+    What a timeline keeps of an update has neither: both are for who follows along.
+    """
     entries = {
         "time": round(update.time, 3),
         "status": update.status,
@@ -300,6 +303,8 @@ def update_to_dict(update: Update) -> dict[str, Any]:
     }
     if update.styles:
         entries["styles"] = {k: _rounded(v) for k, v in update.styles.items()}
+    if update.speech is not None:
+        entries["speech"] = _rounded(update.speech)
     return entries
 
 

@@ -41,6 +41,12 @@ class Update:
     In the order of the card's `gates`, which names them. Empty where the model gives none, in a
     gap, and in the updates that a timeline keeps.
     """
+    speech: float | None = None
+    """Probability that this is speech, of this step alone; None where the model does not say.
+
+    It tells what is no music apart; over music it says little. None, too, in a gap and in the
+    updates that a timeline keeps.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,7 @@ def test_the_graph_is_the_base_but_for_the_head(written, bundled):
     state = np.zeros((3, bundled.card.state_size), np.float32)
     ours, theirs = engine.step(samples, state), bundled.engine.step(samples, state)
     assert ours.probabilities.shape == (3, 3)
-    for name in ("music", "next_state", "gates", "embedding"):
+    for name in ("music", "next_state", "gates", "embedding", "styles", "speech"):
         np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), atol=1e-5)
 
 

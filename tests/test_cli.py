@@ -85,6 +85,7 @@ def test_jsonl_and_json_say_the_same(clip):
         for name in ("confidence", "music", "level"):
             assert line.pop(name) == pytest.approx(update.pop(name), abs=0.11)
         line.pop("styles", None)  # of the whole recording only, in json
+        assert 0 <= line.pop("speech") <= 1  # for who follows along only
         assert line == update
 
 

@@ -34,14 +34,18 @@ SIZES = [(40, 12), (80, 24), (120, 30), (200, 50)]
 HEALTH = Health("Scarlett 2i2", 44_100.0, 2, 3725.0, 0.021, 0.5, 0.0042, 2.0, 119.3, 17, 3, 5)
 
 
-def view_of(card, status="genre", genre="rock", time=100.0, loud=-20.0, confidence=0.72, **more):
+def view_of(
+    card, status="genre", genre="rock", time=100.0, loud=-20.0, confidence=0.72, speech=0.1, **more
+):
     """A view after an update of that status; `more` gives fields of the view."""
     names = card.label_names
     genre = genre if genre in names else names[0]
     probabilities = dict.fromkeys(names, (1 - confidence) / max(1, len(names) - 1))
     probabilities[genre] = confidence
     decided = genre if status == "genre" else None
-    update = Update(time, status, decided, genre, confidence, 0.97, probabilities, loud, {})
+    update = Update(
+        time, status, decided, genre, confidence, 0.97, probabilities, loud, {}, speech=speech
+    )
     fields = {
         "card": card,
         "activity": "listening",
@@ -144,17 +148,49 @@ def test_a_genre_that_is_no_longer_ahead_has_its_own_confidence(model, width, he
 
 @pytest.mark.parametrize(("width", "height"), [(28, 5), *SIZES])
 @pytest.mark.parametrize(
-    ("status", "loud", "said"),
+    ("status", "loud", "speech", "said"),
     [
-        ("no-music", -20.0, "no music: speech or noise"),
-        ("no-music", -90.0, "too quiet to judge"),
-        ("unsure", -20.0, "unsure, perhaps Rock 38%"),
-        ("gap", -math.inf, "gap"),
+        ("no-music", -20.0, 0.5, "no music: speech"),
+        ("no-music", -20.0, 0.49, "no music: noise"),
+        ("no-music", -20.0, None, "no music: speech or noise"),
+        ("no-music", -90.0, 0.9, "too quiet to judge"),
+        ("unsure", -20.0, 0.9, "unsure, perhaps Rock 38%"),
+        ("gap", -math.inf, None, "gap"),
     ],
 )
-def test_what_is_no_genre_is_said_in_words(model, width, height, status, loud, said):
-    view = view_of(model.card, status, loud=loud, confidence=0.38)
-    assert said in text_of(view, width, height)
+def test_what_is_no_genre_is_said_in_words(model, width, height, status, loud, speech, said):
+    view = view_of(model.card, status, loud=loud, confidence=0.38, speech=speech)
+    text = text_of(view, width, height)
+    assert said in text and (speech is None or "speech or noise" not in text)
+
+
+KINDS = [
+    ("genre", -20.0, 0.9, "▸music  speech  noise  silence"),
+    ("no-music", -20.0, 0.9, " music ▸speech  noise  silence"),
+    ("no-music", -20.0, 0.1, " music  speech ▸noise  silence"),
+    ("no-music", -90.0, 0.1, " music  speech  noise ▸silence"),
+    ("gap", -math.inf, None, " music  speech  noise  silence"),  # as before and after it
+    ("genre", -20.0, None, "▸music  speech or noise  silence"),
+    ("no-music", -20.0, None, " music ▸speech or noise  silence"),
+]
+
+
+@pytest.mark.parametrize(("status", "loud", "speech", "said"), KINDS)
+def test_the_kinds_of_sound_stand_in_a_row(model, status, loud, speech, said):
+    """Speech and noise apart where the model tells them; the meter never moves for it."""
+    (row,) = [
+        line
+        for line in lines_of(view_of(model.card, status, loud=loud, speech=speech), 120, 30)
+        if "level" in line and "silence" in line
+    ]
+    assert said in row and row.index("music") == 120 - 33 + 2
+
+
+def test_before_the_first_update_the_card_tells_which_kinds_there_are(model):
+    told = dataclasses.replace(model.card, network={"kind": "adapted", "base": {"speech": True}})
+    mute = dataclasses.replace(model.card, network={"kind": "trunk"})
+    for card, said in ((told, "speech  noise"), (mute, "speech or noise")):
+        assert said in text_of(view_of(card, update=None, probabilities={}), 120, 30)
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)

@@ -41,6 +41,7 @@ from training.evaluation.measures import differences, figures
 from training.evaluation.no_music import laid_over, no_music
 from training.evaluation.protocols import ELEVEN, GTZAN_TEN, protocol_figures
 from training.evaluation.replay import replay, replay_all
+from training.evaluation.report_product import no_music_section
 from training.evaluation.scored import Scored
 from training.evaluation.sounds import generated, recorded, synthesised
 from training.evaluation.spoken import coverage_table, spoken
@@ -54,6 +55,14 @@ class Gated(Tones):
         step = super().step(samples, state)
         gates = np.stack([np.full(len(state), 0.5), state[:, 0]], 1).astype(np.float32)
         return step._replace(gates=gates)
+
+
+class Deep(Tones):
+    """Calls all that is deep speech."""
+
+    def step(self, samples, state):
+        step = super().step(samples, state)
+        return step._replace(speech=step.probabilities[:, 0])
 
 
 class NoMusic(Tones):
@@ -221,6 +230,23 @@ def test_silence_is_always_caught_and_music_is_not(heard, tmp_path):
     assert {s["no_music"] for s in found["sounds"].values()} == {1.0}
     assert found["music"]["all"]["no_music"] == 1
     assert "--speech" in found["skipped"]["recorded speech"]
+
+
+def test_what_the_model_calls_speech_is_counted(heard, tmp_path):
+    scored, audio = heard
+    for name, seconds in (("low", 12), ("high", 6)):
+        soundfile.write(tmp_path / f"{name}.wav", tone(name, seconds), SECOND)
+    single = timelines_of(Deep(), scored, audio)
+    sounds = no_music(Model(Deep()), scored, audio, single, LIVE, tmp_path)["sounds"]
+    assert sounds["low.wav"]["speech"] == 1 and sounds["high.wav"]["speech"] == 0
+    silent = no_music(Model(Tones()), scored, audio, single, LIVE, tmp_path)["sounds"]
+    assert not any("speech" in sound for sound in silent.values())
+    shown = {"hop": 0.5, "sounds": sounds, "skipped": {}, "music": {"all": silent["low.wav"]}}
+    shown["music"]["genres"] = {}
+    text = "\n".join(no_music_section({"no_music": shown}))
+    assert "called speech" in text and text.count("called speech") == 1
+    shown["sounds"] = silent
+    assert "called speech" not in "\n".join(no_music_section({"no_music": shown}))
 
 
 def test_without_a_synthesiser_the_reason_is_given(monkeypatch):

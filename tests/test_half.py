@@ -14,7 +14,7 @@ from training.export import export  # noqa: E402
 from training.model import Calibration, card_entries  # noqa: E402
 from training.networks import build  # noqa: E402
 
-NETWORK = {"kind": "trunk", "classes": 3, "size": 16, "window": 16_000}
+NETWORK = {"kind": "trunk", "classes": 3, "size": 16, "window": 16_000, "speech": True}
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,7 @@ def test_it_is_smaller_and_nearly_the_same(files):
         steps = [m.engine.step(samples, s) for m, s in zip(models, states, strict=True)]
         states = [step.next_state for step in steps]
         assert np.abs(steps[0].probabilities - steps[1].probabilities).max() < 0.01
+        assert np.abs(steps[0].speech - steps[1].speech).max() < 0.01
 
 
 def test_the_torch_engine_reads_it(files):
@@ -50,3 +51,4 @@ def test_the_torch_engine_reads_it(files):
     theirs = engine.step(samples, initial_state(model.card))
     ours = model.engine.step(samples, initial_state(model.card))
     np.testing.assert_allclose(theirs.probabilities, ours.probabilities, atol=1e-4)
+    np.testing.assert_allclose(theirs.speech, ours.speech, atol=1e-4)

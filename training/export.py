@@ -50,6 +50,7 @@ class CalibratedStep(NamedTuple):
     gates: Tensor
     embedding: Tensor
     styles: Tensor | None = None
+    speech: Tensor | None = None
 
 
 class Calibrated(nn.Module):
@@ -70,6 +71,7 @@ class Calibrated(nn.Module):
             step.gates,
             step.embedding,
             step.styles,
+            None if step.speech is None else torch.sigmoid(step.speech),
         )
 
 
@@ -125,7 +127,7 @@ def to_onnx(step: Calibrated, window: int) -> onnx.ModelProto:
 
 def parity(step: Calibrated, engine: OnnxEngine, window: int, steps: int) -> float:
     """Largest difference in probability between PyTorch and ONNX Runtime, the state carried."""
-    compared = ("probabilities", "music", "styles")
+    compared = ("probabilities", "music", "styles", "speech")
     rng = np.random.default_rng(0)
     size = step.network.state_size
     ours = torch.zeros(1, size)

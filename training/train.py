@@ -86,8 +86,9 @@ class Trainer:
         ]
         music = pieces(heard, audio, index, said)
         self.feed = Feed(music, other, config.sequences, config.run.seed, ranks)
-        # Without lessons there is nothing that a network's styles could be learnt from.
-        description = {k: v for k, v in config.network.items() if k != "styles"}
+        # Without lessons there is nothing that a network's styles could be learnt from; speech is
+        # fitted to a finished network (speech.py).
+        description = {k: v for k, v in config.network.items() if k not in ("styles", "speech")}
         description["classes"] = len(labels)
         styles = lessons.styles if lessons and config.network.get("kind") == "trunk" else ()
         if styles:

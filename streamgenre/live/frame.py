@@ -18,7 +18,7 @@ from ..errors import one_line
 from .band import band
 from .bars import abreast, bars
 from .gates import gates
-from .headline import headline_lines, kind
+from .headline import headline_lines, kind, kinds
 from .health import header, health_lines, health_words, sinks_line, sinks_words
 from .line import BOLD, DIM, ROOMY, WARN, Line, Piece, columns, fitted, inset, length
 from .meter import meter, scale
@@ -28,7 +28,7 @@ from .view import View
 _WIDE = 120  # columns from which there is a second column beside the bars
 _HIGH = 20  # rows below which the second column would push out more than it brings
 _GAP = 3
-_KINDS = ("music", "speech or noise", "silence")
+_KINDS_WIDTH = 33  # of "music", "speech or noise", "silence", the widest, two columns before each
 
 
 @dataclass(frozen=True)
@@ -185,16 +185,16 @@ def _split(width: int) -> tuple[int, int]:
 
 
 def _level_width(width: int) -> int:
-    return width - sum(map(len, _KINDS)) - 2 * len(_KINDS) if width >= _WIDE - 20 else width
+    return width - _KINDS_WIDTH if width >= _WIDE - 20 else width
 
 
 def _level(view: View, width: int) -> Line:
-    """The meter, and where there is room which of three kinds of sound it is."""
+    """The meter, and where there is room which kind of sound it is."""
     line = meter(view.level, _level_width(width))
     if width < _WIDE - 20:
         return line
     heard = kind(view)
-    for name in _KINDS:
+    for name in kinds(view):
         mark = "▸" if heard == name else " "
         line += [Piece(f" {mark}{name}", BOLD if heard == name else DIM)]
     return line

@@ -11,6 +11,9 @@ from .letters import large
 from .line import BAD, BOLD, DIM, WARN, Line, Piece, cut, fitted, longest
 from .view import View
 
+_KINDS = ("music", "speech or noise", "silence")  # of a model that does not tell speech from noise
+_SPEECH = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Headline:
@@ -26,7 +29,7 @@ class Headline:
 
 
 def kind(view: View) -> str:
-    """What is heard: "music", "speech or noise", "silence", "gap", or nothing yet."""
+    """What is heard: one of `kinds`, "gap", or nothing yet."""
     update = view.update
     if update is None or view.activity == "lost":
         return ""
@@ -34,7 +37,22 @@ def kind(view: View) -> str:
         return "gap"
     if update.level < view.card.thresholds.silence:
         return "silence"
-    return "speech or noise" if update.status == "no-music" else "music"
+    if update.status != "no-music":
+        return "music"
+    if update.speech is None:
+        return "speech or noise"
+    return "speech" if update.speech >= _SPEECH else "noise"
+
+
+def kinds(view: View) -> tuple[str, ...]:
+    """What can be heard: speech and noise are two kinds where the model tells them apart."""
+    update, network = view.update, view.card.network
+    if update is None or update.status == "gap":
+        # Nothing is said of a gap; what the network is does not change with it.
+        tells = bool(network.get("base", network).get("speech"))
+    else:
+        tells = update.speech is not None
+    return ("music", "speech", "noise", "silence") if tells else _KINDS
 
 
 def headline(view: View, width: int) -> Headline:
@@ -53,8 +71,8 @@ def headline(view: View, width: int) -> Headline:
         return _plain("gap", WARN, "gap", "sound is missing here")
     if heard == "silence":
         return _plain("too quiet", DIM, "too quiet to judge", "")
-    if heard == "speech or noise":
-        return _plain("no music", DIM, "no music: speech or noise", f"music {update.music:.0%}")
+    if heard != "music":
+        return _plain("no music", DIM, f"no music: {heard}", f"music {update.music:.0%}")
     if update.genre is None:
         return _unsure(view, f"{update.confidence:.0%}", width)
     return _genre(view, width)

@@ -19,6 +19,7 @@ class Step(NamedTuple):
     gates: NDArray[np.float32] | None = None  # (B, G), mean of each feedback gate: card.gates
     embedding: NDArray[np.float32] | None = None  # (B, E)
     styles: NDArray[np.float32] | None = None  # (B, K), 0..1, hints, not calibrated: card.styles
+    speech: NDArray[np.float32] | None = None  # (B,), 0..1
 
 
 class Engine(Protocol):

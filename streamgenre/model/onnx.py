@@ -12,7 +12,7 @@ from .engine import Step, initial_state
 
 INPUTS = ("samples", "state")
 OUTPUTS = ("probabilities", "music", "next_state")
-OPTIONAL_OUTPUTS = ("gates", "embedding", "styles")
+OPTIONAL_OUTPUTS = ("gates", "embedding", "styles", "speech")
 
 
 class OnnxEngine:
@@ -50,6 +50,11 @@ class OnnxEngine:
             shapes = step.probabilities.shape, step.music.shape, step.next_state.shape
             if shapes != ((1, len(card.labels)), (1,), (1, card.state_size)):
                 raise ModelFileError(f"model {card.name}: does not fit its card: gives {shapes}")
+            if step.speech is not None and step.speech.shape != (1,):
+                raise ModelFileError(
+                    f"model {card.name}: gives speech of shape {step.speech.shape} for one stream; "
+                    "export it anew"
+                )
             for name, given, named in (
                 ("styles", step.styles, card.styles),
                 ("gates", step.gates, card.gates),

@@ -188,9 +188,10 @@ class Stream:
             level=level,
             styles={} if styles is None else styles_beside(self._card, label, styles[0]),
             gates=() if gates is None else tuple(map(float, gates[0])),
+            speech=None if step.speech is None else float(step.speech[0]),
         )
 
 
 def _finite(step: Step) -> bool:
-    parts = (step.probabilities, step.music, step.next_state, step.styles)
+    parts = (step.probabilities, step.music, step.next_state, step.styles, step.speech)
     return all(np.isfinite(part).all() for part in parts if part is not None)

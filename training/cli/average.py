@@ -34,6 +34,11 @@ from .options import data_argument, data_options, held_speech_option, opened
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="What teachers say (`teach`): fits the layer of the styles to its end.",
 )
+@click.option(
+    "--speech",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folder of recorded speech: adds a layer that tells it from noise and music.",
+)
 @held_speech_option
 @click.option(
     "--folder", type=click.Path(path_type=Path, file_okay=False), required=True, help="Of the mean."
@@ -43,18 +48,24 @@ def command(
     runs: tuple[Path, ...],
     start_share: float,
     taught: Path | None,
+    speech: Path | None,
     held_speech: Path | None,
     folder: Path,
     **where: Any,
 ) -> None:
     """Average the weights of runs that share their start, and calibrate the mean on DATA's valid.
 
-    About as good as their ensemble, at the cost of one network (model soups, Wortsman 2022).
+    About as good as their ensemble, at the cost of one network (model soups, Wortsman 2022). Of one
+    run alone, without --start-share, weights and calibration stay: for adding to a finished one.
     """
+    import shutil
+
     from ..calibrate import calibrate
+    from ..checkpoint import read, write
     from ..data import DataError
     from ..lessons import read_lessons
     from ..soup import average
+    from ..speech import finish_speech
     from ..styles import finish_styles
     from .evaluate import CHECKPOINT
 
@@ -64,10 +75,22 @@ def command(
     dataset, audio = opened(data, **where)
     # Under its name once it is whole: who finds it there need not do it again.
     path = folder / f"unfinished-{CHECKPOINT}"
-    average([run / CHECKPOINT for run in runs], path, start_share)
+    alone = len(runs) == 1 and not start_share
+    if alone:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(runs[0] / CHECKPOINT, path)
+    else:
+        average([run / CHECKPOINT for run in runs], path, start_share)
+        tensors, about = read(path)
+        if about.pop("before_speech", None):  # figures of the first run are not the mean's
+            write(path, tensors, about)
     if taught is not None:
         before, after = finish_styles(path, dataset, audio, read_lessons(taught, dataset.labels))
         click.echo(f"styles: cross-entropy {before:.4f} before, {after:.4f} after")
-    calibrate(path, dataset, audio, held_speech)
+    if speech is not None:
+        before, after = finish_speech(path, dataset, audio, speech)
+        click.echo(f"speech: cross-entropy {before:.4f} before, {after:.4f} after")
+    if not alone or "calibration" not in read(path)[1]:
+        calibrate(path, dataset, audio, held_speech)
     path = path.replace(folder / CHECKPOINT)
-    click.echo(f"{path}: the mean of {len(runs)} runs")
+    click.echo(f"{path}: {'that run' if alone else f'the mean of {len(runs)} runs'}")

@@ -73,8 +73,7 @@ def command(
             folders = ["--folder", str(run), "--uncalibrated"]
             _call(train.command, [*where, *said, *options, *folders])
     if not (bundled / evaluate.CHECKPOINT).is_file():
-        options = ["--held-speech", str(held_speech), "--lessons", str(lessons)]
-        options += ["--folder", str(bundled), "--start-share", str(START_SHARE)]
+        options = [*said, "--folder", str(bundled), "--start-share", str(START_SHARE)]
         for run in runs:
             options += ["--run", str(run)]
         _call(average.command, [*where, *options])

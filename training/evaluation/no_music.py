@@ -3,8 +3,9 @@
 Shares of steps by what is decided at the live hop, each sound a stream of its own, every step from
 its first on: "no music" means that the smoothed probability of music is below the card's threshold,
 or the level below that of silence. Of what is no music, "genre" is the share of steps that wrongly
-get one. Speech over music is a talker over a record: the level is the speech's RMS against the
-music's; it is reported what is said of it, there is no right answer.
+get one; "speech" is the share that the model itself calls speech, where it says that at all. Speech
+over music is a talker over a record: the level is the speech's RMS against the music's; it is
+reported what is said of it, there is no right answer.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from .scored import Scored
 from .sounds import Samples, generated, recorded, stretches, synthesised
 from .streaming import Audio, Told, silent, stream_tracks
 
+SPEECH = 0.5  # probability from which the product says so
 SPEECH_LEVELS = (0.0, -10.0)  # dB against the music
 _TRACKS, _SECONDS = 40, 20.0  # of music under speech
 _SHORTEST = 10.0  # s
@@ -62,7 +64,10 @@ def no_music(
         sounds |= voices
         talk = talk or voices
     heard = _streams(model, sounds, hop, told, "what is no music")
-    found["sounds"] = {name: shares(streams) for name, streams in heard.items()}
+    for name, streams in heard.items():
+        found["sounds"][name] = shares(streams)
+        if (called := speech_share(model, sounds[name], hop)) is not None:
+            found["sounds"][name]["speech"] = round(called, 4)
     found["music"] = _of_music(scored, timelines)
     if talk:
         found["speech_over_music"] = _over_music(model, scored, audio, talk, hop, told)
@@ -83,6 +88,19 @@ def shares(streams: Sequence[Timeline]) -> dict[str, Any]:
         found["no_music_interval"] = with_interval(found["no_music"], drawn)[1:]
     probability = sum(t.verdict().music * len(t.updates) for t in streams)
     return found | {"mean_music": round(float(probability / total), 4)}
+
+
+def speech_share(model: Model, sounds: Sequence[Samples], hop: Hop) -> float | None:
+    """Share of the steps of all sounds that the model calls speech; None where it never says."""
+    said: list[float] = []
+    for samples in sounds:
+        # Listened to once more: timelines do not keep what is said of speech.
+        stream = model.stream(hop.seconds)
+        for update in [*stream.feed(samples, SAMPLE_RATE), *stream.flush()]:
+            if update.speech is None:
+                return None
+            said.append(update.speech)
+    return float(np.mean(np.array(said) >= SPEECH)) if said else None
 
 
 def _counts(timeline: Timeline) -> list[int]:

@@ -137,7 +137,7 @@ def no_music_section(found: Found) -> list[str]:
     parts = [
         "## What is no music",
         f"Shares of all steps of {n['hop']} s by what is decided, from the first step on.",
-        table(header, _rows(n["sounds"])),
+        table(*_with_speech(header, n["sounds"])),
         "Of the split's tracks, which are all music:",
         table(header, _rows({"all genres": music["all"], **music["genres"]})),
     ]
@@ -151,6 +151,15 @@ def no_music_section(found: Found) -> list[str]:
         left = "; ".join(f"{what}: {why}" for what, why in n["skipped"].items())
         parts.append(f"Left out: {left}.")
     return parts
+
+
+def _with_speech(header: list[str], shares: Found) -> tuple[list[str], list[Sequence[Any]]]:
+    """Header and rows, with a column for what is called speech where the model says so."""
+    rows = _rows(shares)
+    if not any("speech" in s for s in shares.values()):
+        return header, rows
+    called = [number(s["speech"]) if "speech" in s else "–" for s in shares.values()]
+    return [*header, "called speech"], [(*row, c) for row, c in zip(rows, called, strict=True)]
 
 
 def _rows(shares: Found) -> list[Sequence[Any]]:

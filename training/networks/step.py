@@ -18,6 +18,7 @@ class StepLogits(NamedTuple):
     gates: Tensor  # (B, G), mean of each feedback gate, 0..1
     embedding: Tensor  # (B, E)
     styles: Tensor | None = None  # (B, K), probabilities of finer hints; None where it has none
+    speech: Tensor | None = None  # (B,), logit of "this is speech"; None where it does not say
 
 
 class SequenceLogits(NamedTuple):

@@ -149,11 +149,13 @@ class TrunkTFCRNN(StreamingNetwork):
     classifier; `window` in samples; `feedback`, what the gates of blocks `first_feedback` (from 1)
     and later hear; `styles`, how many finer hints; `classes_heard`, how many classes of the trunk's
     own head the GRU reads as well; `levelled`: every window is brought to one level first, so that
-    what is said does not change with the volume. The GRU reads the trunk's embedding joined with
-    the mean of every block, standardised by constants of the training data (`prepare`).
+    what is said does not change with the volume; `speech`: a layer says whether this is speech,
+    fitted when all else stands still (training/speech.py), so not trained in `sequence`. The GRU
+    reads the trunk's embedding joined with the mean of every block, standardised by constants of
+    the training data (`prepare`).
     """
 
-    new_parts = ("gru.", "classifier.", "music.", "styles.")
+    new_parts = ("gru.", "classifier.", "music.", "styles.", "speech.")
 
     def __init__(
         self,
@@ -167,6 +169,7 @@ class TrunkTFCRNN(StreamingNetwork):
         styles: int = 0,
         classes_heard: int = 0,
         levelled: bool = False,
+        speech: bool = False,
     ) -> None:
         super().__init__()
         if size < 1 or width <= 0 or window < _SHORTEST:
@@ -199,6 +202,7 @@ class TrunkTFCRNN(StreamingNetwork):
         self.classifier = nn.Linear(size, classes)
         self.music = nn.Linear(self.embedding_size, 1)
         self.styles = nn.Linear(self.embedding_size, styles) if styles else None
+        self.speech = nn.Linear(self.embedding_size, 1) if speech else None
         self.state_size = size
 
     def window_for(self, hop: int) -> int:
@@ -280,7 +284,9 @@ class TrunkTFCRNN(StreamingNetwork):
         features, gates = self._late(early, self._heard(early, state))
         logits, next_state = self.tick(features, state)
         styles = None if self.styles is None else torch.sigmoid(self.styles(features))
-        return StepLogits(logits, self.music(features)[:, 0], next_state, gates, features, styles)
+        speech = None if self.speech is None else self.speech(features)[:, 0]
+        music = self.music(features)[:, 0]
+        return StepLogits(logits, music, next_state, gates, features, styles, speech)
 
     def sequence(
         self,
