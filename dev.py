@@ -16,7 +16,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 ENVIRONMENT = ROOT / ".venv"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-TEST_TOOLS = ("pytest", "pytest-timeout", "hypothesis", "ruff", "mypy", "hatchling")
+TEST_TOOLS = (
+    "pytest",
+    "pytest-timeout",
+    "pytest-xdist",
+    "hypothesis",
+    "ruff",
+    "mypy",
+    "hatchling",
+)
 
 
 def install(extra: str = "", *tools: str) -> None:
@@ -49,7 +57,10 @@ def test(arguments: list[str]) -> int:
     install("[train,osc,websocket,mqtt]", *TEST_TOOLS)
     steps = [["pytest", "-m", "not slow", *arguments]]
     if not arguments:
+        # A file a worker, one more of them than cores: the live tests mostly wait.
+        steps[0] += ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile"]
         steps = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], *steps]
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     # All steps run, so that one call shows all there is to mend; pytest's lines close the output.
     codes = [subprocess.call([PYTHON, "-m", *step], cwd=ROOT) for step in steps]
     return int(any(codes))  # a step that a signal ended has a negative code

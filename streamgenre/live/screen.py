@@ -11,7 +11,7 @@ import os
 import select
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from io import StringIO
 from typing import Self
 
@@ -95,7 +95,7 @@ class Screen:
         now = time.monotonic()
         if now - self._drawn < SHORTEST or not self._ours():
             return False
-        width, height = self._console.size
+        width, height = self._measured()
         picture = frame(
             view,
             self._sorted(view),
@@ -120,6 +120,13 @@ class Screen:
             self._painted = now
         self._write(f"{_BEGIN}{start}{moves}{_HOME}{_END}")
         return True
+
+    def _measured(self) -> tuple[int, int]:
+        """Columns and rows of the terminal itself: COLUMNS, if exported, stays what it was."""
+        if self._file is not None:
+            with suppress(OSError):
+                return os.get_terminal_size(self._file)
+        return self._console.size
 
     def _sorted(self, view: View) -> tuple[str, ...]:
         """The order of the bars: it moves on with each update, not with each frame."""
