@@ -18,6 +18,7 @@ from .sources import open_source
 from .speaker import Speaker
 
 _AHEAD = 16  # blocks decoded in advance: seconds, so that a slow disk or net is not heard
+_SHOWN = 8.0  # s for which a note stands
 _CLOSING = 1.0  # s that a silent radio may hold up the end
 _FADING = 3.0  # s for the speaker to come to the end
 _PATIENCE = 0.05  # s between looks of the decoding thread at whether it is over
@@ -26,7 +27,7 @@ _PATIENCE = 0.05  # s between looks of the decoding thread at whether it is over
 class Playback:
     """See live.LiveInput. Raises InputError where it cannot be opened.
 
-    `note` says so where it is not played aloud; it is listened to all the same.
+    Where there is no output that plays it aloud, it is listened to all the same.
     """
 
     lost = False
@@ -38,14 +39,14 @@ class Playback:
         self.name = self._source.name
         self.sample_rate = float(self._source.sample_rate)
         self.channels = self._source.channels
-        self.note = ""
+        self._note, self._noted_until = "", 0.0
         self.warnings = self._source.warnings
         self.ended = False
         self._speaker: Speaker | None = None
         try:
             self._speaker = Speaker(self._source.sample_rate, self.channels)
         except DeviceError as error:
-            self.note = str(error)
+            self._say(str(error))
         self._blocks: queue.Queue[NDArray[np.float32] | None] = queue.Queue(_AHEAD)
         self._failure: StreamgenreError | None = None
         self._closing = False
@@ -58,6 +59,14 @@ class Playback:
             target=self._decode, name="streamgenre decoder", daemon=True
         )
         self._decoder.start()
+
+    @property
+    def note(self) -> str:
+        """Why it is not played aloud, or not switched, for a moment."""
+        return self._note if time.monotonic() < self._noted_until else ""
+
+    def _say(self, note: str) -> None:
+        self._note, self._noted_until = note, time.monotonic() + _SHOWN
 
     def _decode(self) -> None:
         try:
@@ -136,7 +145,7 @@ class Playback:
 
     def switch(self, device: Device | int | str) -> None:
         """There is nothing to switch to."""
-        self.note = "a file is playing; end it to listen to a device"
+        self._say("a file is playing; end it to listen to a device")
 
     def close(self) -> bool:
         """See live.LiveInput."""
