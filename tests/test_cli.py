@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 from audio_files import write
+from processes import heeding
 
 LABELS = {
     "ambient", "blues", "classical", "country", "disco", "electronic", "folk",
@@ -270,11 +271,6 @@ def test_a_closed_pipe_ends_quietly(clip):
         running.stdout.close()
         assert running.wait(60) == 0
         assert running.stderr.read() == b""
-
-
-def heeding():
-    """Before a program starts: a shell with the tests in the background has it ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")

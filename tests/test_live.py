@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
+from processes import heeding
 
 import streamgenre
 from bench.room import NoRoomError, Room
@@ -52,6 +53,7 @@ class Listening:
         self.process = subprocess.Popen(
             [*PROGRAM, "--format", "jsonl", *options], env=room.environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            preexec_fn=heeding,
         )  # fmt: skip
         threading.Thread(target=self._read, daemon=True).start()
 

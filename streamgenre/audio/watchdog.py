@@ -54,6 +54,8 @@ class Watchdog:
         self._problem = self._refused = ""
         self._refused_until = 0.0
         self._next: Device | int | str | None = None
+        self._moved: Capture | None = None  # it was found to hear another source
+        self._asking: threading.Thread | None = None
         self._closing = False
         self._wake = threading.Event()
         self._thread = threading.Thread(
@@ -81,6 +83,8 @@ class Watchdog:
         """Stop the capture and the thread; False where the system hangs and it is left behind."""
         self.leave()
         self._thread.join(_CLOSING)
+        if self._asking is not None:
+            self._asking.join(_LOOK)
         return not self._thread.is_alive()
 
     def _run(self, capture: Capture) -> None:
@@ -116,15 +120,28 @@ class Watchdog:
             if capture.frames != frames:
                 self._problem = ""
                 frames, since = capture.frames, now
+                if self._moved is capture:
+                    return
                 if source and now - asked > _MOVED:
                     asked = now
-                    elsewhere = self._follows and default_monitor() not in ("", source)
-                    if elsewhere or moved_away(source):
-                        return
+                    self._ask_where(capture)
                 continue
             silent = now - since > (SILENT if frames else _STARTING)
             if not capture.active or (silent and not capture.device.sleeps):
                 return
+
+    def _ask_where(self, capture: Capture) -> None:
+        """See aside whether it still hears what it should: a server that hangs would hang us."""
+        if self._asking is not None and self._asking.is_alive():
+            return
+
+        def ask() -> None:
+            source = capture.device.source
+            if (self._follows and default_monitor() not in ("", source)) or moved_away(source):
+                self._moved = capture
+
+        self._asking = threading.Thread(target=ask, name="streamgenre whereabouts", daemon=True)
+        self._asking.start()
 
     def _found_again(self, device: Device) -> Capture | None:
         """The device opened again, or the one switched to; None when that is given up."""
