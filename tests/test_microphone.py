@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+from waiting import wait_for
 
 import streamgenre.audio.microphone as microphone
 from streamgenre.audio import portaudio, watchdog
@@ -112,13 +113,6 @@ def told(heard):
         else:
             found.append(("gap" if gap else "sound", seconds))
     return [(kind, pytest.approx(seconds)) for kind, seconds in found]
-
-
-def wait_for(condition):
-    ends = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < ends
-        time.sleep(0.002)
 
 
 def hear(machine, seconds):

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from waiting import threads, wait_for
 
 from streamgenre.audio.sources import open_source
 from streamgenre.errors import StreamgenreError
@@ -46,13 +47,6 @@ def make(status="genre", genre="jazz", number=1.0, labels=("jazz", "rock", "clas
     )
 
 
-def wait_for(condition, seconds=5.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.01)
-
-
 class Probe:
     """A sink that can be slow, fail and hang, and says what it was given."""
 
@@ -70,10 +64,6 @@ class Probe:
 
     def close(self):
         self.closed_in = threading.current_thread()
-
-
-def threads(name):
-    return [thread for thread in threading.enumerate() if name in thread.name]
 
 
 def test_a_stalled_sink_stalls_nobody_and_gets_the_newest_updates():

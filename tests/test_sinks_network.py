@@ -7,15 +7,16 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from http.client import HTTPConnection
 
 import pytest
+import waiting
 
 from streamgenre.errors import StreamgenreError
 from streamgenre.output import mqtt as mqtt_sink
@@ -45,11 +46,7 @@ def make(card, status="genre", number=1.0):
     )
 
 
-def wait_for(condition, seconds=8.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.01)
+wait_for = partial(waiting.wait_for, seconds=8.0)
 
 
 def free_port():
@@ -60,10 +57,6 @@ def free_port():
 def listens(port):
     with socket.socket() as sock:
         return sock.connect_ex(("127.0.0.1", port)) == 0
-
-
-def no_thread(name):
-    return not [thread for thread in threading.enumerate() if name in thread.name]
 
 
 @pytest.mark.parametrize(
@@ -264,7 +257,7 @@ def test_the_server_ends_soon_whatever_its_clients_do(model):
         began = time.monotonic()
         assert aside.close()
         assert time.monotonic() - began < 2
-        assert no_thread("websocket")
+        assert not waiting.threads("websocket")
         assert client.recv(5) and client.close_code == 1001
     for each in (silent, half, sleeper):
         each.close()
@@ -393,7 +386,7 @@ def test_mqtt_describes_itself_and_shows_the_newest_state(mosquitto, model):
         assert found == descriptions("studio/genre", model.card)
         sink.close()
         wait_for(lambda: home.got["studio/genre/status"][-1] == "offline")
-    assert no_thread("paho")
+    assert not waiting.threads("paho")
 
 
 def test_home_assistant_finds_three_entities_of_one_device(model):
@@ -485,5 +478,5 @@ def test_mqtt_tells_why_it_is_not_connected_and_ends_soon(mosquitto, model, capf
     wait_for(lambda: wrong.put(make(model.card), AT, "default") or "uthori" in wrong.problem)
     assert "wr0ng" not in wrong.problem + wrong.name
     assert wrong.close()
-    assert no_thread("paho")
+    assert not waiting.threads("paho")
     assert capfd.readouterr().err == ""

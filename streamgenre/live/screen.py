@@ -90,11 +90,15 @@ class Screen:
             return False
         return True
 
+    def due(self) -> bool:
+        """Whether a frame could be drawn now: a view need not be gathered before."""
+        return time.monotonic() - self._drawn >= SHORTEST and self._ours()
+
     def draw(self, view: View) -> bool:
         """Show the view; False where it is too early for that, or where nothing has changed."""
-        now = time.monotonic()
-        if now - self._drawn < SHORTEST or not self._ours():
+        if not self.due():
             return False
+        now = time.monotonic()
         width, height = self._measured()
         picture = frame(
             view,

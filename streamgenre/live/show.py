@@ -64,7 +64,8 @@ class Show:
                 for key in keys.read():
                     if not (self._choosing(key) or screen.key(key)):
                         self._steer(key)
-                screen.draw(self._view())
+                if screen.due():
+                    screen.draw(self._view())
                 time.sleep(_LOOK)
 
     def _take(self, update: Update) -> None:
