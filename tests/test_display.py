@@ -17,6 +17,7 @@ import pytest
 import rich.console
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from processes import heeding
 from rich.cells import cell_len
 
 from streamgenre.live.band import RIBBON_SECONDS, band, span
@@ -501,6 +502,7 @@ class Terminal:
             stderr=theirs,
             start_new_session=True,
             env={**os.environ, "TERM": "xterm-256color"},
+            preexec_fn=heeding,
         )
 
     def wait_for(self, text, seconds=15):
