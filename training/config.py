@@ -30,6 +30,10 @@ class Sequences(_Section):
     steps: tuple[int, int] = (8, 16)  # of truncated back-propagation; drawn for each update
     hops: tuple[float, ...] = Field((2.5, 0.5), min_length=1)  # they take turns
     stretch: tuple[float, float] = (4.0, 40.0)  # of one track
+    from_start: float = Field(0.5, ge=0, le=1)  # share of stretches that begin where the clip does
+    repeat: bool = False  # a clip shorter than its stretch is played again, not followed by silence
+    copies: int = Field(0, ge=0, le=6)  # at another pitch or tempo, of each track (artificial.py)
+    share: float = Field(1.0, gt=0, le=1)  # of the training groups (artists) that is heard
     fresh: float = Field(0.3, ge=0, le=1)  # share of changes at which the state starts anew
     crossfade: float = Field(0.3, ge=0, le=1)  # share that fades; the rest are hard cuts
     fade: tuple[float, float] = (0.1, 8.0)
@@ -153,19 +157,14 @@ class Config(_Section):
 
 
 def read_config(name: str, changes: Sequence[str] = ()) -> Config:
-    """The config of a bundled name or of a TOML file, with `section.entry=value` overrides.
+    """The config of a bundled name, of a system of the table (experiments/), or of a TOML file,
+    with `section.entry=value` overrides.
 
     Values are TOML (`run.seed=2`, `sequences.hops=[2.5]`); what is not TOML is taken as text.
     Raises DataError naming what is wrong and what there is.
     """
     path = Path(name) if name.endswith(".toml") else CONFIGS / f"{name}.toml"
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml")))
-        raise DataError(f"{name}: no such config; a path to a .toml file, or one of {known}")
-    try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: is not TOML: {error}") from None
+    entries = _entries(name, path)
     for change in changes:
         _override(entries, change)
     try:
@@ -175,6 +174,23 @@ def read_config(name: str, changes: Sequence[str] = ()) -> Config:
         where = ".".join(str(part) for part in first["loc"]) or path.name
         reason = "there is no such entry" if first["type"] == "extra_forbidden" else first["msg"]
         raise DataError(f"config entry {where}: {reason}; config.py explains them") from None
+
+
+def _entries(name: str, path: Path) -> dict[str, Any]:
+    from .experiments.rows import network_entries
+
+    if not path.is_file():
+        if entries := network_entries(name):
+            return entries
+        known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml")))
+        raise DataError(
+            f"{name}: no such config; a path to a .toml file, one of {known}, or a network of "
+            "`experiments --list`"
+        )
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: is not TOML: {error}") from None
 
 
 def _override(entries: dict[str, Any], change: str) -> None:

@@ -29,6 +29,7 @@ class Progress:
     fallen: int = 0  # checks since the best one or the last drop
     drops: int = 0  # of the learning rate, on a plateau
     done: bool = False  # with the stage
+    seconds: float = 0.0  # of processor time
 
     def enter(self, stage: int) -> None:
         """A stage begins, or goes on after a break."""

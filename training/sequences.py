@@ -87,6 +87,7 @@ class Stretch:
     gain: float
     fade: int  # crossfade with the stretch before, from `at` on
     fresh: bool  # the listener starts here: no memory, no earlier sound
+    repeated: bool = False  # the piece begins again after its end
 
     @property
     def owns_from(self) -> int:
@@ -97,6 +98,9 @@ class Stretch:
         """float32 samples of [first, last) of the time line; silence after the piece's end."""
         position = self.start + first - self.at
         part = self.piece.samples[position : position + last - first]
+        if self.repeated and len(part) < last - first:
+            places = np.arange(position, position + last - first)
+            part = np.take(self.piece.samples, places, mode="wrap")
         sound = np.zeros(last - first, np.float32)
         sound[: len(part)] = part
         sound *= np.float32(self.gain / 32768)
@@ -147,14 +151,20 @@ class Lane:
     def _add(self, at: int, fade: int, fresh: bool) -> None:
         s, rng = self._settings, self._rng
         piece = self._choose(rng)
-        length = min(piece.length, int(rng.uniform(*s.stretch) * SAMPLE_RATE))
-        # Half of the stretches start where the clip does, as a track does.
-        start = int(rng.integers(piece.length - length + 1)) if rng.random() < 0.5 else 0
+        wanted = int(rng.uniform(*s.stretch) * SAMPLE_RATE)
+        length = min(piece.length, wanted)
+        # Some start where the clip does, as a track does.
+        random = rng.random() < 1 - s.from_start
+        start = int(rng.integers(piece.length - length + 1)) if random else 0
+        if s.repeat:
+            length = wanted
         gain = 10 ** (rng.uniform(*s.gain) / 20)
         fade = min(fade, length // 2)
         # A crossfade begins before the stretch before it has ended.
         at -= fade
-        self._stretches.append(Stretch(piece, at, at + length, start, gain, fade, fresh))
+        self._stretches.append(
+            Stretch(piece, at, at + length, start, gain, fade, fresh, s.repeat)
+        )
 
     def _change(self) -> None:
         """Plan what follows the last stretch."""

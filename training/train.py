@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -36,6 +37,7 @@ from .networks.step import StreamingNetwork
 from .schedule import Progress, Verdict
 from .sequences import Piece, pieces
 from .start import start_from
+from .training_set import changed_pieces, some_groups
 from .validation import Validation
 
 _PREPARE = 500  # windows that constants of the features are measured on
@@ -78,6 +80,7 @@ class Trainer:
         said = lessons.by_key if lessons else {}
         if lessons and not {*said} & {*index}:
             raise DataError("the lessons are of none of these tracks; make them anew (teach)")
+        train = some_groups(train, config.sequences.share)
         heard = [t.key for t in train]
         heard += [
             t.key
@@ -85,6 +88,8 @@ class Trainer:
             if t.split == "train" and not t.genre and t.key in audio and t.key in said
         ]
         music = pieces(heard, audio, index, said)
+        if config.sequences.copies:
+            music += changed_pieces(music, config.sequences.copies, config.run.seed)
         self.feed = Feed(music, other, config.sequences, config.run.seed, ranks)
         # Without lessons there is nothing that a network's styles could be learnt from; speech is
         # fitted to a finished network (speech.py).
@@ -122,6 +127,7 @@ class Trainer:
             audio, valid, labels, description, config.sequences.hops, str(self._fabric.device)
         )
         self.progress = Progress()
+        self._clock = time.process_time()
         self._last = folder / "last.safetensors"
         self._finished = folder / "model.safetensors"
 
@@ -327,6 +333,9 @@ class Trainer:
             optimizer.state.clear()  # no momentum towards the weights that were left
 
     def _save(self, optimizer: torch.optim.Optimizer) -> None:
+        now = time.process_time()
+        self.progress.seconds += now - self._clock
+        self._clock = now
         gathered = {}
         for hop, state in self._states.items():
             parts = self._fabric.all_gather(state)  # (processes, lanes of each, size), or as it is

@@ -7,13 +7,18 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.metrics import log_loss
 
 from .data import Track
 from .evaluation.measures import hits, values
+from .evaluation.segments import segment_tracks, softmax
 from .evaluation.streaming import stream_tracks
 from .model import network_model
+from .networks.segment import SegmentNetwork
 from .networks.step import StreamingNetwork
+
+_SEGMENTS = 6  # of a track at most, for networks that read segments: a check is to be quick
 
 
 class Validation:
@@ -36,12 +41,7 @@ class Validation:
     def measure(self, network: torch.nn.Module) -> dict[str, float]:
         """Accuracy, macro recall and log loss, rounded for the log."""
         assert isinstance(network, StreamingNetwork)
-        judged = copy.deepcopy(network)
-        model = network_model(judged, self._description, self._labels, self._hops, self._device)
-        hop = model.card.hop(model.card.file_hop)
-        runs = stream_tracks(model.engine, self._audio, self._keys, hop)
-        mean = np.stack([runs[key].probabilities.mean(0) for key in self._keys]).astype(np.float64)
-        mean /= mean.sum(1, keepdims=True)
+        mean = self._means(copy.deepcopy(network))
         right = values(*hits(mean, np.array(self._true)), np.array(self._true))
         loss = log_loss(self._true, mean, labels=range(len(self._labels)))
         return {
@@ -49,3 +49,15 @@ class Validation:
             "valid_macro_recall": round(right["macro_recall"], 5),
             "valid_log_loss": round(float(loss), 5),
         }
+
+    def _means(self, network: StreamingNetwork) -> NDArray[np.float64]:
+        """Each track's probabilities (tracks, C), the mean over its steps or segments."""
+        if isinstance(network, SegmentNetwork):
+            logits = segment_tracks(network, self._audio, self._keys, overlap=0.0, most=_SEGMENTS)
+            return np.stack([softmax(logits[key]).mean(0) for key in self._keys])
+        model = network_model(network, self._description, self._labels, self._hops, self._device)
+        hop = model.card.hop(model.card.file_hop)
+        runs = stream_tracks(model.engine, self._audio, self._keys, hop)
+        mean = np.stack([runs[key].probabilities.mean(0) for key in self._keys]).astype(np.float64)
+        mean /= mean.sum(1, keepdims=True)
+        return mean

@@ -18,6 +18,7 @@ COMMANDS = {
     "train": "a streaming network on a data set; goes on where it was broken off",
     "evaluate": "measure a model on a data set: accuracy, streaming, timeline, calibration",
     "compare": "measured models side by side, with paired intervals",
+    "experiments": "every published system under one protocol: train, measure, table, charts",
     "feedback": "what temporal feedback is worth: variants and controls over seeds",
     "average": "runs from one start as one network, the mean of their weights",
     "recipe": "the bundled model again: teach, train, average, evaluate, export",

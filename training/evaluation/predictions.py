@@ -2,16 +2,18 @@
 
 Columns: key, set, genre, artist, title, then the probability of each label (mean over the track's
 steps, five digits). Files without artist and title are read, too, and what a spreadsheet program
-makes of them (a byte-order mark, empty lines at the end).
+makes of them (a byte-order mark, empty lines at the end), and gzipped ones (.gz).
 """
 
 from __future__ import annotations
 
 import csv
+import gzip
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +56,7 @@ def write_predictions(
 def read_predictions(path: Path) -> Predictions:
     """A file of predictions; raises DataError where it is none."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with _opened(path) as file:
             header, *rows = [row for row in csv.reader(file) if any(row)] or [[]]
         start = len(_KNOWN) if header[: len(_KNOWN)] == _KNOWN else len(_NEEDED)
         if header[: len(_NEEDED)] != _NEEDED or not rows or len(header) < start + 2:
@@ -80,10 +82,16 @@ def read_predictions(path: Path) -> Predictions:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise DataError(f"{path}: no file of predictions: is not UTF-8 text") from None
-    except (ValueError, csv.Error) as error:
+    except (ValueError, csv.Error, EOFError, zlib.error) as error:
         raise DataError(f"{path}: no file of predictions: {error}") from None
     sets = tuple(row[1] for row in rows)
     return Predictions(keys, sets, genres, labels, probabilities)
+
+
+def _opened(path: Path) -> TextIO:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", newline="", encoding="utf-8-sig")
+    return path.open(newline="", encoding="utf-8-sig")
 
 
 def recompute(path: Path) -> dict[str, Any]:

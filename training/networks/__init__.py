@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from .step import StreamingNetwork
 
+KINDS = {
+    "tfcrnn": "tfcrnn.TFCRNN",
+    "trunk": "trunk.TrunkTFCRNN",
+    "adapted": "adapted.Adapted",
+    "samplecnn": "published.samplecnn.SampleCNN",
+    "samplecnn-2019": "published.samplecnn_2019.SampleCNN2019",
+    "bian": "published.bian.Bian",
+    "bian-densenet": "published.bian_densenet.BianDenseNet",
+    "feng": "published.feng.Feng",
+    "yu": "published.yu.Yu",
+    "allamy": "published.allamy.Allamy",
+    "nnet1": "published.zhang.NNet1",
+    "nnet2": "published.zhang.NNet2",
+    "benito": "published.benito.Benito",
+    "choi": "published.choi.Choi",
+    "irvin": "published.irvin.Irvin",
+    "irvin-two-layer": "published.irvin.IrvinTwoLayer",
+}
+"""Kind of network -> module and class."""
+
 
 def build(description: dict[str, Any]) -> StreamingNetwork:
     """The untrained network of a card's `network` entry: its kind and constructor arguments."""
-    from .adapted import Adapted
-    from .tfcrnn import TFCRNN
-    from .trunk import TrunkTFCRNN
-
-    kinds: dict[str, type[StreamingNetwork]] = {
-        "tfcrnn": TFCRNN,
-        "trunk": TrunkTFCRNN,
-        "adapted": Adapted,
-    }
     arguments = dict(description)
     kind = arguments.pop("kind", None)
-    if kind not in kinds:
-        raise ValueError(f"unknown network kind {kind!r}: one of {', '.join(kinds)}")
-    return kinds[kind](**arguments)
+    if kind not in KINDS:
+        raise ValueError(f"unknown network kind {kind!r}: one of {', '.join(KINDS)}")
+    module, name = KINDS[kind].rsplit(".", 1)
+    network: StreamingNetwork = getattr(import_module(f".{module}", __package__), name)(**arguments)
+    return network

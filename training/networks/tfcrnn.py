@@ -9,7 +9,8 @@ Gates: "single" is the genre paper's, one linear layer (G1); "two-layer" is the 
 basic blocks (G2); "joined" is its squeeze-and-excitation form, on the block's channel means joined
 with h[t-1] (G3). Where the description is silent: the genre runs' window (200 ms here, as in the
 later code), the waveform's scale (`scale`, to be set to the training data's deviation), and which
-"GRU weights start at zero" is meant (here the state starts at zero, weights at torch's default).
+"GRU weights start at zero" is meant (here the state starts at zero, weights at torch's default;
+`zero_weights` is the other reading).
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ class TFCRNN(StreamingNetwork):
     Args: `classes`; `width` of the stem (128 as published); `size` of the GRU; `block`: basic,
     se or res-se; `gate`: none, single, two-layer or joined; `hop` and
     `window` in samples, the hop a multiple of the stride; `scale`: deviation of the training
-    data's samples (`prepare` measures it).
+    data's samples (`prepare` measures it); `zero_weights`: all weights of the GRU start at zero.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class TFCRNN(StreamingNetwork):
         hop: int = 40_000,
         scale: float = 0.1,
         window: int = WINDOW,
+        zero_weights: bool = False,
     ) -> None:
         super().__init__()
         if block not in _BLOCKS or gate not in _GATES:
@@ -135,6 +137,9 @@ class TFCRNN(StreamingNetwork):
         )
         self.dropout = nn.Dropout(0.5)
         self.gru = GRUCell(widths[-1], size)
+        if zero_weights:
+            for parameter in self.gru.parameters():
+                nn.init.zeros_(parameter)
         self.classifier = nn.Linear(size, classes)
         self.state_size, self.embedding_size = size, widths[-1]
         self.register_buffer("scale", torch.tensor(scale))

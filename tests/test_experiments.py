@@ -1,0 +1,279 @@
+"""The table of published systems: its rows, the queue, and what a run leaves behind."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner
+
+torch = pytest.importorskip("torch", reason="training needs the train extra")
+pytest.importorskip("lightning_fabric", reason="training needs the train extra")
+
+from filelock import FileLock  # noqa: E402
+
+from training.cli import main  # noqa: E402
+from training.config import Config, read_config  # noqa: E402
+from training.data import AudioCache, DataError, open_dataset  # noqa: E402
+from training.evaluation.segments import segment_tracks, segments_of  # noqa: E402
+from training.experiments import rows as table  # noqa: E402
+from training.experiments.cost import macs_per_second, parameters  # noqa: E402
+from training.experiments.queue import work_off  # noqa: E402
+from training.experiments.results import find_result, keep_result, read_results  # noqa: E402
+from training.experiments.rows import Row, all_rows, chosen_rows  # noqa: E402
+from training.experiments.run import Bench  # noqa: E402
+from training.networks import build  # noqa: E402
+from training.networks.segment import SegmentNetwork  # noqa: E402
+
+torch.set_num_threads(1)
+SECOND = 16_000
+SMALL = {
+    "sequences": {"lanes": 4, "from_start": 0.0, "repeat": True, "fresh": 1.0, "crossfade": 0.0,
+                  "steps": [1, 1], "gain": [0.0, 0.0], "other": 0.0},
+    "optimiser": {"rate": 3e-3, "trunk_rate": 3e-3, "music_weight": 0.0},
+    "run": {"frozen_updates": 0, "updates": 4, "check_every": 2, "average": 0.0},
+}  # fmt: skip
+IRVIN = Row(10, "small-rnn", "An RNN", "Someone 2016", "0.5", "so", seeds=(1, 2),
+            entries=SMALL | {"network": {"kind": "irvin", "cell": "rnn", "size": 8}})  # fmt: skip
+CRNN = Row(1, "small-crnn", "A CRNN", "Someone 2019", "0.6", "so",
+           entries=SMALL | {"network": {"kind": "tfcrnn", "width": 8, "size": 8, "gate": "single"},
+                            "sequences": SMALL["sequences"] | {"hops": [2.5], "stretch": [2.5, 2.5]}})  # fmt: skip
+TREE = Row(10, "small-softmax", "Softmax regression", "Someone 2016", "0.4", "so",
+           kind="baseline", entries={"features": "irvin", "model": "softmax"})  # fmt: skip
+STACK = Row(4, "small-svm", "Stacked", "Someone 2019", "", "so",
+            kind="stacking", entries={"of": ["small-rnn"]})  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """High and low tones, twelve of each, two to seven seconds long."""
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(24):
+        genre = ("high", "low")[i % 2]
+        t = np.arange(int(rng.uniform(2, 7) * SECOND)) / SECOND
+        pitch = rng.uniform(900, 1500) if genre == "high" else rng.uniform(80, 200)
+        sound = 0.3 * np.sin(2 * np.pi * pitch * t) + 0.02 * rng.standard_normal(len(t))
+        soundfile.write(folder / f"{i}.flac", sound, SECOND)
+        split = ("train", "train", "valid", "test")[i // 2 % 4]
+        rows.append((f"t{i}", "made", genre, f"artist {i}", split, f"{i}.flac"))
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("key", "set", "genre", "group", "split", "path"), *rows])
+    return folder
+
+
+@pytest.fixture
+def bench(folder, tmp_path):
+    data = open_dataset(folder)
+    audio = AudioCache.build(data.tracks, folder / "cache")
+    return Bench(data, audio, tmp_path / "runs", tmp_path / "results")
+
+
+def test_every_row_can_be_trained_and_says_what_was_published():
+    """Each network builds, at its own hop; each title, source and reason is there."""
+    for row in all_rows():
+        assert row.title and row.source and row.why, row.system
+        if row.kind == "network":
+            config = row.config(seed=3)
+            assert config.run.seed == 3
+            network = build(config.network | {"classes": 14})
+            assert [network.window_for(hop) for hop in config.sequences.hop_samples]
+            assert row.narrowed or not config.network.get("width", 128) < 128, row.system
+
+
+def test_every_section_of_the_literature_is_there():
+    assert {row.section for row in all_rows()} == set(range(1, 12))
+
+
+def test_rows_are_chosen_by_name_pattern_and_section():
+    assert [r.system for r in chosen_rows(["crnn-se"])] == ["crnn-se"]
+    assert {r.section for r in chosen_rows(["4", "5"])} == {4, 5}
+    assert all(r.system.startswith("feng-") for r in chosen_rows(["feng-*"]))
+    with pytest.raises(DataError, match="nothing-such"):
+        chosen_rows(["crnn-se", "nothing-such"])
+
+
+def test_a_row_is_a_config_of_the_trainer():
+    """`train --config` takes the rows by name, so that one command trains what the table has."""
+    assert read_config("irvin-lstm") == chosen_rows(["irvin-lstm"])[0].config(1)
+    assert read_config("crnn-se", ["run.updates=7"]).run.updates == 7
+
+
+def test_a_row_leaves_its_figures_its_predictions_and_where_they_come_from(bench):
+    told = []
+    assert work_off(bench, [IRVIN, CRNN], (1,), told=told.append) == []
+    results = read_results(bench.results)
+    assert [r["system"] for r in results] == ["small-crnn", "small-rnn"]
+    for result in results:
+        assert result["data"] == bench.audio.source and result["seed"] == 1
+        assert result["tracks"] == 6 and 0 <= result["accuracy"][0] <= 1
+        assert result["parameters"] > 100 and result["macs_per_second"] > 1000
+        assert result["train_seconds"] > 0 and result["cpu_seconds_per_second"] > 0
+        assert result["commit"] and result["time"] and "updates of" in result["budget"]
+        with gzip.open(bench.results / "predictions" / f"{result['system']}-1.csv.gz", "rt") as f:
+            rows = list(csv.DictReader(f))
+        right = [row["genre"] == max(("high", "low"), key=lambda g: float(row[g])) for row in rows]
+        assert np.mean(right) == pytest.approx(result["accuracy"][0], abs=1e-4)
+    assert "accuracy_carried" in results[0] and "accuracy_carried" not in results[1]
+
+
+def test_what_has_a_result_is_not_run_again(bench):
+    work_off(bench, [IRVIN], (1,), told=lambda _: None)
+    before = (bench.results / "results.json").read_bytes()
+    told = []
+    work_off(bench, [IRVIN], (1,), told=told.append)
+    assert told == [] and (bench.results / "results.json").read_bytes() == before
+
+
+def test_a_row_that_another_process_runs_is_left_to_it(bench):
+    bench.runs.mkdir(parents=True)
+    with FileLock(bench.runs / "small-rnn-1.lock"):
+        work_off(bench, [IRVIN], (1, 2), told=lambda _: None)
+    assert [r["seed"] for r in read_results(bench.results)] == [2]
+
+
+def test_a_broken_row_does_not_stop_the_others(bench):
+    broken = Row(10, "broken", "?", "?", "", "?", entries=SMALL | {"network": {"kind": "none"}})
+    told = []
+    assert work_off(bench, [broken, IRVIN], (1,), told=told.append) == ["broken-1"]
+    assert find_result(read_results(bench.results), "small-rnn", 1, bench.audio.source)
+    assert any("unknown network kind" in line for line in told)
+
+
+def test_the_same_row_and_seed_give_the_same_figures(bench, tmp_path):
+    work_off(bench, [IRVIN], (1,), told=lambda _: None)
+    other = Bench(bench.dataset, bench.audio, tmp_path / "runs-2", tmp_path / "results-2")
+    work_off(other, [IRVIN], (1,), told=lambda _: None)
+    name = "predictions/small-rnn-1.csv.gz"
+    assert (bench.results / name).read_bytes() == (other.results / name).read_bytes()
+
+
+def test_classical_and_stacked_rows(bench, monkeypatch):
+    monkeypatch.setattr(table, "all_rows", lambda: (IRVIN, TREE, STACK))
+    assert work_off(bench, [STACK], (1,), told=lambda _: None) == ["small-svm-1"]  # not trained yet
+    assert work_off(bench, [IRVIN, TREE], told=lambda _: None) == []
+    assert work_off(bench, [STACK], told=lambda _: None) == []
+    by_name = {r["system"]: r for r in read_results(bench.results)}
+    assert by_name["small-softmax"]["accuracy"][0] == 1.0  # two pitches are easy for it
+    assert by_name["small-svm"]["budget"].startswith("2 networks")
+
+
+def test_an_entry_takes_the_place_of_its_own_only(tmp_path):
+    entry = {"section": 1, "system": "a", "seed": 1, "data": "x"}
+    keep_result(tmp_path, entry)
+    keep_result(tmp_path, entry | {"seed": 2})
+    keep_result(tmp_path, entry | {"accuracy": 0.5})
+    assert [(e["seed"], e.get("accuracy")) for e in read_results(tmp_path)] == [(1, 0.5), (2, None)]
+    (tmp_path / "results.json").write_text("{}")
+    with pytest.raises(DataError, match="not a list of results"):
+        read_results(tmp_path)
+
+
+def test_the_command_lists_and_refuses():
+    run = CliRunner().invoke(main, ["experiments", "--list", "--row", "10"])
+    assert run.exit_code == 0 and "irvin-lstm" in run.output and "samplecnn" not in run.output
+    run = CliRunner().invoke(main, ["experiments", "--list", "--row", "irvni*"])
+    assert "irvni*: no such system" in str(run.exception)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "overlap", "most", "count"),
+    [(1.0, 0.0, 0, 1), (5.0, 0.0, 0, 2), (5.0, 0.5, 0, 4), (60.0, 0.0, 6, 6), (2.0, 0.5, 0, 1)],
+)
+def test_tracks_are_read_in_whole_segments(seconds, overlap, most, count):
+    samples = np.arange(int(seconds * 1000)).astype(np.int16)
+    segments = segments_of(samples, 2000, overlap, most)
+    assert segments.shape == (count, 2000)
+    if len(samples) < 2000:  # repeated to its length
+        assert (segments[0, len(samples) :] == samples[: 2000 - len(samples)]).all()
+
+
+class _Level(SegmentNetwork):
+    """Says the level of a segment."""
+
+    def __init__(self):
+        super().__init__(1000, 16_000, 1)
+        self.weight = torch.nn.Parameter(torch.ones(1))
+
+    def features(self, samples):
+        return samples
+
+    def classify(self, features):
+        mean = features.mean(1, keepdim=True)
+        return torch.cat([mean, -mean], 1), mean
+
+
+def test_segments_come_back_to_their_tracks():
+    audio = {k: np.full(int(n), v, np.int16) for k, n, v in (("a", 3500, 8192), ("b", 400, -16384))}
+    found = segment_tracks(_Level(), audio, ["b", "a"])
+    assert np.allclose(found["a"][:, 0], [0.25] * 3) and np.allclose(found["b"][:, 0], [-0.5])
+
+
+def test_multiply_adds_are_counted_by_hand():
+    network = torch.nn.GRU(3, 5, num_layers=2, bidirectional=True, batch_first=True)
+
+    class Recurrent(_Level):
+        def __init__(self):
+            super().__init__()
+            self.gru, self.linear = network, torch.nn.Linear(10, 2)
+            self.conv = torch.nn.Conv1d(1, 3, 4, stride=100)
+
+        def classify(self, features):
+            x = self.conv(features[:, None]).transpose(1, 2)
+            return self.linear(self.gru(x)[0][:, -1]), x
+
+    steps = (1000 - 4) // 100 + 1
+    gru = 2 * 3 * 5 * ((3 + 5) + (10 + 5))
+    expected = steps * (3 * 4 + gru) + 10 * 2
+    assert macs_per_second(Recurrent(), 1000) == pytest.approx(expected * 16)
+    assert parameters(torch.nn.Linear(3, 4)) == 16
+
+
+def test_published_segments_are_drawn_from_anywhere_and_short_clips_repeated():
+    from training.sequences import Lanes, Piece
+
+    rising = Piece(np.arange(20_000).astype(np.int16), 0, True)
+    short = Piece(np.arange(1_000, 2_000).astype(np.int16), 1, True)
+    settings = Config.model_validate(
+        {"network": {}} | {"sequences": SMALL["sequences"] | {"stretch": [0.25, 0.25]}}
+    ).sequences
+    lanes = Lanes([rising, short], [], settings, seed=(1,), hop=4000, window=4000, tick=4000)
+    starts = []
+    for _ in range(20):
+        batch = lanes.read(1)
+        for window, label in zip(batch.windows[:, 0], batch.labels[:, 0, 0], strict=True):
+            values = np.round(window * 32768).astype(int)
+            if label == 0:
+                starts.append(values[0])
+                assert (np.diff(values) == 1).all()
+            else:
+                assert (values == np.resize(short.samples, 4000)).all()
+    assert len(set(starts)) > 20
+
+
+def test_a_smaller_share_of_the_artists_is_a_part_of_a_larger_one():
+    from tones import track
+
+    from training.training_set import some_groups
+
+    tracks = [track(f"{g}{i}", g, "train", f"artist {g}{i // 2}") for g in "ab" for i in range(20)]
+    every, half, tenth = (some_groups(tracks, share) for share in (1.0, 0.5, 0.1))
+    assert every == tracks and {t.key for t in tenth} < {t.key for t in half}
+    for share, kept in ((half, 10), (tenth, 2)):
+        assert [sum(t.genre == g for t in share) for g in "ab"] == [kept, kept]
+
+
+def test_artificial_copies_are_heard_beside_the_tracks(bench, tmp_path):
+    from training.train import Trainer
+
+    row = Row(7, "x", "x", "x", "x", "x", entries=IRVIN.entries | {
+        "sequences": SMALL["sequences"] | {"copies": 2}})  # fmt: skip
+    trainer = Trainer(tmp_path, row.config(1), bench.dataset.tracks, ["high", "low"], bench.audio)
+    music = trainer.feed.music
+    assert len(music) == 3 * 12
+    assert [p.label for p in music[12:]] == [p.label for p in music[:12] for _ in range(2)]
+    assert not any(np.array_equal(music[12].samples, p.samples) for p in music[:12])

@@ -1,0 +1,294 @@
+"""The networks of Bian, Feng and Yu: sizes, inputs, what is joined with what, export."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="networks need the train extra")
+pytest.importorskip("onnx", reason="export needs the train extra")
+librosa = pytest.importorskip("librosa", reason="networks need the train extra")
+
+import onnxruntime  # noqa: E402
+
+from training.export import Calibrated, to_onnx, weights_into  # noqa: E402
+from training.networks import build  # noqa: E402
+from training.networks.published.bian import Bian  # noqa: E402
+from training.networks.published.bian_densenet import BianDenseNet, DenseLayer  # noqa: E402
+from training.networks.published.feng import ConvolutionBranch, Feng  # noqa: E402
+from training.networks.published.yu import Yu  # noqa: E402
+
+SMALL = [
+    {"kind": "bian", "width": 0.25},
+    {"kind": "bian-densenet", "growth": 16},
+    {"kind": "feng", "width": 0.25},
+    {"kind": "feng", "branches": "rnn", "zero_weights": True},
+    {"kind": "yu", "attention": "none", "width": 0.25, "zero_weights": True},
+    {"kind": "yu", "attention": "serial", "width": 0.25},
+    {"kind": "yu", "attention": "linear", "width": 0.25},
+    {"kind": "yu", "attention": "cnn", "width": 0.25},
+]
+NAMES = [" ".join(str(value) for value in description.values()) for description in SMALL]
+
+
+def eight_tracks(window):
+    """Noisy tones (8, window) of three pitches, every one a little off, and which it is."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(8) % 3
+    pitch = np.array([200.0, 500.0, 1250.0])[labels] * rng.uniform(0.9, 1.1, 8)
+    time = np.arange(window) / 16_000
+    sound = 0.2 * np.sin(2 * np.pi * pitch[:, None] * time) + rng.normal(0, 0.05, (8, window))
+    return torch.from_numpy(sound).float(), torch.from_numpy(labels)
+
+
+def sizes(modules, call):
+    """What each module gives, without the batch, while `call` runs."""
+    found = []
+    hooks = [
+        module.register_forward_hook(lambda _m, _i, out: found.append(tuple(out.shape[1:])))
+        for module in modules
+    ]
+    call()
+    for hook in hooks:
+        hook.remove()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("description", "parameters"),
+    [
+        ({"kind": "bian", "classes": 8}, 1_585_928),
+        ({"kind": "bian", "classes": 16}, 1_594_128),
+        ({"kind": "bian-densenet", "classes": 8}, 1_807_328),
+        ({"kind": "feng", "classes": 8, "branches": "rnn"}, 233_096),
+        ({"kind": "feng", "classes": 10, "branches": "rnn"}, 233_610),
+        ({"kind": "feng", "classes": 16, "branches": "rnn"}, 235_152),
+        ({"kind": "feng", "classes": 10, "branches": "cnn"}, 57_184 + 257 * 10),
+        ({"kind": "feng", "classes": 10}, 293_354),
+        ({"kind": "yu", "classes": 10, "attention": "none"}, 792_842),
+        ({"kind": "yu", "classes": 10, "attention": "none", "width": 2}, 2_372_106),
+        ({"kind": "yu", "classes": 10, "attention": "serial"}, 792_842 + 66_048),
+        ({"kind": "yu", "classes": 10, "attention": "linear"}, 792_842 + 514),
+        ({"kind": "yu", "classes": 10, "attention": "cnn"}, 792_842 + 97_217),
+    ],
+)
+def test_parameters_are_those_of_the_published_sizes(description, parameters):
+    assert sum(p.numel() for p in build(description).parameters()) == parameters
+
+
+def test_bian_has_the_published_sizes():
+    network = Bian(classes=8).eval()
+    features = network.features(torch.randn(2, network.resample.length) * 0.1)
+    assert features.shape == (2, 128, 128)
+    layers = [*network.blocks, network.hidden, network.classifier]
+    assert sizes(layers, lambda: network.classify(features)) == [
+        (128, 32), (128, 8), (256, 2), (256, 1), (512, 1), (1024,), (8,),
+    ]  # fmt: skip
+    assert network.overlap == 0.5 and network.embedding_size == 1024
+
+
+def test_the_densenet_joins_and_halves():
+    network = BianDenseNet(classes=8).eval()
+    features = torch.randn(2, 128, 128)
+    shapes = sizes(network.parts, lambda: network.classify(features))
+    assert shapes == [
+        (384, 128), (192, 64), (448, 64), (224, 32), (480, 32), (240, 16), (496, 16), (248, 8),
+        (504, 8),
+    ]  # fmt: skip
+    layer = DenseLayer(3, 5).eval()
+    x = torch.randn(2, 3, 16)
+    joined = layer(x)
+    assert joined.shape == (2, 8, 16) and (joined[:, 3:] >= 0).all()
+    torch.testing.assert_close(joined[:, :3], x)
+
+
+def test_bian_reads_standardised_decibels():
+    network = Bian(classes=3, width=0.1)
+    windows = eight_tracks(network.window)[0]
+    samples = network.resample(windows)
+    expected = librosa.power_to_db(
+        librosa.feature.melspectrogram(y=samples.numpy(), sr=22_050, hop_length=512, center=False),
+        top_db=None,
+    )
+    np.testing.assert_allclose(network.features(samples), expected, atol=0.01)
+    network.prepare(windows)
+    features = network.features(samples)
+    assert features.mean().item() == pytest.approx(0, abs=1e-3)
+    assert features.std().item() == pytest.approx(1, abs=1e-3)
+
+
+def test_feng_has_the_published_sizes():
+    network = Feng(classes=10).eval()
+    features = network.features(torch.randn(2, network.resample.length) * 0.1)
+    assert features.shape == (2, 128, 512) and network.window == 3 * 16_000
+    layers = [*network.cnn, network.rnn.embed, network.rnn, network.classifier]
+    assert sizes(layers, lambda: network.classify(features)) == [
+        (16, 64, 256), (32, 32, 128), (64, 16, 64), (128, 4, 16), (64, 1, 4),
+        (128, 128), (256,), (10,),
+    ]  # fmt: skip
+    assert network.overlap == 0.5 and network.embedding_size == 512
+
+
+def test_feng_and_yu_read_the_logarithm_of_the_magnitude():
+    samples = np.random.default_rng(0).normal(0, 0.1, (2, 66_150)).astype(np.float32)
+    magnitude = np.abs(librosa.stft(samples, n_fft=1_024, hop_length=512, center=False))
+    expected = np.log1p(magnitude).transpose(0, 2, 1)
+    given = torch.from_numpy(samples)
+    np.testing.assert_allclose(Yu(3).features(given), expected, atol=1e-4)
+    np.testing.assert_allclose(Feng(3).features(given), expected[:, :, :512], atol=1e-4)
+
+
+def test_branches_are_joined_and_each_stands_alone():
+    both = Feng(classes=3, width=0.25).eval()
+    features = torch.rand(2, 128, 512)
+    parts = []
+    for branch in ("cnn", "rnn"):
+        alone = Feng(classes=3, branches=branch, width=0.25).eval()
+        own = {k: v for k, v in both.state_dict().items() if k.startswith(branch)}
+        alone.load_state_dict(own, strict=False)
+        parts.append(alone.classify(features)[1])
+    torch.testing.assert_close(both.classify(features)[1], torch.cat(parts, 1))
+
+
+def test_the_recurrent_branch_ends_where_each_direction_does():
+    branch = Feng(classes=3, branches="rnn").rnn
+    features = torch.rand(2, 128, 512)
+    pooled = features.unflatten(2, (256, 2)).amax(3)
+    outputs = branch.gru(branch.embed(pooled))[0]
+    expected = torch.cat([outputs[:, -1, :128], outputs[:, 0, 128:]], 1)
+    torch.testing.assert_close(branch(features), expected)
+
+
+def test_the_convolutions_of_feng_do_not_look_across_bins():
+    branch = ConvolutionBranch([4] * 5).eval()
+    x = torch.rand(1, 1, 128, 512)
+    changed = x.clone()
+    changed[..., :128] += 1.0  # the first quarter of the bins
+    moved = (branch(x) != branch(changed)).flatten(0, 2).any(0)
+    assert moved.tolist() == [True, False, False, False]
+
+
+def yu(attention):
+    torch.manual_seed(0)
+    network = Yu(classes=3, attention=attention, width=0.25).eval()
+    features = torch.rand(2, 128, 513)
+    first = network.first(features)[0]
+    return network, features, first, first + network.second(first)[0]
+
+
+def test_yu_ends_where_each_direction_does_and_the_shortcut_is_added():
+    network, features, first, outputs = yu("none")
+    expected = torch.cat([outputs[:, -1, :32], outputs[:, 0, 32:]], 1)
+    torch.testing.assert_close(network.classify(features)[1], expected)
+    for parameter in network.second.parameters():
+        torch.nn.init.zeros_(parameter)
+    expected = torch.cat([first[:, -1, :32], first[:, 0, 32:]], 1)
+    torch.testing.assert_close(network.classify(features)[1], expected)
+
+
+@pytest.mark.parametrize("attention", ["serial", "linear", "cnn"])
+def test_attention_of_equal_scores_is_the_mean(attention):
+    network, features, _, outputs = yu(attention)
+    torch.nn.init.zeros_(network.scores.score.weight)
+    torch.testing.assert_close(network.classify(features)[1], outputs.mean(1))
+
+
+@pytest.mark.parametrize("attention", ["linear", "cnn"])
+def test_parallel_attention_reads_the_spectrogram_frame_by_frame(attention):
+    network, features, _, _ = yu(attention)
+    with torch.no_grad():
+        before = network.scores(features)
+        features[:, 70] += 1.0
+        moved = (network.scores(features) != before).any(0).nonzero()[:, 0].tolist()
+    reach = 5 if attention == "cnn" else 0  # five layers of 3 frames
+    assert before.shape == (2, 128)
+    assert min(moved) >= 70 - reach and max(moved) <= 70 + reach and 70 in moved
+
+
+def test_attention_goes_to_the_frame_of_the_highest_score():
+    network, features, _, _ = yu("linear")
+    with torch.no_grad():
+        network.scores.score.weight.zero_()[0, 5] = 100.0
+        features[:, :, 5] = 0.0
+        features[:, 40, 5] = 1.0
+        first = network.first(features)[0]
+        outputs = first + network.second(first)[0]
+        torch.testing.assert_close(network.classify(features)[1], outputs[:, 40])
+
+
+def test_serial_attention_reads_the_outputs():
+    network, features, _, outputs = yu("serial")
+    scores = network.scores
+    projected = torch.tanh(outputs @ scores.project[0].weight.T + scores.project[0].bias)
+    weights = (projected @ scores.score.weight[0]).softmax(1)
+    expected = torch.einsum("bt,bte->be", weights, outputs)
+    torch.testing.assert_close(network.classify(features)[1], expected)
+
+
+def test_recurrent_weights_start_at_zero_where_asked_for():
+    for network in (Feng(3, zero_weights=True), Yu(3, zero_weights=True)):
+        for name, parameter in network.named_parameters():
+            recurrent = ".gru." in f".{name}" or name.startswith(("first.", "second."))
+            assert bool(parameter.any()) != recurrent, name
+
+
+@pytest.mark.parametrize("description", SMALL, ids=NAMES)
+def test_eight_tracks_are_learnt(description):
+    torch.manual_seed(0)
+    network = build(description | {"classes": 3})
+    windows, labels = eight_tracks(network.window)
+    network.prepare(windows)
+    features = network.features(network.resample(windows))
+    optimiser = torch.optim.Adam(network.parameters(), 5e-3)
+    for _ in range(40):
+        loss = torch.nn.functional.cross_entropy(network.classify(features)[0], labels)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    with torch.no_grad():
+        state = torch.zeros(8, 1)
+        assert (network(windows, state).logits.argmax(1) == labels).all()
+
+
+@pytest.mark.parametrize("description", SMALL, ids=NAMES)
+@pytest.mark.filterwarnings("ignore")  # the exporter's, of recurrent layers and constants
+def test_the_exported_network_says_the_same(description):
+    torch.manual_seed(0)
+    description = description | {"classes": 3, "zero_weights": False}
+    if description["kind"].startswith("bian"):
+        del description["zero_weights"]
+    network = build(description)
+    network.prepare(torch.randn(2, network.window) * 0.1)
+    step = Calibrated(network, 1.3).eval()
+    model = to_onnx(step, network.window)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    names = [output.name for output in session.get_outputs()]
+    restored = weights_into(description, model)
+    for batch in (1, 2):
+        samples, state = torch.randn(batch, network.window) * 0.1, torch.zeros(batch, 1)
+        said = session.run(None, {"samples": samples.numpy(), "state": state.numpy()})
+        with torch.inference_mode():
+            expected, again = step(samples, state), restored(samples, state)
+        torch.testing.assert_close(again.probabilities, expected.probabilities)
+        for name, array in zip(names, said, strict=True):
+            theirs = getattr(expected, name)
+            assert array.shape == theirs.shape
+            np.testing.assert_allclose(array, theirs, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": "bian", "width": 0},
+        {"kind": "bian", "classes": 0},
+        {"kind": "bian-densenet", "growth": 0},
+        {"kind": "feng", "branches": "gru"},
+        {"kind": "feng", "width": -1},
+        {"kind": "feng", "branches": "cnn", "zero_weights": True},
+        {"kind": "yu", "attention": "parallel"},
+        {"kind": "yu", "width": 0},
+    ],
+)
+def test_wrong_arguments_are_refused(wrong):
+    with pytest.raises(ValueError):
+        build({"classes": 3} | wrong)

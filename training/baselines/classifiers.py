@@ -1,0 +1,171 @@
+"""Classifiers by name: all of the FMA data set's table, and the two shallow ones of Irvin et al.
+
+Sources: Defferrard, Benzi, Vandergheynst, Bresson, "FMA: A Dataset for Music Analysis" (2017) and
+its public code, mdeff/fma (baselines.ipynb), which ran scikit-learn 0.18 on standardised columns
+with its defaults; Irvin, Chartock, Hollander, "Recurrent Neural Networks with Attention for Genre
+Classification" (2016), for `svm-rbf-ovr` and `softmax`, silent on their strength: C = 1, and gamma
+one over the number of columns.
+
+What the present scikit-learn does otherwise, and what is done about it:
+- `lr`: its default was one logistic regression for each class against the rest, by liblinear; so
+  it is here. kNN takes all rows where there are fewer than 200.
+- SVMs: gamma was one over the number of columns; so it is here. Where as many pairs of classes vote
+  for one class as for another, their summed scores decide, and no longer the classes' order.
+- `adaboost` was SAMME.R, which is gone: SAMME.
+- `qda` took singular covariances with a warning; they are refused now, so each is shrunk by a
+  thousandth towards its mean variance, which is another model where a class has few rows.
+- Rows are not shuffled beforehand: what depends on their order, the two MLPs, shuffles itself.
+
+Probabilities are the models' own. SVMs have none: theirs are a softmax of the scores of each class
+against the others, which keeps their decision (Platt's scaling would not) and is not calibrated.
+"""
+
+# scikit-learn is not typed.
+# mypy: disable-error-code="no-untyped-call"
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
+from sklearn.ensemble import AdaBoostClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+
+from ..decisions import softmax
+
+NEIGHBOURS = 200
+SHRINKAGE = 1e-3
+MLP_EPOCHS = 2_000  # at most: it stops where its loss does
+
+
+class OneVsRestRBF(ClassifierMixin, BaseEstimator):
+    """An RBF SVM for each class against the rest, all on one kernel matrix.
+
+    libsvm would compute the kernel anew for every class, and entry by entry: with the 11,286
+    columns of spectrograms hours, for what one product of matrices does.
+    """
+
+    def fit(self, rows: np.ndarray, labels: np.ndarray) -> OneVsRestRBF:
+        """Learns from rows (N, D) and labels (N,)."""
+        self.rows_ = rows
+        self.model_ = OneVsRestClassifier(SVC(kernel="precomputed"))
+        self.model_.fit(self._kernel(rows), labels)
+        self.classes_ = self.model_.classes_
+        return self
+
+    def decision_function(self, rows: np.ndarray) -> np.ndarray:
+        """Scores (M, C) of rows (M, D); (M,) where there are two classes."""
+        return np.asarray(self.model_.decision_function(self._kernel(rows)))
+
+    def _kernel(self, rows: np.ndarray) -> np.ndarray:
+        return np.asarray(rbf_kernel(rows, self.rows_, gamma=1 / rows.shape[1]), np.float64)
+
+
+def _svm(**arguments: Any) -> SVC:
+    return SVC(gamma="auto", break_ties=True, **arguments)
+
+
+MODELS: dict[str, Callable[[int, int], Any]] = {
+    "lr": lambda seed, _: OneVsRestClassifier(
+        LogisticRegression(solver="liblinear", random_state=seed)
+    ),
+    "knn200": lambda _, rows: KNeighborsClassifier(min(NEIGHBOURS, rows)),
+    "svm-rbf": lambda seed, _: _svm(kernel="rbf", random_state=seed),
+    "svm-poly1": lambda seed, _: _svm(kernel="poly", degree=1, random_state=seed),
+    "svm-linear": lambda seed, _: _svm(kernel="linear", random_state=seed),
+    "linear-svc": lambda seed, _: LinearSVC(random_state=seed),
+    "tree5": lambda seed, _: DecisionTreeClassifier(max_depth=5, random_state=seed),
+    "rf10-5": lambda seed, _: RandomForestClassifier(
+        n_estimators=10, max_depth=5, max_features=1, random_state=seed
+    ),
+    "adaboost": lambda seed, _: AdaBoostClassifier(n_estimators=10, random_state=seed),
+    "mlp100": lambda seed, _: MLPClassifier((100,), max_iter=MLP_EPOCHS, random_state=seed),
+    "mlp200-50": lambda seed, _: MLPClassifier((200, 50), max_iter=MLP_EPOCHS, random_state=seed),
+    "nb": lambda _, __: GaussianNB(),
+    "qda": lambda _, __: QuadraticDiscriminantAnalysis(solver="eigen", shrinkage=SHRINKAGE),
+    "svm-rbf-ovr": lambda _, __: OneVsRestRBF(),
+    "softmax": lambda seed, _: LogisticRegression(solver="newton-cg", random_state=seed),
+}
+"""Name -> the untrained model, from a seed and the number of training rows."""
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A trained model; its columns are standardised with the training rows' constants."""
+
+    pipeline: Any
+    classes: int
+
+    def probabilities(self, rows: np.ndarray) -> np.ndarray:
+        """Rows (M, D) -> (M, C), each summing to 1; 0 for a class that had no training row."""
+        if hasattr(self.pipeline, "predict_proba"):
+            known = self.pipeline.predict_proba(rows)
+        else:
+            scores = self.pipeline.decision_function(rows)
+            known = softmax(scores if scores.ndim == 2 else np.stack([-scores, scores], 1))
+        found = np.zeros((len(rows), self.classes))
+        found[:, self.pipeline.classes_] = known
+        return found
+
+    @property
+    def parameters(self) -> int:
+        """The numbers that the model keeps, less the standardisation's.
+
+        An SVM with a kernel: its support vectors, each once, their coefficients and the offsets.
+        kNN: its training rows. Trees: feature and threshold of a branch, the
+        probabilities of a leaf.
+        """
+        return _numbers(self.pipeline[-1])
+
+
+def fit(name: str, rows: np.ndarray, labels: np.ndarray, classes: int, seed: int) -> Classifier:
+    """The named model, learnt from rows (N, D) with labels (N,) from 0 to `classes` - 1.
+
+    Raises ValueError where there is no such model.
+    """
+    if name not in MODELS:
+        raise ValueError(f"unknown classifier {name!r}: one of {', '.join(MODELS)}")
+    pipeline = make_pipeline(StandardScaler(), MODELS[name](seed, len(rows)))
+    return Classifier(pipeline.fit(rows, labels), classes)
+
+
+KEPT = (
+    *("coef_", "intercept_", "coefs_", "intercepts_"),  # linear models, MLPs
+    *("theta_", "var_", "class_prior_"),  # naive Bayes
+    *("means_", "rotations_", "scalings_", "priors_"),  # quadratic discriminants
+    "_fit_X",  # nearest neighbours
+)
+"""What scikit-learn's models keep, where none of the cases below holds."""
+
+
+def _numbers(model: Any) -> int:
+    if isinstance(model, OneVsRestRBF):
+        machines = model.model_.estimators_
+        support = set().union(*(one.support_.tolist() for one in machines))
+        own = sum(one.dual_coef_.size + one.intercept_.size for one in machines)
+        return int(len(support) * model.rows_.shape[1] + own)
+    if isinstance(model, SVC):
+        return int(model.support_vectors_.size + model.dual_coef_.size + model.intercept_.size)
+    if hasattr(model, "estimators_"):
+        return sum(_numbers(one) for one in model.estimators_)
+    if hasattr(model, "tree_"):
+        leaves = model.tree_.n_leaves
+        return int(2 * (model.tree_.node_count - leaves) + leaves * len(model.classes_))
+    return sum(_sizes(getattr(model, name)) for name in KEPT if hasattr(model, name))
+
+
+def _sizes(kept: Any) -> int:
+    return sum(map(_sizes, kept)) if isinstance(kept, list) else int(np.size(kept))

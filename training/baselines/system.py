@@ -1,0 +1,110 @@
+"""One way to run every system here: measure features, learn from the training tracks, say the rest.
+
+run(Baseline("fma", "svm-rbf"), ...)           the SVM of the FMA data set, 518 columns
+run(Baseline("fma", "lr", ("mfcc",)), ...)     any other cell of its table
+run(Baseline("irvin", "svm-rbf-ovr"), ...)     Irvin, Chartock, Hollander; also "softmax"
+run(Baseline("content", "falola"), ...)        Falola, Akinola
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from . import classifiers, falola
+from .cache import Feature, measured
+from .content import content_features
+from .fma_features import COLUMNS, ROWS, fma_features
+from .irvin_spectra import irvin_spectra
+
+FEATURES = {
+    "fma": Feature("fma", 1, fma_features),
+    "fma-as-published": Feature("fma-as-published", 1, partial(fma_features, as_published=True)),
+    "irvin": Feature("irvin", 1, irvin_spectra),
+    "content": Feature("content", 1, content_features),
+}
+FALOLA = "falola"
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Features and the model that reads them; raises ValueError where there are none such.
+
+    `columns`: features of the FMA's eleven, where not all of them are read.
+    """
+
+    features: str
+    model: str
+    columns: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.features not in FEATURES:
+            raise ValueError(f"unknown features {self.features!r}: one of {', '.join(FEATURES)}")
+        if self.model not in (names := [*classifiers.MODELS, FALOLA]):
+            raise ValueError(f"unknown model {self.model!r}: one of {', '.join(names)}")
+        if self.columns and not self.features.startswith("fma"):
+            raise ValueError(f"columns are chosen of the FMA's features, not of {self.features!r}")
+        if odd := set(self.columns) - ROWS.keys():
+            raise ValueError(f"no columns {', '.join(sorted(odd))}: only {', '.join(ROWS)}")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a system said of the test tracks, and what it cost."""
+
+    probabilities: dict[str, np.ndarray]  # test key -> (segments, C), rows summing to 1
+    parameters: int  # see `Classifier.parameters` for what counts
+    fit_seconds: float  # of the clock, without the features
+    feature_seconds: float  # CPU seconds per second of audio, when they were measured
+
+
+def run(
+    baseline: Baseline,
+    audio: Mapping[str, np.ndarray],
+    train: Sequence[str],
+    train_labels: np.ndarray,
+    test: Sequence[str],
+    classes: int,
+    seed: int,
+    folder: Path,
+    jobs: int = 1,
+) -> Outcome:
+    """The system trained on the tracks `train` with labels 0 to `classes` - 1, and tested.
+
+    `audio`: int16 samples at 16 kHz by key; `folder` keeps the features; `jobs`: processes that
+    measure them, and threads that learn. Every segment of a track is a training row of its own.
+    """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    if len(train) != len(train_labels):
+        raise ValueError(f"{len(train)} training tracks, but {len(train_labels)} labels")
+    found = measured(FEATURES[baseline.features], audio, [*train, *test], folder, jobs)
+    rows, counts = _rows(found.values, train, baseline.columns)
+    labels = np.repeat(np.asarray(train_labels), counts)
+    start = time.perf_counter()
+    with threadpool_limits(jobs):
+        model = (
+            falola.fit(rows, labels, classes, seed)
+            if baseline.model == FALOLA
+            else classifiers.fit(baseline.model, rows, labels, classes, seed)
+        )
+        seconds = time.perf_counter() - start
+        asked, counts = _rows(found.values, test, baseline.columns)
+        said = np.split(model.probabilities(asked), np.cumsum(counts)[:-1])
+    return Outcome(dict(zip(test, said, strict=True)), model.parameters, seconds, found.seconds)
+
+
+def _rows(
+    values: Mapping[str, np.ndarray], keys: Sequence[str], columns: Sequence[str]
+) -> tuple[np.ndarray, list[int]]:
+    """All segments of the tracks (N, D), and how many each track has."""
+    counts = [len(values[key]) for key in keys]
+    rows = np.concatenate([values[key].reshape(len(values[key]), -1) for key in keys])
+    if columns:
+        rows = rows[:, [name in columns for name, _, _ in COLUMNS]]
+    return rows, counts

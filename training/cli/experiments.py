@@ -1,0 +1,95 @@
+"""`experiments`: the systems of the literature, trained and measured under one protocol."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .options import data_options, opened
+
+if TYPE_CHECKING:
+    from ..experiments.rows import Row
+
+_folder = click.Path(path_type=Path, file_okay=False)
+
+
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--row",
+    "patterns",
+    multiple=True,
+    metavar="NAME",
+    help="A system, a pattern (choi-*) or the number of a section; several times for several.  "
+    "[default: all]",
+)
+@click.option("--seed", "seeds", multiple=True, type=int, help="Only these seeds.")
+@click.option("--list", "listed", is_flag=True, help="Say what there is, and train nothing.")
+@click.option("--again", is_flag=True, help="Measure also what has its result.")
+@click.option(
+    "--runs",
+    type=_folder,
+    default=Path("runs/experiments"),
+    show_default=True,
+    help="Folder of the runs: checkpoints and curves.",
+)
+@click.option(
+    "--results",
+    type=_folder,
+    default=Path("training/results/experiments"),
+    show_default=True,
+    help="Folder of results.json, predictions, table and charts.",
+)
+@click.option(
+    "--tags",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Tags of the tracks (CSV, as `teach --tags-csv` writes it), for the rows that learn them.",
+)
+@data_options
+def command(
+    data: Path | None,
+    patterns: tuple[str, ...],
+    seeds: tuple[int, ...],
+    listed: bool,
+    again: bool,
+    runs: Path,
+    results: Path,
+    tags: Path | None,
+    kind: str,
+    subset: str,
+    lists: Path | None,
+    cache: Path | None,
+) -> None:
+    """Train and measure the systems of the literature on DATA, each with its seeds.
+
+    A queue: called again, it goes on where it was broken off; called twice at once, the two share
+    the rows. Without DATA the table and the charts are written anew from the results.
+    """
+    from ..experiments.rows import chosen_rows
+
+    rows = chosen_rows(patterns)
+    if listed:
+        _list(rows)
+        return
+    if data is not None:
+        from ..experiments.queue import work_off
+        from ..experiments.run import Bench
+
+        dataset, audio = opened(data, kind, subset, lists, cache)
+        bench = Bench(dataset, audio, runs, results, tags)
+        if failed := work_off(bench, rows, seeds, again=again, told=click.echo):
+            click.echo(f"{len(failed)} rows failed: {', '.join(failed)}", err=True)
+            sys.exit(1)
+    from ..experiments.report import write_report
+
+    for path in write_report(results):
+        click.echo(f"wrote {path}")
+
+
+def _list(rows: tuple[Row, ...]) -> None:
+    for row in rows:
+        seeds = ", ".join(map(str, row.seeds))
+        click.echo(f"{row.section:2}  {row.system:28} seeds {seeds:8}  {row.title}")

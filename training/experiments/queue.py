@@ -1,0 +1,63 @@
+"""Rows worked off one after another; several processes may share them."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+
+from filelock import FileLock, Timeout
+
+from streamgenre.errors import StreamgenreError
+
+from .results import find_result, read_results
+from .rows import Row
+from .run import Bench, run_row
+
+
+def work_off(
+    bench: Bench,
+    rows: Sequence[Row],
+    seeds: Sequence[int] = (),
+    *,
+    again: bool = False,
+    told: Callable[[str], object] = print,
+) -> list[str]:
+    """Run what has no result for this data yet, the rows' own seeds or those given.
+
+    First seeds come before second ones. A row that fails is told and does not stop the others;
+    gives the names of those that did.
+    """
+    wanted = [(row, seed) for row in rows for seed in (seeds or row.seeds)]
+    wanted.sort(key=lambda pair: (seeds or pair[0].seeds).index(pair[1]))
+    failed = []
+    for row, seed in wanted:
+        name = f"{row.system}-{seed}"
+        bench.runs.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(bench.runs / f"{name}.lock", timeout=0):
+                results = read_results(bench.results)
+                if not again and find_result(results, row.system, seed, bench.audio.source):
+                    continue
+                told(f"{name}: begins ({row.title})")
+                result = run_row(bench, row, seed)
+        except Timeout:
+            continue  # another process is at it
+        except StreamgenreError as error:
+            told(f"{name}: failed: {error}")
+            failed.append(name)
+        except Exception:  # a row's own fault must not lose the others
+            told(f"{name}: failed\n{traceback.format_exc()}")
+            failed.append(name)
+        else:
+            told(f"{name}: {_said(result)}")
+    return failed
+
+
+def _said(result: dict[str, object]) -> str:
+    figures = []
+    for measure in ("accuracy", "macro_recall", "roc_auc", "pr_auc"):
+        value = result.get(measure)
+        if value is not None:
+            value = value[0] if isinstance(value, list) else value
+            figures.append(f"{measure.replace('_', ' ')} {value:.3f}")
+    return f"{', '.join(figures)} in {result['wall_seconds']} s"

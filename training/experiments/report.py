@@ -1,0 +1,35 @@
+"""The table, the questions and the charts, from results.json and the predictions beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..writing import replace_file
+from .questions import write_questions
+from .results import read_results
+from .systems import of_newest_data, systems_of
+from .tables import document
+
+
+def write_report(folder: Path) -> list[Path]:
+    """table.md, questions.md and the charts of a folder of results; gives their paths.
+
+    None are written where there are no results yet. Where some are of other data (the audio was
+    changed between them), those of the latest data are reported.
+    """
+    results = read_results(folder)
+    if not results:
+        return []
+    from .charts import write_charts  # matplotlib takes half a second to import
+
+    kept = of_newest_data(results)
+    systems = systems_of(kept, folder)
+    table = folder / "table.md"
+    questions = write_questions(systems, folder)
+    charts = write_charts(systems, folder)
+    text = document(
+        systems, len(results) - len(kept), [path.name for path in charts],
+        questions and questions.name,
+    )  # fmt: skip
+    replace_file(table, text.encode())
+    return [table, *([questions] if questions else []), *charts]

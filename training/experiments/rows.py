@@ -1,0 +1,143 @@
+"""The rows of the table: a system, how it is trained here, and what was published of it.
+
+A file of `rows/` has `section`, `source`, an optional `[base]` config, and `[[row]]` entries whose
+config is laid over it. A row without a `kind` is a network; `baseline` and `stacking` rows are not
+trained by updates.
+"""
+
+from __future__ import annotations
+
+import copy
+import fnmatch
+import functools
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..config import Config
+from ..data import DataError
+from ..networks import build
+from ..networks.segment import SegmentNetwork
+
+ROWS = Path(__file__).parent / "rows"
+_COMMON = "common.toml"
+_OWN = {
+    "system",
+    "title",
+    "published",
+    "why",
+    "kind",
+    "seeds",
+    "narrowed",
+    "baseline",
+    "of",
+    "source",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    section: int
+    system: str  # unique; names folders and files
+    title: str
+    source: str  # authors, year
+    published: str  # figure with its data set
+    why: str  # why ours differs from it
+    kind: str = "network"  # network | baseline | stacking
+    seeds: tuple[int, ...] = (1,)
+    narrowed: str = ""  # what was made smaller here than published
+    entries: Mapping[str, Any] = field(default_factory=dict)
+    """Config entries of a network, the baseline's features and model, or the systems stacked."""
+
+    @property
+    def task(self) -> str:
+        """genre or tags."""
+        return str(self.entries.get("task", "genre"))
+
+    def config(self, seed: int) -> Config:
+        """The config of a network row; hops and stretches are its segment where it has one."""
+        entries = completed(self.entries)
+        entries.setdefault("run", {})["seed"] = seed
+        return Config.model_validate(entries)
+
+
+def completed(entries: Mapping[str, Any]) -> dict[str, Any]:
+    """Config entries with hops and stretches of the network's segment, where it reads segments."""
+    whole = copy.deepcopy(dict(entries))
+    network = build(whole["network"] | {"classes": 2})
+    if isinstance(network, SegmentNetwork):
+        seconds = network.window / 16_000
+        whole.setdefault("sequences", {}).update(hops=[seconds], stretch=[seconds, seconds])
+    return whole
+
+
+def network_entries(system: str) -> dict[str, Any] | None:
+    """Config entries of a network of the table; None where there is no such row."""
+    row = next((r for r in all_rows() if r.system == system and r.kind == "network"), None)
+    return completed(row.entries) if row else None
+
+
+@functools.cache
+def all_rows() -> tuple[Row, ...]:
+    """Every row, by section."""
+    common = tomllib.loads((ROWS / _COMMON).read_text(encoding="utf-8"))
+    rows = []
+    for path in sorted(ROWS.glob("[0-9]*.toml")):
+        file = tomllib.loads(path.read_text(encoding="utf-8"))
+        base = _merged(common, file.get("base", {}))
+        for entry in file["row"]:
+            rows.append(_row(file, base, entry))
+    names = [row.system for row in rows]
+    if len(set(names)) != len(names):
+        raise ValueError(f"a system stands twice in {ROWS}")
+    return tuple(rows)
+
+
+def chosen_rows(patterns: Sequence[str]) -> tuple[Row, ...]:
+    """Rows by name or pattern ("choi-*") or section ("9"); all without any.
+
+    Raises DataError where a pattern meets no row.
+    """
+    rows = all_rows()
+    if not patterns:
+        return rows
+    found: dict[str, Row] = {}
+    for pattern in patterns:
+        met = [r for r in rows if pattern == str(r.section) or fnmatch.fnmatch(r.system, pattern)]
+        if not met:
+            raise DataError(f"{pattern}: no such system or section; --list shows them")
+        found |= {row.system: row for row in met}
+    return tuple(found.values())
+
+
+def _row(file: Mapping[str, Any], base: Mapping[str, Any], entry: Mapping[str, Any]) -> Row:
+    own = {key: value for key, value in entry.items() if key in _OWN}
+    kind = str(own.get("kind", "network"))
+    if kind == "network":
+        entries = _merged(base, {k: v for k, v in entry.items() if k not in _OWN})
+    else:
+        entries = dict(own.get("baseline", {})) | {"of": own.get("of", [])}
+    return Row(
+        section=int(file["section"]),
+        system=own["system"],
+        title=own["title"],
+        source=str(own.get("source", file["source"])),
+        published=str(own.get("published", file.get("published", ""))),
+        why=str(own.get("why", file.get("why", ""))),
+        kind=kind,
+        seeds=tuple(own.get("seeds", (1,))),
+        narrowed=str(own.get("narrowed", file.get("narrowed", ""))),
+        entries=entries,
+    )
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = copy.deepcopy(dict(below))
+    for key, value in above.items():
+        deeper = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merged(merged[key], value) if deeper else copy.deepcopy(value)
+    return merged

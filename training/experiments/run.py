@@ -1,0 +1,96 @@
+"""One row, one seed: trained, heard on the test tracks, measured, kept."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import checkpoint
+from ..data import AudioCache, DataSet
+from ..evaluation.scored import Scored, scored_tracks
+from .results import PREDICTIONS, Result, genre_figures, keep_result, write_segments_mean
+from .rows import Row
+
+Probabilities = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where rows are run: the data, the runs' folder and that of the results."""
+
+    dataset: DataSet
+    audio: AudioCache
+    runs: Path
+    results: Path
+    tags: Path | None = None  # CSV of the tracks' tags, for tagging rows
+
+    def folder(self, row: Row, seed: int) -> Path:
+        """Of one run."""
+        return self.runs / f"{row.system}-{seed}"
+
+    @property
+    def features(self) -> Path:
+        """Folder of the classical systems' features, measured once."""
+        return self.runs / "features"
+
+    def split(self, name: str) -> Scored:
+        """The tracks of a split with a genre."""
+        return scored_tracks(self.dataset.tracks, name, self.dataset.labels, self.audio)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a system says of tracks: probabilities (segments, C) of each, and what it cost."""
+
+    segments: Sequence[Probabilities]
+    cpu_seconds_per_second: float  # of processor time, a second of audio
+
+
+def run_row(bench: Bench, row: Row, seed: int) -> Result:
+    """Train if need be, measure on test, and put the entry into the results."""
+    begun = time.time()
+    name = "tagging" if row.task == "tags" else row.kind
+    module = import_module(f".{name}_row", __package__)
+    measured = module.measure(bench, row, seed)
+    result = {
+        "section": row.section,
+        "system": row.system,
+        "title": row.title,
+        "source": row.source,
+        "task": row.task,
+        "seed": seed,
+        "dataset": bench.dataset.name,
+        "data": bench.audio.source,
+        "commit": checkpoint.commit(),
+        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "narrowed": row.narrowed,
+        "published": row.published,
+        "why": row.why,
+        **measured,
+    }
+    result["wall_seconds"] = round(time.time() - begun, 1)
+    keep_result(bench.results, result)
+    return result
+
+
+def genre_result(bench: Bench, row: Row, seed: int, heard: Heard) -> dict[str, Any]:
+    """The figures of a genre row on test; its predictions are written beside the results."""
+    test = bench.split("test")
+    mean = np.stack([rows.mean(0) for rows in heard.segments])
+    path = bench.results / PREDICTIONS / f"{row.system}-{seed}.csv.gz"
+    write_segments_mean(path, test.tracks, bench.dataset.labels, mean)
+    found = genre_figures(heard.segments, test.true, bench.dataset.labels)
+    return found | {"cpu_seconds_per_second": round(heard.cpu_seconds_per_second, 6)}
+
+
+def seconds_of(bench: Bench, keys: Sequence[str]) -> float:
+    """Length of tracks together."""
+    return sum(len(bench.audio[key]) for key in keys) / 16_000

@@ -1,0 +1,141 @@
+"""The entries of one system together: means over its seeds, and how far they can be believed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..data import DataError
+from ..evaluation.bootstrap import with_interval
+from ..evaluation.measures import Floats, Integers, draws, hits, values
+from ..evaluation.predictions import read_predictions
+from .results import PREDICTIONS, Result
+
+
+class Figure(NamedTuple):
+    """A measure's mean over seeds; None where there is nothing to say."""
+
+    value: float
+    deviation: float | None = None  # standard deviation over seeds, of two and more
+    interval: tuple[float, float] | None = None  # 95 %, over tracks
+
+
+class Hits(NamedTuple):
+    """What a system got right of each track, mean over its seeds."""
+
+    keys: tuple[str, ...]
+    true: Integers  # (tracks,)
+    right: Floats  # (tracks,)
+    among_two: Floats  # (tracks,)
+
+
+@dataclass(frozen=True)
+class System:
+    """One line of the tables."""
+
+    entries: tuple[Result, ...]  # one a seed
+    hits: Hits | None = None  # None where its predictions are not all there
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return str(self.entries[0]["system"])
+
+    @property
+    def section(self) -> int:
+        return int(self.entries[0]["section"])
+
+    @property
+    def task(self) -> str:
+        return str(self.entries[0].get("task") or "genre")
+
+    def text(self, what: str) -> str:
+        """An entry of words; empty where there is none."""
+        return str(self.entries[0].get(what) or "")
+
+    def each(self, measure: str) -> list[float]:
+        """The value of every seed that has it."""
+        found = (entry.get(measure) for entry in self.entries)
+        return [float(v[0] if isinstance(v, list) else v) for v in found if v is not None]
+
+    def figure(self, measure: str) -> Figure | None:
+        """Its mean; with several seeds the interval is that of their mean hits."""
+        found = self.each(measure)
+        if not found:
+            return None
+        deviation = float(np.std(found, ddof=1)) if len(found) > 1 else None
+        interval = self.intervals.get(measure)
+        only = self.entries[0].get(measure)
+        if len(self.entries) == 1 and isinstance(only, list):
+            interval = (float(only[1]), float(only[2]))
+        return Figure(float(np.mean(found)), deviation, interval)
+
+    def value(self, measure: str) -> float | None:
+        """The mean alone."""
+        figure = self.figure(measure)
+        return figure and figure.value
+
+
+def systems_of(results: Sequence[Result], folder: Path) -> list[System]:
+    """Every system of a results folder, by section and name."""
+
+    def place(entry: Result) -> tuple[int, str]:
+        return int(entry["section"]), str(entry["system"])
+
+    ordered = sorted(results, key=lambda entry: (*place(entry), entry["seed"]))
+    return [_system(tuple(entries), folder) for _, entries in groupby(ordered, place)]
+
+
+def of_newest_data(results: Sequence[Result]) -> list[Result]:
+    """The entries measured on the same data as the latest one: others do not compare."""
+    newest = max(results, key=lambda entry: str(entry.get("time") or ""))
+    return [entry for entry in results if entry.get("data") == newest.get("data")]
+
+
+def section_names(systems: Sequence[System]) -> dict[int, str]:
+    """Section -> the source that most of its systems have."""
+    names: dict[int, Counter[str]] = {}
+    for system in systems:
+        names.setdefault(system.section, Counter())[system.text("source")] += 1
+    return {section: of.most_common(1)[0][0] for section, of in sorted(names.items())}
+
+
+def mean_hits(paths: Sequence[Path]) -> Hits:
+    """Of one system's files of predictions, one a seed; DataError where they do not match."""
+    read = [read_predictions(path) for path in paths]
+    first = read[0]
+    for path, predictions in zip(paths, read, strict=True):
+        if (predictions.keys, predictions.genres) != (first.keys, first.genres):
+            raise DataError(f"{path}: has other tracks or genres than {paths[0]}; measure it again")
+    pairs = [hits(p.probabilities, p.true) for p in read]
+    right, among_two = (np.mean(side, axis=0) for side in zip(*pairs, strict=True))
+    return Hits(first.keys, first.true, right, among_two)
+
+
+def _system(entries: tuple[Result, ...], folder: Path) -> System:
+    name = entries[0]["system"]
+    paths = [folder / PREDICTIONS / f"{name}-{entry['seed']}.csv.gz" for entry in entries]
+    # Tags are no one genre a track, which is what hits are of.
+    if entries[0].get("task") == "tags" or not all(path.is_file() for path in paths):
+        return System(entries)
+    found = mean_hits(paths)
+    return System(entries, found, _intervals(found))
+
+
+def _intervals(found: Hits) -> dict[str, tuple[float, float]]:
+    each = (found.right, found.among_two, found.true)
+    value, drawn = values(*each), draws(*each)
+    ends = {measure: with_interval(value[measure], drawn[measure]) for measure in value}
+    return {measure: (low, high) for measure, (_, low, high) in ends.items()}
+
+
+def confusions(system: System) -> Any:
+    """Confusion matrix summed over the seeds, (C, C); None where no entry has one."""
+    found = [entry["confusion"] for entry in system.entries if entry.get("confusion")]
+    return np.sum(found, axis=0) if found else None

@@ -1,0 +1,226 @@
+"""Four taggers from mel spectrograms of half a minute, at equal numbers of parameters.
+
+Choi, Fazekas, Sandler, Cho, "Convolutional Recurrent Neural Networks for Music Classification"
+(ICASSP 2017, arXiv 1609.04243) and the public code (keunwoochoi/music-auto_tagging-keras):
+29.12 s at 12 kHz, 96 mel bands in decibels, 1,366 frames. They differ in where kernels reach over
+frequencies (k1: along time only; k2: over both) and what sums up (c1: 1-D; c2: 2-D maps; crnn: two
+GRUs behind the convolutions). All hidden widths follow one factor.
+
+Where the description is silent: the input normalisation has a mean and a scale for every mel band
+(the code names its axis so); the GRU network's time padding follows it, so that it is the mean;
+decibels reach 80 below the segment's loudest, as librosa's do; dense layers end in ELU and have no
+normalisation; k2c1 pools by four throughout, as only that ends in one position; k2c2 has no
+dropout, as in the code; weights start as PyTorch's do.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..segment import SegmentNetwork
+from ..spectrum import MelSpectrum
+
+LENGTH, RATE = 349_440, 12_000  # 29.12 s
+BANDS, FFT, HOP = 96, 512, 256
+PADDING = 37  # frames on both sides before the GRU network: 1,440, which its pools divide
+RANGE = 80.0  # dB below the loudest
+
+Pairs = tuple[tuple[int, int], ...]
+Widths = tuple[int, ...]
+
+
+class Layout(NamedTuple):
+    """Of one network: (frequencies, frames) of kernels and pools; which width is which layer's."""
+
+    kernels: Pairs
+    pools: Pairs
+    convolutions: tuple[int, ...]  # places in the table's widths
+    top: tuple[int, ...]  # of the dense layers, or of the GRUs
+    dropout: tuple[float, float]  # behind each convolution, behind each layer of the top
+
+
+_ALONG = (1, 4)
+LAYOUTS = {
+    "k1c2": Layout((_ALONG,) * 4, ((1, 4), (1, 5), (1, 8), (1, 8)), (0, 0, 1, 1), (1, 1), (0, 0.5)),
+    "k2c1": Layout(((BANDS, 4), *(_ALONG,) * 4), (_ALONG,) * 5, (0, 0, 0, 1, 1), (1, 1), (0, 0.5)),
+    "k2c2": Layout(
+        ((3, 3),) * 5, ((2, 4), (2, 4), (2, 4), (3, 5), (4, 4)), (0, 1, 2, 3, 4), (), (0, 0)
+    ),
+    "crnn": Layout(
+        ((3, 3),) * 4, ((2, 2), (3, 3), (4, 4), (4, 4)), (0, 1, 1, 1), (0, 0), (0.1, 0.3)
+    ),
+}
+
+WIDTHS: dict[str, dict[float, Widths]] = {
+    "k1c2": {0.1: (15, 30), 0.25: (23, 47), 0.5: (33, 66), 1: (47, 95), 3: (81, 163)},
+    "k2c1": {0.1: (43, 87), 0.25: (72, 145), 0.5: (106, 212), 1: (152, 304), 3: (265, 535)},
+    "k2c2": {
+        0.1: (20, 41, 41, 62, 83),
+        0.25: (33, 66, 66, 100, 133),
+        0.5: (47, 95, 95, 142, 190),
+        1: (67, 135, 135, 203, 271),
+        3: (118, 236, 236, 355, 473),
+    },
+    "crnn": {0.1: (30, 60), 0.25: (48, 95), 0.5: (68, 137), 1: (96, 195), 3: (169, 339)},
+}
+"""Published widths by million parameters."""
+
+
+class Choi(SegmentNetwork):
+    """Segments of 29.12 s; embedding (B, width of the last hidden layer).
+
+    Args:
+        classes: of the output.
+        net: k1c2, k2c1, k2c2 or crnn.
+        budget: million parameters: 0.1, 0.25, 0.5, 1 and 3 have the published widths, for others
+            `scaled_widths` finds them.
+        scale: factor on all hidden widths of that budget.
+        zero_weights: the GRUs' weights start at zero.
+        dropout: behind every convolution and behind every dense layer (GRUs: behind the last).
+            None: as published.
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        net: str = "crnn",
+        budget: float = 1,
+        *,
+        scale: float | None = None,
+        zero_weights: bool = False,
+        dropout: tuple[float, float] | None = None,
+    ) -> None:
+        widths = _table(net).get(budget) or scaled_widths(net, round(budget * 1e6), classes)
+        if scale is not None:
+            widths = _times(widths, scale)
+        if zero_weights and net != "crnn":
+            raise ValueError(f"zero_weights: {net} has no GRU")
+        layers = Layers(net, widths, classes, dropout or LAYOUTS[net].dropout)
+        super().__init__(LENGTH, RATE, layers.classifier.in_features)
+        self.mel = MelSpectrum(RATE, FFT, HOP, BANDS)
+        self.layers = layers
+        if zero_weights:
+            for parameter in layers.gru.parameters():
+                nn.init.zeros_(parameter)
+
+    def features(self, samples: Tensor) -> Tensor:
+        """Decibels in mel bands (B, 96, 1366)."""
+        return decibels(self.mel(samples))
+
+    def classify(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """See SegmentNetwork."""
+        logits, embedding = self.layers(features)
+        return logits, embedding
+
+
+class Layers(nn.Module):
+    """Mel bands (B, 96, 1366) in decibels -> logits (B, classes), and what they are made of."""
+
+    def __init__(
+        self, net: str, widths: Widths, classes: int, dropout: tuple[float, float]
+    ) -> None:
+        if classes < 2 or min(widths) < 1:
+            raise ValueError(f"two classes and one channel at least, not {classes} and {widths}")
+        super().__init__()
+        layout = LAYOUTS[net]
+        self.normalise = nn.BatchNorm1d(BANDS)
+        self.convolutions = nn.Sequential()
+        inputs = 1
+        for kernel, pool, place in zip(
+            layout.kernels, layout.pools, layout.convolutions, strict=True
+        ):
+            outputs = widths[place]
+            self.convolutions.append(_convolution(inputs, outputs, kernel, pool, dropout[0]))
+            inputs = outputs
+        self.recurrent = net == "crnn"
+        self.dense = nn.Sequential()
+        self.last_dropout = nn.Dropout(dropout[1] if self.recurrent else 0.0)
+        if self.recurrent:
+            self.gru = nn.GRU(inputs, widths[layout.top[0]], len(layout.top), batch_first=True)
+            inputs = widths[layout.top[0]]
+        else:
+            inputs *= BANDS if net == "k1c2" else 1
+            for place in layout.top:
+                self.dense += nn.Sequential(
+                    nn.Linear(inputs, widths[place]), nn.ELU(), nn.Dropout(dropout[1])
+                )
+                inputs = widths[place]
+        self.classifier = nn.Linear(inputs, classes)
+
+    def forward(self, decibels: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.normalise(decibels)[:, None]
+        if self.recurrent:
+            maps = self.convolutions(F.pad(x, (PADDING, PADDING)))  # (B, C, 1, 15)
+            embedding = self.gru(maps.squeeze(2).transpose(1, 2))[0][:, -1]
+        else:
+            embedding = self.dense(self.convolutions(x).flatten(1))
+        return self.classifier(self.last_dropout(embedding)), embedding
+
+
+def _convolution(
+    inputs: int, outputs: int, kernel: tuple[int, int], pool: tuple[int, int], dropout: float
+) -> nn.Sequential:
+    """Maps keep their size, but for a kernel over all bands, which leaves one; then pooling."""
+    height, length = kernel
+    rows = 0 if height == BANDS else height // 2
+    before = (length - 1) // 2
+    return nn.Sequential(
+        nn.ZeroPad2d((before, length - 1 - before, rows, rows)),
+        nn.Conv2d(inputs, outputs, kernel),
+        nn.BatchNorm2d(outputs),
+        nn.ELU(),
+        nn.MaxPool2d(pool),
+        nn.Dropout(dropout),
+    )
+
+
+def decibels(power: Tensor) -> Tensor:
+    """Power (B, bands, frames) in decibels, 80 below the segment's loudest at least."""
+    level = 10 * power.clamp_min(1e-10).log10()
+    return torch.maximum(level, level.amax((1, 2), keepdim=True) - RANGE)
+
+
+def parameters(net: str, widths: Widths, classes: int = 50) -> int:
+    """Learnt numbers of a network of these widths."""
+    with torch.device("meta"):
+        layers = Layers(net, widths, classes, (0.0, 0.0))
+    return sum(p.numel() for p in layers.parameters())
+
+
+def scaled_widths(net: str, wanted: int, classes: int = 50) -> Widths:
+    """Hidden widths, in the published proportion, that come nearest to so many parameters.
+
+    Parameters grow with nearly the square of the one factor on all widths: that is where the search
+    starts. ValueError where one channel each is too many.
+    """
+    table = _table(net)
+    base = table[min(table, key=lambda budget: abs(budget - wanted / 1e6))]
+    start = (max(wanted, 1) / parameters(net, base, classes)) ** 0.5
+    low, high = start / 2, start * 2
+    while high - low > 1e-3 / max(base):  # no width changes twice in so little
+        middle = (low + high) / 2
+        if parameters(net, _times(base, middle), classes) > wanted:
+            high = middle
+        else:
+            low = middle
+    found = [_times(base, factor) for factor in (low, high)]
+    nearest = min(found, key=lambda widths: abs(parameters(net, widths, classes) - wanted))
+    if parameters(net, nearest, classes) > 1.5 * wanted:
+        raise ValueError(f"{net} has no form of {wanted} parameters")
+    return nearest
+
+
+def _table(net: str) -> dict[float, Widths]:
+    if net not in WIDTHS:
+        raise ValueError(f"net: {net!r} is none of {', '.join(WIDTHS)}")
+    return WIDTHS[net]
+
+
+def _times(widths: Widths, factor: float) -> Widths:
+    if factor <= 0:
+        raise ValueError(f"a factor on widths is above 0, not {factor}")
+    return tuple(max(1, round(width * factor)) for width in widths)
