@@ -51,6 +51,11 @@ def test_five_seconds_are_22_spectra_of_513(description, size):
     assert logits.shape == (2, 10) and embedding.shape == (2, size)
 
 
+def test_the_two_layer_network_has_sigmoids():
+    _, embedding = IrvinTwoLayer(classes=3).classify(torch.randn(2, 513, 22) * 100)
+    assert ((embedding >= 0) & (embedding <= 1)).all() and embedding.std() > 0.3
+
+
 def test_the_spectrogram_is_scipys():
     rng = np.random.default_rng(0)
     samples = rng.normal(0.3, 0.1, (2, 20_000)).astype(np.float32)  # not level: it is detrended

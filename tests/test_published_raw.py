@@ -23,7 +23,7 @@ SMALL = [
     {"kind": "samplecnn", "width": 8},
     {"kind": "samplecnn-2019", "width": 8, "length": 13_122, "rate": 16_000},
     {"kind": "samplecnn-2019", "width": 8, "block": "rese-2", "multi": True, "length": 13_122},
-    {"kind": "allamy", "width": 8},
+    {"kind": "allamy", "width": 4},
 ]
 NAMES = ["2017", "2019 basic", "2019 rese-2 multi", "allamy"]
 HALVINGS = [6561, 2187, 729, 243, 81, 27, 9, 3, 1]  # by three, of the 19,683 behind the stem
@@ -52,6 +52,16 @@ def heard(network, windows):
     state = torch.zeros(len(windows), network.state_size)
     found = network.sequence(windows[:, None], fresh, state, frozen=False, noise=0.0)
     return found.logits[:, 0, 0]
+
+
+def without_dropout(network, momentum):
+    """The network made fit for eight tracks: averages that keep up, and no noise in them."""
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm1d):
+            module.momentum = momentum
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    return network
 
 
 def sizes(network, *modules):
@@ -173,8 +183,8 @@ def test_eight_tracks_are_learnt(description):
     windows, labels = tracks(network)
     network.prepare(windows)
     optimiser = torch.optim.SGD(network.parameters(), 0.02, momentum=0.9, nesterov=True)
-    network.train()
-    for _ in range(24):
+    without_dropout(network, momentum=0.5).train()
+    for _ in range(20):
         optimiser.zero_grad()
         F.cross_entropy(heard(network, windows), labels).backward()
         optimiser.step()
@@ -190,8 +200,7 @@ def test_torch_and_onnx_agree(description):
     network.prepare(windows)
     with torch.no_grad():
         network.classifier.weight.mul_(5)  # an untrained network says nearly the same of all
-        for _ in range(20):
-            heard(network.train(), windows)  # moves the normalisations
+        heard(without_dropout(network, momentum=1.0).train(), windows)
     step = Calibrated(network, 1.3).eval()
     session = onnxruntime.InferenceSession(to_onnx(step, network.window).SerializeToString())
     for batch in (windows[:1], windows[1:3]):
@@ -245,15 +254,11 @@ def test_artificial_tracks_have_another_pitch_or_another_length(change):
     assert len(copy) == pytest.approx(32_000 / change.tempo, abs=1)
 
 
-def test_artificial_tracks_are_clipped_and_do_not_wrap_round():
-    square = np.sign(tone(200)) * np.int16(32_767)
-    copy = changed(square, Change(2)).astype(int)
-    assert np.abs(copy).max() >= 32_767
-    clipped = np.abs(copy[1_000:-1_000]) >= 32_767
-    there = np.flatnonzero(clipped) + 1_000
-    assert (
-        np.abs(np.diff(np.sign(copy))[there - 1]) + np.abs(np.diff(np.sign(copy))[there]) < 4
-    ).all()
+def test_artificial_tracks_are_clipped_and_do_not_wrap_round(monkeypatch):
+    monkeypatch.setattr("librosa.effects.pitch_shift", lambda copy, **_: copy * 4)
+    samples = tone(1_000)
+    expected = np.clip(samples.astype(int) * 4, -32_768, 32_767)
+    assert np.array_equal(changed(samples, Change(2)), expected)
 
 
 def test_copies_differ_and_are_those_of_their_seed():

@@ -19,14 +19,14 @@ from training.networks.published.feng import ConvolutionBranch, Feng  # noqa: E4
 from training.networks.published.yu import Yu  # noqa: E402
 
 SMALL = [
-    {"kind": "bian", "width": 0.25},
-    {"kind": "bian-densenet", "growth": 16},
-    {"kind": "feng", "width": 0.25},
-    {"kind": "feng", "branches": "rnn", "zero_weights": True},
-    {"kind": "yu", "attention": "none", "width": 0.25, "zero_weights": True},
-    {"kind": "yu", "attention": "serial", "width": 0.25},
-    {"kind": "yu", "attention": "linear", "width": 0.25},
-    {"kind": "yu", "attention": "cnn", "width": 0.25},
+    {"kind": "bian", "width": 0.125},
+    {"kind": "bian-densenet", "growth": 8},
+    {"kind": "feng", "width": 0.125},
+    {"kind": "feng", "branches": "rnn", "width": 0.125, "zero_weights": True},
+    {"kind": "yu", "attention": "none", "width": 0.125, "zero_weights": True},
+    {"kind": "yu", "attention": "serial", "width": 0.125},
+    {"kind": "yu", "attention": "linear", "width": 0.125},
+    {"kind": "yu", "attention": "cnn", "width": 0.125},
 ]
 NAMES = [" ".join(str(value) for value in description.values()) for description in SMALL]
 
@@ -110,7 +110,7 @@ def test_bian_reads_standardised_decibels():
         librosa.feature.melspectrogram(y=samples.numpy(), sr=22_050, hop_length=512, center=False),
         top_db=None,
     )
-    np.testing.assert_allclose(network.features(samples), expected, atol=0.01)
+    np.testing.assert_allclose(network.features(samples), expected, atol=0.05)
     network.prepare(windows)
     features = network.features(samples)
     assert features.mean().item() == pytest.approx(0, abs=1e-3)
@@ -240,7 +240,7 @@ def test_eight_tracks_are_learnt(description):
     network.prepare(windows)
     features = network.features(network.resample(windows))
     optimiser = torch.optim.Adam(network.parameters(), 5e-3)
-    for _ in range(40):
+    for _ in range(15):
         loss = torch.nn.functional.cross_entropy(network.classify(features)[0], labels)
         optimiser.zero_grad()
         loss.backward()

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from . import checkpoint
-from .data import AudioCache, DataSet
+from .data import AudioCache, DataError, DataSet
 from .fit import fit
 from .model import Calibration, load_model
 from .not_music import held_out
@@ -15,6 +15,8 @@ from .not_music import held_out
 def calibrate(path: Path, data: DataSet, audio: AudioCache, speech: Path | None) -> Calibration:
     """Fit and write; `speech` holds recordings that were not trained on."""
     tensors, about = checkpoint.read(path)
+    if json.loads(about["config"]).get("task") == "tags":
+        raise DataError(f"{path}: is a tagger; temperature and thresholds are of genres")
     about.pop("calibration", None)
     trained = sum(t.split == "train" and bool(t.genre) and t.key in audio for t in data.tracks)
     about["dataset"] = json.dumps({"name": data.name, "tracks": trained})

@@ -97,7 +97,12 @@ class Schedule(_Section):
 class Stop(_Section):
     """The measure on the `valid` split that early stopping and the best weights go by."""
 
-    measure: Literal["valid_log_loss", "valid_accuracy", "valid_macro_recall"] = "valid_log_loss"
+    measure: Literal[
+        "valid_log_loss",
+        "valid_accuracy",  # of genres
+        "valid_macro_recall",  # of genres
+        "valid_roc_auc",  # of tags
+    ] = "valid_log_loss"
     patience: int = Field(0, ge=0)  # checks without a better one that end a stage; 0: none do
     keep: Literal["last", "best"] = "last"  # of the averaged weights
 
@@ -124,6 +129,7 @@ class Config(_Section):
 
     network: dict[str, Any]  # kind and constructor arguments (networks/)
     start: str = ""  # weights to start from: a path, "bundled", or nothing
+    task: Literal["genre", "tags"] = "genre"  # one genre to a track, or any number of tags
     sequences: Sequences = Sequences()
     optimiser: Optimiser = Optimiser()
     schedule: Schedule = Schedule()

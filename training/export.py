@@ -32,6 +32,9 @@ from .networks.step import StreamingNetwork
 from .writing import replace_file
 
 OPSET = 17
+NO_TAGGERS = (
+    "the ONNX contract is of genres, whose probabilities sum to 1: taggers are not exported"
+)
 _CHANGES = {"name", "version", "about", "live_hop", "file_hop"}
 _LISTED = ", ".join(sorted(_CHANGES))
 PARITY_STEPS, PARITY = 500, 1e-4
@@ -102,7 +105,8 @@ def to_onnx(step: Calibrated, window: int) -> onnx.ModelProto:
     names = [name for name in (*OUTPUTS, *OPTIONAL_OUTPUTS) if given[name] is not None]
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
+        # What it warns of (batch size, tracing) is what `parity` tries.
+        warnings.simplefilter("ignore")
         torch.onnx.export(
             step,
             (samples, state),
@@ -189,6 +193,8 @@ def export_checkpoint(
     from .checkpoint import load_network
 
     network, about = load_network(path)
+    if json.loads(about["config"]).get("task") == "tags":
+        raise ExportError(f"{path}: {NO_TAGGERS}")
     if "calibration" not in about:
         raise ExportError(f"{path}: was broken off before its calibration; call train again")
     calibration = calibration_of(about)

@@ -1,7 +1,8 @@
 """What is learnt: the loss of a network over one batch of steps.
 
 Cross-entropy at every tick with a genre (many-to-many, Kim & Nam 2019) and, where the network
-tells music from the rest, binary cross-entropy at every step. Teachers add to it (Hinton, Vinyals,
+tells music from the rest, binary cross-entropy at every step. Where tracks bear tags, the binary
+cross-entropy of each at every tick stands for that of the genre. Teachers add (Hinton, Vinyals,
 Dean 2015): their genres are mixed with the labels, or stand alone; their tags are learnt from the
 features through a layer that is left behind, and as styles. Sums are divided by the counts of all
 processes, so that the gradients of several equal those of one.
@@ -51,7 +52,8 @@ class Learner(nn.Module):
     """A batch of steps -> (loss, next state); wraps the network for Fabric.
 
     `tags` maps features (..., E) to the logits of the teachers' tags (..., D); `styles` are the
-    numbers of those tags that the network itself gives.
+    numbers of those tags that the network itself gives. `truth` (N, C), 0 or 1: what is learnt are
+    the tags of N tracks, and a label is a track's number.
     """
 
     def __init__(
@@ -62,8 +64,11 @@ class Learner(nn.Module):
         frozen: bool,
         tags: nn.Module | None = None,
         styles: Sequence[int] = (),
+        truth: Tensor | None = None,
     ) -> None:
         super().__init__()
+        self.register_buffer("truth", truth, persistent=False)
+        self.truth: Tensor | None
         self.network, self.settings, self.frozen = network, settings, frozen
         self.tags, self._styles = tags, list(styles)
 
@@ -78,11 +83,16 @@ class Learner(nn.Module):
             noise=s.feature_noise,
             augmentation=s.augmentation,
         )
-        target, known = self._target(inputs, found.logits.shape[-1])
-        said = F.cross_entropy(
-            found.logits.float().flatten(0, 2), target.flatten(0, 2), reduction="none"
-        )
-        loss = (said * known.flatten()).sum() / total(known.sum()).clamp_min(1)
+        if self.truth is None:
+            target, known = self._target(inputs, found.logits.shape[-1])
+            said = F.cross_entropy(
+                found.logits.float().flatten(0, 2), target.flatten(0, 2), reduction="none"
+            )
+            loss = (said * known.flatten()).sum() / total(known.sum()).clamp_min(1)
+        else:
+            known = inputs.labels != NO_GENRE
+            borne = self.truth[inputs.labels.clamp_min(0)]
+            loss = _over_tags(found.logits, borne, known) / total(known.sum()).clamp_min(1)
         if found.music is not None and s.music_weight:
             heard = F.binary_cross_entropy_with_logits(
                 found.music.float(), inputs.music, reduction="sum"
@@ -112,6 +122,6 @@ class Learner(nn.Module):
 
 
 def _over_tags(logits: Tensor, tags: Tensor, known: Tensor) -> Tensor:
-    """Sum over the known steps of the mean binary cross-entropy over the tags."""
+    """Sum over the known steps or ticks of the mean binary cross-entropy over the tags."""
     loss = F.binary_cross_entropy_with_logits(logits.float(), tags, reduction="none").mean(-1)
     return (loss * known).sum()

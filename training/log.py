@@ -101,9 +101,10 @@ class Log:
             if isinstance(value, float):
                 self._board.add_scalar(name, value, int(row["update"]))
         self._board.flush()
-        said = (
-            f"update {row['update']} of {self._total}  loss {row['loss']:.3f}  "
-            f"valid: accuracy {row['valid_accuracy']:.3f}, "
-            f"macro recall {row['valid_macro_recall']:.3f}, log loss {row['valid_log_loss']:.3f}"
+        measured = ", ".join(
+            f"{name.removeprefix('valid_').replace('_', ' ')} {value:.3f}"
+            for name, value in row.items()
+            if name.startswith("valid_")
         )
+        said = f"update {row['update']} of {self._total}  loss {row['loss']:.3f}  valid: {measured}"
         self._console.print(said, highlight=False, soft_wrap=True)

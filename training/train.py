@@ -27,6 +27,7 @@ from . import checkpoint
 from .average import averaged
 from .config import Config
 from .data import AudioCache, DataError, Track, fingerprint
+from .data.tags import multi_hot
 from .devices import fabric_for
 from .feed import Feed
 from .learner import Inputs, Learner
@@ -38,7 +39,7 @@ from .schedule import Progress, Verdict
 from .sequences import Piece, pieces
 from .start import start_from
 from .training_set import changed_pieces, some_groups
-from .validation import Validation
+from .validation import TagValidation, Validation
 
 _PREPARE = 500  # windows that constants of the features are measured on
 _WORDS = {"data": "audio", "tracks": "tracks or splits", "not_music": "speech"}
@@ -64,16 +65,21 @@ class Trainer:
     ) -> None:
         self._folder, self._config = folder, config
         self._fabric = fabric_for(config.run.precision)
-        known = [t for t in tracks if t.genre in labels and t.key in audio]
+        tagging = config.task == "tags"
+        if tagging and lessons:
+            raise DataError("lessons are of genres; tags are trained without them")
+        known = [t for t in tracks if (tagging or t.genre in labels) and t.key in audio]
         train = [t for t in known if t.split == "train"]
         valid = [t for t in known if t.split == "valid"]
         for split, found in (("train", train), ("valid", valid)):
             if not found:
+                kind = "with tags" if tagging else "with a genre"
                 raise DataError(
-                    f"no readable track with a genre in split {split!r}; an own split needs "
+                    f"no readable track {kind} in split {split!r}; an own split needs "
                     "three artists or tracks of each genre at least"
                 )
-        index = {t.key: labels.index(t.genre) for t in train}
+        index = {t.key: i if tagging else labels.index(t.genre) for i, t in enumerate(train)}
+        self._truth = torch.from_numpy(multi_hot(train, labels)).float() if tagging else None
         ranks = (self._fabric.global_rank, self._fabric.world_size)
         if config.sequences.lanes % ranks[1]:
             raise DataError(f"{config.sequences.lanes} lanes do not divide by {ranks[1]} processes")
@@ -123,21 +129,34 @@ class Trainer:
             "styles": json.dumps(lessons.described if lessons and styles else []),
             "commit": checkpoint.commit(),
         }
-        self._validation = Validation(
-            audio, valid, labels, description, config.sequences.hops, str(self._fabric.device)
-        )
+        self._validation: Validation | TagValidation
+        if tagging:
+            self._validation = TagValidation(audio, valid, labels, config.sequences.hop_samples)
+        else:
+            self._validation = Validation(
+                audio, valid, labels, description, config.sequences.hops, str(self._fabric.device)
+            )
+        if config.stop.measure not in self._validation.measures:
+            raise DataError(
+                f"config entry stop.measure: {config.stop.measure} is not measured of "
+                f"{config.task}; one of {', '.join(self._validation.measures)}"
+            )
         self.progress = Progress()
         self._clock = time.process_time()
         self._last = folder / "last.safetensors"
         self._finished = folder / "model.safetensors"
 
     def finished(self) -> Path | None:
-        """The weights of this very run, where it has come to its end and was calibrated."""
+        """The weights of this very run, where it has come to its end and was calibrated.
+
+        Of tags there is nothing to calibrate.
+        """
         if not self._finished.is_file():
             return None
         _, about = checkpoint.read(self._finished)
         same = all(about.get(key) == value for key, value in self._about.items() if key != "commit")
-        return self._finished if same and "calibration" in about else None
+        whole = self._config.task == "tags" or "calibration" in about
+        return self._finished if same and whole else None
 
     def run(self) -> Path:
         """Train to the end; gives the path of the weights to keep."""
@@ -256,6 +275,7 @@ class Trainer:
                 frozen=frozen,
                 tags=self._tags,
                 styles=self._styles,
+                truth=self._truth,
             ),
             plain,
         )

@@ -1,4 +1,4 @@
-"""The measures that a run goes by: the averaged weights streamed over the `valid` tracks."""
+"""The measures that a run goes by: the averaged weights on the whole tracks of `valid`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import log_loss
 
-from .data import Track
+from .data import DataError, Track
+from .data.tags import multi_hot
 from .evaluation.measures import hits, values
 from .evaluation.segments import segment_tracks, softmax
 from .evaluation.streaming import stream_tracks
+from .evaluation.tagging import tag_figures, tag_scores
 from .model import network_model
 from .networks.segment import SegmentNetwork
 from .networks.step import StreamingNetwork
@@ -23,6 +25,8 @@ _SEGMENTS = 6  # of a track at most, for networks that read segments: a check is
 
 class Validation:
     """Measures a network on tracks, one mean of probabilities a track, at the longest hop."""
+
+    measures = ("valid_accuracy", "valid_macro_recall", "valid_log_loss")
 
     def __init__(
         self,
@@ -61,3 +65,37 @@ class Validation:
         mean = np.stack([runs[key].probabilities.mean(0) for key in self._keys]).astype(np.float64)
         mean /= mean.sum(1, keepdims=True)
         return mean
+
+
+class TagValidation:
+    """Measures a tagger: how it ranks the tracks of a tag, by its mean probability over each."""
+
+    measures = ("valid_roc_auc", "valid_pr_auc", "valid_log_loss")
+
+    def __init__(
+        self,
+        audio: Mapping[str, np.ndarray],
+        tracks: Sequence[Track],
+        names: Sequence[str],
+        hops: Sequence[int],
+    ) -> None:
+        self._audio, self._keys = audio, [t.key for t in tracks]
+        self._truth, self._names, self._hop = multi_hot(tracks, names), names, max(hops)
+        if not any(0 < borne.sum() < len(tracks) for borne in self._truth.T):
+            raise DataError(
+                "no tag is borne by some of the tracks in split 'valid' and not by others; a "
+                "tagger cannot be measured on them"
+            )
+
+    def measure(self, network: torch.nn.Module) -> dict[str, float]:
+        """Macro areas under the curves, and the mean binary cross-entropy; rounded for the log."""
+        assert isinstance(network, StreamingNetwork)
+        scores = tag_scores(copy.deepcopy(network), self._audio, self._keys, self._hop)
+        found = tag_figures(scores, self._truth, self._names)
+        p = scores.clip(1e-7, 1 - 1e-7)
+        loss = -np.where(self._truth, np.log(p), np.log(1 - p)).mean()
+        return {
+            "valid_roc_auc": round(found["roc_auc"], 5),
+            "valid_pr_auc": round(found["pr_auc"], 5),
+            "valid_log_loss": round(float(loss), 5),
+        }

@@ -25,6 +25,7 @@ against the others, which keeps their decision (Platt's scaling would not) and i
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.ensemble import AdaBoostClassifier, RandomForestClassifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.multiclass import OneVsRestClassifier
@@ -139,7 +141,9 @@ def fit(name: str, rows: np.ndarray, labels: np.ndarray, classes: int, seed: int
     if name not in MODELS:
         raise ValueError(f"unknown classifier {name!r}: one of {', '.join(MODELS)}")
     pipeline = make_pipeline(StandardScaler(), MODELS[name](seed, len(rows)))
-    return Classifier(pipeline.fit(rows, labels), classes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the defaults, as published
+        return Classifier(pipeline.fit(rows, labels), classes)
 
 
 KEPT = (

@@ -19,6 +19,7 @@ COMMANDS = {
     "evaluate": "measure a model on a data set: accuracy, streaming, timeline, calibration",
     "compare": "measured models side by side, with paired intervals",
     "experiments": "every published system under one protocol: train, measure, table, charts",
+    "listen": "the sound that a network takes for a genre, or that excites a neuron",
     "feedback": "what temporal feedback is worth: variants and controls over seeds",
     "average": "runs from one start as one network, the mean of their weights",
     "recipe": "the bundled model again: teach, train, average, evaluate, export",

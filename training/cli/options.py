@@ -61,13 +61,20 @@ def opened(
     cache: Path | None,
     *,
     for_training: bool = True,
+    tags: Path | None = None,
 ) -> tuple[DataSet, AudioCache]:
-    """The data set with its audio decoded; warnings and skipped files on standard error."""
+    """The data set with its audio decoded; warnings and skipped files on standard error.
+
+    `tags`: a table that makes it a data set of tags.
+    """
     from ..data import AudioCache, DataError, default_cache, open_dataset
+    from ..data.tags import with_tags
 
     dataset = open_dataset(data, kind=kind, subset=subset, lists=lists, for_training=for_training)
     for warning in dataset.warnings:
         click.echo(f"warning: {one_line(warning)}", err=True)
+    if tags is not None:
+        dataset = with_tags(dataset, tags)
     audio = AudioCache.build(dataset.tracks, cache or default_cache(data))
     readable = {t.genre for t in dataset.tracks if t.key in audio and t.split in ("train", "")}
     silent = [label for label in dataset.labels if label not in readable]

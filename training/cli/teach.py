@@ -1,14 +1,17 @@
-"""`teach`: what pretrained taggers say of a data set, as lessons for `train`."""
+"""`teach`: what pretrained taggers say of a data set, as lessons or a table of tags for `train`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .options import data_argument, data_options, opened
-from .progress import progress
+from .progress import Told, progress
+
+if TYPE_CHECKING:
+    from ..data import AudioCache, DataSet
 
 TEACHERS = ("msd_musicnn",)  # others add little: README
 
@@ -26,8 +29,7 @@ TEACHERS = ("msd_musicnn",)  # others add little: README
 @click.option(
     "--trunk",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    required=True,
-    help="EfficientAT's mn04 (.pt): the trunk's own opinion, and AudioSet's tags.",
+    help="EfficientAT's mn04 (.pt): the trunk's own opinion, and AudioSet's tags; for lessons.",
 )
 @click.option("--teacher", "names", multiple=True, help=f"[default: {', '.join(TEACHERS)}]")
 @click.option(
@@ -41,48 +43,107 @@ TEACHERS = ("msd_musicnn",)  # others add little: README
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    required=True,
     help="The lessons (.safetensors).",
+)
+@click.option(
+    "--tags-csv",
+    "table",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A table of a teacher's tags, of train, valid and test: for `train --tags`.",
 )
 def command(
     data: Path,
     folder: Path,
-    trunk: Path,
+    trunk: Path | None,
     names: tuple[str, ...],
     heard: Path,
-    output: Path,
+    output: Path | None,
+    table: Path | None,
     **where: Any,
 ) -> None:
     """Have pretrained taggers listen to the training tracks of DATA, those without a genre, too.
 
     The lessons hold soft genres, tags over time, styles, and whether there is music at all; a
-    second of audio takes a teacher a twentieth of a second or less.
+    second of audio takes a teacher a twentieth of a second or less. A table of tags is of one
+    teacher; a tag is as common in it as the teacher expects.
     """
     from ..data import DataError
 
-    if not output.resolve().parent.is_dir():
-        raise DataError(f"{output}: there is no folder {output.parent}; make it first")
-    from ..config import Sequences
-    from ..lessons import write_lessons
-    from ..teachers.hear import Trunk, hear, open_peers, say
-    from ..teachers.make import make_lessons
+    names = names or TEACHERS
+    if output is None and table is None:
+        raise click.UsageError("give -o for lessons, --tags-csv for a table of tags, or both")
+    if output is not None and trunk is None:
+        raise click.UsageError("lessons (-o) need --trunk")
+    if table is not None and len(names) > 1:
+        raise click.UsageError("--tags-csv is of one --teacher")
+    for path in (output, table):
+        if path is not None and not path.resolve().parent.is_dir():
+            raise DataError(f"{path}: there is no folder {path.parent}; make it first")
+    from ..teachers.hear import open_peers
 
     dataset, audio = opened(data, **where)
+    peers = open_peers(folder)
+    said = []
+    with progress() as told:
+        if output is not None and trunk is not None:
+            said.append(_lessons(dataset, audio, peers, trunk, names, heard, output, told))
+        if table is not None:
+            said.append(_table(dataset, audio, peers, names[0], heard, table, told))
+    click.echo("\n".join(said))
+
+
+def _lessons(
+    dataset: DataSet,
+    audio: AudioCache,
+    peers: Any,
+    trunk: Path,
+    names: tuple[str, ...],
+    heard: Path,
+    output: Path,
+    told: Told,
+) -> str:
+    """Writes them; what to say of it."""
+    from ..config import Sequences
+    from ..lessons import write_lessons
+    from ..teachers.hear import Trunk, hear, say
+    from ..teachers.make import make_lessons
+
     tracks = [t for t in dataset.tracks if t.split == "train" and t.key in audio]
     keys = [t.key for t in tracks]
-    peers = open_peers(folder)
     own = Trunk(trunk)
     teachers, words = {}, {}
-    with progress() as told:
-        trunk_said = hear(heard / "trunk.npz", audio, keys, own.say, told)
-        for name in names or TEACHERS:
-            peer = peers.load(name)
-            words[name] = list(peer.labels)
-            said = lambda samples, peer=peer: say(peer, samples)  # noqa: E731
-            teachers[name] = hear(heard / f"{name}.npz", audio, keys, said, told)
+    trunk_said = hear(heard / "trunk.npz", audio, keys, own.say, told)
+    for name in names:
+        peer = peers.load(name)
+        words[name] = list(peer.labels)
+        said = lambda samples, peer=peer: say(peer, samples)  # noqa: E731
+        teachers[name] = hear(heard / f"{name}.npz", audio, keys, said, told)
     audioset = list(peers.load("mn04").labels)
     lessons = make_lessons(
         tracks, dataset.labels, trunk_said, audioset, teachers, words, Sequences().class_power
     )
     write_lessons(output, lessons)
-    click.echo(f"{output}: lessons for {len(tracks)} tracks, {len(lessons.tags)} tags")
+    return f"{output}: lessons for {len(tracks)} tracks, {len(lessons.tags)} tags"
+
+
+def _table(
+    dataset: DataSet,
+    audio: AudioCache,
+    peers: Any,
+    name: str,
+    heard: Path,
+    table: Path,
+    told: Told,
+) -> str:
+    """Writes it; what to say of it."""
+    from ..teachers.borne import SPLITS, write_tags
+    from ..teachers.hear import hear, say
+
+    tracks = [t for t in dataset.tracks if t.split in SPLITS and t.key in audio]
+    peer = peers.load(name)
+    said = hear(heard / f"{name}.npz", audio, [t.key for t in tracks], lambda x: say(peer, x), told)
+    borne = write_tags(table, tracks, list(peer.labels), said)
+    return (
+        f"{table}: {len(tracks)} tracks, {borne.shape[1]} tags, {borne.sum(1).mean():.1f} to a "
+        "track"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,11 @@ _folder = click.Path(path_type=Path, file_okay=False)
     help="What teachers say of the tracks (`teach` writes it): soft genres, tags, styles.",
 )
 @click.option(
+    "--tags",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Train a tagger: a CSV with the column `key` of the tracks, then one of 0 or 1 a tag.",
+)
+@click.option(
     "--uncalibrated",
     is_flag=True,
     help="Leave the temperature and the thresholds for `average` to fit.",
@@ -73,6 +79,7 @@ def command(
     speech: Path | None,
     held_speech: Path | None,
     taught: Path | None,
+    tags: Path | None,
     uncalibrated: bool,
     folds: int | None,
     output: Path | None,
@@ -82,7 +89,7 @@ def command(
     cache: Path | None,
 ) -> None:
     """Train a streaming network on DATA: FMA, GTZAN, Extended Ballroom, a manifest, or a folder
-    with a sub-folder of audio for every genre.
+    with a sub-folder of audio for every genre; on MagnaTagATune or with --tags, a tagger.
 
     Called again, it goes on where it was broken off. The run's folder gets model.safetensors, the
     curves (log.csv, tensorboard/) and last.safetensors, from which it goes on.
@@ -101,11 +108,23 @@ def command(
     if start is not None:
         config = config.model_copy(update={"start": start})
     folder = folder or Path("runs") / Path(name).stem
-    dataset, audio = opened(data, kind, subset, lists, cache)
+    of_genres = {
+        "-o": output,
+        "--folds": folds,
+        "--lessons": taught,
+        "--held-speech": held_speech,
+        "--uncalibrated": uncalibrated,
+    }
+    if tags is not None or config.task == "tags":
+        _refuse_with_tags(of_genres)
+    dataset, audio = opened(data, kind, subset, lists, cache, tags=tags)
     from ..data import DataError
 
-    if dataset.task != "genre":
-        raise DataError(f"{data}: holds tags, not genres; training on tags is not there yet")
+    if dataset.task == "tags":
+        _refuse_with_tags(of_genres)
+        config = config.model_copy(update={"task": "tags"})
+    elif config.task == "tags":
+        raise DataError(f"config entry task: {data} has no tags; give a table of them with --tags")
     from ..not_music import recordings
 
     other = recordings(speech)
@@ -144,7 +163,7 @@ def command(
             raise
         if not is_first_process():
             return
-        if uncalibrated:
+        if uncalibrated or config.task == "tags":
             click.echo(f"trained: {path}")
             return
         click.echo("fitting temperature and thresholds on valid ...", err=True)
@@ -156,9 +175,20 @@ def command(
         worst = export_checkpoint(path, output, {}, {})
         click.echo(f"{output}: agrees with PyTorch within {worst:.1e} over 500 carried steps")
         click.echo(f"run it:  streamgenre --model {shlex.quote(str(output))} FILE")
-    elif is_first_process():
+    elif is_first_process() and config.task == "genre":
         click.echo(f"next:    python -m training evaluate {data} --model {path} -o FIGURES")
         click.echo(f"         python -m training export {folder} -o MODEL.onnx")
+
+
+def _refuse_with_tags(options: Mapping[str, object]) -> None:
+    """Options that a tagger has no use for."""
+    given = next((name for name, value in options.items() if value), None)
+    if given == "-o":
+        from ..export import NO_TAGGERS
+
+        raise click.UsageError(f"-o: {NO_TAGGERS}")
+    if given is not None:
+        raise click.UsageError(f"{given} is for genres; tags are trained without it")
 
 
 def _words(figures: dict[str, Any]) -> str:

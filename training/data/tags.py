@@ -1,12 +1,18 @@
 """Tagging data sets: MagnaTagATune (Law et al. 2009) and the Million Song Dataset's top 50 tags.
 
-A track has several tags or none, and no genre; the labels are the 50 that are used most.
+A track has several tags or none, and no genre; the labels are the 50 that are used most. A table of
+tags makes one of any other data set, and stands beside it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from .dataset import DataSet
 from .record import DataError, Track
@@ -16,6 +22,7 @@ ANNOTATIONS, CLIPS = "annotations_final.csv", "clip_info_final.csv"
 MSD_TABLES = ("msd.csv", "tags.csv")
 MSD_COLUMNS = ("path", "split", "artist")
 TOP = 50
+KEY = "key"  # first column of a table beside a data set
 
 
 def read_magnatagatune(root: Path) -> DataSet:
@@ -88,3 +95,34 @@ def read_msd(root: Path) -> DataSet:
             Track(where, "msd", "", artist or where, row["split"], root / where, tags, artist)
         )
     return DataSet("msd", root, tuple(tracks), task="tags", tag_names=names)
+
+
+def with_tags(dataset: DataSet, path: Path) -> DataSet:
+    """A data set of the tags in a table beside it: `key`, then a column a tag with 0 or 1.
+
+    Tracks that are not in the table are left out. Raises DataError where it has fewer than two
+    tags, a key twice, another value, or none of the tracks.
+    """
+    remedy = f"make a CSV with the column {KEY} and one of 0 or 1 for each tag"
+    borne: dict[str, tuple[str, ...]] = {}
+    names: tuple[str, ...] = ()
+    for row in rows(path, (KEY,), remedy=remedy):
+        key = row.pop(KEY)
+        names = names or tuple(row)
+        odd = next((name for name in names if row[name].strip() not in ("0", "1")), None)
+        if odd is not None:
+            raise DataError(f"{path}: {key}, {odd}: {row[odd]!r} is neither 0 nor 1")
+        if key in borne:
+            raise DataError(f"{path}: {key} occurs twice; leave one row of it")
+        borne[key] = tuple(name for name in names if row[name].strip() == "1")
+    if len(names) < 2:
+        raise DataError(f"{path}: two tags at least are needed, found {', '.join(names) or 'none'}")
+    tracks = tuple(replace(t, tags=borne[t.key]) for t in dataset.tracks if t.key in borne)
+    if not tracks:
+        raise DataError(f"{path}: none of its keys is a track of {dataset.root}")
+    return replace(dataset, tracks=tracks, task="tags", tag_names=names)
+
+
+def multi_hot(tracks: Sequence[Track], names: Sequence[str]) -> NDArray[np.bool_]:
+    """Which tracks bear which tags (tracks, tags)."""
+    return np.array([[name in track.tags for name in names] for track in tracks], bool)

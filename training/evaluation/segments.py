@@ -83,7 +83,5 @@ def _batches(
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     """Probabilities over the last axis."""
-    from scipy.special import softmax as of
-
-    probabilities: NDArray[np.float64] = of(logits.astype(np.float64), axis=-1)
-    return probabilities
+    raised = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))
+    return np.asarray(raised / raised.sum(-1, keepdims=True))

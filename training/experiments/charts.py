@@ -15,6 +15,7 @@ from PIL import Image
 
 from ..evaluation.axes import single, tidy
 from ..writing import replace_file
+from .charts_choi import logarithmic
 from .charts_choi import parameters as choi_parameters
 from .charts_choi import time as choi_time
 from .charts_genres import confusion, genres
@@ -22,12 +23,14 @@ from .systems import System, confusions, section_names
 
 _COLOURS = (
     "#0b6e99", "#c8553d", "#5b8c5a", "#d98c2b", "#7a4e8a", "#5f6b73", "#b5a429", "#d07aa4",
-    "#1f1f1f", "#3aa6a0", "#8c5a3c", "#8fa9c9",
+    "#3aa6a0", "#8c5a3c", "#7f9fcb", "#1f1f1f",
 )  # fmt: skip
 _MARKERS = "os^Dv<>PXph*"
 _DPI = 120
-_SHADES = 128  # of a picture's palette: a third of the bytes
-_ROW, _HEAD = 0.165, 1.6  # a bar, inches; a section's heading, bars
+_SHADES = (128, 64, 32, 24)  # of a picture's palette: the first with which it is small enough
+_MOST = 120_000  # bytes
+_APART = 0.02  # in accuracy, of systems that are named
+_ROW, _HEAD = 0.145, 1.7  # a bar, inches; a section's heading, bars
 
 
 def write_charts(systems: Sequence[System], folder: Path) -> list[Path]:
@@ -64,11 +67,12 @@ def bars(systems: Sequence[System]) -> Figure | None:
     figure = Figure((7.4, _ROW * rows + 0.8), layout="constrained")
     axes = figure.subplots()
     y, ticks = 0.0, []
-    for colour, section in zip(_colours(len(names)), names, strict=True):
+    for section in names:
+        colour = _colour(section)
         y += _HEAD
         axes.text(
             0.004, y - 1, f"{section}  {names[section]}", color=colour, fontsize=8, va="bottom",
-            weight="bold",
+            weight="bold", bbox={"color": "white", "pad": 0.5}, zorder=4,
         )  # fmt: skip
         for system in sorted((s for s in known if s.section == section), key=_accuracy):
             _bar(axes, system, y, colour)
@@ -76,13 +80,12 @@ def bars(systems: Sequence[System]) -> Figure | None:
             y += 1
     axes.set_yticks(*zip(*ticks, strict=True), fontsize=7)
     axes.set_ylim(y - 0.2, -0.2)
-    axes.set_xlim(0, _round_up(max(_high(s) for s in known) + 0.03))
-    axes.axvline(
-        most_frequent := _most_frequent(known), color="black", lw=0.8, ls=":", zorder=3
-    )
+    axes.set_xlim(0, _round_up(max(_high(s) for s in known) + 0.05))
+    axes.axvline(most_frequent := _most_frequent(known), color="black", lw=0.8, ls=":", zorder=3)
     axes.set_xlabel(
-        f"accuracy, 95 % interval over tracks (dotted: always the most frequent genre, "
-        f"{most_frequent:.1%})"
+        f"accuracy, 95 % interval over tracks\ndotted: always the most frequent genre, "
+        f"{100 * most_frequent:.1f} %",
+        fontsize=8,
     )
     tidy(axes, percent=False)
     axes.xaxis.set_major_formatter(PercentFormatter(1, 0))
@@ -105,33 +108,33 @@ def _bar(axes: Axes, system: System, y: float, colour: str) -> None:
 
 
 def against(systems: Sequence[System], measure: str, unit: float, words: str) -> Figure | None:
-    """Accuracy against a cost; named are those that no cheaper one reaches."""
+    """Accuracy against a cost; named are those that are _APART better than every cheaper one."""
     known = [s for s in systems if s.task == "genre" and s.figure("accuracy") and s.value(measure)]
     if not known:
         return None
     names = section_names(known)
     figure, axes = single(7.4, 5.6)
-    for i, section in enumerate(names):
+    for section in names:
         of = [s for s in known if s.section == section]
         x = [_cost(s, measure, unit) for s in of]
         y = [-_accuracy(s) for s in of]
         axes.plot(
-            x, y, _MARKERS[i % len(_MARKERS)], color=_COLOURS[i % len(_COLOURS)], markersize=6,
+            x, y, _MARKERS[(section - 1) % len(_MARKERS)], color=_colour(section), markersize=6,
             alpha=0.85, markeredgewidth=0, label=f"{section}  {names[section]}",
         )  # fmt: skip
         for system, across in zip(of, x, strict=True):
             accuracy = system.figure("accuracy")
             if accuracy and accuracy.interval:
                 axes.plot([across] * 2, accuracy.interval, color="#7a7a7a", lw=0.5, alpha=0.5)
-    best = 0.0
+    named = 0.0
     for system in sorted(known, key=lambda s: (_cost(s, measure, unit), _accuracy(s))):
-        if -_accuracy(system) > best:
-            best = -_accuracy(system)
+        if -_accuracy(system) > named + _APART:
+            named = -_accuracy(system)
             axes.annotate(
-                system.name, (_cost(system, measure, unit), best), (0, 6), fontsize=7,
-                textcoords="offset points", ha="center",
+                system.name, (_cost(system, measure, unit), named), (-4, 2), fontsize=7,
+                textcoords="offset points", ha="right",  # up there is no other
             )  # fmt: skip
-    axes.set_xscale("log")
+    logarithmic(axes, aside=0.15)
     axes.set_xlabel(words)
     axes.set_ylabel("accuracy, 95 % interval over tracks")
     figure.legend(frameon=False, fontsize=7, loc="outside lower center", ncols=2)
@@ -140,15 +143,20 @@ def against(systems: Sequence[System], measure: str, unit: float, words: str) ->
 
 def _png(figure: Figure) -> bytes:
     """Without what changes between machines and versions, in few colours."""
-    drawn, packed = BytesIO(), BytesIO()
+    drawn = BytesIO()
     figure.savefig(drawn, format="png", dpi=_DPI, metadata={"Software": None})
     picture = Image.open(drawn).convert("RGB")
-    picture.quantize(_SHADES, dither=Image.Dither.NONE).save(packed, "png", optimize=True)
+    for shades in _SHADES:
+        packed = BytesIO()
+        few = picture.quantize(shades, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        few.save(packed, "png", optimize=True)
+        if packed.tell() <= _MOST:
+            break
     return packed.getvalue()
 
 
-def _colours(count: int) -> list[str]:
-    return [_COLOURS[i % len(_COLOURS)] for i in range(count)]
+def _colour(section: int) -> str:
+    return _COLOURS[(section - 1) % len(_COLOURS)]
 
 
 def _accuracy(system: System) -> float:

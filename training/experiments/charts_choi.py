@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from ..evaluation.axes import tidy
 from .systems import System
@@ -28,8 +29,8 @@ class _Point(NamedTuple):
 def parameters(systems: Sequence[System], task: str) -> Figure | None:
     """The measure of a task against parameters, a line a network."""
     nets = _nets(systems, task, "parameters")
-    if not nets:
-        return None
+    if max(map(len, nets.values()), default=0) < 2:
+        return None  # at one size there is nothing along the axis
     figure = Figure((6.0, 4.2), layout="constrained")
     axes = figure.subplots()
     _lines(axes, nets, task)
@@ -50,6 +51,15 @@ def time(systems: Sequence[System]) -> Figure | None:
         axes.set_xlabel("CPU minutes of training for one pass")
         axes.legend(frameon=False, fontsize=8)
     return figure
+
+
+def logarithmic(axes: Axes, aside: float = 0.08) -> None:
+    """Across, with ticks in plain numbers, and room aside (share of the width)."""
+    axes.set_xscale("log")
+    axes.margins(x=aside)
+    axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.10g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def _nets(systems: Sequence[System], task: str, across: str) -> dict[str, list[_Point]]:
@@ -73,16 +83,17 @@ def _minutes_a_pass(system: System) -> float | None:
 def _lines(axes: Axes, nets: dict[str, list[_Point]], task: str) -> None:
     measure, words = _MEASURES[task]
     intervals = False
-    for net, points in nets.items():
+    for i, (net, points) in enumerate(nets.items()):
         colour, marker = _LINES[net]
-        x = [p.x for p in points]
+        aside = 1 + 0.025 * (i - (len(nets) - 1) / 2)  # so that no interval hides another
+        x = [p.x * aside for p in points]
         y = [p.system.value(measure) or 0.0 for p in points]
         axes.plot(x, y, color=colour, marker=marker, markersize=6, lw=1.6, label=net)
-        for point in points:
+        for across, point in zip(x, points, strict=True):
             figure = point.system.figure(measure)
             if figure and figure.interval:
                 intervals = True
-                axes.plot([point.x] * 2, figure.interval, color=colour, lw=1, alpha=0.4)
-    axes.set_xscale("log")
+                axes.plot([across] * 2, figure.interval, color=colour, lw=1, alpha=0.4)
+    logarithmic(axes)
     axes.set_ylabel(words + (", 95 % interval over tracks" if intervals else ""))
     tidy(axes, percent=measure == "accuracy")

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ..checkpoint import load_network
+from ..data import DataSet
 from ..evaluation.segments import segment_tracks, softmax
 from ..evaluation.streaming import stream_tracks
 from ..model import network_model
@@ -40,24 +41,31 @@ def measure(bench: Bench, row: Row, seed: int) -> dict[str, Any]:
     return found | costs
 
 
-def trained(bench: Bench, row: Row, seed: int) -> tuple[StreamingNetwork, dict[str, Any]]:
-    """The network of a finished run, and what it and its training cost."""
+def trained(
+    bench: Bench, row: Row, seed: int, dataset: DataSet | None = None
+) -> tuple[StreamingNetwork, dict[str, Any]]:
+    """The network of a finished run, and what it and its training cost.
+
+    `dataset`: another than the bench's, with the same audio.
+    """
     config = row.config(seed)
     folder = bench.folder(row, seed)
-    dataset = bench.dataset
+    dataset = dataset or bench.dataset
     trainer = Trainer(folder, config, dataset.tracks, dataset.labels, bench.audio)
     path = folder / "model.safetensors"
     spent = folder / "spent.json"
     if not (path.is_file() and spent.is_file()):
         path = trainer.run()
         spent.write_text(json.dumps({"seconds": trainer.progress.seconds}))
-    network, _ = load_network(path)
+    network, about = load_network(path)
     hop = config.sequences.hop_samples[0]
     seconds = json.loads(spent.read_text())["seconds"]
     heard = config.run.updates * config.sequences.lanes * hop / 16_000
-    music = sum(len(bench.audio[key]) for key in bench.split("train").keys) / 16_000
+    known = [t for t in dataset.tracks if t.split == "train" and t.key in bench.audio]
+    music = seconds_of(bench, [t.key for t in known if t.genre or dataset.task == "tags"])
     return network, {
         "hop": hop,
+        "commit": about["commit"],
         "parameters": parameters(network),
         "macs_per_second": round(macs_per_second(network, hop)),
         "train_seconds": round(seconds, 1),

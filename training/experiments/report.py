@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..writing import replace_file
-from .questions import write_questions
+from .answers import write_questions
 from .results import read_results
 from .systems import of_newest_data, systems_of
 from .tables import document
@@ -29,7 +29,7 @@ def write_report(folder: Path) -> list[Path]:
     charts = write_charts(systems, folder)
     text = document(
         systems, len(results) - len(kept), [path.name for path in charts],
-        questions and questions.name,
+        questions.name if questions else None,
     )  # fmt: skip
     replace_file(table, text.encode())
     return [table, *([questions] if questions else []), *charts]

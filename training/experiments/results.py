@@ -87,7 +87,7 @@ def _mean(classes: Sequence[Mapping[str, Any]], measure: str) -> float:
     return round(float(np.mean([c[measure] or 0.0 for c in classes])), 4)
 
 
-def write_segments_mean(
+def write_scores(
     path: Path, tracks: Sequence[Track], names: Sequence[str], scores: NDArray[np.floating[Any]]
 ) -> None:
     """Each track's scores, gzipped CSV: key, set, genre, then a column for each name."""

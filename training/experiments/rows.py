@@ -1,8 +1,9 @@
 """The rows of the table: a system, how it is trained here, and what was published of it.
 
 A file of `rows/` has `section`, `source`, an optional `[base]` config, and `[[row]]` entries whose
-config is laid over it. A row without a `kind` is a network; `baseline` and `stacking` rows are not
-trained by updates.
+config is laid over it. A row without a `kind` is a network, whose task may be tags; `baseline` and
+`stacking` rows are not trained by updates, `committed` (our own networks) and `released` ones not
+here.
 """
 
 from __future__ import annotations
@@ -23,18 +24,7 @@ from ..networks.segment import SegmentNetwork
 
 ROWS = Path(__file__).parent / "rows"
 _COMMON = "common.toml"
-_OWN = {
-    "system",
-    "title",
-    "published",
-    "why",
-    "kind",
-    "seeds",
-    "narrowed",
-    "baseline",
-    "of",
-    "source",
-}
+_OWN = {"system", "title", "source", "published", "why", "kind", "seeds", "narrowed", "entries"}
 
 
 @dataclass(frozen=True)
@@ -47,11 +37,11 @@ class Row:
     source: str  # authors, year
     published: str  # figure with its data set
     why: str  # why ours differs from it
-    kind: str = "network"  # network | baseline | stacking
+    kind: str = "network"  # network | baseline | stacking | committed | released
     seeds: tuple[int, ...] = (1,)
     narrowed: str = ""  # what was made smaller here than published
     entries: Mapping[str, Any] = field(default_factory=dict)
-    """Config entries of a network, the baseline's features and model, or the systems stacked."""
+    """Config entries of a network; of others what their module (`KIND_row.py`) reads."""
 
     @property
     def task(self) -> str:
@@ -120,7 +110,7 @@ def _row(file: Mapping[str, Any], base: Mapping[str, Any], entry: Mapping[str, A
     if kind == "network":
         entries = _merged(base, {k: v for k, v in entry.items() if k not in _OWN})
     else:
-        entries = dict(own.get("baseline", {})) | {"of": own.get("of", [])}
+        entries = dict(own["entries"])
     return Row(
         section=int(file["section"]),
         system=own["system"],

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .. import checkpoint
 from ..data import AudioCache, DataSet
 from ..evaluation.scored import Scored, scored_tracks
-from .results import PREDICTIONS, Result, genre_figures, keep_result, write_segments_mean
+from .results import PREDICTIONS, Result, genre_figures, keep_result, write_scores
 from .rows import Row
 
 Probabilities = NDArray[np.floating[Any]]
@@ -57,7 +57,7 @@ class Heard:
 def run_row(bench: Bench, row: Row, seed: int) -> Result:
     """Train if need be, measure on test, and put the entry into the results."""
     begun = time.time()
-    name = "tagging" if row.task == "tags" else row.kind
+    name = "tagging" if row.kind == "network" and row.task == "tags" else row.kind
     module = import_module(f".{name}_row", __package__)
     measured = module.measure(bench, row, seed)
     result = {
@@ -86,7 +86,7 @@ def genre_result(bench: Bench, row: Row, seed: int, heard: Heard) -> dict[str, A
     test = bench.split("test")
     mean = np.stack([rows.mean(0) for rows in heard.segments])
     path = bench.results / PREDICTIONS / f"{row.system}-{seed}.csv.gz"
-    write_segments_mean(path, test.tracks, bench.dataset.labels, mean)
+    write_scores(path, test.tracks, bench.dataset.labels, mean)
     found = genre_figures(heard.segments, test.true, bench.dataset.labels)
     return found | {"cpu_seconds_per_second": round(heard.cpu_seconds_per_second, 6)}
 

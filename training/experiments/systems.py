@@ -135,6 +135,12 @@ def _intervals(found: Hits) -> dict[str, tuple[float, float]]:
     return {measure: (low, high) for measure, (_, low, high) in ends.items()}
 
 
+def labels_of(systems: Sequence[System]) -> list[str]:
+    """The genres; none where no entry names them."""
+    entries = (entry for system in systems for entry in system.entries)
+    return next((list(entry["labels"]) for entry in entries if entry.get("labels")), [])
+
+
 def confusions(system: System) -> Any:
     """Confusion matrix summed over the seeds, (C, C); None where no entry has one."""
     found = [entry["confusion"] for entry in system.entries if entry.get("confusion")]

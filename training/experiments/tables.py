@@ -7,9 +7,23 @@ from typing import Any
 
 from ..evaluation.markdown import number, table
 from .results import Result
-from .systems import Figure, System
+from .systems import Figure, System, labels_of
+from .tables_tags import tag_tables
 
 DASH = "–"
+_CAPTIONS = {
+    "accuracy": "Accuracy of every system, by section.",
+    "parameters": "Accuracy against parameters; named are systems two points better than every "
+    "smaller one.",
+    "cost": "Accuracy against multiply-adds; named are systems two points better than every "
+    "cheaper one.",
+    "genres": "Recall of every genre by every system.",
+    "confusion": "What each section's most accurate system on test takes the genres for; the "
+    "shade goes with the square root of the share.",
+    "choi-parameters": "The four networks of Choi et al. at equal parameters, genres.",
+    "choi-tags-parameters": "The four networks of Choi et al. at equal parameters, tags.",
+    "choi-time": "The same networks by the time that a pass of training takes.",
+}
 _TASKS = {"genre": "Genres", "tags": "Tags"}
 _FIGURES = {
     "accuracy": "accuracy",
@@ -52,10 +66,12 @@ def document(
         of_task = [system for system in systems if system.task == task]
         if of_task:
             parts += _task(task, heading, of_task)
-    parts += _published([system for system in systems if system.text("published")])
+    parts += _published(systems)
     if charts:
-        pictures = "\n\n".join(f"![{name.removesuffix('.png')}]({name})" for name in charts)
-        parts += ["## Charts", pictures]
+        parts.append("## Charts")
+        for name in charts:
+            caption = _CAPTIONS[name.removesuffix(".png")]
+            parts += [caption, f"![{caption.rstrip('.')}]({name})"]
     return "\n\n".join(parts) + "\n"
 
 
@@ -78,19 +94,18 @@ def shown(figure: Figure | None, digits: int = 3) -> str:
 
 def training_hours(results: Iterable[Result]) -> float:
     """Of processor time; a stacked system has no parameters, and its networks count already."""
-    seconds = (e.get("train_seconds") for e in results if e.get("parameters") is not None)
-    return sum(s for s in seconds if s) / 3600
+    counted = (e for e in results if e.get("parameters") is not None)
+    return sum(float(e.get("train_seconds") or 0) for e in counted) / 3600
 
 
 def _head(systems: Sequence[System], left_out: int) -> str:
     entries = [entry for system in systems for entry in system.entries]
     first = entries[0]
-    labels = next((entry["labels"] for entry in entries if entry.get("labels")), ())
     rows = [
         ("data set", first.get("dataset") or DASH),
         ("data set, SHA-256", first.get("data") or DASH),
         ("test tracks", _test_tracks(systems)),
-        ("genres", ", ".join(labels) or DASH),
+        ("genres", ", ".join(labels_of(systems)) or DASH),
         ("systems", len(systems)),
         ("runs (systems and seeds)", len(entries)),
         ("CPU hours of training, together", f"{training_hours(entries):.1f}"),
@@ -101,10 +116,9 @@ def _head(systems: Sequence[System], left_out: int) -> str:
         [
             "# Systems of the literature under one protocol",
             table(["what", "which"], rows),
-            "Every system learns from the same training tracks, 16 kHz mono, and says its "
-            "probabilities for a track as the mean over the segments that it reads. The test "
-            "tracks were opened once for each system and seed, when it was trained; nothing was "
-            "chosen on them.",
+            "Every system learns from the same training tracks, 16 kHz mono, and says of a track "
+            "the mean of what it says of the segments that it reads. The test tracks were opened "
+            "once for each system and seed, after its training; nothing was chosen on them.",
             "In brackets the 95 % bootstrap interval over tracks, 2,000 draws: with several seeds "
             "of their mean, after ± their standard deviation. The interval says nothing of what "
             "another seed would give; only ± does.",
@@ -125,9 +139,20 @@ def _task(task: str, heading: str, systems: Sequence[System]) -> list[str]:
     ]
     header = ["section", "system", "source", "seeds", *measures.values()]
     parts = [f"## {heading}", "### Figures", _table(header, rows)]
-    parts += [_NOTE] if task == "genre" else _tags(systems)
+    parts += [_NOTE] if task == "genre" else tag_tables(systems)
     parts += _carried([system for system in systems if system.each("accuracy_carried")])
-    return [*parts, "### Cost", _table(_COSTS, map(_cost, systems), left=2), _COST_NOTE]
+    parts += ["### Cost", _table(_COSTS, map(_cost, systems), left=2), _COST_NOTE]
+    return parts + _elsewhere(systems)
+
+
+def _elsewhere(systems: Sequence[System]) -> list[str]:
+    """What systems had that were not trained for this table."""
+    told = [
+        f"`{system.name}` {system.text('budget')}"
+        for system in systems
+        if system.text("budget") and system.value("train_seconds") is None
+    ]
+    return [f"Not trained here: {'; '.join(told)}."] if told else []
 
 
 def _who(system: System) -> tuple[str, str, str]:
@@ -172,37 +197,19 @@ def _carried(systems: Sequence[System]) -> list[str]:
     return ["### State carried through the track", table(["accuracy", *_CARRIED.values()], rows)]
 
 
-def _tags(systems: Sequence[System]) -> list[str]:
-    """Each tag: how often it is true, and how well the systems find it."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for system in systems:
-        for entry in system.entries:
-            for tag, figures in (entry.get("tags") or {}).items():
-                found.setdefault(tag, []).append(figures)
-    rows = []
-    for tag, every in found.items():
-        areas = [f["roc_auc"] for f in every if f.get("roc_auc") is not None]
-        some = every[0]
-        spread = (sum(areas) / len(areas), min(areas), max(areas)) if areas else (None,) * 3
-        counts = (some.get("positives", DASH), some.get("tracks", DASH))
-        rows.append((tag, *counts, *(number(area) for area in spread)))
-    if not rows:
-        return []
-    header = ["tag", "tracks with it", "of", "ROC-AUC, mean over runs", "lowest", "highest"]
-    return ["### Tag by tag", table(header, rows)]
-
-
 def _published(systems: Sequence[System]) -> list[str]:
-    if not systems:
-        return []
     rows = []
     for system in systems:
+        if not any(letter.isdigit() for letter in system.text("published")):
+            continue  # words for want of a figure
         measure = "roc_auc" if system.task == "tags" else "accuracy"
         ours = shown(system.figure(measure))
         if system.task == "tags" and ours != DASH:
             ours = f"ROC-AUC {ours}"
         who = f"`{system.name}` ({system.text('source') or DASH})"
         rows.append((who, system.text("published"), ours, system.text("why") or DASH))
+    if not rows:
+        return []
     header = ["system", "published", "ours", "why they differ"]
     note = "Accuracy where nothing else is said. Other data, other genres: not a ranking."
     return ["## Published beside ours", _table(header, rows, left=4), note]

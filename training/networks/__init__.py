@@ -22,6 +22,7 @@ KINDS = {
     "nnet2": "published.zhang.NNet2",
     "benito": "published.benito.Benito",
     "choi": "published.choi.Choi",
+    "choi-released": "published.choi_released.ChoiReleased",
     "irvin": "published.irvin.Irvin",
     "irvin-two-layer": "published.irvin.IrvinTwoLayer",
 }

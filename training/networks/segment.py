@@ -19,7 +19,7 @@ class SegmentNetwork(StreamingNetwork):
     """samples (B, window) at 16 kHz -> StepLogits of the segment.
 
     A subclass gives `features` and `classify`. Args: `length` of the segment in samples at `rate`
-    Hz, as published; `scaled`: the waveform's deviation, measured by `prepare`, is divided out.
+    Hz, as published; `embedding`: E of what the last layer reads.
     """
 
     overlap = 0.0
@@ -69,7 +69,7 @@ class SegmentNetwork(StreamingNetwork):
         with torch.no_grad():
             features = self.features(self.resample(windows.flatten(0, 1)))
         logits, _ = self.classify(features)
-        return SequenceLogits(logits.unflatten(0, (lanes, steps))[:, :, None], None, state)
+        return SequenceLogits(logits.reshape(lanes, steps, 1, -1), None, state)
 
     @torch.inference_mode()
     def prepare(self, windows: Tensor) -> None:
@@ -78,7 +78,7 @@ class SegmentNetwork(StreamingNetwork):
         for standardise in found:
             standardise.measured = False
         if found:
-            parts = [self.features(self.resample(some)) for some in windows.split(32)]
+            parts = [self.features(self.resample(some)) for some in torch.split(windows, 32)]
             features = torch.cat(parts)
             for standardise in found:
                 standardise.measure(features)
@@ -88,7 +88,8 @@ class Standardise(nn.Module):
     """Features (B, ...) less their mean, over their deviation, as measured on the training data.
 
     `channels`: one mean and deviation for each entry of the first axis behind the batch; 1: one
-    of everything.
+    of everything. What hardly varies (bands above the sound's own) stays near zero: its deviation
+    counts as a hundredth of the largest at least.
     """
 
     def __init__(self, channels: int = 1) -> None:
@@ -107,7 +108,8 @@ class Standardise(nn.Module):
         else:
             rows = features.transpose(0, 1).flatten(1)
             self.mean.copy_(rows.mean(1))
-            self.deviation.copy_(rows.std(1).clamp_min(1e-5))
+            deviation = rows.std(1)
+            self.deviation.copy_(deviation.clamp_min(max(1e-5, float(deviation.max()) / 100)))
         self.measured = True
 
     def forward(self, features: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ class PowerSpectrum(nn.Module):
     def forward(self, samples: Tensor) -> Tensor:
         if self.centred:
             samples = nn.functional.pad(samples, (self.fft // 2, self.fft // 2))
-        if torch.jit.is_tracing():
+        if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
             return self._convolved(samples)
         found = torch.stft(
             samples, self.fft, self.hop, window=self.weights, center=False, return_complex=True

@@ -15,7 +15,6 @@ later code), the waveform's scale (`scale`, to be set to the training data's dev
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -38,7 +37,9 @@ def block_widths(width: int = 128, window: int = WINDOW) -> list[int]:
     >>> block_widths()
     [128, 128, 256, 256, 256, 512]
     """
-    count = int(math.log(window, 3)) - 1
+    count = -1  # of whole powers of three in the window, the stem's left out
+    while window >= 3:
+        window, count = window // 3, count + 1
     middle = [width * (2 if i >= 2 else 1) for i in range(count - 1)]
     return [*middle, middle[-1] * 2]
 

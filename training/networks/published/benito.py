@@ -1,7 +1,7 @@
 """The residual network with a waveform, a spectrum, or both, at its entrance.
 
-Benito, Pacheco, "Music Genre Recognition" (report on FMA small, after Zhang and others, 2016): the
-first 10^6 samples of a clip at 44.1 kHz (22.7 s), or segments of 128 frames (2.97 s), half
+Benito, Pacheco, a course report on telling the genres of FMA small with Zhang and others' nnet2:
+the first 10^6 samples of a clip at 44.1 kHz (22.7 s), or segments of 128 frames (2.97 s), half
 overlapped. Spectrum: 1025 magnitudes every 1024 samples, kernels of 4 frames and all bins, 256
 features. Waveform: a convolution of the same step. Both: 128 features of each, side by side. Two
 more convolutions, the first output added to the third, maximum and mean; ELU, no dropout (0.2 was
@@ -36,7 +36,8 @@ class Benito(SegmentNetwork):
 
     Args: `classes`; `inputs`: 1d (waveform), 2d (spectrum) or both; `whole`: 10^6 samples at once,
     otherwise segments; `activation`: elu or relu; `dropout` of the dense layers; `kernel` of the
-    waveform in samples; `width` scales all hidden layers. ValueError for an unknown name, a value
+    waveform in samples; `width` scales all hidden layers; `stride` of the waveform's convolution,
+    another than the spectrum's only where it stands alone. ValueError for an unknown name, a value
     out of range, or a kernel that does not give the published steps.
     """
 
@@ -49,21 +50,22 @@ class Benito(SegmentNetwork):
         dropout: float = 0.0,
         kernel: int = UNPADDED,
         width: float = 1.0,
+        stride: int = HOP,
     ) -> None:
         if inputs not in _INPUTS or activation not in _ACTIVATIONS:
             raise ValueError(f"inputs is one of {_INPUTS}, activation of {tuple(_ACTIVATIONS)}")
         length = WHOLE if whole else SEGMENT
         padding = max(0, kernel - UNPADDED + 1) // 2
-        if (length + 2 * padding - kernel) // HOP + 1 != STEPS[length]:
+        if stride != HOP and inputs != "1d":
+            raise ValueError("the stride is the spectrum's where there is one")
+        if stride == HOP and (length + 2 * padding - kernel) // HOP + 1 != STEPS[length]:
             raise ValueError(f"a kernel of {kernel} samples does not give {STEPS[length]} steps")
         super().__init__(length, RATE, scaled(DENSE[-1], width))
         self.overlap = 0.0 if whole else 0.5
         kernels = 1 if inputs != "both" else 2
         each = scaled(256 // kernels, width)
         self._samples = length if inputs != "2d" else 0
-        self.wave = (
-            nn.Conv1d(1, each, kernel, stride=HOP, padding=padding) if inputs != "2d" else None
-        )
+        self.wave = nn.Conv1d(1, each, kernel, stride, padding) if inputs != "2d" else None
         self.power = PowerSpectrum(FFT, HOP)
         self._frames = self.power.frames(length)
         self.spectrum = nn.Conv1d(self.power.bins, each, KERNEL) if inputs != "1d" else None

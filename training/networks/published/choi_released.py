@@ -108,9 +108,9 @@ class KerasGRU(nn.Module):
         h = heard[:, 0, : self.size] * 0.0  # zeros for any number of streams
         states = []
         for now in heard.unbind(1):
-            update, reset = (0.2 * (now[:, : 2 * self.size] + self.gates(h)) + 0.5).clamp(
-                0, 1
-            ).chunk(2, 1)
+            update, reset = (
+                (0.2 * (now[:, : 2 * self.size] + self.gates(h)) + 0.5).clamp(0, 1).chunk(2, 1)
+            )
             candidate = torch.tanh(now[:, 2 * self.size :] + self.candidate(reset * h))
             h = update * h + (1 - update) * candidate
             states.append(h)
@@ -141,7 +141,7 @@ def _convolution(inputs: int, outputs: int, pool: int) -> nn.Sequential:
 def _weights(path: str | Path) -> dict[str, Tensor]:
     """Every array of an HDF5 file by the last part of its name."""
     try:
-        import h5py
+        import h5py  # type: ignore[import-untyped]
     except ImportError:
         raise ModelFileError(f"{path}: reading it needs h5py: pip install h5py") from None
     found: dict[str, Tensor] = {}

@@ -1,16 +1,17 @@
 """Recurrent networks over 22 spectra of a clip, and the two-layer network they are compared with.
 
 Irvin, Chartock, Hollander, "Recurrent Neural Networks with Attention for Genre Classification"
-(Stanford, 2016): clips of 5 s at 4 kHz as 22 x 513 spectrograms; two recurrent layers, plain
-(tanh, 125 cells each) or LSTM (250), classified from the last step; or LSTM (60) with attention,
-where the final cell state weighs the outputs of all steps. The two-layer network has 125 sigmoid
-units on the flat spectrogram.
+(poster, Stanford, 2016): clips of 5 s at 4 kHz as 22 x 513 spectrograms; two recurrent layers,
+plain (tanh, 125 cells each) or LSTM (250), classified from the last step; or LSTM (60) with
+attention, where the final cell state weighs the outputs of all steps. The two-layer network has
+125 sigmoid units.
 
 Silent, and chosen here: the spectrogram's details, from its size (scipy's `spectrogram` of 1024
 samples with everything else at its default gives 22 x 513 exactly); the logarithm of the density,
-every bin standardised with the training data; no dropout. A linear map of the input before the
-first layer is named without a width: every cell has one of its own, so `projection` adds another
-only where asked for.
+every bin standardised with the training data; the two-layer network reads the spectrogram flat;
+attention's output is as wide as a layer; no dropout. The equations begin with a linear map of the
+input, its width not told and whether it counts as a layer neither: every cell has such a map of
+its own, so `projection` adds another only where asked for.
 """
 
 from __future__ import annotations

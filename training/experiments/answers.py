@@ -1,0 +1,89 @@
+"""The questions with their answers as Markdown: no more than the intervals show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ..evaluation.markdown import number, table
+from ..evaluation.report_product import signed
+from ..writing import replace_file
+from .questions import MEASURES, SEEDS, Compared, Question, answered
+from .systems import System
+
+_LEVEL = 0.05
+_WORDS = {"accuracy": "accuracy", "roc_auc": "ROC-AUC"}
+
+
+def write_questions(systems: Sequence[System], folder: Path) -> Path | None:
+    """questions.md, of the pairs that both have results; None where there is no such pair."""
+    found = answered(systems)
+    if not found:
+        return None
+    path = folder / "questions.md"
+    replace_file(path, document(found).encode())
+    return path
+
+
+def document(found: Mapping[Question, Sequence[Compared]]) -> str:
+    """Every question with its tables and its answer."""
+    parts = [
+        "# Questions of the papers",
+        "Genres: differences in accuracy and macro recall on the same test tracks, paired, with "
+        "their 95 % bootstrap interval over tracks. Tags: differences in ROC-AUC, paired tag by "
+        "tag, with the interval over tags. p is of Welch's t-test over seeds, where both sides "
+        f"have {SEEDS} and more. An interval holds for the networks that were trained: it says "
+        "nothing of what other seeds would give. Were nothing different at all, about one pair of "
+        f"twenty would still be shown as different (pairs here: {sum(map(len, found.values()))}).",
+    ]
+    for question, compared in found.items():
+        parts += [f"## {question.ask}", _told(question)]
+        for task in MEASURES:
+            if of_task := [c for c in compared if c.system.task == task]:
+                parts += [_table(of_task, task), answer(question, of_task)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def answer(question: Question, compared: Sequence[Compared]) -> str:
+    """One sentence of what the intervals show, and no more."""
+    words = {1: question.better, -1: question.worse, 0: "no difference shown"}
+    parts = []
+    for direction, verdict in words.items():
+        found = [_figure(c, len(compared) > 1) for c in compared if c.direction == direction]
+        if found:
+            parts.append(f"{verdict}: {', '.join(found)}")
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _figure(compared: Compared, named: bool) -> str:
+    text = signed(compared.difference)
+    if named:
+        text = f"`{compared.system.name}` against `{compared.against.name}` {text}"
+    # Tracks and seeds may disagree: then both are said.
+    if compared.direction and compared.p is not None and compared.p >= _LEVEL:
+        text += f", yet no more than seeds differ (p = {compared.p:.2f})"
+    return text
+
+
+def _told(question: Question) -> str:
+    told = {"Of": question.source, "Published:": question.published}
+    return " ".join(f"{words} {text}." for words, text in told.items() if text)
+
+
+def _table(compared: Sequence[Compared], task: str) -> str:
+    measure = MEASURES[task]
+    rows = [
+        (
+            f"`{c.system.name}` against `{c.against.name}`",
+            f"{len(c.system.entries)}, {len(c.against.entries)}",
+            f"{number(c.system.value(measure))}, {number(c.against.value(measure))}",
+            signed(c.difference),
+            *([signed(c.macro_recall)] if c.macro_recall else []),
+            number(c.p),
+        )
+        for c in compared
+    ]
+    header = ["systems", "seeds", _WORDS[measure], f"difference in {_WORDS[measure]}"]
+    header += ["in macro recall", "p"] if task == "genre" else ["p"]
+    return table(header, rows)

@@ -1,0 +1,54 @@
+"""A tagger of the table: the same networks, fifty tags instead of one genre."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from ..data import DataError, DataSet
+from ..data.tags import multi_hot, with_tags
+from ..evaluation.tagging import tag_figures, tag_scores
+from ..networks.step import StreamingNetwork
+from .network_row import trained
+from .results import PREDICTIONS, write_scores
+from .rows import Row
+from .run import Bench, seconds_of
+
+
+def measure(bench: Bench, row: Row, seed: int) -> dict[str, Any]:
+    """Trains where the run is not finished yet, and ranks the tracks of `test` by each tag."""
+    if bench.tags is None:
+        raise DataError(f"{row.system} learns tags: give a table of them with --tags")
+    tagged = with_tags(bench.dataset, bench.tags)
+    network, costs = trained(bench, row, seed, tagged)
+    return ranked(bench, row, seed, tagged, network, costs.pop("hop")) | costs
+
+
+def ranked(
+    bench: Bench,
+    row: Row,
+    seed: int,
+    tagged: DataSet,
+    network: StreamingNetwork,
+    hop: int,
+    order: Sequence[int] | None = None,
+) -> dict[str, Any]:
+    """Figures of a tagger on `test`; `order`: its outputs in the order of the data set's tags."""
+    names = tagged.tag_names
+    tracks = [t for t in tagged.tracks if t.split == "test" and t.key in bench.audio]
+    keys = [t.key for t in tracks]
+    torch.set_num_threads(1)
+    begun = time.process_time()
+    scores = tag_scores(network, bench.audio, keys, hop)[:, list(order or range(len(names)))]
+    spent = time.process_time() - begun
+    path = bench.results / PREDICTIONS / f"{row.system}-{seed}.csv.gz"
+    write_scores(path, tracks, names, scores)
+    found = tag_figures(scores, multi_hot(tracks, names), names)
+    for figures in (found, *found["tags"].values()):
+        for name in ("roc_auc", "pr_auc"):
+            if figures[name] is not None:
+                figures[name] = round(figures[name], 4)
+    return found | {"cpu_seconds_per_second": round(spent / seconds_of(bench, keys), 6)}
