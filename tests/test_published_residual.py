@@ -8,9 +8,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="networks need the train extra")
 pytest.importorskip("onnx", reason="export needs the train extra")
 
-import onnxruntime  # noqa: E402
+from published import assert_exports, assert_learns_eight_tracks  # noqa: E402
 
-from training.export import Calibrated, to_onnx, weights_into  # noqa: E402
 from training.networks import build  # noqa: E402
 from training.networks.published.benito import SEGMENT, WHOLE, Benito  # noqa: E402
 from training.networks.published.zhang import NNet1, NNet2, both_pools  # noqa: E402
@@ -39,16 +38,6 @@ def sizes(network, features):
     with torch.inference_mode():
         network.eval().classify(features)
     return found
-
-
-def eight_tracks(window):
-    """Noisy tones (8, window) of three pitches, every one a little off, and which it is."""
-    rng = np.random.default_rng(0)
-    labels = np.arange(8) % 3
-    pitch = np.array([200.0, 500.0, 1250.0])[labels] * rng.uniform(0.9, 1.1, 8)
-    time = np.arange(window) / 16_000
-    sound = 0.2 * np.sin(2 * np.pi * pitch[:, None] * time) + rng.normal(0, 0.05, (8, window))
-    return torch.from_numpy(sound).float(), torch.from_numpy(labels)
 
 
 def test_nnet1_has_the_published_sizes():
@@ -151,44 +140,12 @@ def test_waveform_and_spectrum_of_a_step_are_the_same_stretch():
 
 @pytest.mark.parametrize("description", EVERY)
 def test_eight_tracks_are_learnt(description):
-    torch.manual_seed(0)
-    network = build(description | {"classes": 3})
-    windows, labels = eight_tracks(network.window)
-    network.prepare(windows)
-    optimiser = torch.optim.Adam(network.parameters(), 3e-3)
-    fresh, state = torch.ones(8, 1, dtype=torch.bool), torch.zeros(8, 1)
-    for update in range(1, 41):
-        found = network.train().sequence(windows[:, None], fresh, state, frozen=False, noise=0.0)
-        optimiser.zero_grad()
-        torch.nn.functional.cross_entropy(found.logits[:, 0, 0], labels).backward()
-        optimiser.step()
-        if update % 5 == 0:
-            with torch.inference_mode():
-                said = network.eval()(windows, state).logits.argmax(1)
-            if (said == labels).all():
-                return
-    pytest.fail(f"not learnt after {update} updates: {said.tolist()}, not {labels.tolist()}")
+    assert_learns_eight_tracks(description)
 
 
 @pytest.mark.parametrize("description", [EVERY[0], EVERY[1], EVERY[4]])
 def test_the_exported_network_says_the_same(description):
-    torch.manual_seed(0)
-    description = description | {"classes": 3}
-    step = Calibrated(build(description)).eval()
-    window = step.network.window
-    model = to_onnx(step, window)
-    session = onnxruntime.InferenceSession(model.SerializeToString())
-    again = weights_into(description, model)
-    for batch in (1, 2):
-        samples, state = torch.randn(batch, window) * 0.1, torch.zeros(batch, 1)
-        probabilities, embedding = session.run(
-            ["probabilities", "embedding"], {"samples": samples.numpy(), "state": state.numpy()}
-        )
-        with torch.inference_mode():
-            for network in (step, again):
-                said = network(samples, state)
-                np.testing.assert_allclose(probabilities, said.probabilities, atol=1e-5)
-                np.testing.assert_allclose(embedding, said.embedding, atol=1e-4)
+    assert_exports(description)
 
 
 @pytest.mark.parametrize(

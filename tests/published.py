@@ -1,0 +1,67 @@
+"""What every published network must do: learn eight tracks, and say the same when exported."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from torch.nn import functional as F
+
+from training.export import Calibrated, to_onnx, weights_into
+from training.networks import build
+
+
+def eight_tracks(window):
+    """Noisy tones (8, window) of three pitches, every one a little off, and which it is."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(8) % 3
+    pitch = np.array([200.0, 500.0, 1250.0])[labels] * rng.uniform(0.9, 1.1, 8)
+    time = np.arange(window) / 16_000
+    sound = 0.2 * np.sin(2 * np.pi * pitch[:, None] * time) + rng.normal(0, 0.05, (8, window))
+    return torch.from_numpy(sound).float(), torch.from_numpy(labels)
+
+
+def assert_learns_eight_tracks(description, rate=3e-3, updates=40):
+    """Every track right, in evaluation mode, after so many updates at most."""
+    torch.manual_seed(0)
+    network = build(description | {"classes": 3})
+    windows, labels = eight_tracks(network.window)
+    network.prepare(windows)
+    optimiser = torch.optim.Adam(network.parameters(), rate)
+    fresh, state = torch.ones(8, 1, dtype=torch.bool), torch.zeros(8, 1)
+    for update in range(1, updates + 1):
+        found = network.train().sequence(windows[:, None], fresh, state, frozen=False, noise=0.0)
+        optimiser.zero_grad()
+        F.cross_entropy(found.logits[:, 0, 0], labels).backward()
+        optimiser.step()
+        if update % 5 == 0:
+            with torch.inference_mode():
+                said = network.eval()(windows, state).logits.argmax(1)
+            if (said == labels).all():
+                return
+    pytest.fail(f"not learnt after {updates} updates: {said.tolist()}, not {labels.tolist()}")
+
+
+def assert_exports(description, atol=1e-4):
+    """ONNX Runtime, PyTorch and the network with the file's weights agree, one or two at once."""
+    torch.manual_seed(0)
+    description = description | {"classes": 3}
+    network = build(description)
+    network.prepare(torch.randn(4, network.window) * 0.1)
+    step = Calibrated(network, 1.3).eval()
+    model = to_onnx(step, network.window)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    names = [output.name for output in session.get_outputs()]
+    restored = weights_into(description, model)
+    for batch in (1, 2):
+        samples, state = torch.randn(batch, network.window) * 0.1, torch.zeros(batch, 1)
+        said = session.run(None, {"samples": samples.numpy(), "state": state.numpy()})
+        with torch.inference_mode():
+            expected, again = step(samples, state), restored(samples, state)
+        # The temperature is the card's, not the network's.
+        torch.testing.assert_close(again.embedding, expected.embedding)
+        for name, array in zip(names, said, strict=True):
+            theirs = getattr(expected, name)
+            assert array.shape == theirs.shape
+            np.testing.assert_allclose(array, theirs, rtol=1e-3, atol=atol)
