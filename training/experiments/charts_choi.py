@@ -57,7 +57,9 @@ def logarithmic(axes: Axes, aside: float = 0.08) -> None:
     """Across, with ticks in plain numbers, and room aside (share of the width)."""
     axes.set_xscale("log")
     axes.margins(x=aside)
-    axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+    low, high = axes.get_xlim()
+    # Over many powers of ten the numbers between them would run into each other.
+    axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5) if high < 300 * low else (1,)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.10g}"))
     axes.xaxis.set_minor_locator(NullLocator())
 

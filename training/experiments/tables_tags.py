@@ -44,7 +44,7 @@ def _each(systems: Sequence[System]) -> list[tuple[Any, ...]]:
     for system in systems:
         for entry in system.entries:
             for tag, figures in (entry.get("tags") or {}).items():
-                found.setdefault(tag, []).append(figures)
+                found.setdefault(tag, []).append(figures | {"tracks": entry.get("tracks")})
     rows = []
     for tag, every in found.items():
         areas = [f["roc_auc"] for f in every if f.get("roc_auc") is not None]

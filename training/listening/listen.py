@@ -49,6 +49,7 @@ def listen(
     """The sound that excites a genre's output or a neuron most, written to `folder`, and heard.
 
     Args:
+        folder: exists; its files are named by what was asked.
         method: "genre", or of a neuron "neuron", which is excited, or "weights", which are shown.
         neuron: of the embedding; None: the one that stands for the genre, by `measure`, or by the
             classifier's weights without it.
@@ -90,7 +91,7 @@ def listen(
     logmel = canvas.logmel().detach()
     path = folder / file_name(asked)
     sound = canvas.noise(logmel).numpy() if canvas.noise else sound_of(logmel, canvas.samples, seed)
-    wav = path.with_name(f"{path.name}.wav")
+    wav = path.with_suffix(".wav")
     samples = write_sound(wav, sound)
     after, timeline = heard_again(subject, wav, samples, target)
     before = reached(canvas, target)

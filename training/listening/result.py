@@ -83,8 +83,8 @@ def name_of(asked: Mapping[str, Any]) -> str:
 
 
 def file_name(asked: Mapping[str, Any]) -> str:
-    """The same as the name of a file, without suffix."""
-    return re.sub(r"[^\w.]+", "-", name_of(asked).replace("its ", ""))
+    """The same for a file, without suffix."""
+    return re.sub(r"\W+", "-", name_of(asked).replace("its ", ""))
 
 
 def write_sound(path: Path, samples: NDArray[np.float32]) -> NDArray[np.int16]:
