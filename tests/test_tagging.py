@@ -24,6 +24,7 @@ from training.evaluation.segments import segment_tracks  # noqa: E402
 from training.evaluation.tagging import tag_figures, tag_scores  # noqa: E402
 from training.export import ExportError, export_checkpoint  # noqa: E402
 from training.learner import Inputs, Learner  # noqa: E402
+from training.model import load_model  # noqa: E402
 from training.networks import build  # noqa: E402
 from training.networks.step import SequenceLogits  # noqa: E402
 from training.sequences import NO_GENRE, Batch  # noqa: E402
@@ -320,6 +321,8 @@ def test_taggers_are_neither_exported_nor_calibrated(finished, tagged, audio, tm
     with pytest.raises(DataError, match="is a tagger"):
         calibrate(finished, tagged, audio, None)
     assert not list(tmp_path.iterdir())
+    with pytest.raises(ExportError, match="taggers are not exported"):
+        load_model(finished)
 
 
 @pytest.mark.parametrize(

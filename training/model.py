@@ -137,10 +137,12 @@ def load_model(path: Path | None) -> Model:
     from streamgenre.model.torch import NetworkEngine
 
     from .checkpoint import load_network
-    from .export import Calibrated, to_onnx
+    from .export import NO_TAGGERS, Calibrated, ExportError, to_onnx
 
     network, about = load_network(path)
     config = Config.model_validate_json(about["config"])
+    if config.task == "tags":
+        raise ExportError(f"{path}: {NO_TAGGERS}")
     calibration = calibration_of(about)
     entries = card_entries(
         network,

@@ -162,9 +162,7 @@ class Lane:
         fade = min(fade, length // 2)
         # A crossfade begins before the stretch before it has ended.
         at -= fade
-        self._stretches.append(
-            Stretch(piece, at, at + length, start, gain, fade, fresh, s.repeat)
-        )
+        self._stretches.append(Stretch(piece, at, at + length, start, gain, fade, fresh, s.repeat))
 
     def _change(self) -> None:
         """Plan what follows the last stretch."""
