@@ -55,11 +55,14 @@ def clip16(music):
     return np.round(mono * 32767).astype(np.int16)
 
 
-def raw_subject(description, hop):
+def raw_subject(description, hop, gain):
     torch.manual_seed(0)
     network = build(description).eval()
     with torch.no_grad():
-        network.classifier.weight.mul_(20)  # untrained, every genre is as likely as the next
+        for name, parameter in network.named_parameters():
+            # As they start, a sound hardly reaches the end, where every genre is as likely.
+            if "weight" in name and "norm" not in name:
+                parameter.mul_(gain)
     network.requires_grad_(False)
     labels = [f"genre {i}" for i in range(description["classes"])]
     return Subject(network, 1.0, network_model(network, description, labels, [hop], "cpu"), False)
@@ -142,7 +145,7 @@ def test_the_seed_decides(bundled, tmp_path):
 
 
 def test_a_neuron_is_excited_and_its_weights_excite_it(bundled):
-    neuron = 7
+    neuron = 400
     target = Target(neuron=neuron)
     canvas = Canvas(bundled, 2.5, 0)
     start = reached(canvas, target).activation.mean()
@@ -150,8 +153,7 @@ def test_a_neuron_is_excited_and_its_weights_excite_it(bundled):
     assert reached(canvas, target).activation.mean() > start + 1
     show_weights(canvas, neuron)
     weights = reached(canvas, target).activation.mean()
-    with torch.no_grad():
-        canvas.spectrum.zero_()
+    canvas.clear()
     assert weights > reached(canvas, target).activation.mean() + 0.5
 
 
@@ -179,16 +181,16 @@ def test_the_neuron_by_weights_raises_its_genre_most(bundled):
 
 
 class _Engine:
-    """Neuron 2 stands out in loud steps, neuron 1 is large always."""
+    """Neuron 2 says whether a step is loud, neuron 1 is large always."""
 
     def __init__(self, card):
         self.card = card
 
     def step(self, samples, state):
         loud = np.abs(samples).max(1) > 0.5
-        embedding = np.random.default_rng(len(samples)).normal(0, 0.1, (len(samples), 4))
-        embedding[:, 1] += 100
-        embedding[loud, 2] += 1
+        embedding = np.zeros((len(samples), 4))
+        embedding[:, 1] = 100
+        embedding[:, 2] = loud
         one = np.ones((len(samples), 1), np.float32)
         return Step(one, one[:, 0], state, None, embedding.astype(np.float32))
 
@@ -218,16 +220,16 @@ def test_noise_through_the_bands_has_those_bands(clip16):
 
 
 @pytest.mark.parametrize(
-    ("description", "hop"),
+    ("description", "hop", "gain"),
     [
-        ({"kind": "tfcrnn", "classes": 3, "width": 8, "size": 16, "hop": 3_200}, 0.2),
-        ({"kind": "irvin", "classes": 3}, 2.5),
+        ({"kind": "tfcrnn", "classes": 3, "width": 8, "size": 16, "hop": 3_200}, 0.2, 5),
+        ({"kind": "irvin", "classes": 3}, 2.5, 3),
     ],
 )
-def test_networks_that_read_samples_are_listened_to_as_sound(description, hop, tmp_path):
-    subject = raw_subject(description, hop)
+def test_networks_that_read_samples_are_listened_to_as_sound(description, hop, gain, tmp_path):
+    subject = raw_subject(description, hop, gain)
     found = listen(subject, tmp_path, "genre 1", seconds=2 * hop, updates=15)
-    assert found.before.probability.mean() > found.start.probability.mean() + 0.02
+    assert found.before.probability.mean() > found.start.probability.mean() + 0.1
     # Nothing is inverted: but for sixteen bits and the level, the network heard this very sound.
     assert found.entries()["inverted"] is False
     assert len(found.samples) == round(2 * hop * SECOND)

@@ -170,9 +170,13 @@ def read_config(name: str, changes: Sequence[str] = ()) -> Config:
     Raises DataError naming what is wrong and what there is.
     """
     path = Path(name) if name.endswith(".toml") else CONFIGS / f"{name}.toml"
+    from .experiments.rows import completed
+
     entries = _entries(name, path)
     for change in changes:
         _override(entries, change)
+    if not path.is_file():
+        entries = completed(entries)
     try:
         return Config.model_validate(entries)
     except ValidationError as error:

@@ -30,6 +30,7 @@ class Progress:
     drops: int = 0  # of the learning rate, on a plateau
     done: bool = False  # with the stage
     seconds: float = 0.0  # of processor time
+    trained: int = 0  # updates that were done; `update` also passes over those left out
 
     def enter(self, stage: int) -> None:
         """A stage begins, or goes on after a break."""

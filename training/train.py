@@ -12,7 +12,7 @@ import json
 import math
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,7 @@ class Trainer:
         other: Sequence[Piece] = (),
         lessons: Lessons | None = None,
     ) -> None:
+        self._clock = time.process_time()
         self._folder, self._config = folder, config
         self._fabric = fabric_for(config.run.precision)
         tagging = config.task == "tags"
@@ -142,7 +143,6 @@ class Trainer:
                 f"{config.task}; one of {', '.join(self._validation.measures)}"
             )
         self.progress = Progress()
-        self._clock = time.process_time()
         self._last = folder / "last.safetensors"
         self._finished = folder / "model.safetensors"
 
@@ -154,9 +154,14 @@ class Trainer:
         if not self._finished.is_file():
             return None
         _, about = checkpoint.read(self._finished)
-        same = all(about.get(key) == value for key, value in self._about.items() if key != "commit")
         whole = self._config.task == "tags" or "calibration" in about
-        return self._finished if same and whole else None
+        return self._finished if whole and self.is_of_this_run(about) else None
+
+    def is_of_this_run(self, about: Mapping[str, str]) -> bool:
+        """Whether a checkpoint was made from the same config, network, audio, tracks and rest."""
+        compared = {k: v for k, v in self._about.items() if k not in ("commit", "config")}
+        same = all(about.get(key) == value for key, value in compared.items())
+        return same and Config.model_validate_json(about["config"]) == self._config
 
     def run(self) -> Path:
         """Train to the end; gives the path of the weights to keep."""
@@ -295,6 +300,7 @@ class Trainer:
                 fabric.clip_gradients(learner, optimizer, max_norm=config.optimiser.clip)
             optimizer.step()
             self.progress.update += 1
+            self.progress.trained += 1
             self._average.update_parameters(self.network)
             losses.append(float(loss.detach()))
             if not math.isfinite(losses[-1]):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from .artificial import copies
 from .data import Track
-from .sequences import Piece
+from .sequences import NO_GENRE, Piece
 
 
 def some_groups(tracks: Sequence[Track], share: float) -> list[Track]:
@@ -29,9 +29,10 @@ def some_groups(tracks: Sequence[Track], share: float) -> list[Track]:
 
 
 def changed_pieces(music: Sequence[Piece], count: int, seed: int) -> list[Piece]:
-    """`count` copies of every piece at another pitch or tempo."""
+    """`count` copies of every labelled piece at another pitch or tempo."""
     return [
         Piece(copy, piece.label, piece.music)
         for number, piece in enumerate(music)
+        if piece.label != NO_GENRE
         for copy in copies(piece.samples, seed * 1_000_003 + number, count)
     ]

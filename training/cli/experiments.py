@@ -26,7 +26,7 @@ _folder = click.Path(path_type=Path, file_okay=False)
     help="A system, a pattern (choi-*) or the number of a section; several times for several.  "
     "[default: all]",
 )
-@click.option("--seed", "seeds", multiple=True, type=int, help="Only these seeds.")
+@click.option("--seed", "seeds", multiple=True, type=click.IntRange(0), help="Only these seeds.")
 @click.option("--list", "listed", is_flag=True, help="Say what there is, and train nothing.")
 @click.option("--again", is_flag=True, help="Measure also what has its result.")
 @click.option(

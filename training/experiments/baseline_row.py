@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ def measure(bench: Bench, row: Row, seed: int) -> dict[str, Any]:
         row.entries["features"], row.entries["model"], tuple(row.entries.get("columns", ()))
     )
     train, test = bench.split("train"), bench.split("test")
-    begun = time.process_time()
     outcome = run(
         baseline,
         bench.audio,
@@ -29,11 +27,9 @@ def measure(bench: Bench, row: Row, seed: int) -> dict[str, Any]:
         seed,
         bench.features,
     )
-    spent = time.process_time() - begun
     segments = [np.asarray(outcome.probabilities[key]) for key in test.keys]
     return genre_result(bench, row, seed, Heard(segments, outcome.feature_seconds)) | {
         "parameters": outcome.parameters,
         "train_seconds": round(outcome.fit_seconds, 1),
         "budget": f"{outcome.fit_seconds:.1f} s of fitting, features apart",
-        "row_seconds": round(spent, 1),
     }

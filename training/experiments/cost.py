@@ -27,7 +27,7 @@ def parameters(network: nn.Module) -> int:
 
 @torch.inference_mode()
 def macs_per_second(network: StreamingNetwork, hop: int) -> float:
-    """Multiply-adds per second of audio, read at `hop` samples a step."""
+    """Multiply-adds per second of audio, read at `hop` samples a step; segments overlap."""
     network.eval()
     samples = torch.zeros(1, network.window_for(hop))
     with _counting(network) as counted:
@@ -35,7 +35,8 @@ def macs_per_second(network: StreamingNetwork, hop: int) -> float:
             network.classify(network.features(network.resample(samples)))
         else:
             network(samples, torch.zeros(1, network.state_size))
-    return counted[0] * _RATE / hop
+    share = 1 - network.overlap if isinstance(network, SegmentNetwork) else 1.0
+    return counted[0] * _RATE / (hop * share)
 
 
 @contextmanager

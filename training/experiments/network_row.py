@@ -7,10 +7,10 @@ import time
 from typing import Any
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
 from ..checkpoint import load_network
-from ..data import DataSet
+from ..data import DataError, DataSet
 from ..evaluation.segments import segment_tracks, softmax
 from ..evaluation.streaming import stream_tracks
 from ..model import network_model
@@ -52,28 +52,30 @@ def trained(
     folder = bench.folder(row, seed)
     dataset = dataset or bench.dataset
     trainer = Trainer(folder, config, dataset.tracks, dataset.labels, bench.audio)
-    path = folder / "model.safetensors"
-    spent = folder / "spent.json"
-    if not (path.is_file() and spent.is_file()):
+    path, kept = folder / "model.safetensors", folder / "spent.json"
+    if not (path.is_file() and kept.is_file()):
         path = trainer.run()
-        spent.write_text(json.dumps({"seconds": trainer.progress.seconds}))
+        spent = {"seconds": trainer.progress.seconds, "updates": trainer.progress.trained}
+        kept.write_text(json.dumps(spent))
     network, about = load_network(path)
+    if not trainer.is_of_this_run(about):
+        raise DataError(f"{folder}: holds a run with another config or data; remove the folder")
+    spent = json.loads(kept.read_text())
     hop = config.sequences.hop_samples[0]
-    seconds = json.loads(spent.read_text())["seconds"]
-    heard = config.run.updates * config.sequences.lanes * hop / 16_000
-    known = [t for t in dataset.tracks if t.split == "train" and t.key in bench.audio]
-    music = seconds_of(bench, [t.key for t in known if t.genre or dataset.task == "tags"])
+    seconds, updates = spent["seconds"], spent["updates"]
+    heard = updates * config.sequences.lanes * hop
+    passes = heard / sum(piece.length for piece in trainer.feed.music)
     return network, {
         "hop": hop,
         "commit": about["commit"],
         "parameters": parameters(network),
         "macs_per_second": round(macs_per_second(network, hop)),
         "train_seconds": round(seconds, 1),
-        "updates": config.run.updates,
-        "passes": round(heard / music, 2),
+        "updates": updates,
+        "passes": round(passes, 2),
         "budget": (
-            f"{seconds / 60:.1f} CPU minutes, {config.run.updates} updates of "
-            f"{config.sequences.lanes} segments, {heard / music:.1f} passes"
+            f"{seconds / 60:.1f} CPU minutes, {updates} updates of {config.sequences.lanes} "
+            f"segments, {passes:.1f} passes"
         ),
     }
 
@@ -83,7 +85,6 @@ def listen(bench: Bench, network: StreamingNetwork, hop: int, split: str) -> Hea
     if not isinstance(network, SegmentNetwork):
         return _streamed(bench, network, hop, split, carry=False)
     keys = bench.split(split).keys
-    torch.set_num_threads(1)
     begun = time.process_time()
     logits = segment_tracks(network, bench.audio, keys)
     spent = time.process_time() - begun
@@ -93,10 +94,17 @@ def listen(bench: Bench, network: StreamingNetwork, hop: int, split: str) -> Hea
 def _streamed(bench: Bench, network: StreamingNetwork, hop: int, split: str, carry: bool) -> Heard:
     keys = bench.split(split).keys
     seconds = hop / 16_000
-    description = {"kind": "tfcrnn"}
+    # What segment networks hear, too: whole steps, and a shorter track repeated to one.
+    whole = {key: _whole_steps(bench.audio[key], hop) for key in keys}
+    description = {"kind": type(network).__name__}
     model = network_model(network, description, bench.dataset.labels, [seconds], "cpu")
-    torch.set_num_threads(1)
     begun = time.process_time()
-    runs = stream_tracks(model.engine, bench.audio, keys, model.card.hop(seconds), carry=carry)
+    runs = stream_tracks(model.engine, whole, keys, model.card.hop(seconds), carry=carry)
     spent = time.process_time() - begun
     return Heard([runs[key].probabilities for key in keys], spent / seconds_of(bench, keys))
+
+
+def _whole_steps(samples: NDArray[np.int16], hop: int) -> NDArray[np.int16]:
+    if len(samples) < hop:
+        return np.take(samples, np.arange(hop), mode="wrap")
+    return samples[: len(samples) // hop * hop]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Sequence
 
+import torch
 from filelock import FileLock, Timeout
 
 from streamgenre.errors import StreamgenreError
@@ -24,11 +25,15 @@ def work_off(
 ) -> list[str]:
     """Run what has no result for this data yet, the rows' own seeds or those given.
 
-    First seeds come before second ones. A row that fails is told and does not stop the others;
-    gives the names of those that did.
+    First seeds come before second ones, stacked rows last. A row that fails is told and does not
+    stop the others; gives the names of those that did.
     """
     wanted = [(row, seed) for row in rows for seed in (seeds or row.seeds)]
-    wanted.sort(key=lambda pair: (seeds or pair[0].seeds).index(pair[1]))
+    # A stacked row needs every seed of its parts.
+    wanted.sort(
+        key=lambda pair: (pair[0].kind == "stacking", (seeds or pair[0].seeds).index(pair[1]))
+    )
+    torch.set_num_threads(1)  # each process one core, so that CPU times can be compared
     failed = []
     for row, seed in wanted:
         name = f"{row.system}-{seed}"

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ..data import DataError
-from ..data.tags import with_tags
 from ..networks.published.choi_released import TAGS, ChoiReleased
 from .cost import macs_per_second, parameters
 from .rows import Row
 from .run import Bench
-from .tagging_row import ranked
+from .tagging_row import ranked, tagged_data
 
 WEIGHTS = "STREAMGENRE_CHOI_WEIGHTS"
 
@@ -25,14 +24,12 @@ def measure(bench: Bench, row: Row, seed: int) -> dict[str, Any]:
             f"{row.system} needs the published music_tagger_crnn_weights_theano.h5 (of "
             f"keunwoochoi/music-auto_tagging-keras): give its path in {WEIGHTS}"
         )
-    if bench.tags is None:
-        raise DataError(f"{row.system} is measured by tags: give a table of them with --tags")
-    tagged = with_tags(bench.dataset, bench.tags)
+    tagged = tagged_data(bench, row)
     network = ChoiReleased()
     network.load_released(path)
     place = {name.lower(): i for i, name in enumerate(TAGS)}
     if missing := [name for name in tagged.tag_names if name.lower() not in place]:
-        raise DataError(f"{bench.tags}: the released tagger has no {', '.join(missing)}")
+        raise DataError(f"the released tagger has no {', '.join(missing)}")
     order = [place[name.lower()] for name in tagged.tag_names]
     return ranked(bench, row, seed, tagged, network, network.window, order) | {
         "parameters": parameters(network),

@@ -20,6 +20,7 @@ from ..writing import replace_file
 Result = dict[str, Any]
 RESULTS = "results.json"
 PREDICTIONS = "predictions"
+_DIGITS = 5
 
 
 def read_results(folder: Path) -> list[Result]:
@@ -56,11 +57,16 @@ def _same(entry: Mapping[str, Any]) -> tuple[str, int, str]:
     return entry["system"], entry["seed"], entry["data"]
 
 
+def track_means(segments: Sequence[NDArray[np.floating[Any]]]) -> NDArray[np.float64]:
+    """Mean probabilities (tracks, C), rounded as they are kept, so that figures are of the file."""
+    return np.stack([rows.mean(0) for rows in segments]).astype(np.float64).round(_DIGITS)
+
+
 def genre_figures(
     segments: Sequence[NDArray[np.floating[Any]]], true: NDArray[np.int64], labels: Sequence[str]
 ) -> dict[str, Any]:
     """Figures of tracks from the probabilities (segments, C) of each: a segment, and their mean."""
-    mean = np.stack([rows.mean(0) for rows in segments])
+    mean = track_means(segments)
     hit = np.array([(rows.argmax(1) == t).mean() for rows, t in zip(segments, true, strict=True)])
     found = figures(mean, true)
     each = classes(mean, true, labels)
@@ -93,7 +99,7 @@ def write_scores(
     """Each track's scores, gzipped CSV: key, set, genre, then a column for each name."""
     lines = [",".join(["key", "set", "genre", *map(_cell, names)])]
     for track, row in zip(tracks, scores, strict=True):
-        digits = (f"{value:.4f}" for value in row)
+        digits = (f"{value:.{_DIGITS}f}" for value in row)
         lines.append(",".join([_cell(track.key), _cell(track.set), _cell(track.genre), *digits]))
     path.parent.mkdir(parents=True, exist_ok=True)
     # Without a time inside: the same figures give the same bytes.

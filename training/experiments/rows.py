@@ -56,19 +56,26 @@ class Row:
 
 
 def completed(entries: Mapping[str, Any]) -> dict[str, Any]:
-    """Config entries with hops and stretches of the network's segment, where it reads segments."""
+    """Config entries with hop and stretch of the network's segment, where they are not given.
+
+    Raises DataError where the network cannot be.
+    """
     whole = copy.deepcopy(dict(entries))
-    network = build(whole["network"] | {"classes": 2})
+    try:
+        network = build(whole["network"] | {"classes": 2})
+    except (TypeError, ValueError) as error:
+        raise DataError(f"config entry network: {error}") from None
     if isinstance(network, SegmentNetwork):
         seconds = network.window / 16_000
-        whole.setdefault("sequences", {}).update(hops=[seconds], stretch=[seconds, seconds])
+        given = whole.setdefault("sequences", {})
+        given |= {"hops": [seconds], "stretch": [seconds, seconds]} | given
     return whole
 
 
 def network_entries(system: str) -> dict[str, Any] | None:
     """Config entries of a network of the table; None where there is no such row."""
     row = next((r for r in all_rows() if r.system == system and r.kind == "network"), None)
-    return completed(row.entries) if row else None
+    return copy.deepcopy(dict(row.entries)) if row else None
 
 
 @functools.cache

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .. import checkpoint
 from ..data import AudioCache, DataSet
 from ..evaluation.scored import Scored, scored_tracks
-from .results import PREDICTIONS, Result, genre_figures, keep_result, write_scores
+from .results import PREDICTIONS, Result, genre_figures, keep_result, track_means, write_scores
 from .rows import Row
 
 Probabilities = NDArray[np.floating[Any]]
@@ -84,7 +84,7 @@ def run_row(bench: Bench, row: Row, seed: int) -> Result:
 def genre_result(bench: Bench, row: Row, seed: int, heard: Heard) -> dict[str, Any]:
     """The figures of a genre row on test; its predictions are written beside the results."""
     test = bench.split("test")
-    mean = np.stack([rows.mean(0) for rows in heard.segments])
+    mean = track_means(heard.segments)
     path = bench.results / PREDICTIONS / f"{row.system}-{seed}.csv.gz"
     write_scores(path, test.tracks, bench.dataset.labels, mean)
     found = genre_figures(heard.segments, test.true, bench.dataset.labels)

@@ -16,7 +16,7 @@ from .run import Bench, Heard, genre_result
 
 
 def measure(bench: Bench, row: Row, seed: int) -> dict[str, Any]:
-    """With every system of `of` and each of its seeds, which are trained first if need be."""
+    """With every system of `of` and each of its seeds; raises DataError where one is missing."""
     known: list[NDArray[np.float64]] = []
     asked: list[NDArray[np.float64]] = []
     cost = training = 0.0

@@ -6,8 +6,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
 from ..data import DataError, DataSet
 from ..data.tags import multi_hot, with_tags
 from ..evaluation.tagging import tag_figures, tag_scores
@@ -20,11 +18,18 @@ from .run import Bench, seconds_of
 
 def measure(bench: Bench, row: Row, seed: int) -> dict[str, Any]:
     """Trains where the run is not finished yet, and ranks the tracks of `test` by each tag."""
-    if bench.tags is None:
-        raise DataError(f"{row.system} learns tags: give a table of them with --tags")
-    tagged = with_tags(bench.dataset, bench.tags)
+    tagged = tagged_data(bench, row)
     network, costs = trained(bench, row, seed, tagged)
     return ranked(bench, row, seed, tagged, network, costs.pop("hop")) | costs
+
+
+def tagged_data(bench: Bench, row: Row) -> DataSet:
+    """The data set with tags: its own, or those of the table; raises DataError without any."""
+    if bench.dataset.task == "tags":
+        return bench.dataset
+    if bench.tags is None:
+        raise DataError(f"{row.system} is measured by tags: give a table of them with --tags")
+    return with_tags(bench.dataset, bench.tags)
 
 
 def ranked(
@@ -40,7 +45,6 @@ def ranked(
     names = tagged.tag_names
     tracks = [t for t in tagged.tracks if t.split == "test" and t.key in bench.audio]
     keys = [t.key for t in tracks]
-    torch.set_num_threads(1)
     begun = time.process_time()
     scores = tag_scores(network, bench.audio, keys, hop)[:, list(order or range(len(names)))]
     spent = time.process_time() - begun

@@ -20,7 +20,7 @@ from .canvas import Canvas
 from .subject import Unrolled
 
 _RATE = 0.15  # of Adam
-_STEP = 0.5  # deviation that a neuron's weights are shown with, in log-mel: 11 dB
+_STEPS = (0.1, 0.2, 0.4, 0.8)  # deviations that weights may be shown with, in log-mel: 2 to 17 dB
 _SHOWN = 8  # steps, in a line
 
 Told = Callable[[str, int, int], None]
@@ -34,9 +34,12 @@ class Target:
     neuron: int | None = None
 
     def excitement(self, steps: Unrolled) -> Tensor:
-        """Mean over the steps: of a neuron, its value; of a genre, log p(genre) + log p(music)."""
+        """Mean over the steps: of a neuron asinh(value), of a genre log p(genre) + log p(music).
+
+        A neuron's value has no upper end, as the logarithm has: it would outweigh every penalty.
+        """
         if self.neuron is not None:
-            return torch.cat(steps.embeddings)[:, self.neuron].mean()
+            return torch.asinh(torch.cat(steps.embeddings)[:, self.neuron]).mean()
         return (steps.logits[:, self.genre] + steps.music).mean()
 
 
@@ -100,13 +103,20 @@ def show_weights(canvas: Canvas, neuron: int) -> None:
     """The weights of a neuron, as a sound: one step from the mean spectrum, along its gradient.
 
     A layer's weights are the gradient of what it gives. Through all layers below, at the mean
-    spectrum, the gradient is what the neuron's weights come to in the bands.
+    spectrum, the gradient is what the neuron's weights come to in the bands. Of some lengths of the
+    step, the one that excites it most is taken: a gradient says nothing of how far it holds.
     """
-    with torch.no_grad():
-        canvas.spectrum.zero_()
+    target = Target(neuron=neuron)
+    canvas.clear()
     steps = canvas.subject.unroll(canvas.given(canvas.logmel()))
-    excitement = Target(neuron=neuron).excitement(steps)
-    (gradient,) = torch.autograd.grad(excitement, canvas.spectrum)
+    (gradient,) = torch.autograd.grad(target.excitement(steps), canvas.spectrum)
     with torch.no_grad():
         canvas.spectrum.copy_(gradient)
-    canvas.spread(_STEP)
+
+    def excited(deviation: float) -> float:
+        canvas.spread(deviation)
+        activation = reached(canvas, target).activation
+        assert activation is not None
+        return float(activation.mean())
+
+    canvas.spread(max(_STEPS, key=excited))

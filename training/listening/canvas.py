@@ -59,6 +59,11 @@ class Canvas:
         found: Tensor = torch.fft.irfft2(spectrum, s=self._size, norm="ortho")
         return found[: len(self.mean), : self.frames]
 
+    def clear(self) -> None:
+        """Paint the mean spectrum."""
+        with torch.no_grad():
+            self.spectrum.zero_()
+
     def spread(self, deviation: float) -> None:
         """Bring the root mean square of the deviation to a value."""
         with torch.no_grad():

@@ -82,6 +82,8 @@ def listen(
         "seed": seed,
     }
     target = Target(output, neuron)
+    if method == "weights":
+        canvas.clear()
     start = reached(canvas, target)
     if method == "weights":
         assert neuron is not None

@@ -66,7 +66,8 @@ class SegmentNetwork(StreamingNetwork):
     ) -> SequenceLogits:
         """See StreamingNetwork; every segment by itself."""
         lanes, steps = windows.shape[:2]
-        with torch.no_grad():
+        # Samples and spectra need more than the eight bits of mixed precision.
+        with torch.no_grad(), torch.autocast(windows.device.type, enabled=False):
             features = self.features(self.resample(windows.flatten(0, 1)))
         logits, _ = self.classify(features)
         return SequenceLogits(logits.reshape(lanes, steps, 1, -1), None, state)
