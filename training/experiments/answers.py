@@ -30,7 +30,8 @@ def document(found: Mapping[Question, Sequence[Compared]]) -> str:
     parts = [
         "# Questions of the papers",
         "Genres: differences in accuracy and macro recall on the same test tracks, paired, with "
-        "their 95 % bootstrap interval over tracks. Tags: differences in ROC-AUC, paired tag by "
+        "their 95 % bootstrap interval over tracks; passes: how often each heard the training "
+        "music, which a difference may come from, too. Tags: differences in ROC-AUC, paired tag by "
         "tag, with the interval over tags. p is of Welch's t-test over seeds, where both sides "
         f"have {SEEDS} and more. An interval holds for the networks that were trained: it says "
         "nothing of what other seeds would give. Were nothing different at all, about one pair of "
@@ -77,6 +78,7 @@ def _table(compared: Sequence[Compared], task: str) -> str:
         (
             f"`{c.system.name}` against `{c.against.name}`",
             f"{len(c.system.entries)}, {len(c.against.entries)}",
+            f"{number(c.system.value('passes'), 1)}, {number(c.against.value('passes'), 1)}",
             f"{number(c.system.value(measure))}, {number(c.against.value(measure))}",
             signed(c.difference),
             *([signed(c.macro_recall)] if c.macro_recall else []),
@@ -84,6 +86,6 @@ def _table(compared: Sequence[Compared], task: str) -> str:
         )
         for c in compared
     ]
-    header = ["systems", "seeds", _WORDS[measure], f"difference in {_WORDS[measure]}"]
+    header = ["systems", "seeds", "passes", _WORDS[measure], f"difference in {_WORDS[measure]}"]
     header += ["in macro recall", "p"] if task == "genre" else ["p"]
     return table(header, rows)
