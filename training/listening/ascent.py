@@ -21,6 +21,7 @@ from .subject import Unrolled
 
 _RATE = 0.15  # of Adam
 _STEPS = (0.1, 0.2, 0.4, 0.8)  # deviations that weights may be shown with, in log-mel: 2 to 17 dB
+_FAR = 5.0  # of a neuron's value: deviations, where the embedding is standardised
 _SHOWN = 8  # steps, in a line
 
 Told = Callable[[str, int, int], None]
@@ -34,12 +35,13 @@ class Target:
     neuron: int | None = None
 
     def excitement(self, steps: Unrolled) -> Tensor:
-        """Mean over the steps: of a neuron asinh(value), of a genre log p(genre) + log p(music).
+        """Mean over the steps: of a genre log p(genre) + log p(music), of a neuron its value, bent.
 
-        A neuron's value has no upper end, as the logarithm has: it would outweigh every penalty.
+        A value has no upper end as a probability has, and would outweigh every penalty: far beyond
+        what any music brings about (_FAR), more of it counts for nothing.
         """
         if self.neuron is not None:
-            return torch.asinh(torch.cat(steps.embeddings)[:, self.neuron]).mean()
+            return _FAR * torch.tanh(torch.cat(steps.embeddings)[:, self.neuron] / _FAR).mean()
         return (steps.logits[:, self.genre] + steps.music).mean()
 
 

@@ -18,6 +18,9 @@ from .subject import Subject
 
 _START = 0.1  # deviation of the noise that the ascent starts from, in log-mel: 2 dB
 _TIME, _BANDS, _PULL = 2.0, 1.0, 0.1  # weights of the penalties, in nats
+_ABOVE = (
+    0.8  # of the mean spectrum at most, in log-mel, 17 dB: else a single thud has all the level
+)
 _SHIFT = 20  # frames at most, to either side
 _NOISE = 0.1  # deviation, in log-mel
 _MARGIN = 16  # bands and frames between one edge and the other, which would else be neighbours
@@ -72,7 +75,7 @@ class Canvas:
 
     def logmel(self) -> Tensor:
         """What is painted (SOUNDING, frames): bounded, its mean power that of the mean spectrum."""
-        painted = (self.mean + self.deviation()).clamp(LOW, HIGH)
+        painted = (self.mean + self.deviation().clamp(max=_ABOVE)).clamp_min(LOW)
         level = band_powers(painted).sum(0).mean()
         return (painted - torch.log(level / self._level) / 5).clamp(LOW, HIGH)
 

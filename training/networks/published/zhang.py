@@ -8,9 +8,8 @@ frames and all 513 bins. nnet2 adds the first layer's output to the third's.
 Secondhand: nnet2's 256 channels and its padding, from a public code of such a network,
 AlbertoSaretto/Music-Genre-Recognition. Not checked against the paper's text: nnet1's channels and
 pools, the dense layers of 300 and 150. Silent, and chosen here: frames lie inside the segment, so
-that 3 s give 128; the logarithm of 1 + magnitude (magnitudes as they are, tried first, did far
-worse on the validation tracks: log loss 2.3), every bin standardised with the training data; batch
-norm after nnet1's convolutions, too; dropout 0.2 after the first two dense layers.
+that 3 s give 128; the logarithm of 1 + magnitude, every bin standardised with the training data;
+batch norm after nnet1's convolutions, too; dropout 0.2 after the first two dense layers.
 """
 
 from __future__ import annotations
