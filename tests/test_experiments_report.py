@@ -227,7 +227,11 @@ def test_systems_of_other_tracks_are_not_compared(tmp_path):
         systems_of([other, later], tmp_path)
 
 
-@pytest.mark.parametrize("data", [b"no gzip", gzip.compress(b"key,set,genre" * 99)[:-9], b""])
+@pytest.mark.parametrize(
+    "data",
+    [b"no gzip", gzip.compress(b"key,set,genre" * 99)[:-9], b""],
+    ids=["no gzip", "cut off", "empty"],
+)
 def test_broken_predictions_are_refused(tmp_path, data):
     (tmp_path / "p.csv.gz").write_bytes(data)
     with pytest.raises(DataError, match=r"p\.csv\.gz"):

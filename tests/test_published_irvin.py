@@ -23,14 +23,17 @@ EVERY = [
 
 
 @pytest.mark.parametrize(
-    ("description", "parameters"), zip(EVERY, [112_760, 1_269_510, 175_090, 1_412_135], strict=True)
+    ("description", "parameters"),
+    list(zip(EVERY, [112_760, 1_269_510, 175_090, 1_412_135], strict=True)),
 )
 def test_parameters_are_the_published_ones(description, parameters):
     network = build(description | {"classes": 10})
     assert sum(p.numel() for p in network.parameters()) == parameters
 
 
-@pytest.mark.parametrize(("description", "size"), zip(EVERY, [125, 250, 60, 125], strict=True))
+@pytest.mark.parametrize(
+    ("description", "size"), list(zip(EVERY, [125, 250, 60, 125], strict=True))
+)
 def test_five_seconds_are_22_spectra_of_513(description, size):
     network = build(description | {"classes": 10}).eval()
     assert network.window == 5 * 16_000 and network.embedding_size == size
