@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from .live.listen import listen
     from .model.model import Model, load
+    from .model.pool import StreamPool
     from .model.stream import Stream
     from .timeline import Timeline
     from .update import Segment, Update
@@ -38,6 +39,7 @@ _HOMES = {
     "Update": "update",
     "Timeline": "timeline",
     "Stream": "model.stream",
+    "StreamPool": "model.pool",
     "Model": "model.model",
     "load": "model.model",
     "listen": "live.listen",
@@ -51,6 +53,7 @@ __all__ = [
     "Segment",
     "SignalError",
     "Stream",
+    "StreamPool",
     "StreamgenreError",
     "Timeline",
     "Update",

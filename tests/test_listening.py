@@ -18,7 +18,7 @@ pytest.importorskip("librosa", reason="listening needs the train extra")
 from click.testing import CliRunner  # noqa: E402
 
 from streamgenre.errors import OptionError  # noqa: E402
-from streamgenre.model.engine import Step  # noqa: E402
+from streamgenre.model.engine import Engine, Step  # noqa: E402
 from streamgenre.model.model import Model  # noqa: E402
 from training import checkpoint  # noqa: E402
 from training.cli import main  # noqa: E402
@@ -180,7 +180,7 @@ def test_the_neuron_by_weights_raises_its_genre_most(bundled):
     assert best >= max(gains) - 1e-5
 
 
-class _Engine:
+class _Engine(Engine):
     """Neuron 2 says whether a step is loud, neuron 1 is large always."""
 
     def __init__(self, card):

@@ -16,7 +16,7 @@ import streamgenre.audio.microphone as microphone
 from streamgenre.audio import portaudio, watchdog
 from streamgenre.audio.devices import Device
 from streamgenre.audio.live import Gap, Sound
-from streamgenre.audio.ring import LiveRing
+from streamgenre.audio.live_ring import LiveRing
 from streamgenre.errors import DeviceError
 
 RATE = 1_000.0

@@ -18,7 +18,7 @@ from click.testing import CliRunner  # noqa: E402
 import streamgenre  # noqa: E402
 from streamgenre.errors import ModelFileError  # noqa: E402
 from streamgenre.model.card import METADATA_KEY, card_to_json  # noqa: E402
-from streamgenre.model.engine import initial_state  # noqa: E402
+from streamgenre.model.engine import Engine, initial_state  # noqa: E402
 from streamgenre.model.onnx import OnnxEngine  # noqa: E402
 from streamgenre.model.onnxfile import read_onnx  # noqa: E402
 from streamgenre.model.stream import Stream  # noqa: E402
@@ -306,7 +306,7 @@ def test_streams_and_json_carry_it(model):
 
 
 def test_what_is_not_finite_starts_the_state_anew(model):
-    class Broken:
+    class Broken(Engine):
         card = model.card
 
         def step(self, samples, state):

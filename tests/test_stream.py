@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import streamgenre
 from streamgenre import SignalError
-from streamgenre.model.engine import Step, initial_state
+from streamgenre.model.engine import Engine, Step, initial_state
 from streamgenre.model.stream import Stream
 
 
@@ -99,7 +99,7 @@ def test_time_ends_where_the_audio_does(model, music, seconds, hop):
     assert all(a.time < b.time for a, b in pairwise(updates))
 
 
-class Recorder:
+class Recorder(Engine):
     """A real step's place, taken by one that writes down what it is given."""
 
     def __init__(self, card):

@@ -15,7 +15,7 @@ from rich.console import Console
 import streamgenre
 from streamgenre.errors import ModelFileError
 from streamgenre.model.card import METADATA_KEY, Style, Thresholds, card_to_json
-from streamgenre.model.engine import Step
+from streamgenre.model.engine import Engine, Step
 from streamgenre.model.model import Model
 from streamgenre.output.text import print_timeline
 from streamgenre.timeline import Timeline, update_to_dict
@@ -36,7 +36,7 @@ def styled(model):
     return dataclasses.replace(model.card, styles=STYLES)
 
 
-class Fixed:
+class Fixed(Engine):
     """An engine that hears one genre for two steps, then another, its styles always the same."""
 
     def __init__(self, card, genres, styles):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from streamgenre.model.card import Hop, Label, ModelCard, Thresholds
-from streamgenre.model.engine import Step
+from streamgenre.model.engine import Engine, Step
 from training.data.record import Track
 
 SECOND = 16_000
@@ -29,7 +29,7 @@ CARD = ModelCard(
 )
 
 
-class Tones:
+class Tones(Engine):
     """Tells pitch by zero crossings of the last half second; a part of the answer is memory."""
 
     card = CARD

@@ -17,11 +17,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnx
 import torch
-from onnx import numpy_helper
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from streamgenre.audio.logmel import BANDS, STEP
 from streamgenre.errors import StreamgenreError
 from streamgenre.model.card import METADATA_KEY, card_to_json, read_card
+from streamgenre.model.cut import LOGMEL
 from streamgenre.model.onnx import INPUTS, OPTIONAL_OUTPUTS, OUTPUTS, OnnxEngine
 from streamgenre.model.onnxfile import read_onnx
 
@@ -87,7 +90,7 @@ def weights_into(description: Mapping[str, Any], model: onnx.ModelProto) -> Cali
         if node.op_type in ("Identity", "Cast") and node.input[0] in stored:
             stored[node.output[0]] = stored[node.input[0]]
     values = {
-        key: torch.from_numpy(numpy_helper.to_array(stored[key]).astype(np.float32))
+        key: _corner(numpy_helper.to_array(stored[key]), value.shape)
         if value.is_floating_point()
         else value
         for key, value in step.state_dict().items()
@@ -96,8 +99,19 @@ def weights_into(description: Mapping[str, Any], model: onnx.ModelProto) -> Cali
     return step.eval()
 
 
+def _corner(stored: NDArray[np.floating[Any]], shape: torch.Size) -> Tensor:
+    """What lies in the corner of a widened weight (networks/trunk_step.py)."""
+    if stored.ndim == len(shape):
+        stored = stored[tuple(slice(n) for n in shape)]
+    return torch.from_numpy(np.array(stored, np.float32))
+
+
 def to_onnx(step: Calibrated, window: int) -> onnx.ModelProto:
-    """The step's graph, batch size free, weights under their PyTorch names."""
+    """The step's graph, batch size free, weights under their PyTorch names.
+
+    The log-mel, where `streamgenre.audio.logmel` can take its place, is named (model/cut.py).
+    """
+    step = Calibrated(step.network.step_form(), float(step.temperature))
     samples = torch.randn(2, window) * 0.1
     state = torch.zeros(2, step.network.state_size)
     with torch.inference_mode():
@@ -119,6 +133,8 @@ def to_onnx(step: Calibrated, window: int) -> onnx.ModelProto:
             dynamic_axes={name: {0: "streams"} for name in [*INPUTS, *names]},
         )
     model = onnx.load_from_string(buffer.getvalue())
+    if step.network.reads_logmel:
+        _name_logmel(model.graph, f"network.{step.network.reads_logmel}")
     onnx.checker.check_model(model)
     # What the exporter wrote as a constant without a name: weights_into looks for it.
     known = {tensor.name for tensor in model.graph.initializer}
@@ -129,24 +145,41 @@ def to_onnx(step: Calibrated, window: int) -> onnx.ModelProto:
     return model
 
 
-def parity(step: Calibrated, engine: OnnxEngine, window: int, steps: int) -> float:
-    """Largest difference in probability between PyTorch and ONNX Runtime, the state carried."""
+def _name_logmel(graph: onnx.GraphProto, weight: str) -> None:
+    """Call what the layer of that weight reads LOGMEL, and state its shape."""
+    (before,) = {node.input[0] for node in graph.node if weight in node.input}
+    for node in graph.node:
+        for names in (node.input, node.output):
+            names[:] = [LOGMEL if name == before else name for name in names]
+    (samples,) = (i for i in graph.input if i.name == INPUTS[0])
+    window = samples.type.tensor_type.shape.dim[1].dim_value
+    shape = ["streams", 1, BANDS, window // STEP + 1]
+    graph.value_info.append(helper.make_tensor_value_info(LOGMEL, TensorProto.FLOAT, shape))
+
+
+def parity(
+    step: Calibrated, engine: OnnxEngine, window: int, steps: int, *others: OnnxEngine
+) -> float:
+    """Largest difference in probability between PyTorch and the engines, the state carried."""
     compared = ("probabilities", "music", "styles", "speech")
+    engines = (engine, *others)
     rng = np.random.default_rng(0)
     size = step.network.state_size
     ours = torch.zeros(1, size)
-    theirs = np.zeros((1, size), np.float32)
+    theirs = [np.zeros((1, size), np.float32) for _ in engines]
     worst = 0.0
     with torch.inference_mode():
         for _ in range(steps):
             level = 10 ** rng.uniform(-3, 0)
             samples = np.clip(rng.standard_normal((1, window)) * level, -1, 1).astype(np.float32)
             expected = step(torch.from_numpy(samples), ours)
-            got = engine.step(samples, theirs)
-            ours, theirs = expected.next_state, got.next_state
+            got = [e.step(samples, state) for e, state in zip(engines, theirs, strict=True)]
+            ours, theirs = expected.next_state, [each.next_state for each in got]
             for name in compared:
-                if (tensor := getattr(expected, name)) is not None:
-                    off = np.abs(getattr(got, name) - tensor.numpy())
+                if (tensor := getattr(expected, name)) is None:
+                    continue
+                for each in got:
+                    off = np.abs(getattr(each, name) - tensor.numpy())
                     worst = float(np.maximum(worst, off.max(initial=0.0)))  # keeps NaN
     return worst
 
@@ -173,9 +206,12 @@ def export(
     if half:
         store_half(model)
     digest = read_onnx(model.SerializeToString()).sha256
-    onnx.helper.set_model_props(model, {METADATA_KEY: card_to_json(entries, digest)})
+    helper.set_model_props(model, {METADATA_KEY: card_to_json(entries, digest)})
     data = model.SerializeToString()
-    worst = parity(step, OnnxEngine(data, read_card(data, str(target))), window, PARITY_STEPS)
+    card = read_card(data, str(target))
+    # As it runs here, and as it runs elsewhere, its own front end inside.
+    here, elsewhere = OnnxEngine(data, card), OnnxEngine(data, card, whole=True)
+    worst = parity(step, here, window, PARITY_STEPS, elsewhere)
     if not worst <= PARITY:
         raise ExportError(f"ONNX Runtime differs from PyTorch by {worst:.2e} over carried steps")
     replace_file(target, data)
@@ -189,7 +225,10 @@ def export_checkpoint(
     accuracy: Mapping[float, Any],
     half: bool = False,
 ) -> float:
-    """Export a finished checkpoint; `accuracy` of the card by hop, `changes` to its entries."""
+    """Export a finished checkpoint; `accuracy` of the card by hop, `changes` to its entries.
+
+    The hops are those that it was trained for, and those that `accuracy` has figures of.
+    """
     from .checkpoint import load_network
 
     network, about = load_network(path)
@@ -198,7 +237,8 @@ def export_checkpoint(
     if "calibration" not in about:
         raise ExportError(f"{path}: was broken off before its calibration; call train again")
     calibration = calibration_of(about)
-    hops = json.loads(about["config"])["sequences"]["hops"]
+    trained = json.loads(about["config"])["sequences"]["hops"]
+    hops = sorted({*trained, *accuracy}, reverse=True)
     made: dict[str, Any] = {
         "name": path.resolve().parent.name,
         "about": {

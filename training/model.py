@@ -129,8 +129,11 @@ def styles_of(about: Mapping[str, str]) -> list[dict[str, str | None]]:
     return styles
 
 
-def load_model(path: Path | None) -> Model:
-    """The bundled model, a model file, or a finished checkpoint (.safetensors)."""
+def load_model(path: Path | None, hops: Sequence[float] = ()) -> Model:
+    """The bundled model, a model file, or a finished checkpoint (.safetensors).
+
+    A checkpoint has the hops that it was trained for, and `hops` (s) beside them.
+    """
     if path is None or path.suffix != ".safetensors":
         return load_onnx(path)
     from streamgenre.model.onnx import OnnxEngine
@@ -148,7 +151,7 @@ def load_model(path: Path | None) -> Model:
         network,
         json.loads(about["network"]),
         json.loads(about["labels"]),
-        config.sequences.hops,
+        sorted({*config.sequences.hops, *hops}, reverse=True),
         calibration,
         styles_of(about),
         name=path.resolve().parent.name,

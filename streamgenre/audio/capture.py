@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ..errors import DeviceError
 from . import portaudio
 from .devices import Device
+from .live_ring import LiveRing
 from .pulse import recording_from
-from .ring import LiveRing
 
 RING_SECONDS = 10.0
 """How late a reader may be before samples are dropped."""

@@ -24,6 +24,7 @@ _ASKED = int(av.__version__.split(".")[0]) < 19
 _LENIENT_TAGS: Any = {"metadata_errors": "replace"} if _ASKED else {}
 _OPEN_SECONDS, _READ_SECONDS = 15.0, 30.0
 _LEAST_LEAD = 0.2  # s; below it is a codec's own delay
+_LIVE_BLOCK = 4_096
 _MOST_BAD_PACKETS = 200  # in a row; a broken radio packet is skipped, a file of noise is refused
 # A file must not make this machine open other files or addresses, as play lists do.
 _REFER_ELSEWHERE = {"hls", "applehttp", "dash", "concat", "sdp", "rtsp", "imf", "image2"}
@@ -72,6 +73,8 @@ class FFmpegSource:
         self.warnings: list[str] = []
         self._heard = 0.0  # s
         self._peeked, self._remote = peeked is not None, remote
+        # Coded frames are short, and each block costs; what comes live must not wait for long ones.
+        self._block = _LIVE_BLOCK if self._peeked or remote else BLOCK
         # These keep an exact length in their header; others only estimate. Of a film whose sound
         # track has no length of its own, nothing is known: its picture may be longer.
         exact = {"matroska", "webm", "mov"} & set(self._container.format.name.split(","))
@@ -124,7 +127,7 @@ class FFmpegSource:
             if now != form:
                 if resampler is not None:
                     yield from self._samples(resampler.resample(None))
-                form, resampler = now, AudioResampler("flt", *target)
+                form, resampler = now, AudioResampler("flt", *target, frame_size=self._block)
             frame.pts = None  # broken time stamps are no reason to stop
             assert resampler is not None
             yield from self._samples(resampler.resample(frame))

@@ -1,4 +1,4 @@
-"""Windows out of the ring with their level, peak and damage, in one pass and in place (Numba)."""
+"""Hops and windows out of the ring: their level and damage, and copies of them, in place."""
 
 from __future__ import annotations
 
@@ -8,44 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .jit import kernel
 from .ring import Ring
 
 
-@kernel
-def _frame(
-    buffer: NDArray[np.float32], end: int, new: int, out: NDArray[np.float32]
-) -> tuple[float, float, int]:
-    """Copy the len(out) samples before `end`; of the last `new`: power sum, peak, not finite."""
-    size = len(buffer)
-    window = len(out)
-    position = (end - window) % size
-    power = 0.0
-    peak = 0.0
-    damaged = 0
-    for i in range(window):
-        value = buffer[position]
-        position += 1
-        if position == size:
-            position = 0
-        finite = np.isfinite(value)
-        if not finite:
-            value = np.float32(0.0)
-        out[i] = value
-        if i >= window - new:
-            damaged += not finite
-            magnitude = abs(value)
-            peak = max(peak, magnitude)
-            power += float(value) * float(value)
-    return power, peak, damaged
-
-
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """What one pass over a window found in its new samples."""
+class Taken:
+    """What is found in the new samples of a step."""
 
     level: float  # RMS in dBFS (a full-scale square wave is 0), -inf for digital silence
-    peak: float  # largest magnitude
     non_finite: int  # samples that became 0
 
 
@@ -58,8 +28,30 @@ def decibels(amplitude: float) -> float:
     return 20 * math.log10(amplitude) if amplitude > 0 else -math.inf
 
 
-def frame(ring: Ring, hop: int, out: NDArray[np.float32]) -> Frame:
-    """Fill `out` (window,) with the samples up to `hop` past the tail, and read those `hop`."""
-    power, peak, damaged = _frame(ring.buffer, ring.tail + hop, hop, out)
+def _power(part: NDArray[np.float32]) -> float:
+    """Sum of squares. Not a product of vectors: BLAS would wake all cores for it."""
+    return float(np.einsum("i,i->", part, part))
+
+
+def take(ring: Ring, hop: int) -> Taken:
+    """Count the next `hop` samples as read; those not finite become 0 where they lie."""
+    parts = ring.held(0, hop)
+    power, damaged = sum(map(_power, parts)), 0
+    if not math.isfinite(power):
+        for part in parts:
+            bad = ~np.isfinite(part)
+            damaged += int(bad.sum())
+            part[bad] = 0.0
+        power = sum(map(_power, parts))
     ring.advance(hop)
-    return Frame(decibels(math.sqrt(power / hop)), peak, damaged)
+    return Taken(decibels(math.sqrt(power / hop)), damaged)
+
+
+def frame(ring: Ring, hop: int, out: NDArray[np.float32]) -> Taken:
+    """`take`, and fill `out` (window,) with the samples up to there, the new ones last."""
+    found = take(ring, hop)
+    at = 0
+    for part in ring.held(len(out), len(out)):
+        out[at : at + len(part)] = part
+        at += len(part)
+    return found

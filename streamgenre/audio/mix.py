@@ -6,35 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SignalError
-from .jit import kernel
 
 LARGEST_SAMPLE = 1e6
 """120 dB over full scale: beyond it a "sample" is damage, and its power would overflow."""
 _MOST_CHANNELS = 64
 _INT16_SCALE = np.float32(1 / 32768)
-_FLOAT_SCALE = np.float32(1)
-
-
-@kernel
-def _mix(samples: NDArray[np.generic], scale: np.float32, out: NDArray[np.float32]) -> int:
-    """Mean of the channels into `out`; gives how many samples were not finite or absurd."""
-    frames, channels = samples.shape
-    share = np.float32(1.0 / channels)
-    unusable = 0
-    for i in range(frames):
-        total = np.float32(0.0)
-        for c in range(channels):
-            value = np.float32(samples[i, c]) * scale
-            if abs(value) <= LARGEST_SAMPLE:  # false for NaN too
-                total += value
-            else:
-                unusable += 1
-        out[i] = total * share
-    return unusable
 
 
 def as_frames(samples: NDArray[np.generic], channels: int = 0) -> NDArray[np.generic]:
-    """`samples` as (n, channels), float32 or int16, contiguous; float64 is made float32.
+    """`samples` as (n, channels), float32 or int16; float64 is made float32.
 
     `channels`: how many are known to be right, 0 where that is not known.
 
@@ -56,8 +36,7 @@ def as_frames(samples: NDArray[np.generic], channels: int = 0) -> NDArray[np.gen
             f"{found} channels in {frames} frames; at most {_MOST_CHANNELS} are taken "
             "(if these are (channels, n), pass samples.T)"
         )
-    # Numba compiles anew for read-only or strided arrays: one kind goes in.
-    return np.require(array, requirements=["C", "W"])
+    return array
 
 
 def mix_to_mono(samples: NDArray[np.generic]) -> tuple[NDArray[np.float32], int]:
@@ -65,6 +44,20 @@ def mix_to_mono(samples: NDArray[np.generic]) -> tuple[NDArray[np.float32], int]
 
     An unusable sample (not finite, or beyond LARGEST_SAMPLE) counts as 0.
     """
-    out = np.empty(len(samples), np.float32)
-    scale = _INT16_SCALE if samples.dtype == np.int16 else _FLOAT_SCALE
-    return out, _mix(samples, scale, out)
+    if samples.dtype == np.int16:
+        return _mean(samples.astype(np.float32) * _INT16_SCALE), 0
+    values = samples.astype(np.float32, copy=False)
+    # One look at the extremes tells whether any sample needs one; they are NaN where one is.
+    if not len(values) or (values.min() >= -LARGEST_SAMPLE and values.max() <= LARGEST_SAMPLE):
+        return _mean(values), 0
+    bad = ~(np.abs(values) <= LARGEST_SAMPLE)
+    return _mean(np.where(bad, np.float32(0), values)), int(bad.sum())
+
+
+def _mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean over the channels, a new array (n,)."""
+    total: NDArray[np.float32] = values[:, 0].copy()
+    for channel in range(1, values.shape[1]):
+        total += values[:, channel]
+    total *= np.float32(1 / values.shape[1])
+    return total

@@ -1,12 +1,8 @@
-"""Ring buffers for one producer and one consumer, in Numba.
+"""A ring buffer for one producer, which waits, and one consumer.
 
 Head and tail are counters that only grow, each with one writer: the producer moves the head after
 its samples are in place, the consumer moves the tail after it is done with them. What makes that
-order hold between threads is the GIL, which a kernel keeps while it runs; on builds without a GIL a
-lock around each kernel does.
-
-`Ring` takes what there is room for: its producer waits. `LiveRing` takes everything and gives up
-the oldest: the world does not wait.
+order hold between threads is the GIL; on builds without one a lock around each call does.
 """
 
 from __future__ import annotations
@@ -18,108 +14,13 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-from .jit import kernel
-
-_HEAD, _TAIL = 0, 1
+HEAD, TAIL = 0, 1
 
 
-@kernel
-def _write(
-    buffer: NDArray[np.float32], ends: NDArray[np.int64], kept: int, block: NDArray[np.float32]
-) -> int:
-    """Copy as much of `block` as there is room for; gives how much that was."""
-    size = len(buffer)
-    room = size - kept - (ends[_HEAD] - ends[_TAIL])
-    count = min(room, len(block))
-    position = ends[_HEAD] % size
-    for i in range(count):
-        buffer[position] = block[i]
-        position += 1
-        if position == size:
-            position = 0
-    ends[_HEAD] += count
-    return int(count)
-
-
-@kernel
-def _write_over(
-    buffer: NDArray[np.float32], ends: NDArray[np.int64], block: NDArray[np.float32]
-) -> None:
-    """Copy all of `block`, over the oldest where there is no room."""
-    size = len(buffer)
-    first = max(0, len(block) - size)
-    position = (ends[_HEAD] + first) % size
-    for i in range(first, len(block)):
-        buffer[position] = block[i]
-        position += 1
-        if position == size:
-            position = 0
-    ends[_HEAD] += len(block)
-
-
-@kernel
-def _take(
-    buffer: NDArray[np.float32], ends: NDArray[np.int64], out: NDArray[np.float32]
-) -> tuple[int, int]:
-    """Count as lost what was written over, then read up to len(out): how many lost, how many read.
-
-    One kernel, so that the producer cannot come in between.
-    """
-    size = len(buffer)
-    lost = max(0, ends[_HEAD] - ends[_TAIL] - size)
-    ends[_TAIL] += lost
-    count = min(len(out), ends[_HEAD] - ends[_TAIL])
-    position = ends[_TAIL] % size
-    for i in range(count):
-        out[i] = buffer[position]
-        position += 1
-        if position == size:
-            position = 0
-    ends[_TAIL] += count
-    return lost, count
-
-
-def _guard() -> contextlib.AbstractContextManager[object]:
+def guard() -> contextlib.AbstractContextManager[object]:
     """What orders the two sides' looks at the counters: the GIL, or a lock where there is none."""
     gil = getattr(sys, "_is_gil_enabled", lambda: True)()
     return contextlib.nullcontext() if gil else threading.Lock()
-
-
-class LiveRing:
-    """Holds the newest `capacity` samples; what nobody read in time is dropped and counted."""
-
-    def __init__(self, capacity: int) -> None:
-        self._buffer = np.zeros(capacity, np.float32)
-        self._ends = np.zeros(2, np.int64)
-        self._guard = _guard()
-        # Compiled here: the audio thread has no time for it.
-        self.write(np.zeros(0, np.float32))
-        self.read(0)
-
-    @property
-    def written(self) -> int:
-        """Count of all samples so far."""
-        return int(self._ends[_HEAD])
-
-    def __len__(self) -> int:
-        """Samples that wait to be read."""
-        with self._guard:
-            return min(len(self._buffer), int(self._ends[_HEAD] - self._ends[_TAIL]))
-
-    def write(self, block: NDArray[np.float32]) -> None:
-        """Take float32 samples (n,), all of them; never waits."""
-        with self._guard:
-            _write_over(self._buffer, self._ends, block)
-
-    def read(self, most: int) -> tuple[int, NDArray[np.float32]]:
-        """How many samples were dropped since the last read, and then the oldest that wait.
-
-        These are up to `most`, a new array (n,). The dropped ones came just before them.
-        """
-        out = np.empty(min(most, len(self._buffer)), np.float32)
-        with self._guard:
-            lost, count = _take(self._buffer, self._ends, out)
-        return lost, out[:count]
 
 
 class Ring:
@@ -132,34 +33,61 @@ class Ring:
         self.buffer = np.zeros(capacity + history, np.float32)
         self._ends = np.zeros(2, np.int64)
         self._history = history
-        self._guard = _guard()
+        self._guard = guard()
 
     def __len__(self) -> int:
         """Samples that wait to be read."""
         with self._guard:
-            return int(self._ends[_HEAD] - self._ends[_TAIL])
+            return int(self._ends[HEAD] - self._ends[TAIL])
 
     @property
     def tail(self) -> int:
         """Count of all samples read so far."""
-        return int(self._ends[_TAIL])
+        return int(self._ends[TAIL])
 
     def write(self, block: NDArray[np.float32]) -> int:
         """Take float32 samples (n,) as far as there is room; gives how many were taken."""
         with self._guard:
-            return _write(self.buffer, self._ends, self._history, block)
+            waiting = int(self._ends[HEAD] - self._ends[TAIL])
+            count = min(len(block), len(self.buffer) - self._history - waiting)
+            at = 0
+            for part in self._parts(int(self._ends[HEAD]), count):
+                part[:] = block[at : at + len(part)]
+                at += len(part)
+            self._ends[HEAD] += count
+        return count
 
     def read(self, out: NDArray[np.float32]) -> int:
         """Fill `out` (n,) with the oldest waiting samples, as far as there are; gives how many."""
         with self._guard:
-            return _take(self.buffer, self._ends, out)[1]
+            count = min(len(out), int(self._ends[HEAD] - self._ends[TAIL]))
+            at = 0
+            for part in self._parts(self.tail, count):
+                out[at : at + len(part)] = part
+                at += len(part)
+            self._ends[TAIL] += count
+        return count
 
     def advance(self, samples: int) -> None:
         """Count so many waiting samples as read; the last `history` of them stay readable."""
         if samples > len(self):
             raise ValueError(f"{samples} samples to read, {len(self)} there")
         with self._guard:
-            self._ends[_TAIL] += samples
+            self._ends[TAIL] += samples
+
+    def held(self, back: int, count: int) -> list[NDArray[np.float32]]:
+        """The `count` samples from `back` before the tail on, in place: one part, or two."""
+        if count > len(self.buffer):
+            raise ValueError(f"{count} samples to see, {len(self.buffer)} held")
+        return self._parts(self.tail - back, count)
+
+    def _parts(self, position: int, count: int) -> list[NDArray[np.float32]]:
+        """Where `count` samples from a position on lie: one part of the buffer, or two."""
+        first = position % len(self.buffer)
+        parts = [self.buffer[first : first + count]]
+        if (rest := count - len(parts[0])) > 0:
+            parts.append(self.buffer[:rest])
+        return parts
 
     def clear(self) -> None:
         """Forget everything, as at the start."""

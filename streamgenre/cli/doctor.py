@@ -109,9 +109,9 @@ def _numba_cache() -> Finding:
     import numba
 
     from ..audio.jit import cache_folder
-    from ..audio.ring import _write
+    from ..audio.live_ring import _write_over
 
-    kept = cache_folder(_write)
+    kept = cache_folder(_write_over)
     where = f"cache in {kept}" if kept else "no cache folder can be written: slower start"
     return Finding(True, f"{numba.__version__}, {where}")
 

@@ -7,7 +7,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .card import ModelCard
+from .card import Hop, ModelCard
+from .front import FrontEnd, SampleWindow
 
 
 class Step(NamedTuple):
@@ -30,6 +31,17 @@ class Engine(Protocol):
     def step(self, samples: NDArray[np.float32], state: NDArray[np.float32]) -> Step:
         """samples (B, window) in [-1, 1], state (B, S), zeros at a stream's start."""
         ...
+
+    def front_end(self, hop: Hop, many: bool = False) -> FrontEnd:
+        """A new stream's way from its ring to what `run` hears.
+
+        `many`: for one of many streams, where it pays to compile what computes it.
+        """
+        return SampleWindow(hop)
+
+    def run(self, heard: NDArray[np.float32], state: NDArray[np.float32]) -> Step:
+        """`step` behind the front end: `heard` of B streams, one after another."""
+        return self.step(heard, state)
 
 
 def initial_state(card: ModelCard, streams: int = 1) -> NDArray[np.float32]:

@@ -20,6 +20,7 @@ from ..update import Update
 from .card import ModelCard, read_card
 from .engine import Engine
 from .onnxfile import LARGEST_FILE
+from .pool import StreamPool
 from .stream import Stream
 
 BUNDLED = ("tfcrnn", "tfcrnn-half")  # names that stand for a bundled file, the default first
@@ -45,6 +46,16 @@ class Model:
         Raises SignalError, naming the hops that there are, for one the model was not trained for.
         """
         return Stream(self.engine, self.card.hop(self.card.live_hop if hop is None else hop))
+
+    def pool(
+        self, hop: float | None = None, *, batch: int = 16, patience: float = 0.1
+    ) -> StreamPool:
+        """Streams that are stepped together, for who has many: see StreamPool.
+
+        `batch` streams at most in one step; a hop waits `patience` seconds for others to join it.
+        """
+        seconds = self.card.live_hop if hop is None else hop
+        return StreamPool(self.engine, self.card.hop(seconds), batch, patience)
 
     def follow(
         self,

@@ -6,32 +6,43 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from ..audio.logmel import SAMPLE_RATE, logmel
 from ..errors import ModelFileError
-from .card import ModelCard
-from .engine import Step, initial_state
+from .card import Hop, ModelCard
+from .cut import LOGMEL, behind_logmel
+from .engine import Engine, Step, initial_state
+from .front import FrontEnd, LogMelWindow, SampleWindow, logmel_windows
 
 INPUTS = ("samples", "state")
 OUTPUTS = ("probabilities", "music", "next_state")
 OPTIONAL_OUTPUTS = ("gates", "embedding", "styles", "speech")
 
 
-class OnnxEngine:
-    """See engine.Engine. Runs of one session may overlap: ONNX Runtime allows it."""
+class OnnxEngine(Engine):
+    """See engine.Engine. Runs of one session may overlap: ONNX Runtime allows it.
 
-    def __init__(self, data: bytes, card: ModelCard) -> None:
+    Where the file's front end is the log-mel that this package has a kernel for, that computes it
+    and the graph behind it runs here; `whole`: the file runs as it is, as elsewhere.
+    """
+
+    def __init__(self, data: bytes, card: ModelCard, whole: bool = False) -> None:
         options = onnxruntime.SessionOptions()
         # A step is milliseconds of work: more threads only spin and wait for each other.
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
+        behind = None if whole or card.sample_rate != SAMPLE_RATE else behind_logmel(data)
+        self._input = INPUTS[0] if behind is None else LOGMEL
         try:
             self._session = onnxruntime.InferenceSession(
-                data, options, providers=["CPUExecutionProvider"]
+                data if behind is None else behind, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # its own exception types share no public base
             first = str(error).splitlines()[0]
             raise ModelFileError(f"model {card.name}: ONNX Runtime refuses it: {first}") from None
         present = [output.name for output in self._session.get_outputs()]
-        absent = {*INPUTS} - {i.name for i in self._session.get_inputs()} | {*OUTPUTS} - {*present}
+        absent = {self._input, INPUTS[1]} - {i.name for i in self._session.get_inputs()} | {
+            *OUTPUTS
+        } - {*present}
         if absent:
             raise ModelFileError(f"model {card.name}: has no {', '.join(sorted(absent))}")
         self.card = card
@@ -69,7 +80,22 @@ class OnnxEngine:
 
     def step(self, samples: NDArray[np.float32], state: NDArray[np.float32]) -> Step:
         """See engine.Engine.step."""
+        return self.run(logmel_windows(samples) if self._input == LOGMEL else samples, state)
+
+    def front_end(self, hop: Hop, many: bool = False) -> FrontEnd:
+        """See engine.Engine.front_end."""
+        if self._input != LOGMEL:
+            return SampleWindow(hop)
+        if many:
+            # Numba is half a second of start-up, and twice as fast from then on.
+            from ..audio.logmel_kernel import logmel as compiled
+
+            return LogMelWindow(hop, compiled)
+        return LogMelWindow(hop, logmel)
+
+    def run(self, heard: NDArray[np.float32], state: NDArray[np.float32]) -> Step:
+        """See engine.Engine.run."""
         values = self._session.run(
-            [*OUTPUTS, *self._optional], {"samples": samples, "state": state}
+            [*OUTPUTS, *self._optional], {self._input: heard, "state": state}
         )
         return Step(*values[:3], **dict(zip(self._optional, values[3:], strict=True)))

@@ -45,7 +45,7 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
         shift += 7
 
 
-def _fields(data: memoryview) -> Iterator[tuple[int, memoryview, int, int]]:
+def fields(data: memoryview) -> Iterator[tuple[int, memoryview, int, int]]:
     """(number, payload, start, end) of each field; the payload of a varint is empty."""
     at = 0
     while at < len(data):
@@ -71,7 +71,7 @@ def _fields(data: memoryview) -> Iterator[tuple[int, memoryview, int, int]]:
 
 
 def _refuse_external(tensor: memoryview) -> None:
-    for number, _, start, end in _fields(tensor):
+    for number, _, start, end in fields(tensor):
         located = number == _TENSOR_LOCATION and _varint(tensor[start:end], 1)[0] != 0
         if number == _TENSOR_EXTERNAL_DATA or located:
             raise ValueError("weights outside the file")
@@ -80,19 +80,19 @@ def _refuse_external(tensor: memoryview) -> None:
 def _check_graph(graph: memoryview, depth: int = 0) -> None:
     if depth > _DEEPEST:
         raise ValueError("nested too deep")
-    for number, payload, _, _ in _fields(graph):
+    for number, payload, _, _ in fields(graph):
         if number == _GRAPH_SPARSE:
             raise ValueError("sparse weights")
         if number == _GRAPH_INITIALIZER:
             _refuse_external(payload)
         elif number == _GRAPH_NODE:
-            for part, attribute, _, _ in _fields(payload):
+            for part, attribute, _, _ in fields(payload):
                 if part == _NODE_ATTRIBUTE:
                     _check_attribute(attribute, depth)
 
 
 def _check_attribute(attribute: memoryview, depth: int) -> None:
-    for number, payload, _, _ in _fields(attribute):
+    for number, payload, _, _ in fields(attribute):
         if number in _ATTRIBUTE_SPARSE:
             raise ValueError("sparse weights")
         if number in (_ATTRIBUTE_TENSOR, _ATTRIBUTE_TENSORS):
@@ -107,9 +107,9 @@ def read_onnx(data: bytes) -> OnnxFile:
     digest = hashlib.sha256()
     metadata: dict[str, str] = {}
     graphs = 0
-    for number, payload, start, end in _fields(view):
+    for number, payload, start, end in fields(view):
         if number == _MODEL_METADATA:
-            entry = {n: bytes(value).decode() for n, value, _, _ in _fields(payload)}
+            entry = {n: bytes(value).decode() for n, value, _, _ in fields(payload)}
             metadata[entry.get(1, "")] = entry.get(2, "")
             continue
         if number in (_MODEL_TRAINING, _MODEL_FUNCTIONS):

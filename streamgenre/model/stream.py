@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio.framing import frame
 from ..audio.mix import as_frames, mix_to_mono
 from ..audio.resample import Resampler
 from ..audio.ring import Ring
@@ -30,11 +29,11 @@ class Stream:
     not finite and its state was started anew; `time` is how many seconds were fed.
     """
 
-    def __init__(self, engine: Engine, hop: Hop) -> None:
+    def __init__(self, engine: Engine, hop: Hop, many: bool = False) -> None:
         self._engine, self._hop = engine, hop
         self._card = engine.card
         self._labels = self._card.label_names
-        self._window = np.zeros((1, hop.window), np.float32)
+        self._front = engine.front_end(hop, many)
         self._ring = Ring(capacity=2 * hop.samples, history=hop.window - hop.samples)
         self._decider = Decider(self._card.thresholds, len(self._labels))
         self.reset()
@@ -50,7 +49,11 @@ class Stream:
         self._closed = False
         self.non_finite = self.state_resets = 0
         self.reset_state()
+        self._clear()
+
+    def _clear(self) -> None:
         self._ring.clear()
+        self._front.clear()
 
     def reset_state(self) -> None:
         """Forget what was heard; time goes on."""
@@ -117,7 +120,7 @@ class Stream:
         updates = self._finish()
         self._origin = self.time + seconds
         self._frames = self._hops = 0
-        self._ring.clear()
+        self._clear()
         self.reset_state()
         self._rate, self._channels, self._resampler = None, 0, None
         even = 1 / len(self._labels)
@@ -131,10 +134,14 @@ class Stream:
         updates: list[Update] = []
         if self._resampler is not None:
             self._take(self._resampler.finish(), updates)
+        self._settle()
         if rest := len(self._ring):
             self._ring.write(np.zeros(self._hop.samples - rest, np.float32))
             updates.append(self._step(rest))
         return updates
+
+    def _settle(self) -> None:
+        """Wait for steps that are under way: here none ever is."""
 
     def _take(self, mono: NDArray[np.float32], updates: list[Update]) -> None:
         """Samples at the model's rate into the ring, and every step that they complete."""
@@ -146,25 +153,34 @@ class Stream:
 
     def _step(self, new: int) -> Update:
         """One step, `new` samples of which are audio and not padding."""
-        heard = frame(self._ring, self._hop.samples, self._window[0])
-        self.non_finite += heard.non_finite
-        step = self._run()
+        level = self._hear()
+        return self._conclude(self._engine.run(self._front.heard, self._state), new, level)
+
+    def _hear(self) -> float:
+        """Take a hop off the ring into the front end; its level in dBFS."""
+        taken = self._front.read(self._ring)
+        self.non_finite += taken.non_finite
+        return taken.level
+
+    def _conclude(self, step: Step, new: int, level: float) -> Update:
+        """The update of a step's outputs, which become the stream's memory."""
+        step = self._sound(step)
         self._state = step.next_state
         self._hops += 1
         seconds = new / self._card.sample_rate
         status, genre = self._decider.decide(
-            step.probabilities[0], float(step.music[0]), heard.level, seconds
+            step.probabilities[0], float(step.music[0]), level, seconds
         )
         whole = new == self._hop.samples
         time = self._origin + self._hops * self._hop.seconds if whole else self.time
-        return self._update(time, status, genre, step, heard.level)
+        return self._update(time, status, genre, step, level)
 
-    def _run(self) -> Step:
-        step = self._engine.step(self._window, self._state)
+    def _sound(self, step: Step) -> Step:
+        """The step if all of it is finite; else another one with the state started anew."""
         if _finite(step):
             return step
         self.state_resets += 1
-        step = self._engine.step(self._window, initial_state(self._card))
+        step = self._engine.run(self._front.heard, initial_state(self._card))
         if _finite(step):
             return step
         even = np.full_like(step.probabilities, 1 / len(self._labels))

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from ..errors import DeviceError, ModelFileError
 from .card import ModelCard
-from .engine import Step
+from .engine import Engine, Step
 
 
-class NetworkEngine:
+class NetworkEngine(Engine):
     """See engine.Engine; of a network in memory.
 
     `network` takes (samples, state) and gives the tensors of engine.Step.

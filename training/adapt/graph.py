@@ -17,6 +17,7 @@ from onnx import helper, numpy_helper
 
 from streamgenre.errors import ModelFileError, StreamgenreError
 from streamgenre.model.card import METADATA_KEY, ModelCard, card_to_json, read_card
+from streamgenre.model.cut import LOGMEL
 from streamgenre.model.engine import initial_state
 from streamgenre.model.onnx import OnnxEngine
 from streamgenre.model.onnxfile import read_onnx
@@ -112,7 +113,9 @@ def _cut(graph: onnx.GraphProto, used: set[str]) -> None:
     ]
     nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in reversed(alive)]
     tensors = [onnx.TensorProto.FromString(tensor.SerializeToString()) for tensor in kept]
-    del graph.node[:], graph.initializer[:], graph.value_info[:]
+    del graph.node[:], graph.initializer[:]
+    for value in [value for value in graph.value_info if value.name != LOGMEL]:
+        graph.value_info.remove(value)
     graph.node.extend(nodes)
     graph.initializer.extend(tensors)
 

@@ -74,7 +74,7 @@ def command(
     from ..evaluation import Plan, cautions, evaluate, make_folder, scored_tracks, write_evaluation
 
     make_folder(output)
-    model = open_model(path)
+    model = open_model(path, hops)
     dataset, audio = opened(data, for_training=False, **where)
     # Before minutes of measuring, not after: some of it may be reason to stop.
     scored = scored_tracks(dataset.tracks, split, model.card.label_names, audio)
@@ -97,8 +97,11 @@ def command(
     click.echo(f"in {output}: {', '.join(path.name for path in written)}")
 
 
-def open_model(path: Path | None) -> Model:
-    """The bundled model, an ONNX file, or a checkpoint or run's folder (which need torch)."""
+def open_model(path: Path | None, hops: tuple[float, ...] = ()) -> Model:
+    """The bundled model, an ONNX file, or a checkpoint or run's folder (which need torch).
+
+    These two run at `hops` beside those that they were trained for.
+    """
     if path is not None and path.is_dir():
         if not (path / CHECKPOINT).is_file():
             raise DataError(
@@ -109,7 +112,7 @@ def open_model(path: Path | None) -> Model:
     if path is not None and path.suffix == ".safetensors":
         from ..model import load_model
 
-        return load_model(path)
+        return load_model(path, hops)
     import streamgenre
 
     return streamgenre.load(path)

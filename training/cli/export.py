@@ -17,11 +17,17 @@ _file = click.Path(path_type=Path, dir_okay=False, exists=True)
 @click.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path, exists=True))
 @click.option("--card", type=_file, help="JSON with entries of the card: name, version, about.")
-@click.option("--results", type=_file, help="What `evaluate` wrote (.json), for the card.")
+@click.option(
+    "--results",
+    type=_file,
+    multiple=True,
+    help="What `evaluate` wrote (.json), for the card; hops that it measured beside those of the "
+    "training become the model's. Any number of times.",
+)
 @click.option("--half", is_flag=True, help="Store the weights with 16 bits: half the size.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True)
 def command(
-    checkpoint: Path, card: Path | None, results: Path | None, half: bool, output: Path
+    checkpoint: Path, card: Path | None, results: tuple[Path, ...], half: bool, output: Path
 ) -> None:
     """Export CHECKPOINT (a run's folder, or its model.safetensors) as an ONNX model file.
 
@@ -35,25 +41,33 @@ def command(
         raise DataError(f"{checkpoint}: no finished run (model.safetensors is missing)")
     check_output(output, [checkpoint, path])
     changes = _entries(card) if card else {}
-    accuracy: dict[float, Any] = {}
-    if results is not None:
-        from ..checkpoint import read
-        from ..evaluation import for_card
-
-        measured = _entries(results)
-        try:
-            accuracy = {float(hop): for_card(found) for hop, found in measured["hops"].items()}
-            of, split = measured["model"]["sha256"], measured["split"]
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{results}: is not what evaluate wrote ({error})") from None
-        # A layer added since to the network that was measured leaves the figures what they are.
-        same = {hashlib.sha256(path.read_bytes()).hexdigest(), read(path)[1].get("before_speech")}
-        if of not in same:
-            raise DataError(f"{results}: measured another model; evaluate --model {path}")
-        if split != "test":
-            raise DataError(f"{results}: is of split {split!r}; a card states test")
+    accuracy = {hop: figures for file in results for hop, figures in _measured(file, path).items()}
     worst = export_checkpoint(path, output, changes, accuracy, half)
     click.echo(f"{output}: agrees with PyTorch within {worst:.1e} over 500 carried steps")
+
+
+def _measured(results: Path, checkpoint: Path) -> dict[float, Any]:
+    """The card's figures by hop, of what `evaluate` wrote of that checkpoint on test."""
+    from ..checkpoint import read
+    from ..data import DataError
+    from ..evaluation import for_card
+
+    measured = _entries(results)
+    try:
+        accuracy = {float(hop): for_card(found) for hop, found in measured["hops"].items()}
+        of, split = measured["model"]["sha256"], measured["split"]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{results}: is not what evaluate wrote ({error})") from None
+    # A layer added since to the network that was measured leaves the figures what they are.
+    same = {
+        hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
+        read(checkpoint)[1].get("before_speech"),
+    }
+    if of not in same:
+        raise DataError(f"{results}: measured another model; evaluate --model {checkpoint}")
+    if split != "test":
+        raise DataError(f"{results}: is of split {split!r}; a card states test")
+    return accuracy
 
 
 def _entries(path: Path) -> dict[str, Any]:

@@ -38,6 +38,8 @@ class StreamingNetwork(nn.Module, ABC):
     embedding_size: int
     new_parts: tuple[str, ...] = ("",)
     """Names that the parameters begin with which no pretrained weights are there for."""
+    reads_logmel: str | None = None
+    """Weight of the layer that reads the log-mel of `streamgenre.audio.logmel`, where one does."""
 
     @abstractmethod
     def window_for(self, hop: int) -> int:
@@ -67,6 +69,10 @@ class StreamingNetwork(nn.Module, ABC):
         `frozen`: only `new_parts` learn; `noise`: deviation of noise added to features;
         `augmentation`: how much of it there is, where the network has any.
         """
+
+    def step_form(self) -> StreamingNetwork:
+        """The same step as it is exported: as it stands, or in a form that runs faster there."""
+        return self
 
     def left_alone(self, first_block: int) -> tuple[str, ...]:
         """Names that the parameters before a block begin with; no block: nothing."""

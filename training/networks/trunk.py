@@ -23,6 +23,7 @@ from .augment import augmented
 from .gru import GRUCell
 from .logmel import LogMel
 from .step import SequenceLogits, StepLogits, StreamingNetwork, start_anew
+from .trunk_step import TrunkStep
 
 WINDOW = 40_000  # 2.5 s at 16 kHz, which did better than 1 s at every measure
 _SHORTEST = 8_000  # the trunk halves its frames five times
@@ -181,6 +182,7 @@ class TrunkTFCRNN(StreamingNetwork):
                 "whole; styles 0 or more"
             )
         self.window, self.feedback, self.first_feedback = window, feedback, first_feedback
+        self.reads_logmel = None if levelled else "stem.weight"
         self.front, self.levelled = LogMel(), levelled
         self.stem = _conv(1, _scaled(16, width), 3, 2)
         heard = size if feedback != "none" else 0
@@ -261,6 +263,10 @@ class TrunkTFCRNN(StreamingNetwork):
                 alone: Tensor = self.gru(self._late(early, None)[0], torch.zeros_like(state))
             return alone
         return state
+
+    def step_form(self) -> StreamingNetwork:
+        """See StreamingNetwork; what only studies use stays as it is."""
+        return TrunkStep(self) if self.feedback in ("state", "none") else self
 
     def left_alone(self, first_block: int) -> tuple[str, ...]:
         """Names of the stem and of the blocks before `first_block` (from 1); 0: of nothing."""
