@@ -2,17 +2,14 @@
 
 Three things: what the audio callback costs, while the rest works; how long a sound takes from
 PortAudio to its update, with the parts of that; and minutes of the command itself, headless and
-with its display, as processor time, memory and drops.
+with its display, as processor time, memory and drops (endurance.py).
 """
 
 from __future__ import annotations
 
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,16 +26,16 @@ from streamgenre.audio.microphone import Microphone
 from streamgenre.live.listener import Listener
 from streamgenre.model.model import load
 
-from .memory import memory
+from .common import EXAMPLES, Options, Skipped, table
+from .endurance import endurance
 from .room import NoRoomError, Room
 
-_EXAMPLES = Path(__file__).parent.parent / "examples"
-_CLIP = _EXAMPLES / "classical-brandenburg-2.ogg"
-_MIX = _EXAMPLES / "mix.ogg"
+TITLE = "listening live: the callback, the delay, minutes of it"
+
+_CLIP = EXAMPLES / "classical-brandenburg-2.ogg"
 _BLOCK = 0.01  # s, of the callback that is timed
 _MUSIC, _PAUSE = 6.0, 4.13  # s; the pause lets each trial meet another phase of the hop
 _LOUD = 1e-3  # amplitude from which the music has begun
-_TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
 class _Timed(capture.Capture):
@@ -74,20 +71,20 @@ class _Timed(capture.Capture):
         return next(at for count, at in self.came if count > frame)
 
 
-def live(minutes: float, trials: int) -> dict[str, Any]:
-    """Everything; empty, and said so, where no sound server can run."""
+def measure(options: Options) -> dict[str, Any]:
+    """Callback and latency, then the minutes."""
+    minutes = options.minutes if options.minutes is not None else (1.0 if options.quick else 20.0)
     with tempfile.TemporaryDirectory() as folder:
         try:
             room = Room(Path(folder))
             room.start()
         except NoRoomError as why:
-            print(f"live: {why}")
-            return {}
+            raise Skipped(str(why)) from None
         try:
             with _environment(room.environment):
-                found = _callback_and_latency(room, Path(folder), trials)
+                found = _callback_and_latency(room, Path(folder), 3 if options.quick else 10)
             if minutes:
-                found["minutes"] = _endurance(room, Path(folder), minutes)
+                found["minutes"] = endurance(room, Path(folder), minutes)
             return found
         finally:
             room.stop()
@@ -141,120 +138,81 @@ def _listen(
         if answered == trials and told == trials:
             break
     listener.close()
-    print(f"from a sound entering PortAudio, after silence ({trials} times):   median   range")
-    names = {
-        "window": "waits until the hop is full",
-        "capture and compute": "is read, resampled, computed",
-        "first update": "the first update that heard it leaves",
-        "genre": "the first update with its genre leaves",
-    }
-    for name, values in parts.items():
-        spread = f"{min(values):5.3f} to {max(values):5.3f}" if values else ""
-        print(f"  {names[name]:40} {statistics.median(values or [0]):5.3f} s  {spread}")
     health = listener.health
-    print(f"  of which computing: {health.compute * 1e3:.1f} ms a step")
-    found: dict[str, Any] = {"latency_s": parts, "step_ms": health.compute * 1e3}
-    for name, values in (("own", timed.own), ("with its wait for Python", timed.whole)):
-        p50, p99, worst = np.percentile(values, [50, 99, 99.9]) * 1e3
-        found[f"callback_ms {name}"] = [p50, p99, worst]
-        print(
-            f"callback every {_BLOCK * 1e3:.0f} ms, {name}: p50 {p50:.3f}, p99 {p99:.3f}, "
-            f"p99.9 {worst:.3f} ms of {len(values)}"
+    return {
+        "latency_s": parts,
+        "step_ms": health.compute * 1e3,
+        "block_s": _BLOCK,
+        "callbacks": len(timed.own),
+        "callback_ms": {
+            name: (np.percentile(values, [50, 99, 99.9]) * 1e3).tolist()
+            for name, values in (("own", timed.own), ("with its wait for Python", timed.whole))
+        },
+        "dropped": health.dropped,
+        "overflows": health.overflows,
+    }
+
+
+def report(found: dict[str, Any]) -> list[str]:
+    """Latency, the callback, the minutes."""
+    parts = found["latency_s"]
+    rows = [
+        [_PARTS[name], f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"]
+        for name, values in parts.items()
+        if values
+    ]
+    lines = [
+        f"From a sound's entry into PortAudio, after silence, {len(parts['window'])} times:",
+        "",
+        *table(("until", "s, median (least to most)"), rows),
+        "",
+        f"Of the second row {found['step_ms']:.1f} ms are a step. Dropped {found['dropped']}, "
+        f"overflows {found['overflows']}.",
+        "",
+        f"The audio callback, every {found['block_s'] * 1e3:.0f} ms, {found['callbacks']} times:",
+        "",
+        *table(
+            ("", "p50, ms", "p99, ms", "p99.9, ms"),
+            [
+                [name, *(f"{value:.3f}" for value in values)]
+                for name, values in found["callback_ms"].items()
+            ],
+        ),
+    ]
+    if minutes := found.get("minutes"):
+        lines += ["", *_report_minutes(minutes)]
+    return lines
+
+
+def _report_minutes(found: dict[str, dict[str, Any]]) -> list[str]:
+    rows = []
+    for name, one in found.items():
+        shares, memory = one["minute_shares"], one["memory_mb"]
+        rows.append(
+            [
+                name,
+                f"{one['core_share']:.1%}",
+                f"{min(shares):.1%} to {max(shares):.1%}",
+                f"{memory[0]:.1f} to {memory[-1]:.1f}",
+                f"{one['bytes_a_second'] / 1e3:.1f}",
+            ]
         )
-    found["dropped"], found["overflows"] = health.dropped, health.overflows
-    return found
+    said = [f"- {name} said at its end: `{one['said']}`" for name, one in found.items()]
+    minutes = next(iter(found.values()))["seconds"] / 60
+    head = ("output", "of a core", "its minutes", "memory, MB, first to last", "kB/s written")
+    return [
+        f"{minutes:.0f} minutes of `streamgenre live`, as jsonl and with the display at 80x24, "
+        "side by side:",
+        "",
+        *table(head, rows),
+        "",
+        *said,
+    ]
 
 
-def _endurance(room: Room, folder: Path, minutes: float) -> dict[str, Any]:
-    """The command for that long, once without and once with its display, side by side."""
-    samples, rate = soundfile.read(_MIX, always_2d=True)
-    times = int(minutes * 60 / (len(samples) / rate)) + 2
-    with soundfile.SoundFile(folder / "long.wav", "w", rate, samples.shape[1]) as out:
-        for _ in range(times):
-            out.write(samples)
-    room.play(folder / "long.wav")
-    runs = {"jsonl": _Run(room, folder, False), "display": _Run(room, folder, True)}
-    time.sleep(20)  # start-up is not what is measured
-    for run in runs.values():
-        run.begin()
-    for _ in range(max(1, round(minutes))):
-        time.sleep(60 * minutes / max(1, round(minutes)))
-        for run in runs.values():
-            run.look()
-    return {name: run.end(name) for name, run in runs.items()}
-
-
-class _Run:
-    """`streamgenre live`, watched from outside. Linux."""
-
-    def __init__(self, room: Room, folder: Path, display: bool) -> None:
-        command = [sys.executable, "-m", "streamgenre", "live", "--input", "room"]
-        self._errors = (folder / f"errors-{display}").open("w+")
-        if display:
-            import fcntl
-            import pty
-            import struct
-            import termios
-
-            master, slave = pty.openpty()
-            fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-            self._process = subprocess.Popen(
-                command, env={**room.environment, "TERM": "xterm-256color"}, stdin=slave,
-                stdout=slave, stderr=self._errors, start_new_session=True,
-            )  # fmt: skip
-            os.close(slave)
-        else:
-            master, slave = os.pipe()
-            self._process = subprocess.Popen(
-                [*command, "--format", "jsonl"], env=room.environment,
-                stdin=subprocess.DEVNULL, stdout=slave, stderr=self._errors,
-            )  # fmt: skip
-            os.close(slave)
-        self._written = 0
-        threading.Thread(target=self._read, args=(master,), daemon=True).start()
-
-    def _read(self, file: int) -> None:
-        try:
-            while piece := os.read(file, 65_536):
-                self._written += len(piece)
-        except OSError:  # a pseudo-terminal whose other end is closed
-            return
-
-    def _cpu(self) -> float:
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
-
-    def begin(self) -> None:
-        self._since, self._used, self._bytes = time.monotonic(), self._cpu(), self._written
-        self._memory = [memory(self._process.pid, "VmRSS")]
-        self._shares: list[float] = []
-        self._last = self._since, self._used
-
-    def look(self) -> None:
-        now, used = time.monotonic(), self._cpu()
-        self._shares.append((used - self._last[1]) / (now - self._last[0]))
-        self._last = now, used
-        self._memory.append(memory(self._process.pid, "VmRSS"))
-
-    def end(self, name: str) -> dict[str, Any]:
-        seconds = self._last[0] - self._since
-        share = (self._last[1] - self._used) / seconds
-        rate = (self._written - self._bytes) / seconds
-        self._process.terminate()
-        self._process.wait(20)
-        self._errors.seek(0)
-        said = self._errors.read().strip()
-        print(
-            f"{seconds / 60:.0f} minutes, {name}: {share:.1%} of a core (minutes "
-            f"{min(self._shares):.1%} to {max(self._shares):.1%}), memory {self._memory[0]:.1f} MB "
-            f"at first, {self._memory[-1]:.1f} MB at the end, {rate / 1e3:.1f} kB/s written"
-        )
-        print(f"  {said}")
-        return {
-            "seconds": seconds,
-            "core_share": share,
-            "minute_shares": self._shares,
-            "memory_mb": self._memory,
-            "bytes_a_second": rate,
-            "said": said,
-        }
+_PARTS = {
+    "window": "the hop is full",
+    "capture and compute": "from then: it is read, resampled and computed",
+    "first update": "the first update that heard it",
+    "genre": "the first update with a genre",
+}

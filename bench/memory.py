@@ -1,19 +1,49 @@
-"""Memory over hours of audio through a pipe: a curve, its peak, and its growth."""
+"""Memory over hours of audio, through a pipe and from a file: curves, peaks, growth.
+
+The command gets hours of music through a pipe, as `jsonl` (it keeps nothing) and as `json` (it
+keeps its updates until the end), and is watched from outside after each minute of audio. `classify`
+gets files of several lengths, each in a process of its own, whose highest memory so far is read at
+its end; what it grows by from one length to another is what a timeline keeps. Linux.
+"""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 
-from streamgenre.timing import test_signal
+from .common import RATE, ROOT, Options, Skipped, music, table
 
-_RATE = 16_000
+TITLE = "memory over hours of audio"
+
+_CLASSIFY = """
+import json, pathlib, sys
+import streamgenre
+timeline = streamgenre.classify(sys.argv[1])
+status = pathlib.Path("/proc/self/status").read_text().splitlines()
+peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+json.dump([len(timeline.updates), peak / 1024], sys.stdout)
+"""
+
+
+def measure(options: Options) -> dict[str, Any]:
+    """Pipes of both formats, and files up to the same length."""
+    if not Path("/proc/self/status").exists():
+        raise Skipped("needs /proc, as on Linux")
+    hours = options.hours or (0.2 if options.quick else 10.0)
+    return {
+        "hours": hours,
+        "pipe": {form: endless_pipe(hours, form) for form in ("jsonl", "json")},
+        "classify": [classified(hours * part) for part in (0.01, 0.1, 0.5, 1.0)],
+    }
 
 
 def endless_pipe(hours: float, form: str) -> dict[str, Any]:
@@ -21,15 +51,17 @@ def endless_pipe(hours: float, form: str) -> dict[str, Any]:
 
     Growth is from the tenth minute of audio, the first seconds of the run, to the last; the peak
     is the whole process's, its end included; bytes a row are those of the second half, when the
-    allocator has settled. Linux.
+    allocator has settled.
     """
     command = [sys.executable, "-m", "streamgenre", "--format", form]
-    command += ["--raw", "s16le", "--rate", str(_RATE), "-"]
-    minute = (test_signal(60.0, _RATE) * 32767).astype("<i2").tobytes()
+    command += ["--raw", "s16le", "--rate", str(RATE), "-"]
+    minute = (music(60.0) * 32767).astype("<i2").tobytes()
     curve: list[tuple[float, float]] = []
     rows = 0
 
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
+    ) as running:
         assert running.stdin is not None and running.stdout is not None
 
         def count(stdout: Any) -> None:
@@ -57,9 +89,7 @@ def endless_pipe(hours: float, form: str) -> dict[str, Any]:
     values = np.array([value for _, value in curve])
     # The first minutes of audio pass within a second: start-up is still under way in them.
     settled = values[min(len(values) - 1, 10)]
-    found = {
-        "hours": hours,
-        "format": form,
+    return {
         "rows": rows,
         "peak_mb": peak,
         "settled_mb": float(settled),
@@ -68,14 +98,23 @@ def endless_pipe(hours: float, form: str) -> dict[str, Any]:
         "curve": [[round(h, 3), round(v, 1)] for h, v in curve[:: max(1, len(curve) // 60)]],
         "times_real_time": hours * 3600 / seconds,
     }
-    print(
-        f"{hours:g} h through a pipe, {form}: peak {found['peak_mb']:.1f} MB, "
-        f"after ten minutes {settled:.1f}, at the end {working:.1f}: growth "
-        f"{working - settled:.2f} MB over {rows} updates; {hours * 3600 / seconds:.0f}x real time"
-    )
-    for hour, value in curve[:: max(1, len(curve) // 12)]:
-        print(f"  {hour:6.2f} h {value:7.1f} MB")
-    return found
+
+
+def classified(hours: float) -> dict[str, float]:
+    """Highest memory (MB) of a process that classifies a wav file of that length."""
+    minute = music(60.0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "long.wav"
+        with soundfile.SoundFile(path, "w", RATE, 1, subtype="PCM_16") as file:
+            left = round(hours * 3600 * RATE)
+            while left > 0:
+                file.write(minute[:left])
+                left -= len(minute)
+        done = subprocess.run(
+            [sys.executable, "-c", _CLASSIFY, path], check=True, stdout=subprocess.PIPE, cwd=ROOT
+        )
+    updates, peak = json.loads(done.stdout)
+    return {"hours": hours, "updates": updates, "peak_mb": peak}
 
 
 def memory(pid: int, what: str) -> float:
@@ -84,3 +123,44 @@ def memory(pid: int, what: str) -> float:
         if line.startswith(what):
             return int(line.split()[1]) / 1024
     return 0.0
+
+
+def report(found: dict[str, Any]) -> list[str]:
+    """What grows, then the curves."""
+    pipes = found["pipe"]
+    rows = [
+        [
+            form,
+            one["rows"],
+            f"{one['peak_mb']:.1f}",
+            f"{one['settled_mb']:.1f}",
+            f"{one['growth_mb']:.1f}",
+            f"{one['bytes_a_row']:.0f}",
+            f"{one['times_real_time']:.0f}",
+        ]
+        for form, one in pipes.items()
+    ]
+    head = ("format", "updates", "peak, MB", "after ten minutes", "growth since then",
+            "bytes an update, second half", "times real time")  # fmt: skip
+    lines = [f"{found['hours']:g} hours through a pipe:", "", *table(head, rows), ""]
+    for form, one in pipes.items():
+        curve = one["curve"]
+        some = [*curve[: -1 : max(1, len(curve) // 10)], curve[-1]]
+        lines.append(f"- {form}, MB at hours: " + ", ".join(f"{h:.3g}: {mb:.1f}" for h, mb in some))
+    if files := found.get("classify"):
+        lines += ["", *_report_files(files)]
+    return lines
+
+
+def _report_files(found: list[dict[str, float]]) -> list[str]:
+    rows = [[f"{one['hours']:.3g}", one["updates"], f"{one['peak_mb']:.1f}"] for one in found]
+    shorter, longest = found[1], found[-1]
+    grown = (longest["peak_mb"] - shorter["peak_mb"]) * 2**20
+    return [
+        "`classify` of a wav file, each in a process of its own:",
+        "",
+        *table(("hours", "updates", "peak, MB"), rows),
+        "",
+        f"That is {grown / (longest['updates'] - shorter['updates']):.0f} bytes an update between "
+        f"{shorter['hours']:.3g} and {longest['hours']:.3g} hours.",
+    ]

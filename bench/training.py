@@ -6,32 +6,35 @@ batches read beforehand: interleaved spans of one run, so that the machine's moo
 
 from __future__ import annotations
 
+import importlib.util
 import statistics
 import time
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from streamgenre.audio.sources import decode_mono
 
+from .common import EXAMPLES, RATE, Options, Skipped, Spread, shown, table
+
 if TYPE_CHECKING:
     from training.learner import Learner
     from training.sequences import Batch
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
-UPDATES = 6
+TITLE = "training, and whether reading the music keeps it waiting"
 
-CASES = {
+_CASES = {
     "trunk, frozen": ("trunk", True, []),
     "trunk, whole": ("trunk", False, ["sequences.lanes=8"]),
     "tfcrnn, width 32": ("tfcrnn", False, ["network.width=32", "sequences.lanes=8"]),
 }
 
 
-def training(repeats: int) -> dict[str, Any]:
-    """Windows a second of each case, and the share kept with loading: median, least, most."""
+def measure(options: Options) -> dict[str, Any]:
+    """Windows a second of each case, and the share kept with loading."""
+    if importlib.util.find_spec("torch") is None:
+        raise Skipped("needs PyTorch: pip install '.[train]'")
     import torch
 
     from training.config import read_config
@@ -42,12 +45,12 @@ def training(repeats: int) -> dict[str, Any]:
 
     clips = sorted(EXAMPLES.glob("*.ogg"))
     music = [
-        Piece((decode_mono(path, 16_000) * 32767).astype(np.int16), i % 3, True)
+        Piece((decode_mono(path, RATE) * 32767).astype(np.int16), i % 3, True)
         for i, path in enumerate(clips)
     ]
+    repeats, updates = (1, 2) if options.quick else (5, 6)
     found: dict[str, Any] = {}
-    print("training              windows/s   kept with loading")
-    for name, (config_name, frozen, changes) in CASES.items():
+    for name, (config_name, frozen, changes) in _CASES.items():
         config = read_config(config_name, ["network.classes=3", *changes])
         network = build(config.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         learner = Learner(network, config.optimiser, frozen=frozen)
@@ -55,9 +58,9 @@ def training(repeats: int) -> dict[str, Any]:
 
         with_loading, without = [], []
         for repeat in range(repeats + 1):  # the first one warms up
-            first = repeat * UPDATES
-            ready = list(feed.batches(network, first, first + UPDATES))
-            going = feed.batches(network, first - 1 if first else 0, first + UPDATES)
+            first = repeat * updates
+            ready = list(feed.batches(network, first, first + updates))
+            going = feed.batches(network, first - 1 if first else 0, first + updates)
             if first:
                 next(going)  # as in the middle of a run: the reader is at work
             pair = (_windows_a_second(learner, going), _windows_a_second(learner, ready))
@@ -68,13 +71,8 @@ def training(repeats: int) -> dict[str, Any]:
         found[name] = {
             "windows_a_second": statistics.median(with_loading),
             "without_loading": statistics.median(without),
-            "share": [statistics.median(shares), min(shares), max(shares)],
+            "share": Spread.of(shares).to_json(),
         }
-        low, high = min(shares), max(shares)
-        print(
-            f"{name:20} {found[name]['windows_a_second']:10.1f}   "
-            f"{statistics.median(shares):.2f} ({low:.2f} to {high:.2f})"
-        )
     return found
 
 
@@ -92,3 +90,23 @@ def _windows_a_second(learner: Learner, batches: Iterable[tuple[int, Batch]]) ->
         loss.backward()
         windows += batch.windows.shape[0] * batch.windows.shape[1]
     return windows / (time.perf_counter() - start)
+
+
+def report(found: dict[str, Any]) -> list[str]:
+    """One table."""
+    rows = [
+        [
+            name,
+            f"{one['windows_a_second']:.1f}",
+            f"{one['without_loading']:.1f}",
+            shown(one["share"], 2),
+        ]
+        for name, one in found.items()
+    ]
+    count = next(iter(found.values()))["share"]["count"]
+    return [
+        f"Windows of music a second, forward and backward, median of {count}; what is kept with "
+        "loading is the ratio of spans in turn, median (least to most):",
+        "",
+        *table(("network", "with loading", "read beforehand", "kept with loading"), rows),
+    ]

@@ -1,0 +1,151 @@
+"""From a producer to a consumer: the rings, and what Python has for the same.
+
+Whoever takes a block copies it: to a sound card's callback it belongs only while that runs.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamgenre.audio.live_ring import LiveRing
+from streamgenre.audio.ring import Ring
+
+CAPACITY = 65_536  # samples that may wait
+PATIENCE = 60.0  # s for a side that waits for the other
+Samples = NDArray[np.float32]
+
+
+class Channel(Protocol):
+    """From one producer to one consumer."""
+
+    def write(self, block: Samples) -> int:
+        """How many samples were taken: as many as there is room for."""
+        ...
+
+    def read(self, most: int) -> tuple[int, Samples]:
+        """How many were dropped, then up to `most` that wait; perhaps none."""
+        ...
+
+
+class _Ring:
+    def __init__(self) -> None:
+        self._ring = Ring(CAPACITY)
+
+    def write(self, block: Samples) -> int:
+        return self._ring.write(block)
+
+    def read(self, most: int) -> tuple[int, Samples]:
+        out = np.empty(most, np.float32)
+        return 0, out[: self._ring.read(out)]
+
+
+class _LiveRing:
+    def __init__(self) -> None:
+        self._ring = LiveRing(CAPACITY)
+
+    def write(self, block: Samples) -> int:
+        self._ring.write(block)
+        return len(block)
+
+    def read(self, most: int) -> tuple[int, Samples]:
+        return self._ring.read(most)
+
+
+class _Queue:
+    """Both sides wait inside the queue, as it is meant to be used."""
+
+    def __init__(self, block: int) -> None:
+        self._queue: queue.Queue[Samples] = queue.Queue(CAPACITY // block)
+        self._rest = np.zeros(0, np.float32)
+
+    def write(self, block: Samples) -> int:
+        self._queue.put(block.copy(), timeout=PATIENCE)
+        return len(block)
+
+    def read(self, most: int) -> tuple[int, Samples]:
+        parts, count = [self._rest], len(self._rest)
+        while count < most:
+            parts.append(self._queue.get(timeout=PATIENCE))
+            count += len(parts[-1])
+        joined = np.concatenate(parts)
+        self._rest = joined[most:]
+        return 0, joined[:most]
+
+
+class _BlockDeque:
+    def __init__(self, block: int) -> None:
+        self._blocks: deque[Samples] = deque()
+        self._most = CAPACITY // block
+        self._rest = np.zeros(0, np.float32)
+
+    def write(self, block: Samples) -> int:
+        if len(self._blocks) >= self._most:
+            return 0
+        self._blocks.append(block.copy())
+        return len(block)
+
+    def read(self, most: int) -> tuple[int, Samples]:
+        parts, count = [self._rest], len(self._rest)
+        while count < most and self._blocks:
+            parts.append(self._blocks.popleft())
+            count += len(parts[-1])
+        joined = np.concatenate(parts)
+        self._rest = joined[most:]
+        return 0, joined[:most]
+
+
+class _SampleDeque:
+    def __init__(self) -> None:
+        self._samples: deque[float] = deque()
+
+    def write(self, block: Samples) -> int:
+        part = block[: CAPACITY - len(self._samples)]
+        self._samples.extend(part.tolist())
+        return len(part)
+
+    def read(self, most: int) -> tuple[int, Samples]:
+        count = min(most, len(self._samples))
+        return 0, np.array([self._samples.popleft() for _ in range(count)], np.float32)
+
+
+class _Rolled:
+    """Needs a lock: the array is another after each block."""
+
+    def __init__(self) -> None:
+        self._buffer = np.zeros(CAPACITY, np.float32)
+        self._waiting = 0
+        self._lock = threading.Lock()
+
+    def write(self, block: Samples) -> int:
+        with self._lock:
+            part = block[: CAPACITY - self._waiting]
+            if len(part):
+                self._buffer = np.roll(self._buffer, -len(part))
+                self._buffer[-len(part) :] = part
+                self._waiting += len(part)
+            return len(part)
+
+    def read(self, most: int) -> tuple[int, Samples]:
+        with self._lock:
+            first = CAPACITY - self._waiting
+            got = self._buffer[first : first + most].copy()
+            self._waiting -= len(got)
+        return 0, got
+
+
+CHANNELS: dict[str, Callable[[int], Channel]] = {
+    "Ring": lambda block: _Ring(),
+    "LiveRing": lambda block: _LiveRing(),
+    "queue.Queue of blocks": _Queue,
+    "deque of blocks": _BlockDeque,
+    "deque of samples": lambda block: _SampleDeque(),
+    "numpy.roll": lambda block: _Rolled(),
+}
+"""Made for a block size, each."""

@@ -1,0 +1,127 @@
+"""Where time goes inside one process: functions of the program are wrapped while it runs.
+
+A stage is some functions, each named by what holds it (a module or a class) and its attribute
+there. Only a stage's own time counts for it, not that of stages which it calls, so the stages'
+times and what is outside of all of them add up to the whole. For programs of one thread.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any
+from unittest import mock
+
+Targets = Mapping[str, Sequence[tuple[Any, str]]]
+"""Name of a stage -> where its functions are: (module or class, attribute)."""
+
+
+def pipeline() -> Targets:
+    """The stages of a file's way to its text, in the order of the report.
+
+    Who moves one of these functions changes its entry; a name that is gone is an AttributeError.
+    """
+    from streamgenre.audio.ffmpeg import FFmpegSource
+    from streamgenre.audio.libsndfile import SoundFileSource
+    from streamgenre.audio.resample import Resampler
+    from streamgenre.audio.ring import Ring
+    from streamgenre.model import stream
+    from streamgenre.model.decide import Decider
+    from streamgenre.model.front import LogMelWindow, SampleWindow
+    from streamgenre.model.onnx import OnnxEngine
+    from streamgenre.output import reading
+    from streamgenre.output.text import TextWriter
+
+    return {
+        "decode": [
+            (reading, "open_source"),
+            (SoundFileSource, "blocks"),
+            (FFmpegSource, "blocks"),
+        ],
+        "mono": [(stream, "as_frames"), (stream, "mix_to_mono")],
+        "resample": [(Resampler, "push"), (Resampler, "finish")],
+        "front end": [(Ring, "write"), (SampleWindow, "read"), (LogMelWindow, "read")],
+        "model": [(OnnxEngine, "run")],
+        "decision": [(Decider, "decide")],
+        "updates": [(stream.Stream, "feed"), (stream.Stream, "flush")],
+        "output": [(TextWriter, "__call__")],
+    }
+
+
+class Stages:
+    """Measures while it is entered; `calls` holds the own time of each call of a stage.
+
+    Args:
+        targets: what to wrap.
+        clock: seconds; of the thread's processor time unless told otherwise.
+    """
+
+    def __init__(self, targets: Targets, clock: Callable[[], float] = time.thread_time) -> None:
+        self._targets, self._clock = targets, clock
+        self._inner: list[float] = []  # for each stage under way: seconds of stages within it
+        self.calls: dict[str, list[float]] = {name: [] for name in targets}
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Each stage's own time so far."""
+        return {name: sum(times) for name, times in self.calls.items()}
+
+    def __enter__(self) -> Stages:
+        with ExitStack() as patches:
+            for name, places in self._targets.items():
+                for owner, attribute in places:
+                    timed = self._timed(name, getattr(owner, attribute))
+                    patches.enter_context(mock.patch.object(owner, attribute, timed))
+            self._patches = patches.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._patches.close()
+
+    def _timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, or the generator's every step, with its own time counted."""
+        if not inspect.isgeneratorfunction(function):
+
+            def call(*args: Any, **options: Any) -> Any:
+                began = self._begin()
+                try:
+                    return function(*args, **options)
+                finally:
+                    self._end(name, began)
+
+            return call
+
+        def generate(*args: Any, **options: Any) -> Iterator[Any]:
+            values = function(*args, **options)
+            try:
+                while True:
+                    began = self._begin()
+                    try:
+                        value = next(values)
+                    except StopIteration:
+                        return
+                    finally:
+                        self._end(name, began)
+                    yield value
+            finally:
+                values.close()
+
+        return generate
+
+    def _begin(self) -> float:
+        self._inner.append(0.0)
+        return self._clock()
+
+    def _end(self, name: str, began: float) -> None:
+        whole = self._clock() - began
+        self.calls[name].append(whole - self._inner.pop())
+        if self._inner:
+            self._inner[-1] += whole
