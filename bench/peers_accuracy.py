@@ -2,7 +2,9 @@
 
 A tagger's answer is our genre whose words (peers_labels.py) have the highest mean probability over
 the track's windows; ours is the mean over its steps, once among the same genres and once among all
-that it knows. What taggers say of a track is kept in a folder (cache/bench-peers, or
+that it knows. A tagger says frequent tags more readily than rare ones, which the choice of the
+highest punishes; the mean over genres of the area under the ROC curve, which looks at each genre
+by itself, does not. What taggers say of a track is kept in a folder (cache/bench-peers, or
 STREAMGENRE_BENCH_CACHE), so that only the first run is long; remove it where taggers or audio
 change without their sizes doing so.
 
@@ -121,11 +123,13 @@ def accuracy(
         if not scored.any():
             continue
         heard = mean_probabilities(name, peer, tracks, cache_folder())[scored]
-        right = _chosen(by_genre(heard, peer.labels, VOCABULARY[name]), genres) == truth[scored]
+        said = by_genre(heard, peer.labels, VOCABULARY[name])
+        right = _chosen(said, genres) == truth[scored]
         found[name] = {
             "genres": genres,
             "tracks": int(scored.sum()),
             **_shares(right, truth[scored]),
+            "auc": _mean_auc(said, genres, truth[scored]),
             "ours": {
                 hop: _against(values[scored], labels, genres, truth[scored], right)
                 for hop, values in ours.items()
@@ -147,10 +151,12 @@ def _against(
     """Ours on a tagger's tracks: among its genres, among all, and the paired difference."""
     from training.evaluation.bootstrap import mean_draws, with_interval
 
-    same = _chosen(values[:, [labels.index(g) for g in genres]], genres) == truth
+    among = values[:, [labels.index(genre) for genre in genres]]
+    same = _chosen(among, genres) == truth
     ahead = same.astype(float) - right
     return {
         **_shares(same, truth),
+        "auc": _mean_auc(among, genres, truth),
         "among_all": float((_chosen(values, labels) == truth).mean()),
         "ahead": with_interval(float(ahead.mean()), mean_draws(ahead)),
     }
@@ -165,3 +171,15 @@ def _shares(right: NDArray[np.bool_], truth: NDArray[np.str_]) -> dict[str, floa
     """Accuracy, and recall averaged over the genres."""
     recalls = [right[truth == genre].mean() for genre in np.unique(truth)]
     return {"accuracy": float(right.mean()), "macro_recall": float(np.mean(recalls))}
+
+
+def _mean_auc(values: Floats, genres: Sequence[str], truth: NDArray[np.str_]) -> float:
+    """Area under the ROC curve, averaged over the genres that some but not all tracks have."""
+    from sklearn.metrics import roc_auc_score
+
+    areas = [
+        roc_auc_score(truth == genre, values[:, i])
+        for i, genre in enumerate(genres)
+        if 0 < np.count_nonzero(truth == genre) < len(truth)
+    ]
+    return float(np.mean(areas))

@@ -80,10 +80,15 @@ def run(count: int, seconds: float, hop: float, batch: int, kind: str) -> dict[s
 
 
 def _warm(model: Model, hop: float, batch: int) -> None:
-    """Everything compiled and loaded: a service runs for months, its first second is not it."""
-    stream: Stream = model.pool(hop).stream() if batch else model.stream(hop)
-    stream.feed(np.zeros(2 * RATE, np.float32), RATE)
-    stream.flush()
+    """Everything loaded, and the memory of a full batch there: it is not a stream's."""
+    silence = np.zeros(2 * RATE, np.float32)
+    if not batch:
+        model.stream(hop).feed(silence, RATE)
+        return
+    pool = model.pool(hop, batch=batch)
+    for stream in [pool.stream() for _ in range(batch)]:
+        stream.feed(silence, RATE)
+    pool.collect(everything=True)
 
 
 def _serve(

@@ -394,6 +394,7 @@ def test_accuracy_is_of_the_tracks_that_the_tagger_can_name_and_heard_once(
     assert list(one["genres"]) == ["jazz", "rock"]
     assert one["accuracy"] == pytest.approx(2 / 3)
     assert one["macro_recall"] == pytest.approx(3 / 4)
+    assert one["auc"] == pytest.approx(5 / 8)  # rock 3/4, jazz by chance
     for ours in one["ours"].values():
         ahead, low, high = ours["ahead"]
         assert ahead == pytest.approx(ours["accuracy"] - one["accuracy"], abs=1e-3)

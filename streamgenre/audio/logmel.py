@@ -101,13 +101,15 @@ def logmel(samples: Floats, begin: int, length: int, frames: range, out: Floats)
     """
     work = _work
     for done in range(0, len(frames), _ROWS):
-        first = (frames.start + done) * STEP - FRAME // 2
-        _unroll(samples, begin, length, first, work.samples)
-        np.multiply(work.framed, work.window, out=work.frames)
-        np.fft.rfft(work.frames, FFT, out=work.spectra)  # type: ignore[arg-type]  # single is taken
-        np.square(work.spectra.real, out=work.power)
-        np.square(work.spectra.imag, out=work.squares)
-        np.add(work.power, work.squares, out=work.power)
+        first, rows = (frames.start + done) * STEP - FRAME // 2, min(_ROWS, len(frames) - done)
+        _unroll(samples, begin, length, first, work.samples[: STEP * (rows - 1) + FRAME])
+        np.multiply(work.framed[:rows], work.window, out=work.frames[:rows])
+        spectra, power, squares = work.spectra[:rows], work.power[:rows], work.squares[:rows]
+        np.fft.rfft(work.frames[:rows], FFT, out=spectra)  # type: ignore[arg-type]  # single is taken
+        np.square(spectra.real, out=power)
+        np.square(spectra.imag, out=squares)
+        np.add(power, squares, out=power)
+        # All rows, whatever lies in the last: BLAS may round another number of them otherwise.
         for group in work.groups:
             np.matmul(work.power[:, group.bins], group.weights, out=work.bands[:, group.bands])
         part = out[:, done : done + _ROWS]
