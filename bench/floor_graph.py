@@ -36,19 +36,18 @@ def of_model(data: bytes) -> dict[str, Any]:
     """
     import onnx
 
+    from streamgenre.export.work import constants, every_value, node_multiply_adds
+
     model = onnx.load_from_string(data)
     nodes = model.graph.node
-    values = _values(model)
-    constant = {i.name for i in model.graph.initializer}
-    for node in nodes:
-        if all(name in constant for name in node.input if name):
-            constant.update(node.output)
+    values = every_value(model)
+    constant = constants(model)
     parts: dict[str, dict[str, int]] = {}
     read: set[str] = set()
     part = PARTS[0]
     for node in nodes:
         part = part_of_node(node.name, part)
-        count = _macs(node, values)
+        count = node_multiply_adds(node, values)
         if not count or constant.issuperset(node.output):
             continue
         one = parts.setdefault(part, dict.fromkeys(COUNTS, 0))
@@ -70,7 +69,9 @@ def inputs_of(data: bytes) -> dict[str, NDArray[Any]]:
     """Zeros for every input of a serialized model, for one stream."""
     import onnx
 
-    return _zeros(onnx.load_from_string(data))
+    from streamgenre.export.work import zeros
+
+    return zeros(onnx.load_from_string(data))
 
 
 def part_of_node(name: str, before: str) -> str:
@@ -80,55 +81,3 @@ def part_of_node(name: str, before: str) -> str:
             return _SCOPES[scope]
     # What follows the trunk, in no scope of its own, joins its means: still the trunk.
     return before
-
-
-def _macs(node: Any, values: dict[str, NDArray[Any]]) -> int:
-    """Products that are summed: for each number that comes out, those that lead to it."""
-    if node.op_type == "Conv":
-        each = values[node.input[1]][0].size  # of one output channel, groups included
-    elif node.op_type == "MatMul":
-        each = values[node.input[0]].shape[-1]
-    elif node.op_type == "Gemm":
-        turned = any(a.name == "transA" and a.i for a in node.attribute)
-        each = values[node.input[0]].shape[0 if turned else 1]
-    else:
-        return 0
-    return int(values[node.output[0]].size * each)
-
-
-def _zeros(model: Any) -> dict[str, NDArray[Any]]:
-    from onnx import helper
-
-    given = {}
-    weights = {i.name for i in model.graph.initializer}
-    for entry in model.graph.input:
-        if entry.name in weights:
-            continue
-        kind = entry.type.tensor_type
-        shape = [dim.dim_value or 1 for dim in kind.shape.dim]
-        given[entry.name] = np.zeros(shape, helper.tensor_dtype_to_np_dtype(kind.elem_type))
-    return given
-
-
-def _values(model: Any) -> dict[str, NDArray[Any]]:
-    """Every tensor of one run on zeros, by name."""
-    import onnx
-    import onnxruntime
-    from onnx import numpy_helper
-
-    given = _zeros(model)
-    names = [name for node in model.graph.node for name in node.output if name]
-    shown = onnx.ModelProto()
-    shown.CopyFrom(model)
-    del shown.graph.output[:]
-    shown.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
-    settings = onnxruntime.SessionOptions()
-    settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    settings.intra_op_num_threads = 1
-    settings.log_severity_level = 4
-    session = onnxruntime.InferenceSession(
-        shown.SerializeToString(), settings, providers=["CPUExecutionProvider"]
-    )
-    values = dict(zip(names, session.run(names, given), strict=True))
-    weights = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
-    return {**given, **weights, **values}

@@ -18,10 +18,10 @@ from streamgenre.timing import calibration, machine
 
 from .common import Options
 
-NAMES = ("step", "floor", "delay", "file", "start", "streams", "memory", "live", "peers", "framing",
-         "ring", "training", "gpu")  # fmt: skip
+NAMES = ("step", "floor", "delay", "file", "start", "streams", "memory", "live", "peers",
+         "embedded", "framing", "ring", "training", "gpu")  # fmt: skip
 """All of them, in the order of the report."""
-LONG = ("memory", "live", "training", "gpu", "peers")
+LONG = ("memory", "live", "training", "gpu", "peers", "embedded")
 """Run by name only: hours, a sound server, another extra, other machines or other models."""
 
 

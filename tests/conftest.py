@@ -29,3 +29,21 @@ def music(clip: Path) -> tuple[np.ndarray, int]:
     samples, rate = soundfile.read(clip, frames=12 * 44_100, dtype="float32", always_2d=True)
     assert rate == 44_100
     return np.repeat(samples, 2 // samples.shape[1], axis=1), rate
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The bundled model's embedded package, made once for all test processes; not to be changed."""
+    pytest.importorskip("onnx", reason="needs the `export` extra")
+    from filelock import FileLock
+
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    target = shared / "package"
+    with FileLock(f"{target}.lock"):
+        if not target.exists():
+            from streamgenre.export.package import export_package
+            from streamgenre.model.model import read_model
+
+            export_package(*read_model(None), target)
+    return target

@@ -10,6 +10,7 @@ COMMANDS = {
     "live": "what is playing now: microphone, line in, or what the computer plays",
     "devices": "what can be listened to",
     "info": "what the model is: labels, accuracy, data, licence",
+    "export": "the model as a package for small devices, browsers, C++",
     "adapt": "a model for genres of your own, from a folder of music",
     "train": "train a network on a data set",
     "evaluate": "measure a model on a data set",

@@ -1,0 +1,149 @@
+"""What lies in a package: its card, the hashes of all files, and how both are read and written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ModelFileError
+from ..model.card import Hop, ModelCard
+from .run import Shape
+from .weights import Dtype
+
+FORMAT = 1
+CARD, SUMS, README, TEST, EXAMPLES = "card.json", "SHA256SUMS", "README.md", "test", "examples"
+ORT, OPERATORS = "model.ort", "model.required_operators.config"
+REFERENCE = "model.onnx"
+STEPS = 50  # of the test vector
+_TYPES: dict[str, np.dtype[Any]] = {"int16": np.dtype("<i2"), "float32": np.dtype("<f4")}
+
+
+class PackageError(ModelFileError):
+    """A package is not whole, or does not do what its card says."""
+
+
+def file_of(dtype: Dtype) -> str:
+    """The file of a variant."""
+    return REFERENCE if dtype == "fp32" else f"model.{dtype}.onnx"
+
+
+def package_card(card: ModelCard, hop: Hop, outputs: dict[str, list[int]]) -> dict[str, Any]:
+    """The card but for `variants` and `test`; `card` and `hop` are those of the exported step."""
+    (batch, _) = outputs["probabilities"]
+    about = card.about
+    return {
+        "format": FORMAT,
+        "model": {
+            "name": card.name,
+            "version": card.version,
+            "sha256": about["exported_from"],
+            **{key: about[key] for key in ("licence", "use", "credits") if key in about},
+            "accuracy": dict(hop.accuracy),
+        },
+        "labels": [asdict(label) for label in card.labels],
+        "styles": [asdict(style) for style in card.styles],
+        "gates": list(card.gates),
+        "sample_rate": card.sample_rate,
+        "hop": {"seconds": hop.seconds, "samples": hop.samples},
+        "window": hop.window,
+        "batch": batch,
+        "state": card.state_size,
+        "thresholds": asdict(card.thresholds),
+        "inputs": {"samples": [batch, hop.window], "state": [batch, card.state_size]},
+        "outputs": outputs,
+    }
+
+
+def shape_of(card: dict[str, Any]) -> Shape:
+    """What a host must know, of a package's card."""
+    return Shape(card["hop"]["samples"], card["window"], card["batch"], card["state"])
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """With lists of numbers on one line, so that people can read it."""
+    text = json.dumps(values, indent=1, ensure_ascii=False)
+    flat = re.sub(r"\[[^\[\]{}\"]*\]", lambda found: " ".join(found[0].split()), text)
+    path.write_text(flat + "\n", encoding="utf-8")
+
+
+def write_array(folder: Path, name: str, values: NDArray[np.generic], kind: str) -> dict[str, Any]:
+    """Raw numbers, little-endian, into a file of TEST; its entry of the card."""
+    file = f"{TEST}/{name}.{'s16' if kind == 'int16' else 'f32'}"
+    (folder / TEST).mkdir(exist_ok=True)
+    (folder / file).write_bytes(values.astype(_TYPES[kind]).tobytes())
+    return {"file": file, "type": kind, "shape": list(values.shape)}
+
+
+def read_array(folder: Path, entry: dict[str, Any]) -> NDArray[Any]:
+    """The numbers of an entry; raises PackageError."""
+    data = (folder / entry["file"]).read_bytes()
+    kind, shape = _TYPES[entry["type"]], tuple(entry["shape"])
+    if len(data) != kind.itemsize * int(np.prod(shape)):
+        raise PackageError(f"{folder}: {entry['file']} has not the size that {CARD} states")
+    return np.frombuffer(data, kind).reshape(shape)
+
+
+def write_sums(folder: Path) -> None:
+    """The hash of every file but this one, as `sha256sum --check` reads it."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SUMS)
+    lines = [f"{_hash(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
+    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
+
+
+def check_sums(folder: Path) -> None:
+    """Raise PackageError where a file is missing, damaged, or in the folder without a hash."""
+    if not folder.is_dir():
+        raise PackageError(f"{folder}: no such folder")
+    if not (folder / CARD).is_file() or not (folder / SUMS).is_file():
+        missing = CARD if not (folder / CARD).is_file() else SUMS
+        raise PackageError(f"{folder}: is not a whole package ({missing} is missing); export anew")
+    known = set()
+    for line in (folder / SUMS).read_bytes().decode("utf-8", "replace").splitlines():
+        digest, _, name = line.partition("  ")
+        path = folder / name
+        if not re.fullmatch("[0-9a-f]{64}", digest) or ".." in Path(name).parts:
+            raise PackageError(f"{folder}: {SUMS} is damaged; export anew")
+        if not path.is_file():
+            raise PackageError(f"{folder}: {name} is missing; export anew")
+        if _hash(path) != digest:
+            raise PackageError(f"{folder}: {name} is damaged (its hash is another); export anew")
+        known.add(name)
+    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    if unknown := sorted(present - known - {SUMS}):
+        raise PackageError(
+            f"{folder}: {unknown[0]} has no hash in {SUMS}; remove it or export anew"
+        )
+
+
+def read_package_card(folder: Path) -> dict[str, Any]:
+    """The card of a package, with all that a host reads; raises PackageError."""
+    try:
+        card: dict[str, Any] = json.loads((folder / CARD).read_bytes())
+        if card["format"] != FORMAT:
+            raise PackageError(f"{folder}: {CARD} is of another format version; update streamgenre")
+        shape = shape_of(card)
+        numbers = [*shape, card["sample_rate"], len(card["labels"]), card["test"]["steps"]]
+        if not all(isinstance(number, int) and number > 0 for number in numbers):
+            raise ValueError("sizes")
+        for variant in card["variants"]:
+            _ = variant["file"], variant["dtype"], variant["bytes"], variant["sha256"]
+        return card
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PackageError(f"{folder}: {CARD} cannot be read ({error}); export anew") from None
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def variant_entry(folder: Path, file: str, dtype: Dtype) -> dict[str, Any]:
+    """What the card says of a variant before it was measured."""
+    path = folder / file
+    return {"file": file, "dtype": dtype, "bytes": path.stat().st_size, "sha256": _hash(path)}

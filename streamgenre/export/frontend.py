@@ -1,0 +1,172 @@
+"""The log-mel as a part of the graph, which computes only what is new.
+
+`audio/logmel.py` says what is computed; here it is written in standard operators. The discrete
+Fourier transform is two products: a frame that is split into its even and its odd part around its
+middle needs half a table of cosines and half a table of sines, and power does not depend on where
+time begins. The tables are computed when the model is loaded, from a few numbers: a runtime folds
+what depends on no input, and the file stays small.
+
+Where windows overlap by whole frames, the frames that they share travel in the state, as
+`model/front.py` keeps them outside of it: the first and last two of a window hear the silence that
+is thought around it and are its own, all others are the same in each window that holds them. Those
+at the front of a window are computed when its first samples come, and wait in the state until that
+window is heard. Silence is 0 in the state, since a stream starts with zeros.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..audio.logmel import BANDS, FFT, FRAME, STEP, filter_bank, hann, log_scale
+from .nodes import Nodes
+
+_SIDE = FRAME // 2  # samples on each side of a frame's centre
+_EDGE = -(-_SIDE // STEP)  # frames at each end of a window that hear the silence around it
+_FLOOR = 1e-5  # added to power before the logarithm
+_SILENT = float(log_scale(np.zeros(1, np.float32))[0])
+
+
+class Layout(NamedTuple):
+    """How a step of `hop` samples hears a window of `window` samples (the network's)."""
+
+    hop: int
+    window: int
+
+    @property
+    def shares(self) -> bool:
+        """Whether frames are carried in the state."""
+        return self.hop < self.window and self.window % self.hop == 0 == self.hop % STEP
+
+    @property
+    def samples(self) -> int:
+        """Samples that a step reads, the last `hop` of which are new."""
+        return self.hop + _EDGE * STEP + _SIDE - STEP if self.shares else self.window
+
+    @property
+    def inner(self) -> int:
+        """Frames carried that lie inside of the window."""
+        return (self.window - self.hop) // STEP - 2 * _EDGE + 1 if self.shares else 0
+
+    @property
+    def waiting(self) -> int:
+        """Frames carried that will be the first of later windows."""
+        return (self.window // self.hop - 1) * _EDGE if self.shares else 0
+
+    @property
+    def state(self) -> int:
+        """Numbers that the frames need in the state."""
+        return (self.inner + self.waiting) * BANDS
+
+
+class Heard(NamedTuple):
+    """Names of tensors."""
+
+    logmel: str  # (B, 1, BANDS, frames): what the network reads
+    carried: str | None  # (B, Layout.state): the state's new part
+
+
+def front_end(nodes: Nodes, layout: Layout, batch: int, samples: str, carried: str) -> Heard:
+    """From `samples` (B, Layout.samples) and the frames `carried` (B, Layout.state) so far."""
+    if not layout.shares:
+        around = nodes.constant(np.zeros((batch, _SIDE)))
+        padded = nodes.add("Concat", around, samples, around, axis=1)
+        count = layout.window // STEP + 1
+        bands = _bands(nodes, _framed(nodes, padded, layout.window + 2 * _SIDE, count, batch))
+        return Heard(_as_image(nodes, bands), None)
+    new = layout.hop // STEP
+    ends = nodes.constant(np.zeros((batch, _SIDE)))
+    frames = _framed(
+        nodes,
+        nodes.add("Concat", samples, ends, axis=1),
+        layout.samples + _SIDE,
+        new + _EDGE,
+        batch,
+    )
+    first = nodes.part(samples, 1, layout.samples - layout.hop, layout.samples)
+    begins = nodes.add("Concat", ends, first, axis=1)
+    later = _framed(nodes, begins, layout.hop + _SIDE, _EDGE, batch)
+    bands = _bands(nodes, nodes.add("Concat", frames, later, axis=1))
+    fresh = nodes.part(bands, 1, 0, new)
+    last = nodes.part(bands, 1, new, new + _EDGE)
+    later = nodes.part(bands, 1, new + _EDGE, new + 2 * _EDGE)
+
+    total = layout.inner + layout.waiting
+    before = nodes.add("Reshape", carried, nodes.shape(batch, total, BANDS))
+    inner = nodes.add("Concat", nodes.part(before, 1, 0, layout.inner), fresh, axis=1)
+    waiting = nodes.add("Concat", nodes.part(before, 1, layout.inner, total), later, axis=1)
+    heard = nodes.add("Concat", nodes.part(waiting, 1, 0, _EDGE), inner, last, axis=1)
+    after = nodes.add(
+        "Concat",
+        nodes.part(inner, 1, new, new + layout.inner),
+        nodes.part(waiting, 1, _EDGE, _EDGE + layout.waiting),
+        axis=1,
+    )
+    return Heard(
+        _as_image(nodes, heard), nodes.add("Reshape", after, nodes.shape(batch, layout.state))
+    )
+
+
+def _framed(nodes: Nodes, samples: str, length: int, count: int, batch: int) -> str:
+    """Frames (B, count, FRAME), one every STEP samples: whole steps side by side."""
+    reach = -(-FRAME // STEP)
+    size = (count + reach - 1) * STEP
+    if length < size:
+        padding = nodes.constant(np.zeros((batch, size - length)))
+        samples = nodes.add("Concat", samples, padding, axis=1)
+    elif length > size:
+        samples = nodes.part(samples, 1, 0, size)
+    steps = nodes.add("Reshape", samples, nodes.shape(batch, count + reach - 1, STEP))
+    parts = [nodes.part(steps, 1, i, i + count) for i in range(reach)]
+    parts[-1] = nodes.part(parts[-1], 2, 0, FRAME - (reach - 1) * STEP)
+    return nodes.add("Concat", *parts, axis=2)
+
+
+def _bands(nodes: Nodes, frames: str) -> str:
+    """Log-mel (B, frames, BANDS), 0 for silence."""
+    before = nodes.part(frames, 2, _SIDE - 1, -1, -1)
+    after = nodes.part(frames, 2, _SIDE, FRAME)
+    cosines, sines = _tables(nodes)
+    even = nodes.add("MatMul", nodes.add("Add", after, before), cosines)
+    odd = nodes.add("MatMul", nodes.add("Sub", after, before), sines)
+    power = nodes.add("Add", nodes.add("Mul", even, even), nodes.add("Mul", odd, odd))
+    # log(p + floor) - log(floor) = log(1 + p / floor)
+    bands = nodes.add("MatMul", power, _bank(nodes))
+    logarithm = nodes.add("Log", nodes.add("Add", bands, nodes.constant(1.0)))
+    return nodes.add("Mul", logarithm, nodes.constant(1 / 5.0))
+
+
+def _tables(nodes: Nodes) -> tuple[str, str]:
+    """Cosines and sines (_SIDE, bins) of the transform around a frame's middle, windowed."""
+    halves = nodes.constant(
+        np.arange(1, FRAME, 2)[:, None], np.int64
+    )  # half samples off the middle
+    bins = nodes.constant(np.arange(FFT // 2 + 1)[None], np.int64)
+    # Whole numbers as long as possible: a large angle in 32 bits would be a wrong one.
+    turned = nodes.add("Mod", nodes.add("Mul", halves, bins), nodes.constant(2 * FFT, np.int64))
+    angle = nodes.add("Mul", nodes.add("Cast", turned, to=1), nodes.constant(np.pi / FFT))
+    window = nodes.constant(hann()[_SIDE:, None])
+    return (
+        nodes.add("Mul", nodes.add("Cos", angle), window),
+        nodes.add("Mul", nodes.add("Sin", angle), window),
+    )
+
+
+def _bank(nodes: Nodes) -> str:
+    """The filter bank (bins, BANDS) from the few of its weights that are not 0."""
+    bank = filter_bank().T / np.float32(_FLOOR)
+    where = np.argwhere(bank)
+    return nodes.add(
+        "ScatterND",
+        nodes.add("ConstantOfShape", nodes.shape(*bank.shape)),
+        nodes.constant(where, np.int64),
+        nodes.constant(bank[tuple(where.T)]),
+    )
+
+
+def _as_image(nodes: Nodes, bands: str) -> str:
+    """(B, frames, BANDS) as the network reads it, (B, 1, BANDS, frames)."""
+    image = nodes.add("Transpose", bands, perm=[0, 2, 1])
+    image = nodes.add("Unsqueeze", image, nodes.shape(1))
+    return nodes.add("Add", image, nodes.constant(_SILENT))

@@ -1,0 +1,107 @@
+"""One step as a graph with static shapes, for one hop and one batch size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from ..audio.logmel import SAMPLE_RATE
+from ..errors import ModelFileError
+from ..model.card import Hop, ModelCard
+from ..model.cut import LOGMEL, behind_logmel
+from ..model.onnx import INPUTS, OPTIONAL_OUTPUTS, OUTPUTS
+from .frontend import Layout, front_end
+from .nodes import Nodes
+from .session import session
+
+_SAMPLES, _STATE = INPUTS
+_NEXT = OUTPUTS[2]
+WEIGHTS = "weights/"  # how names of the network's weights begin
+_MEMORY, _NEXT_MEMORY = "memory", "next_memory"  # the network's own part of the state
+
+
+def step_graph(data: bytes, card: ModelCard, hop: Hop, batch: int) -> onnx.ModelProto:
+    """The step of a model file for `batch` streams, its front end cheap, all shapes fixed.
+
+    Inputs and outputs are the contract's. Where the model hears log-mel, a step reads a little more
+    than the hop's samples, and the state holds the frames of before, the network's memory first.
+    """
+    behind = None if card.sample_rate != SAMPLE_RATE else behind_logmel(data)
+    model = onnx.load_from_string(data if behind is None else behind)
+    _name_weights(model.graph)
+    if behind is None:
+        fixed = {_SAMPLES: [batch, hop.window], _STATE: [batch, card.state_size]}
+    else:
+        layout = Layout(hop.samples, hop.window)
+        _attach_front_end(model.graph, card, layout, batch)
+        state = card.state_size + layout.state
+        fixed = {_SAMPLES: [batch, layout.samples], _STATE: [batch, state]}
+    return _static(model, fixed)
+
+
+def _name_weights(graph: onnx.GraphProto) -> None:
+    """Give constants and weights alike names under WEIGHTS: all are stored the same way."""
+    for node in graph.node:
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            tensor = node.attribute[0].t
+            tensor.name = node.output[0]
+            graph.initializer.append(tensor)
+    nodes = [node for node in graph.node if node.op_type != "Constant"]
+    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del graph.node[:]
+    graph.node.extend(kept)
+    names = {tensor.name: f"{WEIGHTS}{tensor.name.strip('/')}" for tensor in graph.initializer}
+    for tensor in graph.initializer:
+        tensor.name = names[tensor.name]
+    _rename(graph, names)
+
+
+def _attach_front_end(graph: onnx.GraphProto, card: ModelCard, layout: Layout, batch: int) -> None:
+    """Put the front end before `logmel`, and the frames that it carries behind the memory."""
+    nodes = Nodes("front")
+    behind = Nodes("behind")
+    memory = card.state_size
+    if layout.shares:
+        _rename(graph, {_STATE: _MEMORY, _NEXT: _NEXT_MEMORY})
+        nodes.add("Identity", nodes.part(_STATE, 1, 0, memory), name=_MEMORY)
+        carried = nodes.part(_STATE, 1, memory, memory + layout.state)
+        heard = front_end(nodes, layout, batch, _SAMPLES, carried)
+        assert heard.carried is not None
+        behind.add("Concat", _NEXT_MEMORY, heard.carried, axis=1, name=_NEXT)
+    else:
+        heard = front_end(nodes, layout, batch, _SAMPLES, "")
+    _rename(graph, {LOGMEL: heard.logmel})
+    every = [*nodes.nodes, *graph.node, *behind.nodes]
+    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in every]
+    del graph.node[:]
+    graph.node.extend(kept)
+    graph.initializer.extend([*nodes.tensors, *behind.tensors])
+
+
+def _rename(graph: onnx.GraphProto, names: dict[str, str]) -> None:
+    for node in graph.node:
+        for ends in (node.input, node.output):
+            ends[:] = [names.get(name, name) for name in ends]
+
+
+def _static(model: onnx.ModelProto, inputs: dict[str, list[int]]) -> onnx.ModelProto:
+    """The model with inputs of those shapes, and with the outputs' shapes, which a run tells."""
+    graph = model.graph
+    names = [output.name for output in graph.output]
+    if unknown := {*names} - {*OUTPUTS, *OPTIONAL_OUTPUTS}:
+        raise ModelFileError(f"the model gives {', '.join(sorted(unknown))}: not in the contract")
+    del graph.input[:], graph.output[:], graph.value_info[:], model.metadata_props[:]
+    graph.input.extend(_tensor(name, shape) for name, shape in inputs.items())
+    graph.output.extend(_tensor(name, None) for name in names)
+    silence = {name: np.zeros(shape, np.float32) for name, shape in inputs.items()}
+    given = session(model.SerializeToString()).run(names, silence)
+    del graph.output[:]
+    graph.output.extend(_tensor(n, value.shape) for n, value in zip(names, given, strict=True))
+    return model
+
+
+def _tensor(name: str, shape: Sequence[int] | None) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)

@@ -1,0 +1,46 @@
+"""Writing ONNX nodes one below the other, as one would write the computation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import ArrayLike
+from onnx import helper, numpy_helper
+
+
+class Nodes:
+    """Nodes and constants that are to become part of a graph; names begin with `scope`."""
+
+    def __init__(self, scope: str) -> None:
+        self._scope = scope
+        self.nodes: list[onnx.NodeProto] = []
+        self.tensors: list[onnx.TensorProto] = []
+        self._constants: dict[bytes, str] = {}
+
+    def constant(self, values: ArrayLike, dtype: Any = np.float32) -> str:
+        """The name of a tensor with those values, one for all that are alike."""
+        tensor = numpy_helper.from_array(np.asarray(values, dtype))
+        key = tensor.SerializeToString()
+        if key not in self._constants:
+            self._constants[key] = tensor.name = f"{self._scope}/constant_{len(self.tensors)}"
+            self.tensors.append(tensor)
+        return self._constants[key]
+
+    def shape(self, *sizes: int) -> str:
+        """The name of a shape, or of any list of whole numbers."""
+        return self.constant(sizes, np.int64)
+
+    def add(self, operator: str, *inputs: str, name: str = "", **attributes: Any) -> str:
+        """A node; the name of what it gives, which can be chosen."""
+        name = name or f"{self._scope}/{operator.lower()}_{len(self.nodes)}"
+        node = helper.make_node(operator, list(inputs), [name], **attributes)
+        self.nodes.append(node)
+        return name
+
+    def part(self, tensor: str, axis: int, start: int, end: int, step: int = 1) -> str:
+        """`tensor[start:end:step]` along an axis; an `end` of -1 and less is past the front."""
+        stop = end if end >= 0 else np.iinfo(np.int64).min
+        bounds = (self.shape(n) for n in (start, stop, axis, step))
+        return self.add("Slice", tensor, *bounds)

@@ -1,0 +1,206 @@
+"""Writing a package: built in a folder beside its place, verified, and only then put there."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper
+
+from ..errors import ModelFileError, OptionError
+from ..model.card import METADATA_KEY, Hop, ModelCard, card_to_json, read_card
+from ..model.onnxfile import read_onnx
+from .contents import (
+    CARD,
+    EXAMPLES,
+    OPERATORS,
+    ORT,
+    README,
+    REFERENCE,
+    STEPS,
+    SUMS,
+    PackageError,
+    file_of,
+    package_card,
+    shape_of,
+    variant_entry,
+    write_array,
+    write_json,
+    write_sums,
+)
+from .graph import WEIGHTS, step_graph
+from .readme import readme
+from .run import Shape, run
+from .session import session
+from .signal import changing_sound
+from .verify import Source, verify
+from .weights import DTYPES, Dtype, store
+
+SMALLEST_OPSET, LARGEST_OPSET = 17, 22
+
+
+def export_package(
+    name: str,
+    data: bytes,
+    target: Path,
+    hop: float | None = None,
+    batch: int = 1,
+    dtypes: Sequence[Dtype] = ("int8",),
+    opset: int = SMALLEST_OPSET,
+    labelled: Path | None = None,
+) -> dict[str, Any]:
+    """Write the package of a model file and give its card, measured figures included.
+
+    `hop` in seconds, None for the card's live hop; `dtypes` beside fp32, which is always there;
+    `labelled`: clips to measure variants on (labelled.py). An earlier package in `target` is
+    replaced; raises OptionError where something else is there, ModelFileError or PackageError where
+    the step is not what it should be, and leaves nothing behind then.
+    """
+    card = read_card(data, name)
+    chosen = card.hop(card.live_hop if hop is None else hop)
+    _check_place(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as made:
+        folder = Path(made) / target.name
+        folder.mkdir()
+        source = Source(data, Shape(chosen.samples, chosen.window, batch, card.state_size))
+        graph = _at_opset(step_graph(data, card, chosen, batch), opset)
+        stepped = _exported_card(card, chosen, graph)
+        entries = _write_variants(folder, graph, stepped, dtypes)
+        outputs = {o.name: _sizes(o) for o in graph.graph.output}
+        written = package_card(stepped, stepped.hops[0], outputs)
+        written["variants"] = entries
+        written["test"] = _write_test(folder, written, source)
+        _copy_examples(folder)
+        (folder / README).write_text(readme(written), encoding="utf-8")
+        write_json(folder / CARD, written)
+        write_sums(folder)
+        measured = verify(folder, labelled, source)
+        for entry in written["variants"]:
+            entry |= measured[entry["file"]]
+        (folder / README).write_text(readme(written), encoding="utf-8")
+        write_json(folder / CARD, written)
+        write_sums(folder)
+        if target.exists():
+            target.rename(Path(made) / "before")
+        folder.rename(target)
+    return written
+
+
+def _check_place(target: Path) -> None:
+    if target.is_dir():
+        files = {path.name for path in target.iterdir()}
+        if files and not {CARD, SUMS} <= files:
+            raise OptionError(f"{target}: holds something that is no package; name another folder")
+    elif target.exists() or target.is_symlink():
+        raise OptionError(f"{target}: is a file; name a folder")
+
+
+def _at_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
+    (now,) = (entry.version for entry in model.opset_import if entry.domain == "")
+    if opset == now:
+        return model
+    try:
+        return onnx.version_converter.convert_version(model, opset)
+    except Exception as error:  # of its own types, and plain ones
+        first = str(error).splitlines()[0]
+        raise PackageError(f"the step cannot be written at opset {opset}: {first}") from None
+
+
+def _exported_card(card: ModelCard, hop: Hop, graph: onnx.ModelProto) -> ModelCard:
+    """The card of the exported step: one hop, which alone its state is for."""
+    sizes = {entry.name: _sizes(entry) for entry in graph.graph.input}
+    about = {
+        **{key: card.about[key] for key in ("licence", "use", "credits") if key in card.about},
+        "exported_from": card.sha256,
+    }
+    return replace(
+        card,
+        state_size=sizes["state"][1],
+        hops=(replace(hop, window=sizes["samples"][1]),),
+        live_hop=hop.seconds,
+        file_hop=hop.seconds,
+        about=about,
+        network={},
+    )
+
+
+def _write_variants(
+    folder: Path, graph: onnx.ModelProto, card: ModelCard, dtypes: Sequence[Dtype]
+) -> list[dict[str, Any]]:
+    entries = []
+    for dtype in (each for each in DTYPES if each == "fp32" or each in dtypes):
+        model = store(graph, dtype, WEIGHTS)
+        digest = read_onnx(model.SerializeToString()).sha256
+        own = {key: value for key, value in asdict(card).items() if key != "sha256"}
+        helper.set_model_props(model, {METADATA_KEY: card_to_json(own, digest)})
+        (folder / file_of(dtype)).write_bytes(model.SerializeToString())
+        entries.append(variant_entry(folder, file_of(dtype), dtype))
+    _write_ort(folder)
+    entries.append(variant_entry(folder, ORT, "fp32"))
+    return entries
+
+
+def _write_ort(folder: Path) -> None:
+    """The format of ONNX Runtime's reduced builds, and the operators that such a build needs."""
+    from onnxruntime.tools.convert_onnx_models_to_ort import (
+        OptimizationStyle,
+        convert_onnx_models_to_ort,
+    )
+
+    logging.disable()  # it speaks on both ways out
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            convert_onnx_models_to_ort(
+                folder / REFERENCE, optimization_styles=[OptimizationStyle.Fixed]
+            )
+    except Exception as error:  # as it comes out of the runtime
+        first = str(error).splitlines()[0]
+        raise ModelFileError(f"{ORT}: ONNX Runtime cannot write it: {first}") from None
+    finally:
+        logging.disable(logging.NOTSET)
+    # It names the time of its writing: the same model should give the same files.
+    lines = (folder / OPERATORS).read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith("#")]
+    (folder / OPERATORS).write_text("".join(kept), encoding="utf-8")
+
+
+def _write_test(folder: Path, card: dict[str, Any], source: Source) -> dict[str, Any]:
+    """A sound and what the exported model gives for it; the state is that of the package."""
+    shape = shape_of(card)
+    sound = np.stack(
+        [changing_sound(STEPS * shape.hop, card["sample_rate"], i) for i in range(shape.batch)]
+    )
+    samples = sound.astype(np.float32) / np.float32(32768)
+    heard = source.run(samples)
+    own = run(session(folder / REFERENCE), shape, samples)
+    return {
+        "steps": STEPS,
+        "samples": write_array(folder, "samples", sound, "int16"),
+        "probabilities": write_array(folder, "probabilities", heard.probabilities, "float32"),
+        "music": write_array(folder, "music", heard.music, "float32"),
+        "memory": write_array(folder, "memory", heard.states, "float32"),
+        "state": write_array(folder, "state", own.state, "float32"),
+    }
+
+
+def _copy_examples(folder: Path) -> None:
+    """Hosts in three languages: in an installed package beside this file, else of the checkout."""
+    inside = Path(__file__).parent / EXAMPLES
+    origin = inside if inside.is_dir() else Path(__file__).parents[2] / EXAMPLES
+    ignored = shutil.ignore_patterns("build*", "node_modules", "__pycache__", ".*")
+    for language in ("python", "cpp", "javascript"):
+        shutil.copytree(origin / language, folder / EXAMPLES / language, ignore=ignored)
+
+
+def _sizes(entry: onnx.ValueInfoProto) -> list[int]:
+    return [size.dim_value for size in entry.type.tensor_type.shape.dim]
