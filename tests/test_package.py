@@ -294,6 +294,15 @@ def test_nothing_that_is_no_package_is_overwritten(tmp_path, capfd):
     assert [path.name for path in tmp_path.iterdir()] == ["music.txt"]
 
 
+def test_a_place_that_cannot_be_written_is_said(tmp_path, capfd, monkeypatch):
+    (tmp_path / "file").write_text("x")
+    assert command(["export", str(tmp_path / "file" / "package")]) == 5
+    assert "cannot be written" in capfd.readouterr().err
+    monkeypatch.chdir(tmp_path)
+    assert command(["export", "."]) == 2
+    assert "where you are" in capfd.readouterr().err
+
+
 # Hosts
 
 

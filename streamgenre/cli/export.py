@@ -33,7 +33,8 @@ _DTYPES = ("fp32", "fp16", "int8")
     multiple=True,
     default=("int8",),
     show_default=True,
-    help="How weights are stored in a file beside model.onnx (fp32). Any number of times.",
+    help="How weights are stored in a file beside model.onnx, which is fp32 (that alone: fp32). "
+    "Any number of times.",
 )
 @click.option(
     "--opset",

@@ -7,7 +7,7 @@ import io
 import logging
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -67,37 +67,52 @@ def export_package(
     """
     card = read_card(data, name)
     chosen = card.hop(card.live_hop if hop is None else hop)
-    _check_place(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as made:
-        folder = Path(made) / target.name
-        folder.mkdir()
+    with _in_place_of(target) as folder:
         source = Source(data, Shape(chosen.samples, chosen.window, batch, card.state_size))
         graph = _at_opset(step_graph(data, card, chosen, batch), opset)
         stepped = _exported_card(card, chosen, graph)
-        entries = _write_variants(folder, graph, stepped, dtypes)
-        outputs = {o.name: _sizes(o) for o in graph.graph.output}
+        outputs = {entry.name: _sizes(entry) for entry in graph.graph.output}
         written = package_card(stepped, stepped.hops[0], outputs)
-        written["variants"] = entries
+        written["variants"] = _write_variants(folder, graph, stepped, dtypes)
         written["test"] = _write_test(folder, written, source)
         _copy_examples(folder)
         (folder / README).write_text(readme(written), encoding="utf-8")
         write_json(folder / CARD, written)
         write_sums(folder)
         measured = verify(folder, labelled, source)
-        for entry in written["variants"]:
-            entry |= measured[entry["file"]]
-        (folder / README).write_text(readme(written), encoding="utf-8")
+        for variant in written["variants"]:
+            variant |= measured[variant["file"]]
         write_json(folder / CARD, written)
         write_sums(folder)
-        if target.exists():
-            target.rename(Path(made) / "before")
-        folder.rename(target)
     return written
+
+
+@contextlib.contextmanager
+def _in_place_of(target: Path) -> Iterator[Path]:
+    """A new folder beside the target, which takes its place where nothing was raised."""
+    target = target.absolute()
+    _check_place(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as made:
+            folder = Path(made) / target.name
+            folder.mkdir()
+            try:
+                yield folder
+            except PackageError as error:
+                raise PackageError(str(error).replace(str(folder), str(target))) from None
+            if target.exists():
+                target.rename(Path(made) / "before")
+            folder.rename(target)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise PackageError(f"{target}: the package cannot be written: {reason}") from None
 
 
 def _check_place(target: Path) -> None:
     if target.is_dir():
+        if target.samefile(Path.cwd()):
+            raise OptionError(f"{target}: is where you are; name it from outside")
         files = {path.name for path in target.iterdir()}
         if files and not {CARD, SUMS} <= files:
             raise OptionError(f"{target}: holds something that is no package; name another folder")

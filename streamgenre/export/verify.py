@@ -156,10 +156,12 @@ def _compare(file: str, dtype: str, expected: Heard, given: Heard) -> dict[str, 
 
 
 def _within(worst: float, variant: dict[str, Any], of: str) -> float:
-    allowed = ALLOWED[variant["dtype"]]
-    if not worst <= allowed:  # also where it is not a number
+    dtype = variant["dtype"]
+    if not worst <= ALLOWED[dtype]:  # also where it is not a number
+        remedy = "export anew" if dtype == "fp32" else "choose another --dtype"
         raise PackageError(
-            f"{of}: {variant['file']} differs by {worst:.2g}, {allowed:g} is allowed; export anew"
+            f"{of}: {variant['file']} differs by {worst:.2g} where {ALLOWED[dtype]:g} is allowed; "
+            f"{remedy}"
         )
     return worst
 
