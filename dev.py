@@ -24,6 +24,7 @@ TEST_TOOLS = (
     "ruff",
     "mypy",
     "hatchling",
+    "playwright",  # drives the Chromium that is installed; brings none
 )
 
 

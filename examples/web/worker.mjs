@@ -1,0 +1,130 @@
+// Off the page's thread: resampling and steps, so that the page never stutters.
+//
+// Messages in: {type: "listen", id, rate, port}, {type: "file", id, rate}, {type: "samples", id,
+// channels}, {type: "end", id}, {type: "drop", id}. Out: {type: "loading", share}, {type: "ready", card},
+// {type: "updates", id, updates}, {type: "level", id, level}, {type: "lost", id, seconds},
+// {type: "more", id}, {type: "ended", id}, {type: "failed", what, detail}.
+// `id` counts sources: what comes for one that is no longer heard is left alone.
+
+import { FetchError, load } from "./load.mjs";
+import { Resampler } from "./resample.mjs";
+import { Stream } from "./streamgenre.mjs";
+
+let model; // what load() gave
+let source = null;
+
+/** What is heard now: a microphone or a file. */
+class Source {
+  constructor(id, rate) {
+    const { ort, card, session } = model;
+    this.id = id;
+    this.card = card;
+    this.resampler = new Resampler(rate, card.sample_rate);
+    this.stream = new Stream(ort, session, card);
+    this.missed = 0; // s that were lost before the stream's start
+    this.work = Promise.resolve();
+  }
+
+  get current() {
+    return source === this;
+  }
+
+  /** Do this after all that was asked before. */
+  next(work) {
+    this.work = this.work.then(() => this.current && work()).catch(failed);
+  }
+
+  post(message) {
+    if (this.current) postMessage({ ...message, id: this.id });
+  }
+
+  async feed(samples) {
+    const hop = this.card.hop.samples;
+    for (let at = 0; at < samples.length && this.current; at += hop) {
+      this.tell(await this.stream.feed(samples.subarray(at, at + hop)));
+    }
+  }
+
+  tell(updates) {
+    for (const update of updates) update.time += this.missed;
+    if (updates.length) this.post({ type: "updates", updates });
+  }
+
+  async finish() {
+    await this.feed(this.resampler.finish());
+    this.tell(await this.stream.flush());
+    this.post({ type: "ended" });
+    source = null;
+  }
+}
+
+class Microphone extends Source {
+  constructor(id, rate, port) {
+    super(id, rate);
+    this.port = port;
+    port.onmessage = ({ data: { block, lost } }) => this.next(() => this.take(block, lost / rate));
+  }
+
+  async take(block, lost) {
+    if (lost) this.skip(lost);
+    this.post({ type: "level", level: level(block) });
+    await this.feed(this.resampler.push(block));
+    this.port.postMessage(block, [block.buffer]);
+  }
+
+  /** Sound was lost: the memory starts anew, time goes on. */
+  skip(seconds) {
+    this.missed += this.stream.time + seconds;
+    this.stream.reset();
+    this.post({ type: "lost", seconds });
+  }
+
+  async finish() {
+    this.port.postMessage(null);
+    this.port.onmessage = null;
+    await super.finish();
+  }
+}
+
+class Recording extends Source {
+  async take(channels) {
+    await this.feed(this.resampler.push(mono(channels)));
+    this.post({ type: "more" });
+  }
+}
+
+function mono(channels) {
+  const mixed = channels[0];
+  for (const other of channels.slice(1)) for (let i = 0; i < mixed.length; i++) mixed[i] += other[i];
+  const share = Math.fround(1 / channels.length);
+  if (channels.length > 1) for (let i = 0; i < mixed.length; i++) mixed[i] *= share;
+  return mixed;
+}
+
+function level(block) {
+  let power = 0;
+  for (let i = 0; i < block.length; i++) power += block[i] * block[i];
+  return 10 * Math.log10(power / block.length);
+}
+
+function failed(error) {
+  const what = error instanceof FetchError ? "fetch" : error?.name === "ModelError" ? "model" : "step";
+  postMessage({ type: "failed", what, detail: String(error?.message ?? error) });
+}
+
+onmessage = ({ data }) => {
+  if (data.type === "listen") source = new Microphone(data.id, data.rate, data.port);
+  else if (data.type === "file") source = new Recording(data.id, data.rate);
+  const heard = source;
+  if (heard?.id !== data.id) return;
+  if (data.type === "samples") heard.next(() => heard.take(data.channels));
+  else if (data.type === "end") heard.next(() => heard.finish());
+  else if (data.type === "drop") source = null;
+};
+
+try {
+  model = await load((share) => postMessage({ type: "loading", share }));
+  postMessage({ type: "ready", card: model.card });
+} catch (error) {
+  failed(error);
+}
