@@ -1,0 +1,71 @@
+#include "card.h"
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "failure.h"
+
+using nlohmann::json;
+
+namespace {
+
+constexpr size_t kLargestCard = 1 << 20;  // bytes
+constexpr size_t kLargestModel = 1 << 30;  // bytes
+constexpr size_t kMost = 10'000'000;  // of anything else: a broken number takes no memory
+
+size_t count(const json& value, size_t most = kMost) {
+  if (!value.is_number_unsigned() || value < 1 || value > most)
+    throw std::invalid_argument("a size is no sensible number: " + value.dump());
+  return value;
+}
+
+Card parse(const json& entries, const std::string& folder) {
+  if (entries.at("format") != 1)
+    throw std::invalid_argument("is of another format version: use the hosts of that package");
+  if (entries.at("batch") != 1)
+    throw std::invalid_argument("steps several streams at once, this host one: export --batch 1");
+  Card card;
+  for (const json& label : entries.at("labels")) card.labels.push_back(label.at("name"));
+  if (card.labels.empty()) throw std::invalid_argument("has no labels");
+  card.sample_rate = count(entries.at("sample_rate"));
+  card.hop = count(entries.at("hop").at("samples"));
+  card.hop_seconds = entries.at("hop").at("seconds");
+  card.window = count(entries.at("window"));
+  card.state = count(entries.at("state"));
+  if (card.window < card.hop) throw std::invalid_argument("has a window shorter than its hop");
+  const json& limits = entries.at("thresholds");
+  card.thresholds = {limits.at("unsure"), limits.at("music"),     limits.at("silence"),
+                     limits.at("margin"), limits.at("smoothing"), limits.at("hold")};
+  for (const json& variant : entries.at("variants"))
+    card.variants.push_back({variant.at("file"), variant.at("dtype"),
+                             count(variant.at("bytes"), kLargestModel)});
+  const json& test = entries.at("test");
+  const auto path = [&](const char* name) {
+    return folder + "/" + test.at(name).at("file").get<std::string>();
+  };
+  card.test = {count(test.at("steps")), path("samples"), path("probabilities"), path("music")};
+  return card;
+}
+
+}  // namespace
+
+std::string read_file(const std::string& path, size_t most) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text;
+  for (char block[4096]; file.read(block, sizeof block) || file.gcount();) {
+    text.append(block, file.gcount());
+    if (text.size() > most) throw Failure(kUnreadable, path + ": is larger than it can be");
+  }
+  if (text.empty()) throw Failure(kUnreadable, path + ": is missing, empty or cannot be read");
+  return text;
+}
+
+Card read_card(const std::string& folder) {
+  const std::string path = folder + "/card.json";
+  const std::string text = read_file(path, kLargestCard);
+  try {
+    return parse(json::parse(text), folder);
+  } catch (const std::exception& error) {  // of the JSON reader, or of parse
+    throw Failure(kBadModel, path + ": " + error.what());
+  }
+}

@@ -1,0 +1,40 @@
+// The package's card: what a host must know to run its steps. Nothing is trusted: sizes are capped.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+struct Thresholds {
+  double unsure;     // smoothed probability that a label must reach to become the genre
+  double music;      // smoothed probability of music below which there is none
+  double silence;    // dBFS below which there is no music whatever the model says
+  double margin;     // lead that another label needs to take over
+  double smoothing;  // s, time constant of the smoothing
+  double hold;       // smoothed probability below which a decided genre is dropped
+};
+
+struct TestVector {
+  size_t steps;
+  std::string samples, probabilities, music;  // paths
+};
+
+struct Variant {
+  std::string file, dtype;
+  size_t bytes;
+};
+
+struct Card {
+  std::vector<std::string> labels;
+  size_t sample_rate, hop, window, state;  // hop and window in samples, state in numbers
+  double hop_seconds;
+  Thresholds thresholds;
+  std::vector<Variant> variants;
+  TestVector test;
+};
+
+// The card of the package in `folder`. Throws Failure.
+Card read_card(const std::string& folder);
+
+// The whole of a small file. Throws Failure: it cannot be read, or is larger than `most` bytes.
+std::string read_file(const std::string& path, size_t most);
