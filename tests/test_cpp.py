@@ -154,7 +154,14 @@ def test_the_test_vector_passes(program, package, model):
     assert b"right" in done.stdout
 
 
-@pytest.mark.parametrize("model", ["model.onnx", "model.int8.onnx", "model.ort"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        "model.int8.onnx",
+        pytest.param("model.onnx", marks=pytest.mark.slow),
+        pytest.param("model.ort", marks=pytest.mark.slow),
+    ],
+)
 def test_the_test_vector_passes_on_a_board(on_board, package, model):
     done = run(*on_board, package, "--check", "--model", model)
     assert done.returncode == 0, done.stderr

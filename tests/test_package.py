@@ -166,8 +166,8 @@ def test_a_package_has_what_a_host_needs(package):
         ["sha256sum", "--check", "--quiet", SUMS], cwd=package, capture_output=True, text=True
     )
     assert sums.returncode == 0, sums.stderr
-    for language in ("python", "cpp", "javascript"):
-        assert any((package / "examples" / language).iterdir())
+    for host in ("python", "cpp", "javascript", "web"):
+        assert any((package / "examples" / host).iterdir())
 
 
 def test_an_exported_file_is_a_model_like_any_other(package, model, music):

@@ -209,12 +209,12 @@ def _write_test(folder: Path, card: dict[str, Any], source: Source) -> dict[str,
 
 
 def _copy_examples(folder: Path) -> None:
-    """Hosts in three languages: in an installed package beside this file, else of the checkout."""
+    """Hosts in three languages and a page: beside this file where installed, else the checkout's."""
     inside = Path(__file__).parent / EXAMPLES
     origin = inside if inside.is_dir() else Path(__file__).parents[2] / EXAMPLES
-    ignored = shutil.ignore_patterns("build*", "node_modules", "__pycache__", ".*")
-    for language in ("python", "cpp", "javascript"):
-        shutil.copytree(origin / language, folder / EXAMPLES / language, ignore=ignored)
+    ignored = shutil.ignore_patterns("build", "cache", "node_modules", "__pycache__", ".*")
+    for host in ("python", "cpp", "javascript", "web"):
+        shutil.copytree(origin / host, folder / EXAMPLES / host, ignore=ignored)
 
 
 def _sizes(entry: onnx.ValueInfoProto) -> list[int]:

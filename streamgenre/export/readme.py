@@ -30,7 +30,8 @@ Runtime, with the operators of `model.required_operators.config`. `card.json` ho
 thresholds of the decision, hashes, accuracy and licence. `test/` holds a sound and what every step
 must give for it: raw numbers, little-endian, shapes in the card; of the state, its first {memory}
 numbers after each step and all of it at the end. `examples/` holds hosts in Python, C++ and
-JavaScript that read PCM from standard input and print a line of JSON a step:
+JavaScript that read PCM from standard input and print a line of JSON a step, and a page that does it
+in a browser:
 
     ffmpeg -v error -i song.mp3 -f s16le -ar {card["sample_rate"]} -ac 1 - |
         python examples/python/main.py .
