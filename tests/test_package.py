@@ -226,15 +226,38 @@ def test_a_file_that_nobody_vouches_for_is_refused(package, tmp_path):
     ("change", "said"),
     [
         (lambda card: card["labels"].reverse(), "labels"),
-        (lambda card: card.update(sample_rate=22_050), "sample rate"),
+        (lambda card: card.update(sample_rate=22_050), "sample_rate"),
         (lambda card: card["thresholds"].update(unsure=0.1), "thresholds"),
-        (lambda card: card.update(window=8000), "takes"),
-        (lambda card: card.update(state=1), "takes"),
+        (lambda card: card.update(window=8000), "window"),
+        (lambda card: card.update(state=1), "test state"),
+        (lambda card: card["hop"].update(seconds=1.0), "hop"),
+        (lambda card: card["inputs"].update(samples=[1, 1]), "inputs"),
+        (lambda card: card["variants"][1].update(sha256="0"), "sha256 of model.int8.onnx"),
+        (lambda card: card["variants"][1].update(dtype="int4"), "cannot be read"),
+        (lambda card: card["test"].pop("memory"), "cannot be read"),
+        (lambda card: card.update(labels=[1, 2]), "cannot be read"),
+        (lambda card: card.pop("thresholds"), "thresholds"),
         (lambda card: card["model"].update(sha256="0" * 64), "model"),
         (lambda card: card.pop("labels"), "cannot be read"),
         (lambda card: card.update(format=2), "format version"),
     ],
-    ids=["labels", "rate", "thresholds", "window", "state", "model", "missing", "format"],
+    ids=[
+        "labels",
+        "rate",
+        "thresholds",
+        "window",
+        "state",
+        "seconds",
+        "inputs",
+        "hash",
+        "dtype",
+        "vector",
+        "kinds",
+        "no thresholds",
+        "model",
+        "missing",
+        "format",
+    ],
 )
 def test_a_card_that_does_not_match_is_refused(package, tmp_path, change, said):
     """With hashes that are right: somebody mixed two packages."""
@@ -245,6 +268,24 @@ def test_a_card_that_does_not_match_is_refused(package, tmp_path, change, said):
     write_sums(folder)
     with pytest.raises(PackageError, match=said):
         verification.verify(folder)
+
+
+def test_what_the_examples_are_built_with_is_left_alone(package, tmp_path):
+    folder = _copy(package, tmp_path)
+    (folder / "examples" / "javascript" / "node_modules").mkdir()
+    (folder / "examples" / "javascript" / "node_modules" / "x.js").write_text("x")
+    check_sums(folder)
+    with pytest.raises(OptionError, match=r"node_modules/x\.js"):
+        export_package(NAME, DATA, folder)  # but it would be lost
+    assert (folder / "examples" / "javascript" / "node_modules" / "x.js").exists()
+
+
+def test_a_link_goes_on_pointing_to_the_package(package, tmp_path, quick):
+    folder = _copy(package, tmp_path)
+    (tmp_path / "current").symlink_to(folder)
+    before = (folder / CARD).stat().st_ino
+    export_package(NAME, DATA, tmp_path / "current", dtypes=(), labelled=quick)
+    assert (tmp_path / "current").is_symlink() and (folder / CARD).stat().st_ino != before
 
 
 def test_weights_of_another_model_fail_the_test_vector(package, tmp_path, quick):
@@ -278,14 +319,13 @@ def test_other_shapes_are_other_packages(tmp_path, quick, pcm):
     alone = load().stream(1.25).feed(sound[1], 16_000)
     expected = [list(update.probabilities.values()) for update in alone]
     np.testing.assert_allclose(heard.probabilities[:, 1], expected, atol=1e-4)
-    export_package(NAME, DATA, target, labelled=quick, dtypes=())
-    assert read_package_card(target)["batch"] == 1
+    assert [path.name for path in (target / "examples").iterdir()] == ["python"]
     assert [path.name for path in tmp_path.iterdir()] == ["made"]
 
 
 def test_nothing_that_is_no_package_is_overwritten(tmp_path, capfd):
     (tmp_path / "music.txt").write_text("mine")
-    with pytest.raises(OptionError, match="no package"):
+    with pytest.raises(OptionError, match="did not write"):
         export_package(NAME, DATA, tmp_path)
     assert command(["export", str(tmp_path / "music.txt")]) == 2
     assert "name a folder" in capfd.readouterr().err
@@ -310,7 +350,9 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path, capfd, monkeypatch):
 def test_the_python_host_says_what_the_stream_says(package, pcm, file):
     host = package / "examples" / "python" / "main.py"
     done = subprocess.run(
-        [sys.executable, str(host), str(package), file], input=pcm.tobytes(), capture_output=True
+        [sys.executable, str(host), str(package), "--model", file],
+        input=pcm.tobytes(),
+        capture_output=True,
     )
     assert done.returncode == 0, done.stderr.decode()
     said = [json.loads(line) for line in done.stdout.splitlines()]
@@ -323,3 +365,36 @@ def test_the_python_host_says_what_the_stream_says(package, pcm, file):
         assert mine["time"] == pytest.approx(theirs.time, abs=1e-3)
         assert mine["confidence"] == pytest.approx(theirs.confidence, abs=1e-3)
         assert mine["probabilities"] == pytest.approx(theirs.probabilities, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "code", "said"),
+    [
+        (["nowhere"], b"", 5, "is nowhere a package?"),
+        (["{package}", "--model", "other.onnx"], b"", 5, "card.json has no 'other.onnx'"),
+        (["{package}"], b"", 3, "no audio"),
+        (["{package}", "--check"], b"", 0, ""),
+        (["{package}", "--model", "model.onnx", "--check"], b"", 0, ""),
+        (["--help"], b"", 0, ""),
+    ],
+)
+def test_the_python_host_refuses_in_one_line(package, tmp_path, arguments, given, code, said):
+    host = package / "examples" / "python" / "main.py"
+    words = [word.format(package=package) for word in arguments]
+    done = subprocess.run(
+        [sys.executable, str(host), *words], cwd=tmp_path, input=given, capture_output=True
+    )
+    assert done.returncode == code
+    text = done.stderr.decode()
+    assert said in text and text.count("\n") == bool(said)
+
+
+def test_a_closed_pipe_ends_the_python_host_quietly(package, pcm):
+    host = package / "examples" / "python" / "main.py"
+    running = subprocess.Popen(
+        [sys.executable, str(host), str(package)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    running.stdout.close()
+    _, said = running.communicate(pcm.tobytes())
+    assert running.returncode == 0 and said == b""

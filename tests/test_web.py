@@ -521,8 +521,26 @@ def test_building_refuses_what_is_no_package_and_spares_other_folders(package, t
         return subprocess.run(command, capture_output=True, text=True)
 
     done = build(tmp_path, tmp_path / "site")
-    assert done.returncode == 1 and "has no card.json" in done.stderr
+    assert done.returncode == 1 and "is it a package?" in done.stderr
     (tmp_path / "mine.txt").write_text("mine")
     done = build(package, tmp_path)
     assert done.returncode == 1 and "holds other files" in done.stderr
     assert build().returncode == 2
+
+
+def test_building_anew_leaves_other_files_and_a_working_page_alone(package, site, tmp_path):
+    made = tmp_path / "site"
+    shutil.copytree(site, made)
+    (made / "CNAME").write_text("music.example")
+    damaged = tmp_path / "package"
+    shutil.copytree(package, damaged)
+    with (damaged / "model.int8.onnx").open("r+b") as file:
+        file.write(b"x")
+    command = [sys.executable, str(WEB / "build.py")]
+    done = subprocess.run([*command, damaged, made], capture_output=True, text=True)
+    assert done.returncode == 1 and "damaged" in done.stderr and done.stderr.count("\n") == 1
+    again = subprocess.run([*command, package, made], capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert (made / "CNAME").read_text() == "music.example"
+    names = {path.name for path in made.iterdir()}
+    assert names == {path.name for path in site.iterdir()} | {"CNAME"}

@@ -15,7 +15,7 @@ const USAGE = `ffmpeg -v error -i song.mp3 -f s16le -ar 16000 -ac 1 - | node mai
 
 Mono samples of 16 bits at the card's rate come on standard input. DIR is a package.
 
-  --model FILE   one of its model files  [default: model.int8.onnx]
+  --model FILE   one of its model files  [default: model.int8.onnx, model.onnx where there is none]
   --check        read nothing: replay the package's test vector, say the largest difference
   --help         this`;
 
@@ -53,8 +53,10 @@ async function openStream(folder, file) {
   } catch {
     throw new Refusal("onnxruntime-node is not there: run npm ci --ignore-scripts beside main.mjs", 1);
   }
+  const has = (name) => card.variants?.some((entry) => entry.file === name);
+  file ??= has("model.int8.onnx") ? "model.int8.onnx" : "model.onnx";
   const session = await openSession(ort, card, file, await read(folder, file));
-  return { card, stream: new Stream(ort, session, card) };
+  return { card, file, stream: new Stream(ort, session, card) };
 }
 
 /** Standard input as float32, an odd byte at a chunk's end kept for the next. */
@@ -117,7 +119,7 @@ async function main() {
     ({ values: options, positionals: folders } = parseArgs({
       allowPositionals: true,
       options: {
-        model: { type: "string", default: "model.int8.onnx" },
+        model: { type: "string" },
         check: { type: "boolean" },
         help: { type: "boolean", short: "h" },
       },
@@ -128,7 +130,7 @@ async function main() {
   if (options.help) return console.log(USAGE);
   if (folders.length !== 1) throw new Refusal(USAGE, MISUSED);
   const opened = await openStream(folders[0], options.model);
-  await (options.check ? check(opened, folders[0], options.model) : listen(opened));
+  await (options.check ? check(opened, folders[0], opened.file) : listen(opened));
 }
 
 // Who reads the lines may have enough of them: `| head`.

@@ -1,15 +1,18 @@
 """Which genre is playing, from raw PCM: needs onnxruntime and NumPy, and a package.
 
-ffmpeg -v error -i song.mp3 -f s16le -ar 16000 -ac 1 - | python main.py DIR [FILE]
+ffmpeg -v error -i song.mp3 -f s16le -ar 16000 -ac 1 - | python main.py DIR
 
-DIR is the package, FILE one of its model files (model.int8.onnx). Mono samples of 16 bits at the
-card's rate come on standard input; a line of JSON goes out for each step.
+Mono samples of 16 bits at the card's rate come on standard input; a line of JSON goes out for each
+step. DIR is the package.
 """
 
 from __future__ import annotations
 
+import argparse
+import hashlib
 import json
 import math
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +21,17 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+
+SMALL, REFERENCE = "model.int8.onnx", "model.onnx"
+UNREADABLE, BAD_MODEL = 3, 5  # exit codes
+
+
+class HostError(Exception):
+    """It cannot go on; the message says why and what to do."""
+
+    def __init__(self, message: str, code: int = BAD_MODEL) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Decider:
@@ -67,33 +81,66 @@ class Decider:
         return ("unsure", None) if self.current is None else ("genre", self.current)
 
 
+class Model:
+    """A package's step with its state."""
+
+    def __init__(self, folder: Path, file: str | None) -> None:
+        try:
+            self.card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+            variants = {entry["file"]: entry for entry in self.card["variants"]}
+            file = file or (SMALL if SMALL in variants else REFERENCE)
+            self.dtype, digest = variants[file]["dtype"], variants[file]["sha256"]
+            data = (folder / file).read_bytes()
+        except OSError as error:
+            raise HostError(f"{error.filename}: {error.strerror}; is {folder} a package?") from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise HostError(f"{folder}: card.json has no {error}; is it a package?") from None
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise HostError(
+                f"{folder / file}: is damaged (its hash is not the card's); export anew"
+            )
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        options.intra_op_num_threads = options.inter_op_num_threads = 1  # a step is a millisecond
+        try:
+            self.session = onnxruntime.InferenceSession(data, options)
+        except Exception as error:  # its own exception types share no public base
+            first = str(error).splitlines()[0]
+            raise HostError(f"{folder / file}: ONNX Runtime refuses it: {first}") from None
+        self.hop, self.batch = self.card["hop"]["samples"], self.card["batch"]
+        self.heard = np.zeros((self.batch, self.card["window"]), np.float32)
+        self.state = np.zeros((self.batch, self.card["state"]), np.float32)
+
+    def step(self, new: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Probabilities (B, C) and music (B,) of new samples (B, hop)."""
+        self.heard = np.concatenate([self.heard[:, self.hop :], new], axis=1)
+        probabilities, music, self.state = self.session.run(
+            ["probabilities", "music", "next_state"], {"samples": self.heard, "state": self.state}
+        )
+        return probabilities, music
+
+
 def hops(size: int) -> Iterator[tuple[NDArray[np.float32], int]]:
     """New samples (size,) from standard input, and how many are audio: fewer in the last hop."""
-    while data := sys.stdin.buffer.read(2 * size):
-        count = len(data) // 2
-        samples = np.zeros(size, np.float32)
-        samples[:count] = np.frombuffer(data, "<i2", count) / np.float32(32768)
-        if count:
-            yield samples, count
+    try:
+        while data := sys.stdin.buffer.read(2 * size):
+            count = len(data) // 2
+            samples = np.zeros(size, np.float32)
+            samples[:count] = np.frombuffer(data, "<i2", count) / np.float32(32768)
+            if count:
+                yield samples, count
+    except (OSError, AttributeError) as error:  # a folder; or closed, and then it is None
+        raise HostError(f"standard input cannot be read: {error}", UNREADABLE) from None
 
 
-def updates(folder: Path, file: str) -> Iterator[dict[str, Any]]:
-    """What is heard on standard input, step by step."""
-    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1  # a step is a millisecond
-    session = onnxruntime.InferenceSession(str(folder / file), options)
-    labels = [label["name"] for label in card["labels"]]
-    hop, window, rate = card["hop"]["samples"], card["window"], card["sample_rate"]
-    heard = np.zeros((card["batch"], window), np.float32)
-    state = np.zeros((card["batch"], card["state"]), np.float32)
-    decider = Decider(card["thresholds"], len(labels))
+def updates(model: Model) -> Iterator[dict[str, Any]]:
+    """What is heard on standard input, step by step, by all streams of a batch alike."""
+    labels = [label["name"] for label in model.card["labels"]]
+    rate = model.card["sample_rate"]
+    decider = Decider(model.card["thresholds"], len(labels))
     samples_so_far = 0
-    for new, count in hops(hop):
-        heard = np.concatenate([heard[:, hop:], np.broadcast_to(new, (len(heard), hop))], axis=1)
-        probabilities, music, state = session.run(
-            ["probabilities", "music", "next_state"], {"samples": heard, "state": state}
-        )
+    for new, count in hops(model.hop):
+        probabilities, music = model.step(np.repeat(new[None], model.batch, 0))
         power = float(np.square(new, dtype=np.float64).mean())
         level = 10 * math.log10(power) if power > 0 else -math.inf
         status, genre = decider.decide(probabilities[0], float(music[0]), level, count / rate)
@@ -111,11 +158,50 @@ def updates(folder: Path, file: str) -> Iterator[dict[str, Any]]:
                 for label, value in zip(labels, probabilities[0], strict=True)
             },
         }
+    if not samples_so_far:
+        raise HostError("no audio came on standard input", UNREADABLE)
+
+
+def check(model: Model, folder: Path) -> int:
+    """Replay the package's test vector, and say the largest difference of a probability."""
+    test = model.card["test"]
+    samples = np.fromfile(folder / test["samples"]["file"], "<i2").astype(np.float32) / 32768
+    wanted = np.fromfile(folder / test["probabilities"]["file"], "<f4")
+    parts = samples.reshape(model.batch, test["steps"], model.hop)
+    given = np.stack([model.step(parts[:, i])[0] for i in range(test["steps"])])
+    worst = float(np.abs(given - wanted.reshape(given.shape)).max())
+    allowed = {"fp32": 1e-3, "fp16": 0.05}.get(model.dtype, 0.2)
+    print(f"largest difference {worst:.2g} over {test['steps']} steps, allowed {allowed:g}")
+    return 0 if worst <= allowed else 1
+
+
+def main() -> int:
+    """Run what the command line says; its exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", metavar="DIR", type=Path)
+    parser.add_argument("--model", metavar="FILE", help=f"of the package  [default: {SMALL}]")
+    parser.add_argument("--check", action="store_true", help="replay the package's test vector")
+    options = parser.parse_args()
+    try:
+        model = Model(options.folder, options.model)
+        if options.check:
+            return check(model, options.folder)
+        for update in updates(model):
+            print(json.dumps(update), flush=True)
+    except HostError as error:
+        print(f"streamgenre: {error}", file=sys.stderr)
+        return error.code
+    except BrokenPipeError:  # whoever reads has had enough; Python would complain once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:  # a full disk
+        print(f"streamgenre: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3):
-        sys.exit(__doc__)
-    chosen = sys.argv[2] if len(sys.argv) == 3 else "model.int8.onnx"
-    for update in updates(Path(sys.argv[1]), chosen):
-        print(json.dumps(update), flush=True)
+    sys.exit(main())

@@ -4,7 +4,7 @@ python build.py PACKAGE SITE
 
 PACKAGE is what `streamgenre export` wrote, SITE a folder that is new or was made by this. The page
 and the loop around the model are copied; ONNX Runtime's WebAssembly comes from npm, once, into the
-folder that STREAMGENRE_CACHE names (default: `cache` in the checkout).
+folder that STREAMGENRE_CACHE names (default: `cache` in a checkout, else the user's cache).
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 HOST = HERE.parent / "javascript"
-FROM_PACKAGE = ("card.json", "model.int8.onnx")
+CARD, MODEL = "card.json", "model.int8.onnx"
 FROM_HOST = ("streamgenre.mjs", "decide.mjs")
 PAGE = (".html", ".css", ".mjs", ".svg", ".txt")
 
@@ -56,50 +58,75 @@ def runtime(cache: Path) -> Path:
 
 
 def build(package: Path, site: Path, cache: Path) -> int:
-    """Fill `site`; the bytes that a visitor downloads."""
-    for name in FROM_PACKAGE:
-        if not (package / name).is_file():
-            raise BuildError(f"{package}: has no {name}; make it with `streamgenre export`")
+    """Fill `site`; the bytes that a visitor downloads. Other files in it are left alone."""
+    card = _whole_card(package)
     made_here = (site / f"{WASM}.gz").exists()
     if site.exists() and any(site.iterdir()) and not made_here:
         raise BuildError(f"{site}: holds other files; name a new folder")
     archive = runtime(cache)
-    if made_here:
-        shutil.rmtree(site)
-    site.mkdir(parents=True, exist_ok=True)
-    pages = [path for path in HERE.iterdir() if path.suffix in PAGE]
-    for path in [
-        *pages,
-        *(HOST / name for name in FROM_HOST),
-        *(package / n for n in FROM_PACKAGE),
-    ]:
-        shutil.copyfile(path, site / path.name)
+    site.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{site.name}.", dir=site.parent) as made:
+        folder = Path(made)
+        pages = [path for path in HERE.iterdir() if path.suffix in PAGE]
+        for path in [*pages, *(HOST / name for name in FROM_HOST), package / MODEL]:
+            shutil.copyfile(path, folder / path.name)
+        _unpack_runtime(archive, folder)
+        card.pop("test", None)  # which is not served
+        (folder / CARD).write_text(json.dumps(card, ensure_ascii=False), encoding="utf-8")
+        files = sorted(folder.iterdir())
+        size = sum(path.stat().st_size for path in files if path.name != "licences.txt")
+        site.mkdir(exist_ok=True)
+        for path in files:
+            path.replace(site / path.name)
+    return size
+
+
+def _whole_card(package: Path) -> dict[str, Any]:
+    """The package's card; raises BuildError where the page could not run the model."""
+    try:
+        card: dict[str, Any] = json.loads((package / CARD).read_text(encoding="utf-8"))
+        hashes = {entry["file"]: entry["sha256"] for entry in card["variants"]}
+        batch = card["batch"]
+    except OSError as error:
+        raise BuildError(f"{package}: {CARD}: {error.strerror}; is it a package?") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise BuildError(f"{package}: {CARD} cannot be read ({error}); export anew") from None
+    if MODEL not in hashes or batch != 1:
+        raise BuildError(f"{package}: has no {MODEL} for one stream: export with --dtype int8")
+    if not (package / MODEL).is_file():
+        raise BuildError(f"{package}: {MODEL} is missing; export anew")
+    if hashlib.sha256((package / MODEL).read_bytes()).hexdigest() != hashes[MODEL]:
+        raise BuildError(f"{package}: {MODEL} is damaged (its hash is another); export anew")
+    return card
+
+
+def _unpack_runtime(archive: Path, folder: Path) -> None:
     with tarfile.open(archive) as tar:
         for name in (LOADER, WASM):
             member = tar.extractfile(f"package/dist/{name}")
             assert member is not None
             data = member.read()
             if name == WASM:  # packed, and unpacked by the page: plain servers do not compress
-                (site / f"{name}.gz").write_bytes(gzip.compress(data, 9, mtime=0))
+                (folder / f"{name}.gz").write_bytes(gzip.compress(data, 9, mtime=0))
             else:
-                (site / name).write_bytes(data)
-    _short_card(site / "card.json")
-    return sum(path.stat().st_size for path in site.iterdir() if path.name != "licences.txt")
+                (folder / name).write_bytes(data)
 
 
-def _short_card(path: Path) -> None:
-    """Without the test vector, which is not served."""
-    card = json.loads(path.read_text(encoding="utf-8"))
-    card.pop("test", None)
-    path.write_text(json.dumps(card, ensure_ascii=False), encoding="utf-8")
+def _user_cache() -> Path:
+    """Where a package lies, nothing is to be added."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    return Path(base) / "streamgenre" if base else Path.home() / ".cache" / "streamgenre"
 
 
 def main() -> int:
     """Build what the command line names."""
-    if len(sys.argv) != 3:
-        print(__doc__, file=sys.stderr)
-        return 2
-    cache = Path(os.environ.get("STREAMGENRE_CACHE") or HERE.parents[1] / "cache")
+    if len(sys.argv) != 3 or sys.argv[1] in ("-h", "--help"):
+        asked = sys.argv[1:] in (["-h"], ["--help"])
+        print(__doc__, file=sys.stdout if asked else sys.stderr)
+        return 0 if asked else 2
+    checkout = HERE.parents[1] / "pyproject.toml"
+    default = checkout.parent / "cache" if checkout.exists() else _user_cache()
+    cache = Path(os.environ.get("STREAMGENRE_CACHE") or default)
     try:
         size = build(Path(sys.argv[1]), Path(sys.argv[2]), cache)
     except (BuildError, OSError) as error:

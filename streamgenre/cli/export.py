@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,7 +21,7 @@ _DTYPES = ("fp32", "fp16", "int8")
 @click.option("--hop", type=float, metavar="S", help="Seconds a step.  [default: the live hop]")
 @click.option(
     "--batch",
-    type=click.IntRange(1, 1024),
+    type=click.IntRange(1, 64),
     default=1,
     show_default=True,
     help="Streams in one step.",
@@ -33,7 +33,7 @@ _DTYPES = ("fp32", "fp16", "int8")
     multiple=True,
     default=("int8",),
     show_default=True,
-    help="How weights are stored in a file beside model.onnx, which is fp32 (that alone: fp32). "
+    help="How weights are stored in a file beside model.onnx; fp32: in no other file. "
     "Any number of times.",
 )
 @click.option(
@@ -71,16 +71,18 @@ def command(
 
     from ..errors import OptionError
     from ..output.console import Console
+    from . import interrupt
+
+    interrupt.patience = 30.0  # what was begun is removed, after a step that may take long
 
     try:
         from ..export.contents import read_package_card
         from ..export.package import export_package
-        from ..export.readme import rows
         from ..export.verify import verify
     except ImportError as error:
         raise OptionError(f"export needs {error.name}: pip install 'streamgenre[export]'") from None
     if only_verify:
-        measured = verify(folder, labelled)
+        measured = verify(folder, labelled, told=_tell)
         card = read_package_card(folder)
     else:
         from ..model.model import read_model
@@ -95,9 +97,10 @@ def command(
             dtypes,
             opset,
             labelled,
+            _tell,
         )
         measured = {entry["file"]: entry for entry in card["variants"]}
-    head, *lines = rows(measured, card)
+    head, *lines = _rows(measured, card)
     table = Table(*head[:1], box=None, pad_edge=False)
     for file in head[1:]:
         table.add_column(file, justify="right", no_wrap=True)
@@ -106,3 +109,39 @@ def command(
     Console().print(table)
     against = "model.onnx" if only_verify else "the model"
     click.echo(f"{folder}: whole; compared with {against} over 500 carried steps of changing sound")
+
+
+def _tell(stage: str) -> None:
+    """A minute is long without a word."""
+    click.echo(f"streamgenre: {stage} ...", err=True)
+
+
+def _rows(measured: dict[str, dict[str, Any]], card: dict[str, Any]) -> list[list[str]]:
+    """The table of figures: a column for each file, their names in the first row."""
+    files = [variant["file"] for variant in card["variants"]]
+    every = [measured[file] for file in files]
+    sizes = [f"{variant['bytes'] / 1e6:.2f}" for variant in card["variants"]]
+    table = [
+        ["", *files],
+        ["size, MB", *sizes],
+        ["weights", *(variant["dtype"] for variant in card["variants"])],
+        ["differs by at most", *(f"{one['difference']:.1e}" for one in every)],
+        ["same label", *(f"{one['same_label']:.1%}" for one in every)],
+        ["on the test vector by", *(f"{one['test_difference']:.1e}" for one in every)],
+        ["million multiply-adds", *(_millions(one["multiply_adds"]) for one in every)],
+        ["load, ms", *(f"{one['load_ms']:.0f}" for one in every)],
+        ["step p50, ms", *(f"{one['p50_ms']:.2f}" for one in every)],
+        ["step p99, ms", *(f"{one['p99_ms']:.2f}" for one in every)],
+    ]
+    if all(one["peak_mb"] for one in every):
+        table.append(["bare memory, MB", *(f"{one['bare_mb']:.0f}" for one in every)])
+        table.append(["peak memory, MB", *(f"{one['peak_mb']:.0f}" for one in every)])
+    if all("clips" in one for one in every):
+        right = (f"{one['clips_right']} of {one['clips']}" for one in every)
+        table.append(["clips told right", *right])
+        table.append(["same label in clips", *(f"{one['clip_steps_same']:.1%}" for one in every)])
+    return table
+
+
+def _millions(count: int | None) -> str:
+    return f"{count / 1e6:.1f}" if count else "–"

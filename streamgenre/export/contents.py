@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from ..errors import ModelFileError
 from ..model.card import Hop, ModelCard
 from .run import Shape
-from .weights import Dtype
+from .weights import DTYPES, Dtype
 
 FORMAT = 1
 CARD, SUMS, README, TEST, EXAMPLES = "card.json", "SHA256SUMS", "README.md", "test", "examples"
@@ -61,7 +62,7 @@ def package_card(card: ModelCard, hop: Hop, outputs: dict[str, list[int]]) -> di
     }
 
 
-def shape_of(card: dict[str, Any]) -> Shape:
+def shape_of(card: Mapping[str, Any]) -> Shape:
     """What a host must know, of a package's card."""
     return Shape(card["hop"]["samples"], card["window"], card["batch"], card["state"])
 
@@ -75,7 +76,7 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
 
 def write_array(folder: Path, name: str, values: NDArray[np.generic], kind: str) -> dict[str, Any]:
     """Raw numbers, little-endian, into a file of TEST; its entry of the card."""
-    file = f"{TEST}/{name}.{'s16' if kind == 'int16' else 'f32'}"
+    file = _test_file(name, kind)
     (folder / TEST).mkdir(exist_ok=True)
     (folder / file).write_bytes(values.astype(_TYPES[kind]).tobytes())
     return {"file": file, "type": kind, "shape": list(values.shape)}
@@ -92,51 +93,100 @@ def read_array(folder: Path, entry: dict[str, Any]) -> NDArray[Any]:
 
 def write_sums(folder: Path) -> None:
     """The hash of every file but this one, as `sha256sum --check` reads it."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SUMS)
-    lines = [f"{_hash(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
+    lines = [f"{_hash(folder / name)}  {name}\n" for name in _files(folder)]
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
 def check_sums(folder: Path) -> None:
-    """Raise PackageError where a file is missing, damaged, or in the folder without a hash."""
+    """Raise PackageError where a file is missing, damaged, or there without a hash.
+
+    What was added in the examples (what they are built with, say) is nobody's business.
+    """
     if not folder.is_dir():
         raise PackageError(f"{folder}: no such folder")
-    if not (folder / CARD).is_file() or not (folder / SUMS).is_file():
-        missing = CARD if not (folder / CARD).is_file() else SUMS
-        raise PackageError(f"{folder}: is not a whole package ({missing} is missing); export anew")
-    known = set()
-    for line in (folder / SUMS).read_bytes().decode("utf-8", "replace").splitlines():
-        digest, _, name = line.partition("  ")
+    for name in (CARD, SUMS):
+        if not (folder / name).is_file():
+            raise PackageError(f"{folder}: is not a whole package ({name} is missing); export anew")
+    sums = _read_sums(folder)
+    for name, digest in sums.items():
         path = folder / name
-        if not re.fullmatch("[0-9a-f]{64}", digest) or ".." in Path(name).parts:
-            raise PackageError(f"{folder}: {SUMS} is damaged; export anew")
         if not path.is_file():
             raise PackageError(f"{folder}: {name} is missing; export anew")
         if _hash(path) != digest:
             raise PackageError(f"{folder}: {name} is damaged (its hash is another); export anew")
-        known.add(name)
-    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    if unknown := sorted(present - known - {SUMS}):
-        raise PackageError(
-            f"{folder}: {unknown[0]} has no hash in {SUMS}; remove it or export anew"
-        )
+    for name in _files(folder):
+        if name not in sums and not name.startswith(f"{EXAMPLES}/"):
+            raise PackageError(f"{folder}: {name} has no hash in {SUMS}; remove it or export anew")
+
+
+def not_exported(folder: Path) -> list[str]:
+    """Names of files that export did not write as they are: to be kept, whatever comes."""
+    if not (folder / CARD).is_file() or not (folder / SUMS).is_file():
+        return _files(folder)
+    sums = _read_sums(folder)
+    return [name for name in _files(folder) if sums.get(name) != _hash(folder / name)]
+
+
+def _files(folder: Path) -> list[str]:
+    """All but SUMS, relative."""
+    paths = (path for path in folder.rglob("*") if path.is_file() or path.is_symlink())
+    return sorted({path.relative_to(folder).as_posix() for path in paths} - {SUMS})
+
+
+def _read_sums(folder: Path) -> dict[str, str]:
+    sums = {}
+    for line in (folder / SUMS).read_bytes().decode("utf-8", "replace").splitlines():
+        digest, _, name = line.partition("  ")
+        path = Path(name)
+        if not re.fullmatch("[0-9a-f]{64}", digest) or ".." in path.parts or path.is_absolute():
+            raise PackageError(f"{folder}: {SUMS} is damaged; export anew")
+        sums[name] = digest
+    return sums
 
 
 def read_package_card(folder: Path) -> dict[str, Any]:
-    """The card of a package, with all that a host reads; raises PackageError."""
+    """The card of a package, its form checked; raises PackageError."""
     try:
         card: dict[str, Any] = json.loads((folder / CARD).read_bytes())
         if card["format"] != FORMAT:
             raise PackageError(f"{folder}: {CARD} is of another format version; update streamgenre")
-        shape = shape_of(card)
-        numbers = [*shape, card["sample_rate"], len(card["labels"]), card["test"]["steps"]]
+        shape, test, labels = shape_of(card), card["test"], len(card["labels"])
+        steps = test["steps"]
+        numbers = [*shape, card["sample_rate"], labels, steps]
         if not all(isinstance(number, int) and number > 0 for number in numbers):
             raise ValueError("sizes")
+        files = {}
         for variant in card["variants"]:
-            _ = variant["file"], variant["dtype"], variant["bytes"], variant["sha256"]
+            files[variant["file"]] = variant["dtype"]
+            if variant["file"] not in (ORT, file_of(variant["dtype"])):
+                raise ValueError(f"{variant['file']} as {variant['dtype']}")
+            _ = variant["bytes"], variant["sha256"]
+        if REFERENCE not in files or not {*files.values()} <= {*DTYPES}:
+            raise ValueError("variants")
+        memory = test["memory"]["shape"][-1]
+        shapes = {
+            "samples": [shape.batch, steps * shape.hop],
+            "probabilities": [steps, shape.batch, labels],
+            "music": [steps, shape.batch],
+            "memory": [steps, shape.batch, memory],
+            "state": [shape.batch, shape.state],
+        }
+        for name, wanted in shapes.items():
+            kind = "int16" if name == "samples" else "float32"
+            if test[name] != {"file": _test_file(name, kind), "type": kind, "shape": wanted}:
+                raise ValueError(f"test {name}")
         return card
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise PackageError(f"{folder}: {CARD} cannot be read ({error}); export anew") from None
+
+
+def _test_file(name: str, kind: str) -> str:
+    return f"{TEST}/{name}.{'s16' if kind == 'int16' else 'f32'}"
+
+
+def sizes(entry: Any) -> list[int]:
+    """The shape of an input or output of an ONNX graph, all of it fixed."""
+    return [size.dim_value for size in entry.type.tensor_type.shape.dim]
 
 
 def _hash(path: Path) -> str:

@@ -60,21 +60,21 @@ class Layout(NamedTuple):
         return (self.inner + self.waiting) * BANDS
 
 
-class Heard(NamedTuple):
+class Front(NamedTuple):
     """Names of tensors."""
 
     logmel: str  # (B, 1, BANDS, frames): what the network reads
     carried: str | None  # (B, Layout.state): the state's new part
 
 
-def front_end(nodes: Nodes, layout: Layout, batch: int, samples: str, carried: str) -> Heard:
+def front_end(nodes: Nodes, layout: Layout, batch: int, samples: str, carried: str) -> Front:
     """From `samples` (B, Layout.samples) and the frames `carried` (B, Layout.state) so far."""
     if not layout.shares:
         around = nodes.constant(np.zeros((batch, _SIDE)))
         padded = nodes.add("Concat", around, samples, around, axis=1)
         count = layout.window // STEP + 1
         bands = _bands(nodes, _framed(nodes, padded, layout.window + 2 * _SIDE, count, batch))
-        return Heard(_as_image(nodes, bands), None)
+        return Front(_as_image(nodes, bands), None)
     new = layout.hop // STEP
     ends = nodes.constant(np.zeros((batch, _SIDE)))
     frames = _framed(
@@ -103,7 +103,7 @@ def front_end(nodes: Nodes, layout: Layout, batch: int, samples: str, carried: s
         nodes.part(waiting, 1, _EDGE, _EDGE + layout.waiting),
         axis=1,
     )
-    return Heard(
+    return Front(
         _as_image(nodes, heard), nodes.add("Reshape", after, nodes.shape(batch, layout.state))
     )
 

@@ -7,8 +7,9 @@ import io
 import logging
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from ..errors import ModelFileError, OptionError
+from ..errors import ModelFileError, OptionError, StreamgenreError
 from ..model.card import METADATA_KEY, Hop, ModelCard, card_to_json, read_card
 from ..model.onnxfile import read_onnx
 from .contents import (
@@ -27,25 +28,29 @@ from .contents import (
     README,
     REFERENCE,
     STEPS,
-    SUMS,
     PackageError,
     file_of,
+    not_exported,
     package_card,
     shape_of,
+    sizes,
     variant_entry,
     write_array,
     write_json,
     write_sums,
 )
 from .graph import WEIGHTS, step_graph
-from .readme import readme
+from .labelled import clips
+from .measure import Engine
+from .readme import hosts, readme
 from .run import Shape, run
 from .session import session
 from .signal import changing_sound
-from .verify import Source, verify
+from .verify import verify
 from .weights import DTYPES, Dtype, store
 
 SMALLEST_OPSET, LARGEST_OPSET = 17, 22
+LARGEST_BATCH = 64
 
 
 def export_package(
@@ -57,29 +62,40 @@ def export_package(
     dtypes: Sequence[Dtype] = ("int8",),
     opset: int = SMALLEST_OPSET,
     labelled: Path | None = None,
+    told: Callable[[str], None] = lambda stage: None,
 ) -> dict[str, Any]:
     """Write the package of a model file and give its card, measured figures included.
 
     `hop` in seconds, None for the card's live hop; `dtypes` beside fp32, which is always there;
-    `labelled`: clips to measure variants on (labelled.py). An earlier package in `target` is
-    replaced; raises OptionError where something else is there, ModelFileError or PackageError where
-    the step is not what it should be, and leaves nothing behind then.
+    `labelled`: clips to measure variants on (labelled.py); `told` hears what is done. An earlier
+    package in `target` is replaced, unless something in it is not as it was written; raises
+    OptionError then, ModelFileError or PackageError where the step is not what it should be, and
+    leaves nothing behind.
     """
+    if not (SMALLEST_OPSET <= opset <= LARGEST_OPSET and 1 <= batch <= LARGEST_BATCH):
+        raise OptionError(
+            f"opset {SMALLEST_OPSET} to {LARGEST_OPSET} and batches of 1 to {LARGEST_BATCH} can be "
+            "exported"
+        )
     card = read_card(data, name)
     chosen = card.hop(card.live_hop if hop is None else hop)
+    if labelled is not None:
+        clips(labelled, card.label_names)  # before a minute of work
     with _in_place_of(target) as folder:
-        source = Source(data, Shape(chosen.samples, chosen.window, batch, card.state_size))
+        told("writing the step")
+        shape = Shape(chosen.samples, chosen.window, batch, card.state_size)
+        source = partial(run, session(data), shape, remember=card.state_size)
         graph = _at_opset(step_graph(data, card, chosen, batch), opset)
         stepped = _exported_card(card, chosen, graph)
-        outputs = {entry.name: _sizes(entry) for entry in graph.graph.output}
+        outputs = {entry.name: sizes(entry) for entry in graph.graph.output}
         written = package_card(stepped, stepped.hops[0], outputs)
         written["variants"] = _write_variants(folder, graph, stepped, dtypes)
         written["test"] = _write_test(folder, written, source)
-        _copy_examples(folder)
+        _copy_examples(folder, batch)
         (folder / README).write_text(readme(written), encoding="utf-8")
         write_json(folder / CARD, written)
         write_sums(folder)
-        measured = verify(folder, labelled, source)
+        measured = verify(folder, labelled, source, told)
         for variant in written["variants"]:
             variant |= measured[variant["file"]]
         write_json(folder / CARD, written)
@@ -90,32 +106,42 @@ def export_package(
 @contextlib.contextmanager
 def _in_place_of(target: Path) -> Iterator[Path]:
     """A new folder beside the target, which takes its place where nothing was raised."""
-    target = target.absolute()
+    target = target.resolve()  # a link goes on pointing to the place
     _check_place(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as made:
-            folder = Path(made) / target.name
+            folder, before = Path(made) / target.name, Path(made) / "before"
             folder.mkdir()
             try:
                 yield folder
-            except PackageError as error:
-                raise PackageError(str(error).replace(str(folder), str(target))) from None
-            if target.exists():
-                target.rename(Path(made) / "before")
-            folder.rename(target)
+            except StreamgenreError as error:
+                raise type(error)(str(error).replace(str(folder), str(target))) from None
+            try:
+                if target.exists():
+                    target.rename(before)
+                folder.rename(target)
+            except BaseException:
+                if before.exists() and not target.exists():
+                    before.rename(target)
+                raise
     except OSError as error:
         reason = error.strerror or str(error)
         raise PackageError(f"{target}: the package cannot be written: {reason}") from None
 
 
 def _check_place(target: Path) -> None:
+    """Only what export wrote is replaced; nothing that somebody put there is lost."""
     if target.is_dir():
         if target.samefile(Path.cwd()):
             raise OptionError(f"{target}: is where you are; name it from outside")
-        files = {path.name for path in target.iterdir()}
-        if files and not {CARD, SUMS} <= files:
-            raise OptionError(f"{target}: holds something that is no package; name another folder")
+        if target.is_mount():
+            raise OptionError(f"{target}: is a mount point; name a folder inside of it")
+        if others := not_exported(target):
+            raise OptionError(
+                f"{target}: holds what export did not write ({others[0]}); move it, or name "
+                "another folder"
+            )
     elif target.exists() or target.is_symlink():
         raise OptionError(f"{target}: is a file; name a folder")
 
@@ -133,15 +159,15 @@ def _at_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
 
 def _exported_card(card: ModelCard, hop: Hop, graph: onnx.ModelProto) -> ModelCard:
     """The card of the exported step: one hop, which alone its state is for."""
-    sizes = {entry.name: _sizes(entry) for entry in graph.graph.input}
+    shapes = {entry.name: sizes(entry) for entry in graph.graph.input}
     about = {
         **{key: card.about[key] for key in ("licence", "use", "credits") if key in card.about},
         "exported_from": card.sha256,
     }
     return replace(
         card,
-        state_size=sizes["state"][1],
-        hops=(replace(hop, window=sizes["samples"][1]),),
+        state_size=shapes["state"][1],
+        hops=(replace(hop, window=shapes["samples"][1]),),
         live_hop=hop.seconds,
         file_hop=hop.seconds,
         about=about,
@@ -189,33 +215,29 @@ def _write_ort(folder: Path) -> None:
     (folder / OPERATORS).write_text("".join(kept), encoding="utf-8")
 
 
-def _write_test(folder: Path, card: dict[str, Any], source: Source) -> dict[str, Any]:
+def _write_test(folder: Path, card: dict[str, Any], source: Engine) -> dict[str, Any]:
     """A sound and what the exported model gives for it; the state is that of the package."""
     shape = shape_of(card)
     sound = np.stack(
         [changing_sound(STEPS * shape.hop, card["sample_rate"], i) for i in range(shape.batch)]
     )
     samples = sound.astype(np.float32) / np.float32(32768)
-    heard = source.run(samples)
+    heard = source(samples)
     own = run(session(folder / REFERENCE), shape, samples)
     return {
         "steps": STEPS,
         "samples": write_array(folder, "samples", sound, "int16"),
         "probabilities": write_array(folder, "probabilities", heard.probabilities, "float32"),
         "music": write_array(folder, "music", heard.music, "float32"),
-        "memory": write_array(folder, "memory", heard.states, "float32"),
+        "memory": write_array(folder, "memory", heard.memory, "float32"),
         "state": write_array(folder, "state", own.state, "float32"),
     }
 
 
-def _copy_examples(folder: Path) -> None:
-    """Hosts in three languages and a page: beside this file where installed, else the checkout's."""
+def _copy_examples(folder: Path, batch: int) -> None:
+    """Hosts in three languages and a page: beside this file where installed, else a checkout's."""
     inside = Path(__file__).parent / EXAMPLES
     origin = inside if inside.is_dir() else Path(__file__).parents[2] / EXAMPLES
     ignored = shutil.ignore_patterns("build", "cache", "node_modules", "__pycache__", ".*")
-    for host in ("python", "cpp", "javascript", "web"):
+    for host in hosts(batch):
         shutil.copytree(origin / host, folder / EXAMPLES / host, ignore=ignored)
-
-
-def _sizes(entry: onnx.ValueInfoProto) -> list[int]:
-    return [size.dim_value for size in entry.type.tensor_type.shape.dim]

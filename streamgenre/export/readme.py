@@ -19,7 +19,7 @@ One step of a network that keeps a memory. Every {hop["seconds"]:g} s give it th
 {card["window"]} samples at {card["sample_rate"]} Hz, mono, in -1 to 1, of which the last
 {hop["samples"]} are new, with the state that it gave before (zeros at first, and zeros for samples
 from before the beginning); it gives the probability of each of {len(card["labels"])} genres, that
-of music, and the next state. {card["batch"]} stream(s) a step.
+of music, and the next state. Streams in one step: {card["batch"]}.
 
 | file | size | weights |
 |---|---|---|
@@ -29,49 +29,35 @@ All files compute in 32 bits and take and give the same. `model.ort` is for redu
 Runtime, with the operators of `model.required_operators.config`. `card.json` holds labels, sizes,
 thresholds of the decision, hashes, accuracy and licence. `test/` holds a sound and what every step
 must give for it: raw numbers, little-endian, shapes in the card; of the state, its first {memory}
-numbers after each step and all of it at the end. `examples/` holds hosts in Python, C++ and
-JavaScript that read PCM from standard input and print a line of JSON a step, and a page that does it
-in a browser:
+numbers after each step and all of it at the end. The programs in `examples/` read samples of 16 bits
+from standard input and print a line of JSON a step; each has `--model FILE` and `--check`, which
+replays the test:
 
-    ffmpeg -v error -i song.mp3 -f s16le -ar {card["sample_rate"]} -ac 1 - |
-        python examples/python/main.py .
+    ffmpeg -v error -i song.mp3 -f s16le -ar {card["sample_rate"]} -ac 1 - | python examples/python/main.py .
+
+| program | needs |
+|---|---|
+{_hosts(card["batch"])}
 
 `sha256sum --check SHA256SUMS` tells whether a file was damaged, `streamgenre export --verify .`
 whether all of it still does what it should. Licence of the model:
 {model.get("licence", "not stated")}.
-"""
+"""  # noqa: E501
 
 
-def rows(measured: dict[str, dict[str, Any]], card: dict[str, Any]) -> list[list[str]]:
-    """The table of figures: a column for each file, their names in the first row."""
-    files = [variant["file"] for variant in card["variants"]]
-    every = [measured[file] for file in files]
-    sizes = [f"{variant['bytes'] / 1e6:.2f}" for variant in card["variants"]]
-    table = [
-        ["", *files],
-        ["size, MB", *sizes],
-        ["weights", *(variant["dtype"] for variant in card["variants"])],
-        ["differs by at most", *(f"{one['difference']:.1e}" for one in every)],
-        ["same label", *(f"{one['same_label']:.1%}" for one in every)],
-        ["on the test vector by", *(f"{one['test_difference']:.1e}" for one in every)],
-        ["million multiply-adds", *(_millions(one["multiply_adds"]) for one in every)],
-        ["load, ms", *(f"{one['load_ms']:.0f}" for one in every)],
-        ["step p50, ms", *(f"{one['p50_ms']:.2f}" for one in every)],
-        ["step p99, ms", *(f"{one['p99_ms']:.2f}" for one in every)],
-    ]
-    if all(one["peak_mb"] for one in every):
-        table.append(["bare memory, MB", *(f"{one['bare_mb']:.0f}" for one in every)])
-        table.append(["peak memory, MB", *(f"{one['peak_mb']:.0f}" for one in every)])
-    if all("clips" in one for one in every):
-        right = (f"{one['clips_right']} of {one['clips']}" for one in every)
-        table.append(["clips told right", *right])
-        table.append(["same label in clips", *(_steps(one) for one in every)])
-    return table
+_HOSTS = {
+    "python": "`python examples/python/main.py .` | `pip install numpy onnxruntime`",
+    "javascript": "`node examples/javascript/main.mjs .` | Node.js; `npm ci --ignore-scripts` in "
+    "its folder",
+    "cpp": "`streamgenre .` | CMake, a compiler and ONNX Runtime: `examples/cpp/README.md`",
+    "web": "a page for browsers | a static server: `examples/web/README.md`",
+}
 
 
-def _steps(one: dict[str, Any]) -> str:
-    return f"{one['clip_steps_same']:.1%}"
+def hosts(batch: int) -> tuple[str, ...]:
+    """Folders of the programs that can run packages of that batch size."""
+    return tuple(_HOSTS) if batch == 1 else ("python",)
 
 
-def _millions(count: int | None) -> str:
-    return f"{count / 1e6:.1f}" if count else "–"
+def _hosts(batch: int) -> str:
+    return "\n".join(f"| {_HOSTS[host]} |" for host in hosts(batch))

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ModelFileError
+
 Floats = NDArray[np.float32]
 
 
@@ -24,7 +26,7 @@ class Heard(NamedTuple):
 
     probabilities: Floats  # (steps, B, C)
     music: Floats  # (steps, B)
-    states: Floats  # (steps, B, `remember`)
+    memory: Floats  # (steps, B, `remember`): the first numbers of each step's state
     state: Floats  # (B, S), after the last step
 
 
@@ -36,13 +38,17 @@ def run(session: Any, shape: Shape, samples: Floats, remember: int = 0) -> Heard
     before = np.zeros((shape.batch, shape.window - shape.hop), np.float32)
     heard = np.concatenate([before, samples], axis=1)
     state = np.zeros((shape.batch, shape.state), np.float32)
-    probabilities, music, states = [], [], []
+    probabilities, music, memory = [], [], []
     for start in range(0, samples.shape[1] - shape.hop + 1, shape.hop):
         window = np.ascontiguousarray(heard[:, start : start + shape.window])
-        said, sounds, state = session.run(
-            ["probabilities", "music", "next_state"], {"samples": window, "state": state}
-        )
+        try:
+            said, sounds, state = session.run(
+                ["probabilities", "music", "next_state"], {"samples": window, "state": state}
+            )
+        except Exception as error:  # its own exception types share no public base
+            first = str(error).splitlines()[0]
+            raise ModelFileError(f"the step cannot be run: {first}") from None
         probabilities.append(said)
         music.append(sounds)
-        states.append(state[:, :remember].copy())
-    return Heard(np.stack(probabilities), np.stack(music), np.stack(states), state)
+        memory.append(state[:, :remember].copy())
+    return Heard(np.stack(probabilities), np.stack(music), np.stack(memory), state)
