@@ -355,8 +355,12 @@ for _ in range(3):
     time.sleep(0.1)
 print(recorder.problem)
 resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-time.sleep(0.4)
-recorder.write(noise, 48_000)
+for _ in range(20):  # the writer works beside us: when it tried last, only it knows
+    time.sleep(0.4)
+    recorder.write(noise, 48_000)
+    time.sleep(0.1)
+    if not recorder.problem:
+        break
 print(recorder.close(), repr(recorder.problem))
 """
 
@@ -372,7 +376,9 @@ def test_a_full_disk_is_told_and_recording_goes_on_after_it(extension, tmp_path)
     assert second.startswith("cannot write to ")
     assert last == "True ''"
     assert sorted(file.name for file in tmp_path.iterdir()) == [f"heard-2.{extension}", path.name]
-    assert soundfile.info(tmp_path / f"heard-2.{extension}").duration == pytest.approx(0.1)
+    # What was written from then on is in it: a block, seldom two.
+    seconds = soundfile.info(tmp_path / f"heard-2.{extension}").duration
+    assert seconds in (pytest.approx(0.1), pytest.approx(0.2))
 
 
 def told(path):
