@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from streamgenre.audio.sources import decode_mono
 from streamgenre.model.model import read_model
+from streamgenre.model.session import session
 
 from .common import RATE, Options, Skipped, table
 
@@ -60,7 +61,6 @@ def _files(folder: Path, card: Mapping[str, Any], quick: bool) -> dict[str, Any]
 def _on_test(folder: Path, card: Mapping[str, Any], options: Options) -> dict[str, Any]:
     from streamgenre.export.contents import shape_of
     from streamgenre.export.run import run
-    from streamgenre.export.session import session
 
     from .peers_accuracy import test_tracks
 

@@ -26,10 +26,11 @@ from numpy.typing import NDArray
 
 from streamgenre.model.card import Hop
 from streamgenre.model.model import Model, load, read_model
+from streamgenre.model.session import session
 
 from .common import Options, Skipped, in_turn, music, table
 from .floor_graph import COUNTS, PARTS, inputs_of, of_model, part_of_node
-from .floor_machine import mac_rate, read_rate, session
+from .floor_machine import mac_rate, read_rate
 
 TITLE = "The floor of a step: multiply-adds and bytes against this machine's peak"
 

@@ -10,22 +10,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import onnxruntime
+
+from streamgenre.model.session import session
 
 _SIDE = 512  # of the matrices
-
-
-def session(data: bytes, **options: Any) -> Any:
-    """As the engine has it: one thread."""
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = settings.inter_op_num_threads = 1
-    settings.log_severity_level = 4
-    for name, value in options.items():
-        setattr(settings, name, value)
-    return onnxruntime.InferenceSession(data, settings, providers=["CPUExecutionProvider"])
 
 
 def _best(work: Callable[[], object], rounds: int) -> float:

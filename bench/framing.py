@@ -37,15 +37,21 @@ valid until the next."""
 
 def ours(audio: Samples, hop: Hop) -> Windows:
     """As a stream does it."""
-    ring = Ring(capacity=2 * hop.samples, history=hop.window - hop.samples)
     window = np.zeros(hop.window, np.float32)
+    for ring in _filled(audio, hop):
+        found = frame(ring, hop.samples, window)
+        yield window, found.level, found.non_finite
+
+
+def _filled(audio: Samples, hop: Hop) -> Iterator[Ring]:
+    """The ring whenever it holds a hop, which is taken out of it before the next."""
+    ring = Ring(capacity=2 * hop.samples, history=hop.window - hop.samples)
     for start in range(0, len(audio), _BLOCK):
         block = audio[start : start + _BLOCK]
         while len(block):
             block = block[ring.write(block) :]
             while len(ring) >= hop.samples:
-                found = frame(ring, hop.samples, window)
-                yield window, found.level, found.non_finite
+                yield ring
 
 
 @kernel
@@ -72,17 +78,12 @@ def _one_pass(buffer: Samples, end: int, new: int, out: Samples) -> tuple[float,
 
 def one_pass(audio: Samples, hop: Hop) -> Windows:
     """Our ring, and a Numba kernel for the rest."""
-    ring = Ring(capacity=2 * hop.samples, history=hop.window - hop.samples)
     window = np.zeros(hop.window, np.float32)
-    for start in range(0, len(audio), _BLOCK):
-        block = audio[start : start + _BLOCK]
-        while len(block):
-            block = block[ring.write(block) :]
-            while len(ring) >= hop.samples:
-                end = ring.tail + hop.samples
-                power, damaged = _one_pass(ring.buffer, end, hop.samples, window)
-                ring.advance(hop.samples)
-                yield window, decibels((power / hop.samples) ** 0.5), damaged
+    for ring in _filled(audio, hop):
+        end = ring.tail + hop.samples
+        power, damaged = _one_pass(ring.buffer, end, hop.samples, window)
+        ring.advance(hop.samples)
+        yield window, decibels((power / hop.samples) ** 0.5), damaged
 
 
 def shifted(audio: Samples, hop: Hop, *, looked: bool) -> Windows:

@@ -12,6 +12,16 @@ def one_line(text: object) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
 
 
+def first_line(error: BaseException) -> str:
+    r"""What a library's error says, without what it says below; its type where it says nothing.
+
+    >>> first_line(ValueError("no such node\nin graph.cc:12")), first_line(MemoryError())
+    ('no such node', 'MemoryError')
+    """
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 class StreamgenreError(Exception):
     """Base of all errors of this package; its message names cause and remedy in one line."""
 

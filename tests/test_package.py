@@ -36,10 +36,10 @@ from streamgenre.export.frontend import Layout
 from streamgenre.export.graph import step_graph
 from streamgenre.export.package import export_package
 from streamgenre.export.run import Shape, run
-from streamgenre.export.session import session
 from streamgenre.export.signal import changing_sound
 from streamgenre.export.weights import rounded, store
 from streamgenre.model.model import read_model
+from streamgenre.model.session import session
 
 NAME, DATA = read_model(None)
 

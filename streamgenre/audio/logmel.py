@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 SAMPLE_RATE = 16_000
 FRAME, STEP, FFT = 400, 160, 512  # samples
 BANDS, TOP_HZ = 128, 15_000.0
+EDGE = -(-FRAME // 2 // STEP)  # frames at each end of a window that hear the silence around it
+FLOOR, SHIFT, SCALE = 1e-5, 4.5, 5.0  # the network reads (log(power + FLOOR) + SHIFT) / SCALE
 _TRUNK_RATE = 32_000  # the rate that the published bands were defined at
 _PRE_EMPHASIS = 0.97
 
@@ -130,8 +132,12 @@ def _unroll(samples: Floats, begin: int, length: int, first: int, out: Floats) -
 
 def log_scale(power: Floats) -> Floats:
     """Powers to what the network reads, in place."""
-    power += np.float32(1e-5)
+    power += np.float32(FLOOR)
     np.log(power, out=power)
-    power += np.float32(4.5)
-    power /= np.float32(5.0)
+    power += np.float32(SHIFT)
+    power /= np.float32(SCALE)
     return power
+
+
+SILENT = float(log_scale(np.zeros(1, np.float32))[0])
+"""What the network reads of silence."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from ..export.limits import (
+    DTYPES,
+    LARGEST_BATCH,
+    LARGEST_OPSET,
+    PARITY_STEPS,
+    SMALLEST_OPSET,
+    Dtype,
+)
 from .options import model_option
-
-if TYPE_CHECKING:
-    from ..export.weights import Dtype
-
-_DTYPES = ("fp32", "fp16", "int8")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,7 +24,7 @@ _DTYPES = ("fp32", "fp16", "int8")
 @click.option("--hop", type=float, metavar="S", help="Seconds a step.  [default: the live hop]")
 @click.option(
     "--batch",
-    type=click.IntRange(1, 64),
+    type=click.IntRange(1, LARGEST_BATCH),
     default=1,
     show_default=True,
     help="Streams in one step.",
@@ -29,7 +32,7 @@ _DTYPES = ("fp32", "fp16", "int8")
 @click.option(
     "--dtype",
     "dtypes",
-    type=click.Choice(_DTYPES),
+    type=click.Choice(DTYPES),
     multiple=True,
     default=("int8",),
     show_default=True,
@@ -38,8 +41,8 @@ _DTYPES = ("fp32", "fp16", "int8")
 )
 @click.option(
     "--opset",
-    type=click.IntRange(17, 22),
-    default=17,
+    type=click.IntRange(SMALLEST_OPSET, LARGEST_OPSET),
+    default=SMALLEST_OPSET,
     show_default=True,
     help="Version of the ONNX operators.",
 )
@@ -108,7 +111,10 @@ def command(
         table.add_row(*line)
     Console().print(table)
     against = "model.onnx" if only_verify else "the model"
-    click.echo(f"{folder}: whole; compared with {against} over 500 carried steps of changing sound")
+    click.echo(
+        f"{folder}: whole; compared with {against} over {PARITY_STEPS} carried steps of changing "
+        "sound"
+    )
 
 
 def _tell(stage: str) -> None:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from ..errors import ModelFileError
 from ..model.card import Hop, ModelCard
+from .limits import DTYPES, Dtype
 from .run import Shape
-from .weights import DTYPES, Dtype
 
 FORMAT = 1
 CARD, SUMS, README, TEST, EXAMPLES = "card.json", "SHA256SUMS", "README.md", "test", "examples"

@@ -19,13 +19,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..audio.logmel import BANDS, FFT, FRAME, STEP, filter_bank, hann, log_scale
+from ..audio.logmel import (
+    BANDS,
+    EDGE,
+    FFT,
+    FLOOR,
+    FRAME,
+    SCALE,
+    SILENT,
+    STEP,
+    filter_bank,
+    hann,
+)
 from .nodes import Nodes
 
 _SIDE = FRAME // 2  # samples on each side of a frame's centre
-_EDGE = -(-_SIDE // STEP)  # frames at each end of a window that hear the silence around it
-_FLOOR = 1e-5  # added to power before the logarithm
-_SILENT = float(log_scale(np.zeros(1, np.float32))[0])
 
 
 class Layout(NamedTuple):
@@ -42,17 +50,17 @@ class Layout(NamedTuple):
     @property
     def samples(self) -> int:
         """Samples that a step reads, the last `hop` of which are new."""
-        return self.hop + _EDGE * STEP + _SIDE - STEP if self.shares else self.window
+        return self.hop + EDGE * STEP + _SIDE - STEP if self.shares else self.window
 
     @property
     def inner(self) -> int:
         """Frames carried that lie inside of the window."""
-        return (self.window - self.hop) // STEP - 2 * _EDGE + 1 if self.shares else 0
+        return (self.window - self.hop) // STEP - 2 * EDGE + 1 if self.shares else 0
 
     @property
     def waiting(self) -> int:
         """Frames carried that will be the first of later windows."""
-        return (self.window // self.hop - 1) * _EDGE if self.shares else 0
+        return (self.window // self.hop - 1) * EDGE if self.shares else 0
 
     @property
     def state(self) -> int:
@@ -81,26 +89,26 @@ def front_end(nodes: Nodes, layout: Layout, batch: int, samples: str, carried: s
         nodes,
         nodes.add("Concat", samples, ends, axis=1),
         layout.samples + _SIDE,
-        new + _EDGE,
+        new + EDGE,
         batch,
     )
     first = nodes.part(samples, 1, layout.samples - layout.hop, layout.samples)
     begins = nodes.add("Concat", ends, first, axis=1)
-    later = _framed(nodes, begins, layout.hop + _SIDE, _EDGE, batch)
+    later = _framed(nodes, begins, layout.hop + _SIDE, EDGE, batch)
     bands = _bands(nodes, nodes.add("Concat", frames, later, axis=1))
     fresh = nodes.part(bands, 1, 0, new)
-    last = nodes.part(bands, 1, new, new + _EDGE)
-    later = nodes.part(bands, 1, new + _EDGE, new + 2 * _EDGE)
+    last = nodes.part(bands, 1, new, new + EDGE)
+    later = nodes.part(bands, 1, new + EDGE, new + 2 * EDGE)
 
     total = layout.inner + layout.waiting
     before = nodes.add("Reshape", carried, nodes.shape(batch, total, BANDS))
     inner = nodes.add("Concat", nodes.part(before, 1, 0, layout.inner), fresh, axis=1)
     waiting = nodes.add("Concat", nodes.part(before, 1, layout.inner, total), later, axis=1)
-    heard = nodes.add("Concat", nodes.part(waiting, 1, 0, _EDGE), inner, last, axis=1)
+    heard = nodes.add("Concat", nodes.part(waiting, 1, 0, EDGE), inner, last, axis=1)
     after = nodes.add(
         "Concat",
         nodes.part(inner, 1, new, new + layout.inner),
-        nodes.part(waiting, 1, _EDGE, _EDGE + layout.waiting),
+        nodes.part(waiting, 1, EDGE, EDGE + layout.waiting),
         axis=1,
     )
     return Front(
@@ -134,14 +142,13 @@ def _bands(nodes: Nodes, frames: str) -> str:
     # log(p + floor) - log(floor) = log(1 + p / floor)
     bands = nodes.add("MatMul", power, _bank(nodes))
     logarithm = nodes.add("Log", nodes.add("Add", bands, nodes.constant(1.0)))
-    return nodes.add("Mul", logarithm, nodes.constant(1 / 5.0))
+    return nodes.add("Mul", logarithm, nodes.constant(1 / SCALE))
 
 
 def _tables(nodes: Nodes) -> tuple[str, str]:
     """Cosines and sines (_SIDE, bins) of the transform around a frame's middle, windowed."""
-    halves = nodes.constant(
-        np.arange(1, FRAME, 2)[:, None], np.int64
-    )  # half samples off the middle
+    # Samples lie odd numbers of half ones off the middle.
+    halves = nodes.constant(np.arange(1, FRAME, 2)[:, None], np.int64)
     bins = nodes.constant(np.arange(FFT // 2 + 1)[None], np.int64)
     # Whole numbers as long as possible: a large angle in 32 bits would be a wrong one.
     turned = nodes.add("Mod", nodes.add("Mul", halves, bins), nodes.constant(2 * FFT, np.int64))
@@ -155,7 +162,7 @@ def _tables(nodes: Nodes) -> tuple[str, str]:
 
 def _bank(nodes: Nodes) -> str:
     """The filter bank (bins, BANDS) from the few of its weights that are not 0."""
-    bank = filter_bank().T / np.float32(_FLOOR)
+    bank = filter_bank().T / np.float32(FLOOR)
     where = np.argwhere(bank)
     return nodes.add(
         "ScatterND",
@@ -169,4 +176,4 @@ def _as_image(nodes: Nodes, bands: str) -> str:
     """(B, frames, BANDS) as the network reads it, (B, 1, BANDS, frames)."""
     image = nodes.add("Transpose", bands, perm=[0, 2, 1])
     image = nodes.add("Unsqueeze", image, nodes.shape(1))
-    return nodes.add("Add", image, nodes.constant(_SILENT))
+    return nodes.add("Add", image, nodes.constant(SILENT))

@@ -13,9 +13,9 @@ from ..errors import ModelFileError
 from ..model.card import Hop, ModelCard
 from ..model.cut import LOGMEL, behind_logmel
 from ..model.onnx import INPUTS, OPTIONAL_OUTPUTS, OUTPUTS
+from ..model.session import session
 from .frontend import Layout, front_end
-from .nodes import Nodes
-from .session import session
+from .nodes import Nodes, set_nodes
 
 _SAMPLES, _STATE = INPUTS
 _NEXT = OUTPUTS[2]
@@ -49,10 +49,7 @@ def _name_weights(graph: onnx.GraphProto) -> None:
             tensor = node.attribute[0].t
             tensor.name = node.output[0]
             graph.initializer.append(tensor)
-    nodes = [node for node in graph.node if node.op_type != "Constant"]
-    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(kept)
+    set_nodes(graph, [node for node in graph.node if node.op_type != "Constant"])
     names = {tensor.name: f"{WEIGHTS}{tensor.name.strip('/')}" for tensor in graph.initializer}
     for tensor in graph.initializer:
         tensor.name = names[tensor.name]
@@ -74,10 +71,7 @@ def _attach_front_end(graph: onnx.GraphProto, card: ModelCard, layout: Layout, b
     else:
         heard = front_end(nodes, layout, batch, _SAMPLES, "")
     _rename(graph, {LOGMEL: heard.logmel})
-    every = [*nodes.nodes, *graph.node, *behind.nodes]
-    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in every]
-    del graph.node[:]
-    graph.node.extend(kept)
+    set_nodes(graph, [*nodes.nodes, *graph.node, *behind.nodes])
     graph.initializer.extend([*nodes.tensors, *behind.tensors])
 
 

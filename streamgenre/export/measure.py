@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from ..audio.sources import decode_mono
 from .contents import shape_of
 from .labelled import Clip
+from .limits import PARITY_STEPS
 from .run import Floats, Heard
-from .signal import changing_sound
+from .signal import as_floats, changing_sounds
 from .work import multiply_adds
-
-PARITY_STEPS = 500
 
 Engine = Callable[[Floats], Heard]
 """From samples (B, n) to what all steps gave."""
@@ -26,9 +25,7 @@ Engine = Callable[[Floats], Heard]
 def parity_sound(card: Mapping[str, Any]) -> Floats:
     """Samples (B, n) of PARITY_STEPS steps, each stream its own."""
     shape, rate = shape_of(card), card["sample_rate"]
-    count = PARITY_STEPS * shape.hop
-    sounds = [changing_sound(count, rate, 1000 + i) for i in range(shape.batch)]
-    return np.stack(sounds).astype(np.float32) / np.float32(32768)
+    return as_floats(changing_sounds(shape.batch, PARITY_STEPS * shape.hop, rate, seed=1000))
 
 
 def on_clips(

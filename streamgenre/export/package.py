@@ -13,13 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 from onnx import helper
 
-from ..errors import ModelFileError, OptionError, StreamgenreError
+from ..errors import ModelFileError, OptionError, StreamgenreError, first_line
 from ..model.card import METADATA_KEY, Hop, ModelCard, card_to_json, read_card
 from ..model.onnxfile import read_onnx
+from ..model.session import session
 from .contents import (
     CARD,
     EXAMPLES,
@@ -41,16 +41,13 @@ from .contents import (
 )
 from .graph import WEIGHTS, step_graph
 from .labelled import clips
+from .limits import DTYPES, LARGEST_BATCH, LARGEST_OPSET, SMALLEST_OPSET, Dtype
 from .measure import Engine
 from .readme import hosts, readme
 from .run import Shape, run
-from .session import session
-from .signal import changing_sound
+from .signal import as_floats, changing_sounds
 from .verify import verify
-from .weights import DTYPES, Dtype, store
-
-SMALLEST_OPSET, LARGEST_OPSET = 17, 22
-LARGEST_BATCH = 64
+from .weights import store
 
 
 def export_package(
@@ -153,8 +150,8 @@ def _at_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
     try:
         return onnx.version_converter.convert_version(model, opset)
     except Exception as error:  # of its own types, and plain ones
-        first = str(error).splitlines()[0]
-        raise PackageError(f"the step cannot be written at opset {opset}: {first}") from None
+        reason = first_line(error)
+        raise PackageError(f"the step cannot be written at opset {opset}: {reason}") from None
 
 
 def _exported_card(card: ModelCard, hop: Hop, graph: onnx.ModelProto) -> ModelCard:
@@ -205,8 +202,7 @@ def _write_ort(folder: Path) -> None:
                 folder / REFERENCE, optimization_styles=[OptimizationStyle.Fixed]
             )
     except Exception as error:  # as it comes out of the runtime
-        first = str(error).splitlines()[0]
-        raise ModelFileError(f"{ORT}: ONNX Runtime cannot write it: {first}") from None
+        raise ModelFileError(f"{ORT}: ONNX Runtime cannot write it: {first_line(error)}") from None
     finally:
         logging.disable(logging.NOTSET)
     # It names the time of its writing: the same model should give the same files.
@@ -218,10 +214,8 @@ def _write_ort(folder: Path) -> None:
 def _write_test(folder: Path, card: dict[str, Any], source: Engine) -> dict[str, Any]:
     """A sound and what the exported model gives for it; the state is that of the package."""
     shape = shape_of(card)
-    sound = np.stack(
-        [changing_sound(STEPS * shape.hop, card["sample_rate"], i) for i in range(shape.batch)]
-    )
-    samples = sound.astype(np.float32) / np.float32(32768)
+    sound = changing_sounds(shape.batch, STEPS * shape.hop, card["sample_rate"], seed=0)
+    samples = as_floats(sound)
     heard = source(samples)
     own = run(session(folder / REFERENCE), shape, samples)
     return {

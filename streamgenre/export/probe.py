@@ -30,7 +30,7 @@ def cost(model: Path, steps: int) -> dict[str, float | None]:
 
 
 def _measure(model: Path, steps: int) -> dict[str, float | None]:
-    from .session import session
+    from ..model.session import session
 
     bare = _peak()
     began = time.perf_counter()

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ModelFileError
+from ..errors import ModelFileError, first_line
 
 Floats = NDArray[np.float32]
 
@@ -46,8 +46,7 @@ def run(session: Any, shape: Shape, samples: Floats, remember: int = 0) -> Heard
                 ["probabilities", "music", "next_state"], {"samples": window, "state": state}
             )
         except Exception as error:  # its own exception types share no public base
-            first = str(error).splitlines()[0]
-            raise ModelFileError(f"the step cannot be run: {first}") from None
+            raise ModelFileError(f"the step cannot be run: {first_line(error)}") from None
         probabilities.append(said)
         music.append(sounds)
         memory.append(state[:, :remember].copy())

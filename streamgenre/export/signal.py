@@ -17,6 +17,16 @@ def changing_sound(samples: int, rate: int, seed: int = 0) -> NDArray[np.int16]:
     return np.asarray(np.rint(np.clip(sound, -1, 1) * 32767), np.int16)
 
 
+def changing_sounds(count: int, samples: int, rate: int, seed: int) -> NDArray[np.int16]:
+    """One for each of `count` streams (count, n)."""
+    return np.stack([changing_sound(samples, rate, seed + i) for i in range(count)])
+
+
+def as_floats(sound: NDArray[np.int16]) -> NDArray[np.float32]:
+    """What a step is given, in -1 to 1."""
+    return sound.astype(np.float32) / np.float32(32768)
+
+
 def _part(rng: np.random.Generator, length: int, rate: int) -> NDArray[np.float64]:
     """A chord of overtones, beats of noise and a floor of noise, each loud, soft or not there."""
     time = np.arange(length) / rate

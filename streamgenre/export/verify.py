@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 import onnx
 
+from ..errors import first_line
 from ..model.card import ModelCard, read_card
+from ..model.session import session
 from .contents import (
     CARD,
     REFERENCE,
@@ -28,10 +30,11 @@ from .contents import (
     variant_entry,
 )
 from .labelled import clips, example_clips
+from .limits import PARITY_STEPS
 from .measure import Engine, multiply_adds_of, on_clips, parity_sound
 from .probe import cost
 from .run import Heard, run
-from .session import session
+from .signal import as_floats
 
 ALLOWED = {"fp32": 1e-4, "fp16": 0.05, "int8": 0.2}
 """Largest difference in a probability, on sounds made to be hard; far less on music."""
@@ -47,7 +50,7 @@ def verify(
 ) -> dict[str, dict[str, Any]]:
     """Check a package and measure its variants; gives the figures by file.
 
-    Checked are hashes, cards, graphs, the test vector and 500 carried steps against `reference`
+    Checked are hashes, cards, graphs, the test vector and PARITY_STEPS steps against `reference`
     (without it, against model.onnx). `labelled`: clips for accuracy, None for the example clips
     where there are any. `told` hears what is done. Raises PackageError with the reason at the first
     failure.
@@ -66,7 +69,7 @@ def verify(
         file: _check_vector(folder, variant, card, engines[file])
         for file, variant in variants.items()
     }
-    told("comparing 500 carried steps")
+    told(f"comparing {PARITY_STEPS} carried steps")
     reference = reference or engines[REFERENCE]
     samples = parity_sound(card)
     expected = reference(samples)
@@ -120,8 +123,7 @@ def _check_graph(folder: Path, file: str) -> tuple[ModelCard, dict[str, list[int
         model = onnx.load_from_string(data)
         onnx.checker.check_model(model, full_check=True)
     except Exception as error:  # of protobuf's and the checker's own types
-        first = str(error).strip().splitlines()[0]
-        raise PackageError(f"{folder}: {file} is not valid ONNX: {first}") from None
+        raise PackageError(f"{folder}: {file} is not valid ONNX: {first_line(error)}") from None
     if foreign := {node.domain for node in model.graph.node} - {"", "ai.onnx"}:
         raise PackageError(f"{folder}: {file} needs operators of {', '.join(sorted(foreign))}")
     return own, {entry.name: sizes(entry) for entry in model.graph.output}
@@ -141,8 +143,7 @@ def _check_vector(
 ) -> float:
     """Largest difference in a probability on the test vector; raises PackageError."""
     test = {name: read_array(folder, card["test"][name]) for name in Heard._fields}
-    samples = read_array(folder, card["test"]["samples"]).astype(np.float32) / np.float32(32768)
-    heard = engine(samples)
+    heard = engine(as_floats(read_array(folder, card["test"]["samples"])))
     worst = max(_difference(test[name], getattr(heard, name)) for name in Heard._fields[:2])
     _within(worst, ALLOWED[variant["dtype"]], variant, f"{folder}: its test vector")
     if variant["dtype"] == "fp32":
@@ -156,7 +157,7 @@ def _compare(variant: dict[str, Any], expected: Heard, given: Heard) -> dict[str
         _difference(expected.probabilities, given.probabilities),
         _difference(expected.music, given.music),
     )
-    _within(worst, ALLOWED[variant["dtype"]], variant, "500 carried steps")
+    _within(worst, ALLOWED[variant["dtype"]], variant, f"{PARITY_STEPS} carried steps")
     same = expected.probabilities.argmax(-1) == given.probabilities.argmax(-1)
     return {"difference": worst, "same_label": float(same.mean())}
 

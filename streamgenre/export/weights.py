@@ -13,17 +13,13 @@ keep sixteen.
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from .limits import Dtype
 from .nodes import Nodes
-
-Dtype = Literal["fp32", "fp16", "int8"]
-DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 
 _SMALLEST = 512  # values; below it the nodes cost more than they save
 _LARGE, _LARGEST = 10_000, 150_000  # values

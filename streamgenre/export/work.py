@@ -10,6 +10,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from ..model.session import session
+
 
 def multiply_adds(model: onnx.ModelProto) -> int:
     """Of one step. What depends on no input is not counted: it is computed once, at loading."""
@@ -62,13 +64,10 @@ def every_value(model: onnx.ModelProto) -> dict[str, NDArray[Any]]:
     shown.CopyFrom(model)
     del shown.graph.output[:]
     shown.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(
-        shown.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    every = session(
+        shown.SerializeToString(),
+        graph_optimization_level=onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
     )
-    values = dict(zip(names, session.run(names, given), strict=True))
+    values = dict(zip(names, every.run(names, given), strict=True))
     weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     return {**given, **weights, **values}

@@ -15,12 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..audio import framing
-from ..audio.logmel import BANDS, FRAME, STEP, LogMel, log_scale, logmel
+from ..audio.logmel import BANDS, EDGE, SILENT, STEP, LogMel, logmel
 from ..audio.ring import Ring
 from .card import Hop
-
-_EDGE = -(-FRAME // 2 // STEP)  # frames at each end of a window that hear the silence around it
-_SILENT = float(log_scale(np.zeros(1, np.float32))[0])
 
 
 class FrontEnd(Protocol):
@@ -58,13 +55,13 @@ class LogMelWindow:
     def __init__(self, hop: Hop, logmel: LogMel) -> None:
         self._hop, self._logmel = hop, logmel
         count = hop.window // STEP + 1
-        self.heard = np.full((1, 1, BANDS, count), _SILENT, np.float32)
+        self.heard = np.full((1, 1, BANDS, count), SILENT, np.float32)
         # Frames are shared where a hop moves them by whole ones.
         whole = hop.samples % STEP == 0 and hop.window % STEP == 0
         self._moved = hop.samples // STEP if whole else count
-        self._kept = max(0, count - self._moved - 2 * _EDGE)
-        self._edge = range(_EDGE)
-        self._new = range(_EDGE + self._kept if self._kept else 0, count)
+        self._kept = max(0, count - self._moved - 2 * EDGE)
+        self._edge = range(EDGE)
+        self._new = range(EDGE + self._kept if self._kept else 0, count)
 
     def read(self, ring: Ring) -> framing.Taken:
         """See FrontEnd."""
@@ -72,14 +69,14 @@ class LogMelWindow:
         found = framing.take(ring, self._hop.samples)
         begin = (ring.tail - window) % len(ring.buffer)
         if self._kept:
-            bands[:, _EDGE:][:, : self._kept] = bands[:, _EDGE + self._moved : -_EDGE]
-            self._logmel(ring.buffer, begin, window, self._edge, bands[:, :_EDGE])
+            bands[:, EDGE:][:, : self._kept] = bands[:, EDGE + self._moved : -EDGE]
+            self._logmel(ring.buffer, begin, window, self._edge, bands[:, :EDGE])
         self._logmel(ring.buffer, begin, window, self._new, bands[:, self._new.start :])
         return found
 
     def clear(self) -> None:
         """See FrontEnd."""
-        self.heard[:] = _SILENT
+        self.heard[:] = SILENT
 
 
 def logmel_windows(samples: NDArray[np.float32]) -> NDArray[np.float32]:

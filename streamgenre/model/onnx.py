@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from ..audio.logmel import SAMPLE_RATE, logmel
-from ..errors import ModelFileError
+from ..errors import ModelFileError, first_line
 from .card import Hop, ModelCard
 from .cut import LOGMEL, behind_logmel
 from .engine import Engine, Step, initial_state
 from .front import FrontEnd, LogMelWindow, SampleWindow, logmel_windows
+from .session import session
 
 INPUTS = ("samples", "state")
 OUTPUTS = ("probabilities", "music", "next_state")
@@ -26,19 +26,9 @@ class OnnxEngine(Engine):
     """
 
     def __init__(self, data: bytes, card: ModelCard, whole: bool = False) -> None:
-        options = onnxruntime.SessionOptions()
-        # A step is milliseconds of work: more threads only spin and wait for each other.
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 4
         behind = None if whole or card.sample_rate != SAMPLE_RATE else behind_logmel(data)
         self._input = INPUTS[0] if behind is None else LOGMEL
-        try:
-            self._session = onnxruntime.InferenceSession(
-                data if behind is None else behind, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # its own exception types share no public base
-            first = str(error).splitlines()[0]
-            raise ModelFileError(f"model {card.name}: ONNX Runtime refuses it: {first}") from None
+        self._session = session(data if behind is None else behind, f"model {card.name}")
         present = [output.name for output in self._session.get_outputs()]
         absent = {self._input, INPUTS[1]} - {i.name for i in self._session.get_inputs()} | {
             *OUTPUTS
@@ -56,8 +46,10 @@ class OnnxEngine(Engine):
             try:
                 step = self.step(np.zeros((1, window), np.float32), initial_state(card))
             except Exception as error:  # as above
-                first = str(error).splitlines()[0]
-                raise ModelFileError(f"model {card.name}: does not fit its card: {first}") from None
+                reason = first_line(error)
+                raise ModelFileError(
+                    f"model {card.name}: does not fit its card: {reason}"
+                ) from None
             shapes = step.probabilities.shape, step.music.shape, step.next_state.shape
             if shapes != ((1, len(card.labels)), (1,), (1, card.state_size)):
                 raise ModelFileError(f"model {card.name}: does not fit its card: gives {shapes}")

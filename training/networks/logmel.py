@@ -10,7 +10,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from streamgenre.audio.logmel import FFT, FRAME, SAMPLE_RATE, STEP, filter_bank, hann
+from streamgenre.audio.logmel import (
+    FFT,
+    FLOOR,
+    FRAME,
+    SAMPLE_RATE,
+    SCALE,
+    SHIFT,
+    STEP,
+    filter_bank,
+    hann,
+)
 
 __all__ = ["SAMPLE_RATE", "LogMel", "filter_bank"]
 
@@ -47,7 +57,7 @@ class LogMel(nn.Module):
 
     @staticmethod
     def log(power: Tensor) -> Tensor:
-        return ((torch.log(power + 1e-5) + 4.5) / 5.0)[:, None]
+        return ((torch.log(power + FLOOR) + SHIFT) / SCALE)[:, None]
 
     def forward(self, samples: Tensor) -> Tensor:
         return self.log(self.power(samples))
