@@ -25,9 +25,10 @@ from training.evaluation.tagging import tag_figures, tag_scores  # noqa: E402
 from training.export import ExportError, export_checkpoint  # noqa: E402
 from training.learner import Inputs, Learner  # noqa: E402
 from training.model import load_model  # noqa: E402
-from training.networks import build  # noqa: E402
+from training.networks import KINDS, build  # noqa: E402
 from training.networks.step import SequenceLogits  # noqa: E402
 from training.sequences import NO_GENRE, Batch  # noqa: E402
+from training.start import start_at_rates  # noqa: E402
 from training.train import Trainer  # noqa: E402
 
 torch.set_num_threads(1)  # small networks: a second thread waits more than it works
@@ -257,6 +258,19 @@ def test_the_loss_is_the_cross_entropy_of_every_tag_where_a_track_is_heard():
         if labels[at] != NO_GENRE
     ]
     assert float(loss) == pytest.approx(np.mean(losses), abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", sorted({*KINDS} - {"adapted"}))
+def test_a_tagger_begins_by_saying_how_common_each_tag_is(kind):
+    torch.manual_seed(0)
+    network = build({"kind": kind, "classes": 3}).eval()
+    truth = torch.zeros(1_000, 3)
+    truth[:300, 0] = truth[:10, 1] = 1.0
+    start_at_rates(network, truth)
+    embedding = torch.zeros(1, network.outputs.in_features)
+    said = torch.sigmoid(network.outputs(embedding))[0].tolist()
+    assert said[:2] == pytest.approx([0.3, 0.01], rel=0.05)
+    assert 0 < said[2] < 1e-3  # nobody bears it, and it can still be learnt
 
 
 def test_a_tagger_learns_its_tags_through_the_command(finished, tagged, audio):

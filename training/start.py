@@ -45,6 +45,18 @@ def start_from(network: StreamingNetwork, source: str) -> bool:
     return bool({"feature_mean", "scale"} & set(fitting))
 
 
+@torch.no_grad()
+def start_at_rates(network: StreamingNetwork, truth: Tensor) -> None:
+    """Begin by saying of each tag how common it is: truth (N, C), 0 or 1 of N tracks.
+
+    As Lin et al. 2017 (focal loss, section 4.1). Begun at one half instead, a network first learns
+    that every tag is rare; where its embedding is bounded (a GRU's), it learns that by saturating,
+    after which nothing tells one track from another.
+    """
+    rates = (truth.sum(0) + 0.5) / (len(truth) + 1)  # neither 0 nor 1
+    network.outputs.bias.copy_(rates.logit())
+
+
 def weights_of(source: str) -> dict[str, Tensor]:
     """Tensors of one of our models or runs, by the names that they have in its network."""
     if source.endswith(".safetensors"):

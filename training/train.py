@@ -37,7 +37,7 @@ from .networks import build
 from .networks.step import StreamingNetwork
 from .schedule import Progress, Verdict
 from .sequences import Piece, pieces
-from .start import start_from
+from .start import start_at_rates, start_from
 from .training_set import changed_pieces, some_groups
 from .validation import TagValidation, Validation
 
@@ -219,9 +219,12 @@ class Trainer:
                     self._tags.load_state_dict(_with("tags.", resumed))
             except (KeyError, TypeError, ValueError, RuntimeError):
                 raise DataError(f"{self._last}: is damaged; remove it to begin anew") from None
-        elif not start_from(self.network, self._config.start):
-            first = Feed(self.feed.music, self.feed.other, self.feed.settings, self.feed.seed)
-            self.network.prepare(_some_windows(first, self.network))
+        else:
+            if self._truth is not None:
+                start_at_rates(self.network, self._truth)
+            if not start_from(self.network, self._config.start):
+                first = Feed(self.feed.music, self.feed.other, self.feed.settings, self.feed.seed)
+                self.network.prepare(_some_windows(first, self.network))
         self.network.to(self._fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self._tags is not None:
             self._tags.to(self._fabric.device)

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streamgenre.timing import machine
+
 from .. import checkpoint
 from ..data import AudioCache, DataSet
 from ..evaluation.scored import Scored, scored_tracks
@@ -70,6 +72,7 @@ def run_row(bench: Bench, row: Row, seed: int) -> Result:
         "dataset": bench.dataset.name,
         "data": bench.audio.source,
         "commit": checkpoint.commit(),
+        "machine": machine(),
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "narrowed": row.narrowed,
         "published": row.published,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -52,7 +53,8 @@ _COST_NOTE = (
     "Multiply-adds: of convolutions, linear and recurrent layers, for a second of audio; without "
     "the spectra and resampling before them. CPU: time of one core for a second of audio, all "
     "included; of classical models that of measuring their features, of which a part costs as much "
-    "as all. Passes: how often the training music was heard, in length."
+    "as all; it and the training time are of the machine that `results.json` names for each run. "
+    "Passes: how often the training music was heard, in length."
 )
 
 
@@ -110,6 +112,7 @@ def _head(systems: Sequence[System], left_out: int) -> str:
         ("systems", len(systems)),
         ("runs (systems and seeds)", len(entries)),
         ("CPU hours of training, together", f"{training_hours(entries):.1f}"),
+        ("machines", _machines(entries)),
     ]
     if left_out:
         rows.append(("results of other data, left out here", left_out))
@@ -128,6 +131,12 @@ def _head(systems: Sequence[System], left_out: int) -> str:
             "another seed would give; only ± does (0.000: the model does not depend on the seed).",
         ]
     )
+
+
+def _machines(entries: Iterable[Result]) -> str:
+    """Processors of the runs; entries from before they were noted have none."""
+    counts = Counter(e.get("machine", "not noted").split(",")[0] for e in entries)
+    return "; ".join(f"{name}: {runs} runs" for name, runs in counts.most_common())
 
 
 def _test_tracks(systems: Sequence[System]) -> str:

@@ -70,6 +70,17 @@ class StreamingNetwork(nn.Module, ABC):
         `augmentation`: how much of it there is, where the network has any.
         """
 
+    @property
+    def outputs(self) -> nn.Linear:
+        """The layer that gives the logits: the one called `classifier`."""
+        found = [
+            layer
+            for name, layer in self.named_modules()
+            if name.rpartition(".")[2] == "classifier" and isinstance(layer, nn.Linear)
+        ]
+        (layer,) = found
+        return layer
+
     def step_form(self) -> StreamingNetwork:
         """The same step as it is exported: as it stands, or in a form that runs faster there."""
         return self
