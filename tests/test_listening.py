@@ -33,7 +33,7 @@ from training.listening.neurons import by_weights  # noqa: E402
 from training.listening.result import log_mel_of  # noqa: E402
 from training.listening.subject import Subject  # noqa: E402
 from training.model import Calibration, network_model  # noqa: E402
-from training.networks import build  # noqa: E402
+from training.networks import KINDS, build  # noqa: E402
 
 torch.set_num_threads(1)
 ROOT = Path(__file__).parent.parent
@@ -234,6 +234,19 @@ def test_networks_that_read_samples_are_listened_to_as_sound(description, hop, g
     assert found.entries()["inverted"] is False
     assert len(found.samples) == round(2 * hop * SECOND)
     assert np.abs(found.samples).max() > 1000
+
+
+@pytest.mark.parametrize("kind", sorted({*KINDS} - {"adapted", "trunk"}))
+def test_gradients_reach_the_samples_behind_silence(kind):
+    """A square root's is infinite at zero, and 0 times that is no number."""
+    torch.manual_seed(0)
+    network = build({"kind": kind, "classes": 3}).eval()
+    samples = 0.1 * torch.randn(1, network.window_for(3_200))
+    samples[:, : samples.shape[1] // 2] = 0.0
+    samples.requires_grad_(True)
+    logits = network(samples, torch.zeros(1, network.state_size)).logits
+    (gradient,) = torch.autograd.grad(logits[0, 1], samples)
+    assert gradient.isfinite().all() and gradient.abs().max() > 0
 
 
 def test_a_finished_run_is_listened_to(tmp_path):

@@ -10,6 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+_FAINTEST = 1e-20  # power; far below what a sample of sixteen bits can tell
+
+
+def magnitudes(power: Tensor) -> Tensor:
+    """Square roots of powers; their gradient is finite in silence, too."""
+    return power.clamp_min(_FAINTEST).sqrt()
+
 
 class PowerSpectrum(nn.Module):
     """samples (B, n) -> power (B, fft // 2 + 1, frames).

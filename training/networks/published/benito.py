@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ..segment import SegmentNetwork
-from ..spectrum import PowerSpectrum
+from ..spectrum import PowerSpectrum, magnitudes
 from .zhang import DENSE, KERNEL, Dense, Residual, scaled
 
 RATE, FFT, HOP = 44_100, 2_048, 1_024
@@ -77,7 +77,7 @@ class Benito(SegmentNetwork):
         """One row (B, ...) of the samples and then the magnitudes, bin by bin: those it reads."""
         read = [] if self.wave is None else [samples]
         if self.spectrum is not None:
-            read.append(self.power(samples).sqrt().flatten(1))
+            read.append(magnitudes(self.power(samples)).flatten(1))
         return torch.cat(read, 1)
 
     def classify(self, features: Tensor) -> tuple[Tensor, Tensor]:

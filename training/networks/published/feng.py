@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..segment import SegmentNetwork
-from ..spectrum import PowerSpectrum
+from ..spectrum import PowerSpectrum, magnitudes
 
 RATE, FFT, HOP, FRAMES = 22_050, 1024, 512, 128
 LENGTH = 3 * RATE
@@ -42,8 +42,7 @@ class LogSpectrogram(nn.Module):
         self.power = PowerSpectrum(FFT, HOP, centred=False)
 
     def forward(self, samples: Tensor) -> Tensor:
-        magnitude: Tensor = self.power(samples).sqrt()
-        return torch.log1p(magnitude).transpose(1, 2)
+        return torch.log1p(magnitudes(self.power(samples))).transpose(1, 2)
 
 
 def zero(layer: nn.Module) -> None:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from ..segment import SegmentNetwork, Standardise
-from ..spectrum import PowerSpectrum
+from ..spectrum import PowerSpectrum, magnitudes
 
 RATE, FFT, HOP = 22_050, 1_024, 512
 LENGTH = 3 * RATE  # 128 frames
@@ -111,7 +111,7 @@ class _Zhang(SegmentNetwork):
 
     def features(self, samples: Tensor) -> Tensor:
         """Logarithms of 1 + magnitude (B, 513, 128), standardised."""
-        found: Tensor = self.standardise(self.spectrum(samples).sqrt().log1p())
+        found: Tensor = self.standardise(magnitudes(self.spectrum(samples)).log1p())
         return found
 
     def classify(self, features: Tensor) -> tuple[Tensor, Tensor]:
