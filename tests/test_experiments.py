@@ -19,6 +19,7 @@ from training.cli import main  # noqa: E402
 from training.config import Config, read_config  # noqa: E402
 from training.data import AudioCache, DataError, open_dataset  # noqa: E402
 from training.evaluation.segments import segment_tracks, segments_of  # noqa: E402
+from training.experiments import queue  # noqa: E402
 from training.experiments import rows as table  # noqa: E402
 from training.experiments.cost import macs_per_second, parameters  # noqa: E402
 from training.experiments.queue import work_off  # noqa: E402
@@ -128,6 +129,17 @@ def test_what_has_a_result_is_not_run_again(bench):
     told = []
     work_off(bench, [IRVIN], (1,), told=told.append)
     assert told == [] and (bench.results / "results.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(("time", "measured"), [("2000-01-01", True), ("2999-01-01", False)])
+def test_again_is_of_results_from_before(bench, monkeypatch, time, measured):
+    """Not of what another process, sharing the rows, has measured since."""
+    entry = {"section": 10, "system": "small-rnn", "seed": 1, "data": bench.audio.source}
+    keep_result(bench.results, entry | {"time": time})
+    ran = []
+    monkeypatch.setattr(queue, "run_row", lambda *_: ran.append(1) or {"wall_seconds": 0})
+    work_off(bench, [IRVIN], (1,), again=True, told=lambda _: None)
+    assert bool(ran) == measured
 
 
 def test_a_row_that_another_process_runs_is_left_to_it(bench):

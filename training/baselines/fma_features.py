@@ -52,26 +52,6 @@ COLUMNS = tuple(
 )
 """(feature, statistic, number) of the 518 columns, sorted as the published table is."""
 
-MFCC_CONTRAST = ("mfcc", "spectral_contrast")
-
-FEATURE_SETS = {
-    **{feature: (feature,) for feature in ROWS},
-    "mfcc/contrast": MFCC_CONTRAST,
-    "mfcc/contrast/cens": (*MFCC_CONTRAST, "chroma_cens"),
-    "mfcc/contrast/centroid": (*MFCC_CONTRAST, "spectral_centroid"),
-    "mfcc/contrast/cens/centroid": (*MFCC_CONTRAST, "chroma_cens", "spectral_centroid"),
-    "mfcc/contrast/cens/centroid/tonnetz": (
-        *MFCC_CONTRAST,
-        *("chroma_cens", "spectral_centroid", "tonnetz"),
-    ),
-    "mfcc/contrast/cens/centroid/zcr": (
-        *MFCC_CONTRAST,
-        *("chroma_cens", "spectral_centroid", "zcr"),
-    ),
-    "all": tuple(ROWS),
-}
-"""The eighteen rows of the published table: name -> features."""
-
 
 def fma_features(samples: np.ndarray, *, as_published: bool = False) -> np.ndarray:
     """The columns (1, 518) float32 of samples (n,) float32 in [-1, 1] at 16 kHz.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import traceback
 from collections.abc import Callable, Sequence
 
@@ -25,14 +26,16 @@ def work_off(
 ) -> list[str]:
     """Run what has no result for this data yet, the rows' own seeds or those given.
 
-    First seeds come before second ones, stacked rows last. A row that fails is told and does not
-    stop the others; gives the names of those that did.
+    `again`: also what has a result from before this call. First seeds come before second ones,
+    stacked rows last. A row that fails is told and does not stop the others; gives the names of
+    those that did.
     """
     wanted = [(row, seed) for row in rows for seed in (seeds or row.seeds)]
     # A stacked row needs every seed of its parts.
     wanted.sort(
         key=lambda pair: (pair[0].kind == "stacking", (seeds or pair[0].seeds).index(pair[1]))
     )
+    begun = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     torch.set_num_threads(1)  # each process one core, so that CPU times can be compared
     failed = []
     for row, seed in wanted:
@@ -41,7 +44,8 @@ def work_off(
         try:
             with FileLock(bench.runs / f"{name}.lock", timeout=0):
                 results = read_results(bench.results)
-                if not again and find_result(results, row.system, seed, bench.audio.source):
+                found = find_result(results, row.system, seed, bench.audio.source)
+                if found and (not again or found["time"] >= begun):
                     continue
                 told(f"{name}: begins ({row.title})")
                 result = run_row(bench, row, seed)

@@ -203,16 +203,3 @@ class TFCRNN(StreamingNetwork):
                 states.append(state)
         logits = self.classifier(torch.stack(states, 1))
         return SequenceLogits(logits.unflatten(1, (steps, ticks)), None, state)
-
-    def segment(self, samples: Tensor, state: Tensor) -> Tensor:
-        """Logits (B, ticks, C) of every tick of a training segment (B, n): many-to-many.
-
-        As published, an odd half window at the end is not read: 23 ticks in 2.5 s.
-        """
-        ticks = []
-        for start in range(
-            0, (2 * (samples.shape[1] // self.window) - 1) * self.stride, self.stride
-        ):
-            state, _, _ = self.tick(samples[:, start : start + self.window], state)
-            ticks.append(self.classifier(state))
-        return torch.stack(ticks, 1)
