@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import traceback
 from collections.abc import Callable, Sequence
 
@@ -11,9 +10,10 @@ from filelock import FileLock, Timeout
 
 from streamgenre.errors import StreamgenreError
 
+from .. import checkpoint
 from .results import find_result, read_results
 from .rows import Row
-from .run import Bench, run_row
+from .run import Bench, now, run_row
 
 
 def work_off(
@@ -35,7 +35,7 @@ def work_off(
     wanted.sort(
         key=lambda pair: (pair[0].kind == "stacking", (seeds or pair[0].seeds).index(pair[1]))
     )
-    begun = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    begun = now()
     torch.set_num_threads(1)  # each process one core, so that CPU times can be compared
     failed = []
     for row, seed in wanted:
@@ -47,7 +47,10 @@ def work_off(
                 found = find_result(results, row.system, seed, bench.audio.source)
                 if found and (not again or found["time"] >= begun):
                     continue
-                told(f"{name}: begins ({row.title})")
+                told(
+                    f"{name}: {row.title}; seed {seed}, data {bench.audio.source[:12]}, "
+                    f"commit {checkpoint.commit()[:12] or 'none'}, begun {now()}"
+                )
                 result = run_row(bench, row, seed)
         except Timeout:
             continue  # another process is at it

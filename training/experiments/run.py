@@ -56,6 +56,11 @@ class Heard:
     cpu_seconds_per_second: float  # of processor time, a second of audio
 
 
+def now() -> str:
+    """The time, UTC, as the results have it."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
 def run_row(bench: Bench, row: Row, seed: int) -> Result:
     """Train if need be, measure on test, and put the entry into the results."""
     begun = time.time()
@@ -73,7 +78,7 @@ def run_row(bench: Bench, row: Row, seed: int) -> Result:
         "data": bench.audio.source,
         "commit": checkpoint.commit(),
         "machine": machine(),
-        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "time": now(),
         "narrowed": row.narrowed,
         "published": row.published,
         "why": row.why,
