@@ -54,9 +54,9 @@ std::string read_file(const std::string& path, size_t most) {
   std::string text;
   for (char block[4096]; file.read(block, sizeof block) || file.gcount();) {
     text.append(block, file.gcount());
-    if (text.size() > most) throw Failure(kUnreadable, path + ": is larger than it can be");
+    if (text.size() > most) throw Failure(kBadModel, path + ": is larger than it can be");
   }
-  if (text.empty()) throw Failure(kUnreadable, path + ": is missing, empty or cannot be read");
+  if (text.empty()) throw Failure(kBadModel, path + ": is missing, empty or cannot be read");
   return text;
 }
 

@@ -65,7 +65,7 @@ struct FrugalLoading {
 size_t checked_size(const std::string& path, const Card& card) {
   std::error_code error;
   const size_t size = std::filesystem::file_size(path, error);
-  if (error) throw Failure(kUnreadable, path + ": " + error.message());
+  if (error) throw Failure(kBadModel, path + ": " + error.message());
   const std::string name = std::filesystem::path(path).filename();
   for (const Variant& variant : card.variants)
     if (variant.file == name && variant.bytes != size)
@@ -78,7 +78,7 @@ std::shared_ptr<void> map_file(const std::string& path, size_t size) {
   const int file = open(path.c_str(), O_RDONLY);
   void* bytes = file < 0 ? MAP_FAILED : mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0);
   if (file >= 0) close(file);
-  if (bytes == MAP_FAILED) throw Failure(kUnreadable, path + ": cannot be read");
+  if (bytes == MAP_FAILED) throw Failure(kBadModel, path + ": cannot be read");
   return {bytes, [size](void* mapped) { munmap(mapped, size); }};
 }
 
