@@ -47,6 +47,8 @@ TREE = Row(10, "small-softmax", "Softmax regression", "Someone 2016", "0.4", "so
            kind="baseline", entries={"features": "irvin", "model": "softmax"})  # fmt: skip
 STACK = Row(4, "small-svm", "Stacked", "Someone 2019", "", "so",
             kind="stacking", entries={"of": ["small-rnn"]})  # fmt: skip
+MEAN = Row(4, "small-mean", "Joined", "Someone 2019", "", "so",
+           kind="stacking", entries={"of": ["small-rnn"], "last": "mean"})  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -168,11 +170,21 @@ def test_the_same_row_and_seed_give_the_same_figures(bench, tmp_path):
     assert (bench.results / name).read_bytes() == (other.results / name).read_bytes()
 
 
+def predictions(bench, name):
+    """Probabilities (tracks, 2) as they are kept."""
+    with gzip.open(bench.results / "predictions" / f"{name}.csv.gz", "rt") as file:
+        return np.array([[float(r[g]) for g in ("high", "low")] for r in csv.DictReader(file)])
+
+
 def test_classical_and_stacked_rows(bench, monkeypatch):
-    monkeypatch.setattr(table, "all_rows", lambda: (IRVIN, TREE, STACK))
-    assert work_off(bench, [STACK], (1,), told=lambda _: None) == ["small-svm-1"]  # not trained yet
+    monkeypatch.setattr(table, "all_rows", lambda: (IRVIN, TREE, STACK, MEAN))
+    assert work_off(bench, [STACK, MEAN], told=lambda _: None) == []  # trains what it joins
+    models = [bench.folder(IRVIN, seed) / "model.safetensors" for seed in IRVIN.seeds]
+    trained = [model.stat().st_mtime_ns for model in models]
     assert work_off(bench, [IRVIN, TREE], told=lambda _: None) == []
-    assert work_off(bench, [STACK], told=lambda _: None) == []
+    assert [model.stat().st_mtime_ns for model in models] == trained
+    one, other = (predictions(bench, f"small-rnn-{seed}") for seed in IRVIN.seeds)
+    np.testing.assert_allclose(predictions(bench, "small-mean-1"), (one + other) / 2, atol=2e-5)
     by_name = {r["system"]: r for r in read_results(bench.results)}
     assert by_name["small-softmax"]["accuracy"][0] == 1.0  # two pitches are easy for it
     assert by_name["small-svm"]["budget"].startswith("2 networks")

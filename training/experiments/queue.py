@@ -31,7 +31,7 @@ def work_off(
     those that did.
     """
     wanted = [(row, seed) for row in rows for seed in (seeds or row.seeds)]
-    # A stacked row needs every seed of its parts.
+    # A stacked row needs every seed of its parts, and trains those that nobody has.
     wanted.sort(
         key=lambda pair: (pair[0].kind == "stacking", (seeds or pair[0].seeds).index(pair[1]))
     )
@@ -40,9 +40,8 @@ def work_off(
     failed = []
     for row, seed in wanted:
         name = f"{row.system}-{seed}"
-        bench.runs.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(bench.runs / f"{name}.lock", timeout=0):
+            with FileLock(bench.lock(row, seed), timeout=0):
                 results = read_results(bench.results)
                 found = find_result(results, row.system, seed, bench.audio.source)
                 if found and (not again or found["time"] >= begun):

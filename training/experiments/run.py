@@ -38,6 +38,11 @@ class Bench:
         """Of one run."""
         return self.runs / f"{row.system}-{seed}"
 
+    def lock(self, row: Row, seed: int) -> Path:
+        """File that is locked by the process that is at a row."""
+        self.runs.mkdir(parents=True, exist_ok=True)
+        return self.runs / f"{row.system}-{seed}.lock"
+
     @property
     def features(self) -> Path:
         """Folder of the classical systems' features, measured once."""
