@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -293,6 +294,29 @@ def test_a_smaller_share_of_the_artists_is_a_part_of_a_larger_one():
     assert every == tracks and {t.key for t in tenth} < {t.key for t in half}
     for share, kept in ((half, 10), (tenth, 2)):
         assert [sum(t.genre == g for t in share) for g in "ab"] == [kept, kept]
+
+
+def test_a_share_is_also_of_tracks_that_only_teachers_know(bench, tmp_path):
+    from training.lessons import Lesson, Lessons
+    from training.sequences import NO_GENRE
+    from training.train import Trainer
+
+    train = [t for t in bench.dataset.tracks if t.split == "train"]
+    unlabelled = {t.key for t in train[::4] + train[1::4]}  # three of each kind
+    tracks = [replace(t, genre="") if t.key in unlabelled else t for t in bench.dataset.tracks]
+    said = Lesson(np.full(2, 0.5, "f4"), np.zeros((4, 1), "f2"), np.ones(4, "f4"))
+    lessons = Lessons(("high", "low"), ("tag",), (), {t.key: said for t in train})
+    heard = {}
+    for share in (1.0, 0.5):
+        row = Row(7, "x", "x", "x", "x", "x", entries=IRVIN.entries | {
+            "sequences": SMALL["sequences"] | {"share": share}})  # fmt: skip
+        trainer = Trainer(
+            tmp_path, row.config(1), tracks, ["high", "low"], bench.audio, lessons=lessons
+        )
+        heard[share] = sorted(piece.label for piece in trainer.feed.music)
+    none = NO_GENRE
+    assert heard[1.0] == [none] * 6 + [0] * 3 + [1] * 3
+    assert heard[0.5] == [none] * 3 + [0] * 2 + [1] * 2
 
 
 def test_artificial_copies_are_heard_beside_the_tracks(bench, tmp_path):

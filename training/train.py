@@ -87,14 +87,14 @@ class Trainer:
         said = lessons.by_key if lessons else {}
         if lessons and not {*said} & {*index}:
             raise DataError("the lessons are of none of these tracks; make them anew (teach)")
-        train = some_groups(train, config.sequences.share)
-        heard = [t.key for t in train]
-        heard += [
-            t.key
+        # Teachers have heard tracks without a genre, too.
+        train += [
+            t
             for t in tracks
             if t.split == "train" and not t.genre and t.key in audio and t.key in said
         ]
-        music = pieces(heard, audio, index, said)
+        heard = some_groups(train, config.sequences.share)
+        music = pieces([t.key for t in heard], audio, index, said)
         if config.sequences.copies:
             music += changed_pieces(music, config.sequences.copies, config.run.seed)
         self.feed = Feed(music, other, config.sequences, config.run.seed, ranks)
