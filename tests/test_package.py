@@ -207,6 +207,12 @@ def test_one_flipped_byte_is_refused(package, tmp_path, capfd, file):
     assert file in said or file == SUMS
 
 
+@pytest.mark.parametrize("option", ["--hop=0.5", "--dtype=fp16", "--opset=17", "--batch=2"])
+def test_verify_refuses_what_is_for_writing(package, option, capfd):
+    assert command(["export", "--verify", option, str(package)]) == 2
+    assert "leave out" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("file", ["model.onnx", CARD, SUMS, "test/samples.s16"])
 def test_a_missing_file_is_refused_by_name(package, tmp_path, capfd, file):
     folder = _copy(package, tmp_path)

@@ -15,7 +15,7 @@ from ..export.limits import (
     SMALLEST_OPSET,
     Dtype,
 )
-from .options import model_option
+from .options import model_option, on_the_command_line
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -70,6 +70,12 @@ def command(
     ONNX files with everything inside, one for reduced builds of ONNX Runtime, a card, a test vector
     and hosts in Python, C++ and JavaScript. It is verified before it is kept.
     """
+    if only_verify and on_the_command_line("model", "hop", "batch", "dtypes", "opset"):
+        raise click.UsageError(
+            "--verify takes the package as it is; leave out --model, --hop, --batch, --dtype, "
+            "--opset"
+        )
+
     from rich.table import Table
 
     from ..errors import OptionError

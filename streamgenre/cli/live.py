@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from ..errors import one_line
 from . import interrupt
 from .config import config_path
-from .options import compute_option, model_option
+from .options import compute_option, model_option, on_the_command_line
 from .outputs import apart, recorder_of, sinks_of
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ def command(
     from ..live.tally import Tally
     from ..model.model import load
 
-    if play is not None and _on_the_command_line("wanted", "channels"):
+    if play is not None and on_the_command_line("wanted", "channels"):
         raise click.UsageError("--play takes the place of an input; leave out --input, --channels")
     if wait is not None and not wait >= 0:
         raise click.UsageError("--wait: nan is no number of seconds")
@@ -147,12 +146,6 @@ def command(
         for warning in listener.warnings:
             click.echo(one_line(f"streamgenre: warning: {listener.name}: {warning}"), err=True)
     return int(any(problem for _, problem in listener.problems))
-
-
-def _on_the_command_line(*names: str) -> bool:
-    """Whether any of these options was given there, and not as somebody's default."""
-    source = click.get_current_context().get_parameter_source
-    return any(source(name) is ParameterSource.COMMANDLINE for name in names)
 
 
 def _console(form: str) -> Console | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 COMMANDS = {
     "live": "what is playing now: microphone, line in, or what the computer plays",
@@ -32,3 +33,9 @@ compute_option = click.option(
     show_default=True,
     help="Where the network runs.",
 )
+
+
+def on_the_command_line(*names: str) -> bool:
+    """Whether any of these options was given there, and not as somebody's default."""
+    source = click.get_current_context().get_parameter_source
+    return any(source(name) is ParameterSource.COMMANDLINE for name in names)
