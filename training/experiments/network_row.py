@@ -28,15 +28,13 @@ def measure(bench: Bench, row: Row, seed: int) -> dict[str, Any]:
     hop = costs.pop("hop")
     found = genre_result(bench, row, seed, listen(bench, network, hop, "test"))
     valid = listen(bench, network, hop, "valid")
-    mean = np.stack([rows.mean(0) for rows in valid.segments])
-    right = mean.argmax(1) == bench.split("valid").true
+    right = valid.means.argmax(1) == bench.split("valid").true
     found["valid_accuracy"] = round(float(right.mean()), 5)
     if not isinstance(network, SegmentNetwork):
         carried = _streamed(bench, network, hop, "test", carry=True)
         test = bench.split("test")
-        means = np.stack([rows.mean(0) for rows in carried.segments])
         last = np.stack([rows[-1] for rows in carried.segments])
-        found["accuracy_carried"] = round(float((means.argmax(1) == test.true).mean()), 5)
+        found["accuracy_carried"] = round(float((carried.means.argmax(1) == test.true).mean()), 5)
         found["accuracy_last_step"] = round(float((last.argmax(1) == test.true).mean()), 5)
     return found | costs
 

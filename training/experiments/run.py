@@ -40,8 +40,9 @@ class Bench:
 
     def lock(self, row: Row, seed: int) -> Path:
         """File that is locked by the process that is at a row."""
-        self.runs.mkdir(parents=True, exist_ok=True)
-        return self.runs / f"{row.system}-{seed}.lock"
+        folder = self.folder(row, seed)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        return folder.with_name(f"{folder.name}.lock")
 
     @property
     def features(self) -> Path:
@@ -59,6 +60,11 @@ class Heard:
 
     segments: Sequence[Probabilities]
     cpu_seconds_per_second: float  # of processor time, a second of audio
+
+    @property
+    def means(self) -> Probabilities:
+        """Of every track (N, C)."""
+        return np.stack([rows.mean(0) for rows in self.segments])
 
 
 def now() -> str:

@@ -7,35 +7,32 @@ from typing import Any
 
 import numpy as np
 from filelock import FileLock
-from numpy.typing import NDArray
 
 from ..baselines.stacking import stacked
 from ..networks.step import StreamingNetwork
 from .network_row import listen, trained
 from .rows import Row, chosen_rows
-from .run import Bench, Heard, genre_result
+from .run import Bench, Heard, Probabilities, genre_result
 
 
 def measure(bench: Bench, row: Row, seed: int) -> dict[str, Any]:
     """All systems of `of`, each seed, trained where they are not; `last`: svm (default) or mean."""
     last = row.entries.get("last", "svm")
-    known: list[NDArray[np.float64]] = []
-    asked: list[NDArray[np.float64]] = []
+    known: list[Probabilities] = []
+    asked: list[Probabilities] = []
     cost = training = 0.0
     for part in chosen_rows(row.entries["of"]):
         for number in part.seeds:
             network, costs = _trained(bench, part, number)
-            for split, means in (("valid", known), ("test", asked)):
-                if split == "valid" and last == "mean":
-                    continue
-                heard = listen(bench, network, costs["hop"], split)
-                means.append(np.stack([rows.mean(0) for rows in heard.segments]))
+            heard = listen(bench, network, costs["hop"], "test")
+            asked.append(heard.means)
+            if last == "svm":
+                known.append(listen(bench, network, costs["hop"], "valid").means)
             cost += heard.cpu_seconds_per_second
             training += costs["train_seconds"]
     budget = f"{len(asked)} networks"
-    if last == "mean":
-        said = np.mean(asked, axis=0)
-    else:
+    said = np.mean(asked, axis=0)
+    if last == "svm":
         begun = time.process_time()
         said = stacked(known, bench.split("valid").true, asked)
         training += time.process_time() - begun

@@ -123,7 +123,8 @@ def _head(systems: Sequence[System], left_out: int) -> str:
             "Every system trained here learns from the same training tracks, 16 kHz mono (the SVM "
             "over several networks from what they say of the validation tracks), and says of a "
             "track the mean of what it says of the segments that it reads. The test tracks were "
-            "opened once for each system and seed, after its training; nothing was chosen on them. "
+            "opened once for each system and seed, after its training, and again where one was "
+            "mended (training/README.md); nothing was chosen on them. "
             "This project's own networks (section 0) were pretrained on other music, and of some "
             "of them the test figures had been seen when one was bundled.",
             "In brackets the 95 % bootstrap interval over tracks, 2,000 draws: with several seeds "
