@@ -120,6 +120,12 @@ def test_resampled_noise_is_that_of_soxr_and_scipy(rate):
         assert decibels(np.mean((ours - theirs) ** 2) / np.mean(theirs**2)) < -50
 
 
+@pytest.mark.parametrize("rate", RATES)
+def test_no_tap_makes_a_16_bit_sample_subnormal(rate):
+    taps = Resample(rate, rate).kernel.abs()
+    assert taps[taps > 0].min() / 2**15 > torch.finfo(torch.float32).tiny
+
+
 def test_the_same_rate_is_left_alone():
     samples = given(noise(500))
     torch.testing.assert_close(Resample(SAMPLE_RATE, 400)(samples), samples[:, :400])
