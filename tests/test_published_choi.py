@@ -18,6 +18,7 @@ from training.networks.published.choi import (  # noqa: E402
     LENGTH,
     RATE,
     WIDTHS,
+    AcrossBands,
     Choi,
     decibels,
     parameters,
@@ -66,6 +67,14 @@ def test_maps_are_the_published_ones(net):
     assert features.shape == (2, 96, 1366)
     assert shapes == MAPS[net]
     assert logits.shape == (2, 3) and embedding.shape == (2, network.embedding_size)
+
+
+def test_kernels_over_all_bands_are_a_plain_convolution():
+    layer = AcrossBands(1, 5, (96, 4))
+    plain = torch.nn.Conv2d(1, 5, (96, 4))
+    plain.load_state_dict(layer.state_dict())
+    maps = torch.randn(2, 1, 96, 30)
+    torch.testing.assert_close(layer(maps), plain(maps), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("net", WIDTHS)
