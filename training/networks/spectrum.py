@@ -48,7 +48,7 @@ class PowerSpectrum(nn.Module):
         found = torch.stft(
             samples, self.fft, self.hop, window=self.weights, center=False, return_complex=True
         )
-        return torch.view_as_real(found).square().sum(-1)
+        return found.real.square() + found.imag.square()
 
     def _convolved(self, samples: Tensor) -> Tensor:
         phase = 2 * np.pi * np.outer(np.arange(self.bins), np.arange(self.fft)) / self.fft
