@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,12 +18,13 @@ from tones import track
 
 from training.data import DataError
 from training.evaluation import read_predictions
+from training.evaluation.measures import values
 from training.experiments.answers import answer
 from training.experiments.questions import Question, all_questions, compare
 from training.experiments.report import write_report
 from training.experiments.results import PREDICTIONS, genre_figures, write_scores
 from training.experiments.rows import all_rows
-from training.experiments.systems import systems_of
+from training.experiments.systems import mean_hits, systems_of
 from training.experiments.tables import training_hours
 
 LABELS = ["blues", "jazz", "$ki|ng"]
@@ -247,3 +249,18 @@ def test_the_questions_are_of_the_rows(tmp_path):
     wrong.write_text('[[question]]\nask = "Why?"\npairs = []\nbeter = "so"\n')
     with pytest.raises(TypeError, match="beter"):
         all_questions(wrong)
+
+
+COMMITTED = Path(__file__).parent.parent / "training/results/experiments"
+
+
+def test_the_committed_figures_are_of_the_committed_predictions():
+    results = json.loads((COMMITTED / "results.json").read_text())
+    names = {f"{e['system']}-{e['seed']}.csv.gz" for e in results}
+    assert names == {path.name for path in (COMMITTED / PREDICTIONS).iterdir()}
+    for e in results:
+        if e["task"] == "genre":
+            hits = mean_hits([COMMITTED / PREDICTIONS / f"{e['system']}-{e['seed']}.csv.gz"])
+            found = values(hits.right, hits.among_two, hits.true)
+            for measure in ("accuracy", "macro_recall", "top2"):
+                assert round(found[measure], 4) == e[measure][0], (e["system"], e["seed"], measure)
