@@ -126,7 +126,7 @@ def _row(file: Mapping[str, Any], base: Mapping[str, Any], entry: Mapping[str, A
         published=str(own.get("published", file.get("published", ""))),
         why=str(own.get("why", file.get("why", ""))),
         kind=kind,
-        seeds=tuple(own.get("seeds", (1,))),
+        seeds=tuple(own.get("seeds", file.get("seeds", (1,)))),
         narrowed=str(own.get("narrowed", file.get("narrowed", ""))),
         entries=entries,
     )
