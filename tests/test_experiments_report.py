@@ -191,6 +191,7 @@ def test_a_known_difference_is_answered_rightly(reported):
     assert re.search(r"^Helps: \+0\.250 \(\+0\.\d+ to \+0\.\d+\)\.$", text, re.M)
     assert re.search(r"^No difference shown: \+0\.000 \(-0\.\d+ to \+0\.\d+\)\.$", text, re.M)
     assert re.search(r"^Worse: -0\.050 \(-0\.0\d+ to -0\.0\d+\)\.$", text, re.M)  # tag by tag
+    assert "| < 0.001 |" in text  # the p of the first pair
     assert text.count("## ") == 2  # questions of systems without results are left out
 
 

@@ -67,6 +67,10 @@ def _figure(compared: Compared, named: bool) -> str:
     return text
 
 
+def _p(p: float | None) -> str:
+    return "< 0.001" if p is not None and p < 0.001 else number(p)
+
+
 def _told(question: Question) -> str:
     told = {"Of": question.source, "Published:": question.published}
     return " ".join(f"{words} {text}." for words, text in told.items() if text)
@@ -82,7 +86,7 @@ def _table(compared: Sequence[Compared], task: str) -> str:
             f"{number(c.system.value(measure))}, {number(c.against.value(measure))}",
             signed(c.difference),
             *([signed(c.macro_recall)] if c.macro_recall else []),
-            number(c.p),
+            _p(c.p),
         )
         for c in compared
     ]
