@@ -129,6 +129,20 @@ def test_a_row_leaves_its_figures_its_predictions_and_where_they_come_from(bench
     assert "accuracy_carried" in results[0] and "accuracy_carried" not in results[1]
 
 
+def test_our_own_rows_are_of_their_committed_predictions(bench):
+    work_off(bench, [IRVIN], (1,), told=lambda _: None)
+    kept = bench.results / "predictions" / "small-rnn-{seed}.csv.gz"
+    own = Row(0, "own", "Ours", "this project", "", "ours", kind="committed",
+              entries={"predictions": str(kept), "budget": "minutes"})  # fmt: skip
+    assert work_off(bench, [own], (), told=lambda _: None) == []
+    mine, other = read_results(bench.results)
+    assert mine["accuracy"] == other["accuracy"] and mine["budget"] == "minutes"
+    assert (bench.results / "predictions" / "own-1.csv.gz").exists()
+    told = []
+    assert work_off(bench, chosen_rows(["own-frozen-gru"]), (), told=told.append)
+    assert "other tracks or genres than this data's test" in told[-1]
+
+
 def test_what_has_a_result_is_not_run_again(bench):
     work_off(bench, [IRVIN], (1,), told=lambda _: None)
     before = (bench.results / "results.json").read_bytes()

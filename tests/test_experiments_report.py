@@ -252,7 +252,7 @@ def test_the_questions_are_of_the_rows(tmp_path):
         all_questions(wrong)
 
 
-COMMITTED = Path(__file__).parent.parent / "training/results/experiments"
+COMMITTED = Path(__file__).parent.parent / "training/results"
 
 
 def test_the_committed_figures_are_of_the_committed_predictions():

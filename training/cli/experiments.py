@@ -39,7 +39,7 @@ _folder = click.Path(path_type=Path, file_okay=False)
 @click.option(
     "--results",
     type=_folder,
-    default=Path("training/results/experiments"),
+    default=Path("training/results"),
     show_default=True,
     help="Folder of results.json, predictions, table and charts.",
 )
