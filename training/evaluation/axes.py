@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 
 def single(width: float = 6.0, height: float = 4.0) -> tuple[Figure, Axes]:
@@ -20,4 +20,6 @@ def tidy(axes: Axes, percent: bool = True) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", alpha=0.25)
     if percent:
+        # Whole per cents: at steps of 2.5 % the labels would say 28 for 27.5.
+        axes.yaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10]))
         axes.yaxis.set_major_formatter(PercentFormatter(1, 0))

@@ -134,7 +134,7 @@ def against(systems: Sequence[System], measure: str, unit: float, words: str) ->
                 system.name, (_cost(system, measure, unit), named), (-4, 2), fontsize=7,
                 textcoords="offset points", ha="right",  # up there is no other
             )  # fmt: skip
-    logarithmic(axes, aside=0.15)
+    logarithmic(axes, aside=0.18)
     axes.set_xlabel(words)
     axes.set_ylabel("accuracy, 95 % interval over tracks")
     figure.legend(frameon=False, fontsize=7, loc="outside lower center", ncols=2)

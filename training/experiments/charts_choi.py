@@ -60,8 +60,12 @@ def logarithmic(axes: Axes, aside: float = 0.08) -> None:
     low, high = axes.get_xlim()
     # Over many powers of ten the numbers between them would run into each other.
     axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5) if high < 300 * low else (1,)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.10g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _plain(x)))
     axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _plain(x: float) -> str:
+    return f"{x / 1e6:.10g} M" if x >= 1e6 else f"{x:,.10g}"
 
 
 def _nets(systems: Sequence[System], task: str, across: str) -> dict[str, list[_Point]]:
