@@ -16,6 +16,7 @@ pytest.importorskip("lightning_fabric", reason="training needs the train extra")
 
 from filelock import FileLock  # noqa: E402
 
+from training import export  # noqa: E402
 from training.cli import main  # noqa: E402
 from training.config import Config, read_config  # noqa: E402
 from training.data import AudioCache, DataError, open_dataset  # noqa: E402
@@ -27,6 +28,7 @@ from training.experiments.queue import work_off  # noqa: E402
 from training.experiments.results import find_result, keep_result, read_results  # noqa: E402
 from training.experiments.rows import Row, all_rows, chosen_rows  # noqa: E402
 from training.experiments.run import Bench  # noqa: E402
+from training.model import Calibration, card_entries  # noqa: E402
 from training.networks import build  # noqa: E402
 from training.networks.segment import SegmentNetwork  # noqa: E402
 
@@ -361,6 +363,31 @@ def test_tags_are_grouped_and_held_against_how_common_they_are():
     assert found["genre"]["tags"] == 2 and found["genre"]["roc_auc"] == 0.55
     assert found["mood"]["roc_auc"] == 0.75 and "instrument" not in found
     assert against_commonness(tags)[0] == pytest.approx(1.0)
+
+
+KINDS = {
+    (row.entries["network"]["kind"], row.entries["network"].get("gate")): row
+    for row in all_rows()
+    if row.kind == "network" and row.task == "genre"
+}
+
+
+@pytest.mark.parametrize("row", KINDS.values(), ids=["-".join(filter(None, k)) for k in KINDS])
+def test_every_kind_of_network_is_a_model_that_the_product_runs(row, tmp_path, monkeypatch):
+    """With its card, whose gates are as many as the network gives, and at the row's own hop."""
+    import streamgenre
+
+    monkeypatch.setattr(export, "PARITY_STEPS", 2)
+    config = row.config(1)
+    description = config.network | {"classes": 3}
+    description |= {"width": 8} if "width" in description else {}
+    network, calibration = build(description).eval(), Calibration()
+    hop = config.sequences.hop_samples[0]
+    entries = card_entries(network, description, ["a", "b", "c"], [hop / SECOND], calibration)
+    export.export(network, calibration, entries, path := tmp_path / "model.onnx")
+    sound = np.random.default_rng(0).normal(0, 0.1, int(2.2 * hop)).astype(np.float32)
+    updates = streamgenre.load(path).stream().feed(sound, SECOND)
+    assert len(updates) == 2 and sum(updates[-1].probabilities.values()) == pytest.approx(1)
 
 
 def test_a_network_of_the_table_is_trained_exported_and_run_like_our_own(folder, tmp_path):

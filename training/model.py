@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,9 +85,8 @@ def card_entries(
 
 
 def gate_names(network: StreamingNetwork) -> list[str]:
-    """Each gated block ("block 4", counted from 1), in the order of the output `gates`."""
-    blocks: Iterable[Any] = getattr(network, "blocks", ())
-    return [f"block {i}" for i, block in enumerate(blocks, 1) if block.gate is not None]
+    """The card's names of the output `gates`: "block 4", counted from 1."""
+    return [f"block {i}" for i in network.gated_blocks]
 
 
 def network_model(

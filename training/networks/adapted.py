@@ -31,6 +31,11 @@ class Adapted(StreamingNetwork):
         """Samples that a step of `hop` new samples reads: as the base."""
         return self.base.window_for(hop)
 
+    @property
+    def gated_blocks(self) -> tuple[int, ...]:
+        """Those of the base."""
+        return self.base.gated_blocks
+
     def forward(self, samples: Tensor, state: Tensor) -> StepLogits:
         step: StepLogits = self.base(samples, state)
         read = torch.cat([getattr(step, name) for name in self.reads], 1)

@@ -81,6 +81,11 @@ class StreamingNetwork(nn.Module, ABC):
         (layer,) = found
         return layer
 
+    @property
+    def gated_blocks(self) -> tuple[int, ...]:
+        """Numbers, from 1, of the blocks whose gates a step gives, in the order of `gates`."""
+        return ()
+
     def step_form(self) -> StreamingNetwork:
         """The same step as it is exported: as it stands, or in a form that runs faster there."""
         return self

@@ -157,6 +157,11 @@ class TFCRNN(StreamingNetwork):
         """Half a window, whatever the hop."""
         return self.stride
 
+    @property
+    def gated_blocks(self) -> tuple[int, ...]:
+        """See StreamingNetwork."""
+        return tuple(i for i, block in enumerate(self.blocks, 1) if block.gate is not None)
+
     @torch.inference_mode()
     def prepare(self, windows: Tensor) -> None:
         """Set the waveform's scale to the deviation of the training data."""

@@ -213,6 +213,11 @@ class TrunkTFCRNN(StreamingNetwork):
             raise ValueError(f"hop must be 1 to {self.window} samples, not {hop}")
         return self.window
 
+    @property
+    def gated_blocks(self) -> tuple[int, ...]:
+        """See StreamingNetwork."""
+        return tuple(i for i, block in enumerate(self.blocks, 1) if block.gate is not None)
+
     @torch.inference_mode()
     def prepare(self, windows: Tensor) -> None:
         """Fix the constants that bring the features to mean 0 and deviation 1."""
