@@ -25,7 +25,14 @@ from training.experiments import queue  # noqa: E402
 from training.experiments import rows as table  # noqa: E402
 from training.experiments.cost import macs_per_second, parameters  # noqa: E402
 from training.experiments.queue import work_off  # noqa: E402
-from training.experiments.results import find_result, keep_result, read_results  # noqa: E402
+from training.experiments.results import (  # noqa: E402
+    FIELDS,
+    check_data,
+    find_result,
+    keep_result,
+    read_results,
+    reword,
+)
 from training.experiments.rows import Row, all_rows, chosen_rows  # noqa: E402
 from training.experiments.run import Bench  # noqa: E402
 from training.model import Calibration, card_entries  # noqa: E402
@@ -141,8 +148,22 @@ def test_our_own_rows_are_of_their_committed_predictions(bench):
     assert mine["accuracy"] == other["accuracy"] and mine["budget"] == "minutes"
     assert (bench.results / "predictions" / "own-1.csv.gz").exists()
     told = []
-    assert work_off(bench, chosen_rows(["own-frozen-gru"]), (), told=told.append)
-    assert "other tracks or genres than this data's test" in told[-1]
+    assert not work_off(bench, chosen_rows(["own-frozen-gru"]), (), told=told.append)
+    assert "passed over" in told[-1] and "other tracks or genres than this data's test" in told[-1]
+
+
+def test_rows_that_the_data_says_nothing_of_are_passed_over(bench):
+    """Not failed: the whole queue runs on any data set; and results of other data are refused."""
+    tagger = replace(IRVIN, system="small-tagger", entries=IRVIN.entries | {"task": "tags"})
+    told = []
+    assert work_off(bench, [tagger], (1,), told=told.append) == []
+    assert "passed over: small-tagger is measured by tags" in told[-1]
+    tagged = replace(bench, dataset=replace(bench.dataset, task="tags"))
+    assert work_off(tagged, [IRVIN], (1,), told=told.append) == []
+    assert "small-rnn tells genres" in told[-1] and read_results(bench.results) == []
+    keep_result(bench.results, {"section": 1, "system": "a", "seed": 1, "data": "other"})
+    with pytest.raises(DataError, match="results of other data"):
+        work_off(bench, [IRVIN], (1,), told=told.append)
 
 
 def test_what_has_a_result_is_not_run_again(bench):
@@ -165,8 +186,7 @@ def test_again_is_of_results_from_before(bench, monkeypatch, time, measured):
 
 
 def test_a_row_that_another_process_runs_is_left_to_it(bench):
-    bench.runs.mkdir(parents=True)
-    with FileLock(bench.runs / "small-rnn-1.lock"):
+    with FileLock(bench.lock(IRVIN, 1)):
         work_off(bench, [IRVIN], (1, 2), told=lambda _: None)
     assert [r["seed"] for r in read_results(bench.results)] == [2]
 
@@ -175,7 +195,7 @@ def test_a_broken_row_does_not_stop_the_others(bench):
     broken = Row(10, "broken", "?", "?", "", "?", entries=SMALL | {"network": {"kind": "none"}})
     told = []
     assert work_off(bench, [broken, IRVIN], (1,), told=told.append) == ["broken-1"]
-    assert find_result(read_results(bench.results), "small-rnn", 1, bench.audio.source)
+    assert find_result(read_results(bench.results), "small-rnn", 1)
     assert any("unknown network kind" in line for line in told)
 
 
@@ -208,21 +228,30 @@ def test_classical_and_stacked_rows(bench, monkeypatch):
 
 
 def test_an_entry_takes_the_place_of_its_own_only(tmp_path):
-    entry = {"section": 1, "system": "a", "seed": 1, "data": "x"}
+    entry = {"section": 1, "system": "a", "seed": 1, "data": "x", "why": "so"}
     keep_result(tmp_path, entry)
     keep_result(tmp_path, entry | {"seed": 2})
     keep_result(tmp_path, entry | {"accuracy": 0.5})
     assert [(e["seed"], e.get("accuracy")) for e in read_results(tmp_path)] == [(1, 0.5), (2, None)]
-    (tmp_path / "results.json").write_text("{}")
-    with pytest.raises(DataError, match="not a list of results"):
-        read_results(tmp_path)
+    assert all(set(FIELDS) <= e.keys() for e in read_results(tmp_path))
+    reword(tmp_path, {"a": {"why": "other music"}, "b": {"why": "?"}})
+    assert {e["why"] for e in read_results(tmp_path)} == {"other music"}
+    check_data(tmp_path, "x")
+    with pytest.raises(DataError, match=r"other data \(x; this is y\); give another folder"):
+        check_data(tmp_path, "y")
+    for text in ("{}", '[{"system": "a"}]', '[{"section": 1, "system": "a", "seed": 1}]'):
+        (tmp_path / "results.json").write_text(text)
+        with pytest.raises(DataError, match="not a list of results"):
+            read_results(tmp_path)
 
 
-def test_the_command_lists_and_refuses():
+def test_the_command_lists_and_refuses(tmp_path):
     run = CliRunner().invoke(main, ["experiments", "--list", "--row", "10"])
     assert run.exit_code == 0 and "irvin-lstm" in run.output and "samplecnn" not in run.output
     run = CliRunner().invoke(main, ["experiments", "--list", "--row", "irvni*"])
     assert "irvni*: no such system" in str(run.exception)
+    run = CliRunner().invoke(main, ["experiments", "--results", str(tmp_path / "typo")])
+    assert "typo: no results in it; give DATA" in str(run.exception)
 
 
 @pytest.mark.parametrize(

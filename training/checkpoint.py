@@ -89,10 +89,14 @@ def restore_moments(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tens
 
 
 def commit() -> str:
-    """The commit of this code, empty where it is not in a repository."""
+    """The commit of this code, "-dirty" behind it where it was changed; empty without a repository.
+
+    Results do not count: a queue writes them as it goes.
+    """
     here = Path(__file__).parent
     if shutil.which("git") is None or not (here.parent / ".git").exists():
         return ""
-    command = ["git", "rev-parse", "HEAD"]
-    done = subprocess.run(command, cwd=here, capture_output=True, text=True)
-    return done.stdout.strip()
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True)
+    changed = ["git", "diff", "--quiet", "HEAD", "--", ".", "../streamgenre", ":!results"]
+    dirty = subprocess.run(changed, cwd=here, capture_output=True).returncode
+    return done.stdout.strip() + ("-dirty" if dirty == 1 else "")

@@ -66,11 +66,13 @@ def command(
     """Train and measure the systems of the literature on DATA, each with its seeds.
 
     A queue: called again, it goes on where it was broken off; called twice at once, the two share
-    the rows. Without DATA the table and the charts are written anew from the results.
+    the rows. A folder of results is of one data set.
+
+    Without DATA the table and the charts are written anew from the results.
     """
     from ..experiments.rows import chosen_rows
 
-    rows = chosen_rows(patterns)
+    rows, failed = chosen_rows(patterns), []
     if listed:
         _list(rows)
         return
@@ -80,13 +82,19 @@ def command(
 
         dataset, audio = opened(data, kind, subset, lists, cache)
         bench = Bench(dataset, audio, runs, results, tags)
-        if failed := work_off(bench, rows, seeds, again=again, told=click.echo):
-            click.echo(f"{len(failed)} rows failed: {', '.join(failed)}", err=True)
-            sys.exit(1)
+        failed = work_off(bench, rows, seeds, again=again, told=click.echo)
+    from ..data import DataError
     from ..experiments.report import write_report
+    from ..experiments.results import reword
 
-    for path in write_report(results):
+    reword(results, {row.system: row.words for row in chosen_rows(())})
+    if not (written := write_report(results)) and not failed:
+        raise DataError(f"{results}: no results in it; give DATA, or another --results")
+    for path in written:
         click.echo(f"wrote {path}")
+    if failed:
+        click.echo(f"{len(failed)} rows failed: {', '.join(failed)}", err=True)
+        sys.exit(1)
 
 
 def _list(rows: tuple[Row, ...]) -> None:

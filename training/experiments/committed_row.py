@@ -5,22 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..data import DataError
 from ..evaluation.predictions import read_predictions
 from .results import PREDICTIONS, genre_figures, write_scores
 from .rows import Row
-from .run import Bench
+from .run import Bench, NotHereError
 
 COMMITTED = Path(__file__).parent.parent / "results"
 
 
 def measure(bench: Bench, row: Row, seed: int) -> dict[str, Any]:
-    """Nothing is trained or heard; raises DataError where the predictions are of other tracks."""
+    """Nothing is trained or heard; raises NotHereError where predictions are of other tracks."""
     path = COMMITTED / str(row.entries["predictions"]).format(seed=seed)
     predictions = read_predictions(path)
     labels, test = bench.dataset.labels, bench.split("test")
     if list(predictions.labels) != labels or {*predictions.keys} != {*test.keys}:
-        raise DataError(f"{path}: predictions of other tracks or genres than this data's test")
+        raise NotHereError(f"{path}: predictions of other tracks or genres than this data's test")
     place = {key: i for i, key in enumerate(predictions.keys)}
     means = predictions.probabilities[[place[key] for key in test.keys]]
     kept = bench.results / PREDICTIONS / f"{row.system}-{seed}.csv.gz"

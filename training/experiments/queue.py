@@ -11,9 +11,9 @@ from filelock import FileLock, Timeout
 from streamgenre.errors import StreamgenreError
 
 from .. import checkpoint
-from .results import find_result, read_results
+from .results import check_data, find_result, read_results
 from .rows import Row
-from .run import Bench, now, run_row
+from .run import Bench, NotHereError, now, run_row
 
 
 def work_off(
@@ -24,12 +24,14 @@ def work_off(
     again: bool = False,
     told: Callable[[str], object] = print,
 ) -> list[str]:
-    """Run what has no result for this data yet, the rows' own seeds or those given.
+    """Run what has no result yet, the rows' own seeds or those given.
 
     `again`: also what has a result from before this call. First seeds come before second ones,
-    stacked rows last. A row that fails is told and does not stop the others; gives the names of
-    those that did.
+    stacked rows last. Rows that this data says nothing of are passed over. A row that fails is told
+    and does not stop the others; gives the names of those that did. Raises DataError where the
+    results are of other data.
     """
+    check_data(bench.results, bench.audio.source)
     wanted = [(row, seed) for row in rows for seed in (seeds or row.seeds)]
     # A stacked row needs every seed of its parts, and trains those that nobody has.
     wanted.sort(
@@ -43,17 +45,19 @@ def work_off(
         try:
             with FileLock(bench.lock(row, seed), timeout=0):
                 results = read_results(bench.results)
-                found = find_result(results, row.system, seed, bench.audio.source)
+                found = find_result(results, row.system, seed)
                 if found and (not again or found["time"] >= begun):
                     continue
                 told(
                     f"{name}: {row.title}; seed {seed}, data {bench.audio.source[:12]}, "
-                    f"commit {checkpoint.commit()[:12] or 'none'}, begun {now()}"
+                    f"commit {_short(checkpoint.commit())}, begun {now()}"
                 )
                 result = run_row(bench, row, seed)
         except Timeout:
             continue  # another process is at it
-        except StreamgenreError as error:
+        except NotHereError as error:
+            told(f"{name}: passed over: {error}")
+        except (StreamgenreError, OSError) as error:
             told(f"{name}: failed: {error}")
             failed.append(name)
         except Exception:  # a row's own fault must not lose the others
@@ -62,6 +66,10 @@ def work_off(
         else:
             told(f"{name}: {_said(result)}")
     return failed
+
+
+def _short(commit: str) -> str:
+    return commit[:12] + commit[40:] or "none"
 
 
 def _said(result: dict[str, object]) -> str:

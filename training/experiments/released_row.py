@@ -10,17 +10,17 @@ from ..data import DataError
 from ..networks.published.choi_released import TAGS, ChoiReleased
 from .cost import macs_per_second, parameters
 from .rows import Row
-from .run import Bench
+from .run import Bench, NotHereError
 from .tagging_row import ranked, tagged_data
 
 WEIGHTS = "STREAMGENRE_CHOI_WEIGHTS"
 
 
 def measure(bench: Bench, row: Row, seed: int) -> dict[str, Any]:
-    """Ranks the tracks of `test`; raises DataError where the weights or the tags are not there."""
+    """Ranks the tracks of `test`; raises NotHereError where the weights or the tags are missing."""
     path = os.environ.get(WEIGHTS, "")
     if not Path(path).is_file():
-        raise DataError(
+        raise NotHereError(
             f"{row.system} needs the published music_tagger_crnn_weights_theano.h5 (of "
             f"keunwoochoi/music-auto_tagging-keras): give its path in {WEIGHTS}"
         )

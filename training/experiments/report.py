@@ -7,29 +7,24 @@ from pathlib import Path
 from ..writing import replace_file
 from .answers import write_questions
 from .results import read_results
-from .systems import of_newest_data, systems_of
+from .systems import systems_of
 from .tables import document
 
 
 def write_report(folder: Path) -> list[Path]:
     """table.md, questions.md and the charts of a folder of results; gives their paths.
 
-    None are written where there are no results yet. Where some are of other data (the audio was
-    changed between them), those of the latest data are reported.
+    None are written where there are no results yet.
     """
     results = read_results(folder)
     if not results:
         return []
     from .charts import write_charts  # matplotlib takes half a second to import
 
-    kept = of_newest_data(results)
-    systems = systems_of(kept, folder)
+    systems = systems_of(results, folder)
     table = folder / "table.md"
     questions = write_questions(systems, folder)
     charts = write_charts(systems, folder)
-    text = document(
-        systems, len(results) - len(kept), [path.name for path in charts],
-        questions.name if questions else None,
-    )  # fmt: skip
+    text = document(systems, [path.name for path in charts], questions.name if questions else None)
     replace_file(table, text.encode())
     return [table, *([questions] if questions else []), *charts]

@@ -1,4 +1,8 @@
-"""What came out: one entry a system and seed in `results.json`, predictions beside it."""
+"""What came out: one entry a system and seed in `results.json`, predictions beside it.
+
+A folder of results is of one data set. Every entry has FIELDS, null where there is nothing to say;
+accuracy, macro_recall and other measures of tracks are [value, low, high], 95 % bootstrap.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,11 @@ from ..writing import replace_file
 Result = dict[str, Any]
 RESULTS = "results.json"
 PREDICTIONS = "predictions"
+FIELDS = (
+    "section", "system", "seed", "data", "tracks", "accuracy", "macro_recall", "parameters",
+    "macs_per_second", "cpu_seconds_per_second", "train_seconds", "budget", "published",
+)  # fmt: skip
+_KEY = {"section": int, "system": str, "seed": int, "data": str}
 _DIGITS = 5
 
 
@@ -31,30 +40,53 @@ def read_results(folder: Path) -> list[Result]:
     try:
         found: list[Result] = json.loads(path.read_text(encoding="utf-8"))
         assert isinstance(found, list)
-        assert all(isinstance(entry["system"], str) for entry in found)
+        assert all(isinstance(entry[k], kind) for entry in found for k, kind in _KEY.items())
     except (ValueError, TypeError, KeyError, AssertionError):
         raise DataError(f"{path}: is not a list of results; move it away") from None
     return found
 
 
 def keep_result(folder: Path, result: Result) -> None:
-    """Put an entry in the place of the one of the same system, seed and data, or add it."""
+    """Put an entry in the place of the one of the same system and seed, or add it."""
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f".{RESULTS}.lock"):
         entries = [e for e in read_results(folder) if _same(e) != _same(result)]
-        entries.append(result)
-        entries.sort(key=lambda e: (e["section"], e["system"], e["seed"], e["data"]))
-        text = "[\n" + ",\n".join(json.dumps(entry) for entry in entries) + "\n]\n"
-        replace_file(folder / RESULTS, text.encode())
+        _write(folder, [*entries, {**dict.fromkeys(FIELDS), **result}])
 
 
-def find_result(results: Sequence[Result], system: str, seed: int, data: str) -> Result | None:
-    """The entry of a system, a seed and a data set (SHA-256)."""
-    return next((e for e in results if _same(e) == (system, seed, data)), None)
+def reword(folder: Path, words: Mapping[str, Mapping[str, str]]) -> None:
+    """Give the entries the words of today: `words` has those of each system, by name."""
+    if not (folder / RESULTS).is_file():
+        return
+    with FileLock(folder / f".{RESULTS}.lock"):
+        entries = read_results(folder)
+        told = [entry | dict(words.get(entry["system"], {})) for entry in entries]
+        if told != entries:
+            _write(folder, told)
 
 
-def _same(entry: Mapping[str, Any]) -> tuple[str, int, str]:
-    return entry["system"], entry["seed"], entry["data"]
+def find_result(results: Sequence[Result], system: str, seed: int) -> Result | None:
+    """The entry of a system and a seed."""
+    return next((e for e in results if _same(e) == (system, seed)), None)
+
+
+def check_data(folder: Path, data: str) -> None:
+    """Raise DataError where the folder's results are of other data than this (SHA-256)."""
+    if others := {entry["data"] for entry in read_results(folder)} - {data}:
+        raise DataError(
+            f"{folder}: has results of other data ({', '.join(d[:12] for d in sorted(others))}; "
+            f"this is {data[:12]}); give another folder with --results"
+        )
+
+
+def _same(entry: Mapping[str, Any]) -> tuple[str, int]:
+    return entry["system"], entry["seed"]
+
+
+def _write(folder: Path, entries: list[Result]) -> None:
+    entries.sort(key=lambda e: (e["section"], e["system"], e["seed"]))
+    text = "[\n" + ",\n".join(json.dumps(entry) for entry in entries) + "\n]\n"
+    replace_file(folder / RESULTS, text.encode())
 
 
 def track_means(segments: Sequence[NDArray[np.floating[Any]]]) -> NDArray[np.float64]:

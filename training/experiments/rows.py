@@ -44,6 +44,11 @@ class Row:
     """Config entries of a network; of others what their module (`KIND_row.py`) reads."""
 
     @property
+    def words(self) -> dict[str, str]:
+        """What results repeat of the row."""
+        return {w: getattr(self, w) for w in ("title", "source", "published", "why", "narrowed")}
+
+    @property
     def task(self) -> str:
         """genre or tags."""
         return str(self.entries.get("task", "genre"))

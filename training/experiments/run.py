@@ -16,12 +16,16 @@ from numpy.typing import NDArray
 from streamgenre.timing import machine
 
 from .. import checkpoint
-from ..data import AudioCache, DataSet
+from ..data import AudioCache, DataError, DataSet
 from ..evaluation.scored import Scored, scored_tracks
 from .results import PREDICTIONS, Result, genre_figures, keep_result, track_means, write_scores
 from .rows import Row
 
 Probabilities = NDArray[np.floating[Any]]
+
+
+class NotHereError(DataError):
+    """A row that this data, or what was given beside it, says nothing of."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,8 @@ class Bench:
     tags: Path | None = None  # CSV of the tracks' tags, for tagging rows
 
     def folder(self, row: Row, seed: int) -> Path:
-        """Of one run."""
-        return self.runs / f"{row.system}-{seed}"
+        """Of one run on this data."""
+        return self._here / f"{row.system}-{seed}"
 
     def lock(self, row: Row, seed: int) -> Path:
         """File that is locked by the process that is at a row."""
@@ -47,7 +51,11 @@ class Bench:
     @property
     def features(self) -> Path:
         """Folder of the classical systems' features, measured once."""
-        return self.runs / "features"
+        return self._here / "features"
+
+    @property
+    def _here(self) -> Path:
+        return self.runs / self.audio.source[:12]
 
     def split(self, name: str) -> Scored:
         """The tracks of a split with a genre."""
@@ -74,6 +82,8 @@ def now() -> str:
 
 def run_row(bench: Bench, row: Row, seed: int) -> Result:
     """Train if need be, measure on test, and put the entry into the results."""
+    if row.task == "genre" and bench.dataset.task == "tags":
+        raise NotHereError(f"{row.system} tells genres, and {bench.dataset.name} has tags only")
     begun = time.time()
     name = "tagging" if row.kind == "network" and row.task == "tags" else row.kind
     module = import_module(f".{name}_row", __package__)
@@ -81,8 +91,6 @@ def run_row(bench: Bench, row: Row, seed: int) -> Result:
     result = {
         "section": row.section,
         "system": row.system,
-        "title": row.title,
-        "source": row.source,
         "task": row.task,
         "seed": seed,
         "dataset": bench.dataset.name,
@@ -90,9 +98,7 @@ def run_row(bench: Bench, row: Row, seed: int) -> Result:
         "commit": checkpoint.commit(),
         "machine": machine(),
         "time": now(),
-        "narrowed": row.narrowed,
-        "published": row.published,
-        "why": row.why,
+        **row.words,
         **measured,
     }
     result["wall_seconds"] = round(time.time() - begun, 1)

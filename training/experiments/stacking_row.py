@@ -21,6 +21,7 @@ def measure(bench: Bench, row: Row, seed: int) -> dict[str, Any]:
     known: list[Probabilities] = []
     asked: list[Probabilities] = []
     cost = training = 0.0
+    parameters = macs = 0
     for part in chosen_rows(row.entries["of"]):
         for number in part.seeds:
             network, costs = _trained(bench, part, number)
@@ -30,6 +31,8 @@ def measure(bench: Bench, row: Row, seed: int) -> dict[str, Any]:
                 known.append(listen(bench, network, costs["hop"], "valid").means)
             cost += heard.cpu_seconds_per_second
             training += costs["train_seconds"]
+            parameters += costs["parameters"]
+            macs += costs["macs_per_second"]
     budget = f"{len(asked)} networks"
     said = np.mean(asked, axis=0)
     if last == "svm":
@@ -38,7 +41,13 @@ def measure(bench: Bench, row: Row, seed: int) -> dict[str, Any]:
         training += time.process_time() - begun
         budget += f", SVM fitted on {len(known[0])} tracks of valid"
     found = genre_result(bench, row, seed, Heard([r[None] for r in said], cost))
-    return found | {"train_seconds": round(training, 1), "budget": budget}
+    return found | {
+        "networks": len(asked),
+        "parameters": parameters,
+        "macs_per_second": macs,
+        "train_seconds": round(training, 1),
+        "budget": budget,
+    }
 
 
 def _trained(bench: Bench, part: Row, seed: int) -> tuple[StreamingNetwork, dict[str, Any]]:

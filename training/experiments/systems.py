@@ -92,12 +92,6 @@ def systems_of(results: Sequence[Result], folder: Path) -> list[System]:
     return [_system(tuple(entries), folder) for _, entries in groupby(ordered, place)]
 
 
-def of_newest_data(results: Sequence[Result]) -> list[Result]:
-    """The entries measured on the same data as the latest one: others do not compare."""
-    newest = max(results, key=lambda entry: str(entry.get("time") or ""))
-    return [entry for entry in results if entry.get("data") == newest.get("data")]
-
-
 def section_names(systems: Sequence[System]) -> dict[int, str]:
     """Section -> the source that most of its systems have."""
     names: dict[int, Counter[str]] = {}

@@ -58,11 +58,9 @@ _COST_NOTE = (
 )
 
 
-def document(
-    systems: Sequence[System], left_out: int, charts: Sequence[str], questions: str | None
-) -> str:
+def document(systems: Sequence[System], charts: Sequence[str], questions: str | None) -> str:
     """The whole document; `charts` and `questions` are names of files beside it."""
-    parts = [_head(systems, left_out)]
+    parts = [_head(systems)]
     if questions:
         parts.append(f"Questions of the papers, answered pair by pair: [{questions}]({questions}).")
     for task, heading in _TASKS.items():
@@ -96,12 +94,12 @@ def shown(figure: Figure | None, digits: int = 3) -> str:
 
 
 def training_hours(results: Iterable[Result]) -> float:
-    """Of processor time; a stacked system has no parameters, and its networks count already."""
-    counted = (e for e in results if e.get("parameters") is not None)
+    """Of processor time; without those of stacked systems, whose networks count already."""
+    counted = (e for e in results if not e.get("networks"))
     return sum(float(e.get("train_seconds") or 0) for e in counted) / 3600
 
 
-def _head(systems: Sequence[System], left_out: int) -> str:
+def _head(systems: Sequence[System]) -> str:
     entries = [entry for system in systems for entry in system.entries]
     first = entries[0]
     rows = [
@@ -114,8 +112,6 @@ def _head(systems: Sequence[System], left_out: int) -> str:
         ("CPU hours of training, together", f"{training_hours(entries):.1f}"),
         ("machines", _machines(entries)),
     ]
-    if left_out:
-        rows.append(("results of other data, left out here", left_out))
     return "\n\n".join(
         [
             "# Systems of the literature under one protocol",

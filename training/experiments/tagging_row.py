@@ -6,14 +6,14 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from ..data import DataError, DataSet
+from ..data import DataSet
 from ..data.tags import multi_hot, with_tags
 from ..evaluation.tagging import tag_figures, tag_scores
 from ..networks.step import StreamingNetwork
 from .network_row import trained
 from .results import PREDICTIONS, write_scores
 from .rows import Row
-from .run import Bench, seconds_of
+from .run import Bench, NotHereError, seconds_of
 
 
 def measure(bench: Bench, row: Row, seed: int) -> dict[str, Any]:
@@ -24,11 +24,11 @@ def measure(bench: Bench, row: Row, seed: int) -> dict[str, Any]:
 
 
 def tagged_data(bench: Bench, row: Row) -> DataSet:
-    """The data set with tags: its own, or those of the table; raises DataError without any."""
+    """The data set with tags: its own, or those of the table; raises NotHereError without any."""
     if bench.dataset.task == "tags":
         return bench.dataset
     if bench.tags is None:
-        raise DataError(f"{row.system} is measured by tags: give a table of them with --tags")
+        raise NotHereError(f"{row.system} is measured by tags: give a table of them with --tags")
     return with_tags(bench.dataset, bench.tags)
 
 
