@@ -1,8 +1,9 @@
 """Seven low-level features of a track, from its start, middle and end: Falola and Akinola's input.
 
 Source: Falola, Akinola, "Music Genre Classification Using 1D Convolution Neural Network" (2021):
-seven low-level, "content-based" features, measured with librosa on 30 s of each song, taken from
-its start, middle and end.
+seven low-level, "content-based" features by its abstract, measured with librosa on 30 s of each
+song, taken from its start, middle and end, by a retelling (which contradicts the abstract in the
+number of genres and the accuracy: falola.py).
 
 Silent on which seven they are, and on their statistics. Chosen here: those that genre tutorials
 with librosa measure, chroma, energy, spectral centroid, bandwidth and roll-off, zero-crossing rate

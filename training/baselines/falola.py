@@ -4,7 +4,8 @@ Source: Falola, Akinola, "Music Genre Classification Using 1D Convolution Neural
 which names the kind of network and its input (content.py) only. Chosen here: the features as a
 sequence of one channel; two convolutions of 3 with 64 and 128 channels, ReLU; max-pooling of 2; a
 dense layer of 128, ReLU; Adam at 1e-3 on batches of 32, 50 epochs, cross-entropy; standardised
-columns.
+columns. Contradicted: a retelling has four genres and an accuracy of 92.7 %, the abstract seven and
+92.5 %; 92.7 is its precision. The abstract's are taken.
 """
 
 from __future__ import annotations

@@ -11,6 +11,12 @@ with h[t-1] (G3). Where the description is silent: the genre runs' window (200 m
 later code), the waveform's scale (`scale`, to be set to the training data's deviation), and which
 "GRU weights start at zero" is meant (here the state starts at zero, weights at torch's default;
 `zero_weights` is the other reading).
+
+As in the later code, the loss counts every window (many-to-many), and a segment's verdict is that
+of its last; how a track's verdicts are joined is silent (here their mean). Left out: that code's
+shift of the waveform by up to 10 ms in training (segments begin anywhere) and, in the table, its
+stages of the rate. For genres Nesterov momentum and a batch of 23 are given; rate and length of
+training are silent and the row's (experiments/rows/01-tfcrnn.toml).
 """
 
 from __future__ import annotations

@@ -7,10 +7,13 @@ features. Waveform: a convolution of the same step. Both: 128 features of each, 
 more convolutions, the first output added to the third, maximum and mean; ELU, no dropout (0.2 was
 tried). All first layers give 974 steps of the whole clip, 125 of a segment.
 
-Contradicted: the transform is said to have 4048 samples; its 1025 bins are those of 2048. Silent,
-and chosen here: the waveform's kernel of 3072 samples (a longer one, such as the 5120 that four
-centred frames span, is padded to the same number of steps); the residual and the dense layers, as
-in nnet2; samples and magnitudes as they are, since batch norm follows the first layer.
+Contradicted: the transform is said to have 4048 samples; its 1025 bins are those of 2048. Table 3
+has other figures of the spectrum (0.469, 0.423) and zeros for both inputs: those of Tables 1 and 2
+are taken. "974/s" steps in one of s segments are no whole number (121.75 of eight; here 125).
+
+Silent, and chosen here: the waveform's kernel of 3072 samples (a longer one, such as the 5120 that
+four centred frames span, is padded to the same number of steps); the residual and the dense layers,
+as in nnet2; samples and magnitudes as they are, since batch norm follows the first layer.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 """1-D convolutions over a log-mel segment, its bands the channels.
 
 Bian, Wang, Zhuang, Yang, Wang, Xiao, "Audio-Based Music Classification with DenseNet and Data
-Augmentation" (PRICAI 2019): the plain network that its DenseNet is compared with. Five
-convolutions of kernel 4 over 128 frames, batch norm, ReLU, pools of 4, 4, 4, 2 and 1, then 1024
-units and the classes. Tracks are cut into segments that overlap ("time overlapping").
+Augmentation" (PRICAI 2019): the plain network that its DenseNet is compared with. Five convolutions
+of kernel 4 over 128 frames, batch norm, ReLU, pools of 4, 4, 4, 2 and 1, then 1024 units and the
+classes. Tracks are cut into segments that overlap ("time overlapping"). Left out: the abstract's
+second augmentation, pitch shift. Of the paper the abstract was at hand; the layers' sizes are those
+of a retelling.
 
 Where the description is silent: what the 128 x 128 spectrogram is (here log-mel in dB, 22.05 kHz,
 frames of 2048 samples every 512, none of them across the segment's edge), the input's scale

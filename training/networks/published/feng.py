@@ -6,12 +6,16 @@ Network" (arXiv:1712.08370, 2017). Input: 128 frames of 512 bins. Recurrent bran
 states joined to 256. Convolution branch: five layers, 3 frames by 1 bin, pools of 2, 2, 2, 4, 4 in
 both directions, 256 values at the end. Both joined, 512, go to one linear layer.
 
+The recurrent branch is as retold. Not checked against the paper's text: the convolution branch
+(layers, kernels, pools, filters 16, 32, 64, 128, 64; for it speaks that it ends at 256 as the other
+does; a public re-implementation has 64 for 128), the one layer behind both, which the abstract has
+fused before the softmax, and segments of 3 s that overlap by half.
+
 Where the description is silent: the transform (here 22.05 kHz, Hann frames of 1024 every 512
 samples, of which exactly 128 fit into 3 s; the uppermost of 513 bins left out; log(1 + magnitude)),
-the convolution branch's filters (16, 32, 64, 128, 64: they end at 256, as the other branch does),
-the embedding's activation (none), dropout (none). Retellings call the GRU one layer and "stacked":
-one here. Segments overlap by half. `zero_weights` follows Kim & Nam, "Temporal Feedback
-Convolutional Recurrent Neural Networks" (MIREX 2019), whose GRU "weights start at zero".
+the embedding's activation (none), dropout (none). A retelling calls the GRU one layer and
+"stacked": one here. `zero_weights` follows Kim & Nam, "Temporal Feedback Convolutional Recurrent
+Neural Networks" (MIREX 2019), whose GRU "weights start at zero".
 """
 
 from __future__ import annotations

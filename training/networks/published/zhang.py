@@ -6,10 +6,11 @@ overlapped), 128 frames of them, segments half overlapped; each kernel of the fi
 frames and all 513 bins. nnet2 adds the first layer's output to the third's.
 
 Secondhand: nnet2's 256 channels and its padding, from a public code of such a network,
-AlbertoSaretto/Music-Genre-Recognition. Not checked against the paper's text: nnet1's channels and
-pools, the dense layers of 300 and 150. Silent, and chosen here: frames lie inside the segment, so
-that 3 s give 128; the logarithm of 1 + magnitude, every bin standardised with the training data;
-batch norm after nnet1's convolutions, too; dropout 0.2 after the first two dense layers.
+AlbertoSaretto/Music-Genre-Recognition. Not checked against the paper's text: the input, of which
+retellings repeat parts; nnet1's channels and pools; the dense layers of 300 and 150. Silent, and
+chosen here: frames lie inside the segment, so that 3 s give 128; the logarithm of 1 + magnitude,
+every bin standardised with the training data; batch norm after nnet1's convolutions, too; dropout
+0.2 after the first two dense layers.
 """
 
 from __future__ import annotations
