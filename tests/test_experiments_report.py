@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +21,12 @@ from training.data import DataError
 from training.evaluation import read_predictions
 from training.evaluation.measures import values
 from training.experiments.answers import answer
-from training.experiments.questions import Question, all_questions, compare
+from training.experiments.answers_tags import tag_answers
+from training.experiments.questions import Question, all_questions, compare, seeds_apart
 from training.experiments.report import write_report
 from training.experiments.results import PREDICTIONS, genre_figures, write_scores
 from training.experiments.rows import all_rows
-from training.experiments.systems import mean_hits, systems_of
+from training.experiments.systems import System, each_seed, mean_hits, systems_of
 from training.experiments.tables import training_hours
 
 LABELS = ["blues", "jazz", "$ki|ng"]
@@ -180,8 +182,12 @@ def test_a_known_difference_is_answered_rightly(reported):
     assert same.difference[0] == 0 and same.direction == 0 and same.p is None
     text = (folder / "questions.md").read_text()
     assert re.search(r"^Helps: \+0\.250 \(\+0\.\d+ to \+0\.\d+\)\.$", text, re.M)
-    assert re.search(r"^No difference shown: \+0\.000 \(-0\.\d+ to \+0\.\d+\)\.$", text, re.M)
-    assert re.search(r"^Worse: -0\.050 \(-0\.0\d+ to -0\.0\d+\)\.$", text, re.M)  # tag by tag
+    assert re.search(
+        r"^No difference shown: `choi-.* \+0\.000 \(-0\.\d+ to \+0\.\d+\)\.$", text, re.M
+    )
+    assert re.search(
+        r"^Worse: .* -0\.050 \(-0\.0\d+ to -0\.0\d+; not tested", text, re.M
+    )  # tag by tag
     assert "| < 0.001 |" in text  # the p of the first pair
     assert text.count("## ") == 2  # questions of systems without results are left out
 
@@ -196,12 +202,47 @@ def test_an_answer_says_where_seeds_differ_as_much(tmp_path):
     assert found.direction == 1 and found.p > 0.05
     question = Question("Does it help?", (("loose", "firm"),), better="helps")
     assert re.fullmatch(
-        r"Helps: \+0\.200 \(.* to .*\), yet no more than seeds differ \(p = 0\.\d\d\)\.",
+        r"Helps: \+0\.200 \(.* to .*; no more than seeds differ, p 0\.\d\d(; macro .*)?\)\.",
         answer(question, [found]),
     )
     both = answer(question, [found, compare(firm, loose)])
     assert both.startswith("Helps: `loose` against `firm` +0.200 (")
     assert "; worse: `firm` against `loose` -0.200 (" in both
+
+
+def test_what_the_measures_disagree_in_is_said(tmp_path):
+    """As many right, but of one genre all instead of a third of each."""
+    even = entry(tmp_path, 1, "even", 1, range(20, 60))
+    one = entry(tmp_path, 1, "one", 1, [i for i in range(60) if i % 3])
+    found = compare(*reversed(systems_of([even, one], tmp_path)))
+    assert found.direction == 0
+    text = answer(Question("?", (("one", "even"),)), [replace(found, macro_recall=[0.3, 0.1, 0.4])])
+    assert re.fullmatch(
+        r"No difference shown: `one` against `even` .*; macro recall \+0\.300, .*\)\.", text
+    )
+
+
+def test_seeds_of_one_system_say_how_often_a_difference_is_nothing(tmp_path):
+    entries = [
+        *(entry(tmp_path, 1, "loose", s, range(w)) for s, w in ((1, 0), (2, 30), (3, 31))),
+        *(entry(tmp_path, 2, "fixed", s, range(9)) for s in (1, 2, 3)),  # the same every time
+    ]
+    systems = systems_of(entries, tmp_path)
+    assert seeds_apart(each_seed(s, tmp_path) for s in systems) == (2, 3)
+
+
+def test_tags_are_compared_by_group_and_by_how_common_they_are():
+    assert tag_answers([System((tagger("flat", 0.7, (0, 0, 0, 0)),))]) == []  # one tag a group
+    genres, moods = (f"style {i}" for i in range(9)), ("sad", "happy", "mellow", "party", "chill")
+    names = [*genres, *moods]
+    tags = {n: {"roc_auc": 0.9 - i / 40, "positives": 50 - i} for i, n in enumerate(names)}
+    told = System((tagger("one", 0.7, (0, 0, 0, 0)) | {"tags": tags},))
+    heading, _, groups, answered = tag_answers([told])
+    assert heading == "## Which tags are told best?" and "| mood | 5 |" in groups
+    assert answered.startswith(
+        "Against tags of genre: mood worse. How common a tag is: common tags"
+    )
+    assert "told better (Spearman's correlation +1.00, p < 0.001)" in answered
 
 
 def test_systems_of_other_tracks_are_not_compared(tmp_path):

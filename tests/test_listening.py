@@ -293,3 +293,6 @@ def test_what_cannot_be_asked_is_refused(bundled, tmp_path):
     for arguments in (["--method", "genre", "--neuron", "1"], [str(tmp_path), "--genre", "jazz"]):
         done = CliRunner().invoke(main, ["listen", *arguments, *where])
         assert done.exit_code == 2 and "neuron" in done.output
+    for arguments in (["--seconds", "nan"], ["--seed", "-1"]):
+        done = CliRunner().invoke(main, ["listen", "--genre", "jazz", *arguments, *where])
+        assert done.exit_code == 2 and f"Invalid value for '{arguments[0]}'" in done.output

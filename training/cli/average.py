@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .options import data_argument, data_options, held_speech_option, opened
+from .options import Number, data_argument, data_options, held_speech_option, opened
 
 
 @click.command()
@@ -23,7 +23,7 @@ from .options import data_argument, data_options, held_speech_option, opened
 )
 @click.option(
     "--start-share",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=Number(0, 1, max_open=True),
     default=0.0,
     show_default=True,
     help="Weight of what the runs began from (one of our models) in the mean.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .evaluate import CHECKPOINT
-from .options import data_options, opened
+from .options import Number, data_options, opened
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -36,18 +36,17 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, exists=True),
     help="ONNX file, checkpoint, or the folder of a finished run.  [default: the bundled model]",
 )
-@click.option(
-    "--seconds", type=click.FloatRange(0, 600, min_open=True), default=10.0, show_default=True
-)
+@click.option("--seconds", type=Number(0, 600, min_open=True), default=10.0, show_default=True)
 @click.option(
     "--updates", type=click.IntRange(1), default=200, show_default=True, help="Of the ascent."
 )
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
-    required=True,
+    default=Path("heard"),
+    show_default=True,
     help="Folder for the sound (.wav), its picture (.png) and figures (.json), named by the genre.",
 )
 def command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +17,16 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 KINDS = ("auto", "manifest", "folders", "fma", "gtzan", "ballroom", "magnatagatune", "msd")
+
+
+class Number(click.FloatRange):
+    """A range that "nan", neither below nor above anything, does not slip through."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The number; click's error where it is none or outside."""
+        number = super().convert(value, param, ctx)
+        return self.fail(f"{value!r} is not a number", param, ctx) if math.isnan(number) else number
+
 
 data_argument = click.argument("data", type=click.Path(path_type=Path))
 held_speech_option = click.option(

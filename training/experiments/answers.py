@@ -8,8 +8,9 @@ from pathlib import Path
 from ..evaluation.markdown import number, table
 from ..evaluation.report_product import signed
 from ..writing import replace_file
-from .questions import MEASURES, SEEDS, Compared, Question, answered
-from .systems import System
+from .answers_tags import tag_answers
+from .questions import MEASURES, SEEDS, Compared, Question, answered, seeds_apart
+from .systems import System, each_seed
 
 _LEVEL = 0.05
 _WORDS = {"accuracy": "accuracy", "roc_auc": "ROC-AUC"}
@@ -21,12 +22,14 @@ def write_questions(systems: Sequence[System], folder: Path) -> Path | None:
     if not found:
         return None
     path = folder / "questions.md"
-    replace_file(path, document(found).encode())
+    apart = seeds_apart(each_seed(system, folder) for system in systems)
+    parts = [document(found, *apart), *tag_answers(systems)]
+    replace_file(path, ("\n\n".join(parts) + "\n").encode())
     return path
 
 
-def document(found: Mapping[Question, Sequence[Compared]]) -> str:
-    """Every question with its tables and its answer."""
+def document(found: Mapping[Question, Sequence[Compared]], shown: int, pairs: int) -> str:
+    """Every question with its tables and its answer; `shown` of `pairs`: see `seeds_apart`."""
     parts = [
         "# Questions of the papers",
         "Genres: differences in accuracy and macro recall on the same test tracks, paired, with "
@@ -34,15 +37,16 @@ def document(found: Mapping[Question, Sequence[Compared]]) -> str:
         "music, which a difference may come from, too. Tags: differences in ROC-AUC, paired tag by "
         "tag, with the interval over tags. p is of Welch's t-test over seeds, where both sides "
         f"have {SEEDS} and more. An interval holds for the networks that were trained: it says "
-        "nothing of what other seeds would give. Were nothing different at all, about one pair of "
-        f"twenty would still be shown as different (pairs here: {sum(map(len, found.values()))}).",
+        "nothing of what other seeds would give. Two seeds of one system, compared in the same "
+        f"way, are shown as different in {shown} of {pairs} pairs: so often a difference "
+        "without a p may be one of seeds alone.",
     ]
     for question, compared in found.items():
         parts += [f"## {question.ask}", _told(question)]
         for task in MEASURES:
             if of_task := [c for c in compared if c.system.task == task]:
                 parts += [_table(of_task, task), answer(question, of_task)]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return "\n\n".join(part for part in parts if part)
 
 
 def answer(question: Question, compared: Sequence[Compared]) -> str:
@@ -50,7 +54,8 @@ def answer(question: Question, compared: Sequence[Compared]) -> str:
     words = {1: question.better, -1: question.worse, 0: "no difference shown"}
     parts = []
     for direction, verdict in words.items():
-        found = [_figure(c, len(compared) > 1) for c in compared if c.direction == direction]
+        named = len(compared) > 1 or question.better == Question.better
+        found = [_figure(c, named) for c in compared if c.direction == direction]
         if found:
             parts.append(f"{verdict}: {', '.join(found)}")
     text = "; ".join(parts)
@@ -58,12 +63,19 @@ def answer(question: Question, compared: Sequence[Compared]) -> str:
 
 
 def _figure(compared: Compared, named: bool) -> str:
-    text = signed(compared.difference)
+    figure = signed(compared.difference)
+    # Tracks and seeds may disagree, and so may the two measures: then both are said.
+    doubts = []
+    if compared.direction and compared.p is None:
+        doubts.append("not tested over seeds")
+    elif compared.direction and compared.p is not None and compared.p >= _LEVEL:
+        doubts.append(f"no more than seeds differ, p {compared.p:.2f}")
+    if compared.macro_recall and compared.macro_direction != compared.direction:
+        middle, low, high = compared.macro_recall
+        doubts.append(f"macro recall {middle:+.3f}, {low:+.3f} to {high:+.3f}")
+    text = "; ".join([figure.removesuffix(")"), *doubts]) + ")"
     if named:
         text = f"`{compared.system.name}` against `{compared.against.name}` {text}"
-    # Tracks and seeds may disagree: then both are said.
-    if compared.direction and compared.p is not None and compared.p >= _LEVEL:
-        text += f", yet no more than seeds differ (p = {compared.p:.2f})"
     return text
 
 

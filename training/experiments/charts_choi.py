@@ -88,7 +88,7 @@ def _minutes_a_pass(system: System) -> float | None:
 
 def _lines(axes: Axes, nets: dict[str, list[_Point]], task: str) -> None:
     measure, words = _MEASURES[task]
-    intervals = False
+    spread = ""
     for i, (net, points) in enumerate(nets.items()):
         colour, marker = _LINES[net]
         aside = 1 + 0.025 * (i - (len(nets) - 1) / 2)  # so that no interval hides another
@@ -98,8 +98,12 @@ def _lines(axes: Axes, nets: dict[str, list[_Point]], task: str) -> None:
         for across, point in zip(x, points, strict=True):
             figure = point.system.figure(measure)
             if figure and figure.interval:
-                intervals = True
+                spread = "95 % interval over tracks"
                 axes.plot([across] * 2, figure.interval, color=colour, lw=1, alpha=0.4)
+            elif figure and figure.deviation is not None:
+                spread = "± deviation over seeds"
+                ends = [figure.value - figure.deviation, figure.value + figure.deviation]
+                axes.plot([across] * 2, ends, color=colour, lw=1, alpha=0.4)
     logarithmic(axes)
-    axes.set_ylabel(words + (", 95 % interval over tracks" if intervals else ""))
+    axes.set_ylabel(", ".join(filter(None, (words, spread))))
     tidy(axes, percent=measure == "accuracy")

@@ -9,8 +9,9 @@ have SEEDS seeds and more, Welch's t-test over the seeds' figures stands beside 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -51,8 +52,12 @@ class Compared:
     @property
     def direction(self) -> int:
         """1 better, -1 worse; 0 where the interval holds zero."""
-        _, low, high = self.difference
-        return int(low > 0) - int(high < 0)
+        return _sign(self.difference)
+
+    @property
+    def macro_direction(self) -> int:
+        """The same of macro recall; of tags, which have none, the direction."""
+        return self.direction if self.macro_recall is None else _sign(self.macro_recall)
 
 
 def all_questions(path: Path = QUESTIONS) -> tuple[Question, ...]:
@@ -63,7 +68,7 @@ def all_questions(path: Path = QUESTIONS) -> tuple[Question, ...]:
 
 def answered(systems: Sequence[System]) -> dict[Question, list[Compared]]:
     """The questions of which there are pairs with results, and those pairs."""
-    known = {system.name: system for system in systems if system.hits or _areas(system)}
+    known = {system.name: system for system in systems if system.hits or areas(system)}
     found = {
         question: [compare(known[a], known[b]) for a, b in question.pairs if known.keys() >= {a, b}]
         for question in all_questions()
@@ -89,16 +94,32 @@ def compare(system: System, against: System) -> Compared:
     return Compared(system, against, accuracy, macro_recall, p)
 
 
+def seeds_apart(systems: Iterable[Sequence[System]]) -> tuple[int, int]:
+    """Pairs of seeds of one system, each a System, that are shown as different; and all pairs.
+
+    It is how often a comparison of one seed a side finds what is not there. Seeds that make no
+    difference at all are left out.
+    """
+    pairs = [compare(*pair) for seeds in systems for pair in combinations(seeds, 2)]
+    drawn = [pair for pair in pairs if any(pair.difference)]
+    return sum(pair.direction != 0 for pair in drawn), len(drawn)
+
+
+def _sign(difference: Sequence[float]) -> int:
+    _, low, high = difference
+    return int(low > 0) - int(high < 0)
+
+
 def _tag_by_tag(system: System, against: System) -> list[float]:
-    mine, other = _areas(system), _areas(against)
+    mine, other = areas(system), areas(against)
     if mine.keys() != other.keys():
         raise DataError(f"{system.name} and {against.name} have not learnt the same tags")
     apart = np.array([mine[tag] - other[tag] for tag in mine])
     return with_interval(float(apart.mean()), mean_draws(apart))
 
 
-def _areas(system: System) -> dict[str, float]:
-    """ROC-AUC of each tag, mean over seeds."""
+def areas(system: System) -> dict[str, float]:
+    """ROC-AUC of each tag, mean over seeds; none of systems that tell genres."""
     found: dict[str, list[float]] = {}
     for entry in system.entries:
         tags: Mapping[str, Mapping[str, float | None]] = entry.get("tags") or {}

@@ -92,6 +92,13 @@ def systems_of(results: Sequence[Result], folder: Path) -> list[System]:
     return [_system(tuple(entries), folder) for _, entries in groupby(ordered, place)]
 
 
+def each_seed(system: System, folder: Path) -> list[System]:
+    """Every seed by itself, of those that can be compared."""
+    if system.task == "genre" and system.hits is None:
+        return []
+    return [_system((entry,), folder) for entry in system.entries]
+
+
 def section_names(systems: Sequence[System]) -> dict[int, str]:
     """Section -> the source that most of its systems have."""
     names: dict[int, Counter[str]] = {}

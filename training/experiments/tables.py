@@ -12,6 +12,7 @@ from .systems import Figure, System, labels_of
 from .tables_tags import tag_tables
 
 DASH = "–"
+_ASIDE = "points stand a little aside of each other"
 _CAPTIONS = {
     "accuracy": "Accuracy of every system, by section.",
     "parameters": "Accuracy against parameters; named are systems two points better than every "
@@ -21,9 +22,9 @@ _CAPTIONS = {
     "genres": "Recall of every genre by every system.",
     "confusion": "What each section's most accurate system on test takes the genres for; the "
     "shade goes with the square root of the share.",
-    "choi-parameters": "The four networks of Choi et al. at equal parameters, genres.",
-    "choi-tags-parameters": "The four networks of Choi et al. at equal parameters, tags.",
-    "choi-time": "The same networks by the time that a pass of training takes.",
+    "choi-parameters": f"The four networks of Choi et al. at equal parameters, genres; {_ASIDE}.",
+    "choi-tags-parameters": f"The same networks at equal parameters, tags; {_ASIDE}.",
+    "choi-time": f"The same networks by the time that a pass of training takes; {_ASIDE}.",
 }
 _TASKS = {"genre": "Genres", "tags": "Tags"}
 _FIGURES = {
