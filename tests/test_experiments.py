@@ -33,7 +33,7 @@ from training.experiments.results import (  # noqa: E402
     read_results,
     reword,
 )
-from training.experiments.rows import Row, all_rows, chosen_rows  # noqa: E402
+from training.experiments.rows import Row, all_rows, changed_rows, chosen_rows  # noqa: E402
 from training.experiments.run import Bench  # noqa: E402
 from training.model import Calibration, card_entries  # noqa: E402
 from training.networks import build  # noqa: E402
@@ -243,6 +243,23 @@ def test_an_entry_takes_the_place_of_its_own_only(tmp_path):
         (tmp_path / "results.json").write_text(text)
         with pytest.raises(DataError, match="not a list of results"):
             read_results(tmp_path)
+
+
+def test_rows_are_trained_otherwise_where_one_says_so(bench):
+    """On its own: a result of other entries is not taken for the table's, nor the other way."""
+    (longer,) = changed_rows([IRVIN, TREE], ["run.updates=6", "run.check_every=3"])
+    assert longer.config(1).run.updates == 6 and IRVIN.config(1).run.updates == 4
+    told = []
+    assert work_off(bench, [longer], (1,), told=told.append) == []
+    assert work_off(bench, [IRVIN], (1,), told=told.append) == ["small-rnn-1"]
+    assert "other config entries; give another folder with --results" in told[-1]
+    reword(bench.results, {"small-rnn": {"narrowed": "width 8", "why": "so it is"}})
+    (entry,) = read_results(bench.results)
+    assert entry["set"] == ["run.updates=6", "run.check_every=3"] and entry["updates"] == 6
+    assert entry["why"] == "so it is" and "run.updates=6" in entry["narrowed"]
+    (wrong,) = changed_rows([IRVIN], ["run.updtes=6"])
+    assert work_off(bench, [wrong], (2,), told=told.append) == ["small-rnn-2"]
+    assert "config entry run.updtes: there is no such entry" in told[-1]
 
 
 def test_the_command_lists_and_refuses(tmp_path):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -174,14 +174,17 @@ def read_config(name: str, changes: Sequence[str] = ()) -> Config:
 
     entries = _entries(name, path)
     for change in changes:
-        _override(entries, change)
-    if not path.is_file():
-        entries = completed(entries)
+        override(entries, change)
+    return validated(entries if path.is_file() else completed(entries))
+
+
+def validated(entries: Mapping[str, Any]) -> Config:
+    """The config of these entries; raises DataError naming the first that cannot be."""
     try:
         return Config.model_validate(entries)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or path.name
+        where = ".".join(str(part) for part in first["loc"]) or "of the whole"
         reason = "there is no such entry" if first["type"] == "extra_forbidden" else first["msg"]
         raise DataError(f"config entry {where}: {reason}; config.py explains them") from None
 
@@ -203,7 +206,8 @@ def _entries(name: str, path: Path) -> dict[str, Any]:
         raise DataError(f"{path}: is not TOML: {error}") from None
 
 
-def _override(entries: dict[str, Any], change: str) -> None:
+def override(entries: dict[str, Any], change: str) -> None:
+    """Put `section.entry=value` into the entries; see `read_config`."""
     name, equals, text = change.partition("=")
     if not equals:
         raise DataError(f"--set {change}: write it as section.entry=value")

@@ -27,6 +27,14 @@ _folder = click.Path(path_type=Path, file_okay=False)
     "[default: all]",
 )
 @click.option("--seed", "seeds", multiple=True, type=click.IntRange(0), help="Only these seeds.")
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="SECTION.ENTRY=VALUE",
+    help="Train the networks chosen otherwise than the table does: network.width=128, "
+    "run.updates=9000; with --results and --runs of their own.",
+)
 @click.option("--list", "listed", is_flag=True, help="Say what there is, and train nothing.")
 @click.option("--again", is_flag=True, help="Measure also what has its result.")
 @click.option(
@@ -53,6 +61,7 @@ def command(
     data: Path | None,
     patterns: tuple[str, ...],
     seeds: tuple[int, ...],
+    changes: tuple[str, ...],
     listed: bool,
     again: bool,
     runs: Path,
@@ -70,9 +79,11 @@ def command(
 
     Without DATA the table and the charts are written anew from the results.
     """
-    from ..experiments.rows import chosen_rows
+    from ..experiments.rows import changed_rows, chosen_rows
 
     rows, failed = chosen_rows(patterns), []
+    if changes:
+        rows = changed_rows(rows, changes)
     if listed:
         _list(rows)
         return

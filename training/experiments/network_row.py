@@ -57,7 +57,7 @@ def trained(
         kept.write_text(json.dumps(spent))
     network, about = load_network(path)
     if not trainer.is_of_this_run(about):
-        raise DataError(f"{folder}: holds a run with another config or data; remove the folder")
+        raise DataError(f"{folder}: is of another config or data; remove it, or give other --runs")
     spent = json.loads(kept.read_text())
     hop = config.sequences.hop_samples[0]
     seconds, updates = spent["seconds"], spent["updates"]

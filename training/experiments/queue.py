@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 from streamgenre.errors import StreamgenreError
 
 from .. import checkpoint
+from ..data import DataError
 from .results import check_data, find_result, read_results
 from .rows import Row
 from .run import Bench, NotHereError, now, run_row
@@ -46,6 +47,11 @@ def work_off(
             with FileLock(bench.lock(row, seed), timeout=0):
                 results = read_results(bench.results)
                 found = find_result(results, row.system, seed)
+                if found and found.get("set", []) != list(row.changes):
+                    raise DataError(
+                        f"{bench.results}: has it with other config entries; give another folder "
+                        "with --results"
+                    )
                 if found and (not again or found["time"] >= begun):
                     continue
                 told(

@@ -55,12 +55,18 @@ def keep_result(folder: Path, result: Result) -> None:
 
 
 def reword(folder: Path, words: Mapping[str, Mapping[str, str]]) -> None:
-    """Give the entries the words of today: `words` has those of each system, by name."""
+    """Give the entries the words of today: `words` has those of each system, by name.
+
+    What was set otherwise than in the table is said by the entry alone.
+    """
     if not (folder / RESULTS).is_file():
         return
     with FileLock(folder / f".{RESULTS}.lock"):
         entries = read_results(folder)
-        told = [entry | dict(words.get(entry["system"], {})) for entry in entries]
+        told = []
+        for entry in entries:
+            own = {"narrowed": entry.get("narrowed", "")} if entry.get("set") else {}
+            told.append({**entry, **words.get(entry["system"], {}), **own})
         if told != entries:
             _write(folder, told)
 

@@ -13,11 +13,11 @@ import fnmatch
 import functools
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..config import Config
+from ..config import Config, override, validated
 from ..data import DataError
 from ..networks import build
 from ..networks.segment import SegmentNetwork
@@ -40,6 +40,7 @@ class Row:
     kind: str = "network"  # network | baseline | stacking | committed | released
     seeds: tuple[int, ...] = (1,)
     narrowed: str = ""  # what was made smaller here than published
+    changes: tuple[str, ...] = ()  # config entries set otherwise than the table has them
     entries: Mapping[str, Any] = field(default_factory=dict)
     """Config entries of a network; of others what their module (`KIND_row.py`) reads."""
 
@@ -57,7 +58,7 @@ class Row:
         """The config of a network row; hops and stretches are its segment where it has one."""
         entries = completed(self.entries)
         entries.setdefault("run", {})["seed"] = seed
-        return Config.model_validate(entries)
+        return validated(entries)
 
 
 def completed(entries: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,6 +115,22 @@ def chosen_rows(patterns: Sequence[str]) -> tuple[Row, ...]:
             raise DataError(f"{pattern}: no such system or section; --list shows them")
         found |= {row.system: row for row in met}
     return tuple(found.values())
+
+
+def changed_rows(rows: Sequence[Row], changes: Sequence[str]) -> tuple[Row, ...]:
+    """The networks among rows with config entries changed, as `read_config` takes them.
+
+    Raises DataError where a change is none.
+    """
+    found = []
+    for row in rows:
+        if row.kind == "network":
+            entries = copy.deepcopy(dict(row.entries))
+            for change in changes:
+                override(entries, change)
+            narrowed = f"otherwise than in the table: {', '.join(changes)}"
+            found.append(replace(row, entries=entries, narrowed=narrowed, changes=tuple(changes)))
+    return tuple(found)
 
 
 def _row(file: Mapping[str, Any], base: Mapping[str, Any], entry: Mapping[str, Any]) -> Row:

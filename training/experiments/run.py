@@ -98,6 +98,7 @@ def run_row(bench: Bench, row: Row, seed: int) -> Result:
         "commit": checkpoint.commit(),
         "machine": machine(),
         "time": now(),
+        **({"set": list(row.changes)} if row.changes else {}),
         **row.words,
         **measured,
     }
