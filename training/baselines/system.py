@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..data import SAMPLE_RATE
 from . import classifiers, falola
 from .cache import Feature, measured
 from .content import content_features
@@ -61,6 +62,7 @@ class Outcome:
     parameters: int  # see `Classifier.parameters` for what counts
     fit_seconds: float  # of processor time, without the features
     feature_seconds: float  # CPU seconds per second of audio, when they were measured
+    said_seconds: float  # the same of what the model says of them
 
 
 def run(
@@ -95,8 +97,13 @@ def run(
         )
         seconds = time.process_time() - start
         asked, counts = _rows(found.values, test, baseline.columns)
+        start = time.process_time()
         said = np.split(model.probabilities(asked), np.cumsum(counts)[:-1])
-    return Outcome(dict(zip(test, said, strict=True)), model.parameters, seconds, found.seconds)
+        spent = time.process_time() - start
+    said_seconds = spent / (sum(len(audio[key]) for key in test) / SAMPLE_RATE)
+    return Outcome(
+        dict(zip(test, said, strict=True)), model.parameters, seconds, found.seconds, said_seconds
+    )
 
 
 def _rows(

@@ -28,7 +28,8 @@ def measure(bench: Bench, row: Row, seed: int) -> dict[str, Any]:
         bench.features,
     )
     segments = [np.asarray(outcome.probabilities[key]) for key in test.keys]
-    return genre_result(bench, row, seed, Heard(segments, outcome.feature_seconds)) | {
+    cost = outcome.feature_seconds + outcome.said_seconds
+    return genre_result(bench, row, seed, Heard(segments, cost)) | {
         "parameters": outcome.parameters,
         "train_seconds": round(outcome.fit_seconds, 1),
         "budget": f"{outcome.fit_seconds:.1f} s of fitting, features apart",

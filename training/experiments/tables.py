@@ -53,8 +53,8 @@ _NOTE = (
 _COST_NOTE = (
     "Multiply-adds: of convolutions, linear and recurrent layers, for a second of audio; without "
     "the spectra and resampling before them. CPU: time of one core for a second of audio, all "
-    "included; of classical models that of measuring their features, of which a part costs as much "
-    "as all; it and the training time are of the machine that `results.json` names for each run. "
+    "included (of classical models all features are measured, a part of which costs as much); it "
+    "and the training time are of the machine that `results.json` names for each run. "
     "Passes: how often the training music was heard, in length."
 )
 
