@@ -1,4 +1,7 @@
-"""What every published network must do: learn eight tracks, and say the same when exported."""
+"""What every published network must do: learn eight tracks, and say the same when exported.
+
+And what their tests share: the sizes that layers give, and networks fit for eight tracks.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,37 @@ from torch.nn import functional as F
 
 from training.export import Calibrated, to_onnx, weights_into
 from training.networks import build
+
+
+def sizes(modules, call):
+    """What each module gives, of several things the first, without the batch, while `call` runs."""
+    found = []
+
+    def keep(_module, _inputs, given):
+        first = given[0] if isinstance(given, tuple) else given
+        found.append(tuple(first.shape[1:]))
+
+    hooks = [module.register_forward_hook(keep) for module in modules]
+    with torch.inference_mode():
+        call()
+    for hook in hooks:
+        hook.remove()
+    return found
+
+
+def of_kind(modules, *kinds):
+    """All layers of these kinds, at any depth."""
+    return [m for module in modules for m in module.modules() if isinstance(m, kinds)]
+
+
+def without_dropout(network, momentum):
+    """The network made fit for eight tracks: averages that keep up, and no noise in them."""
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm1d):
+            module.momentum = momentum
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    return network
 
 
 def eight_tracks(window):

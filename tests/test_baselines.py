@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 librosa = pytest.importorskip("librosa", reason="features need the train extra")
-pytest.importorskip("torch", reason="one of the models needs the train extra")
+torch = pytest.importorskip("torch", reason="one of the models needs the train extra")
 
 from training.baselines import classifiers, falola  # noqa: E402
 from training.baselines.cache import PART, Feature, measured  # noqa: E402
@@ -238,6 +238,15 @@ def test_one_kernel_for_all_gives_what_one_each_does():
     ours = classifiers.OneVsRestRBF().fit(rows, labels).decision_function(asked)
     each = OneVsRestClassifier(SVC(gamma="auto")).fit(rows, labels).decision_function(asked)
     np.testing.assert_allclose(ours, each, atol=1e-6)
+
+
+def test_the_content_network_has_the_sizes_it_names():
+    given, shapes = torch.zeros(2, 1, VALUES), []
+    for layer in falola.ContentCNN(VALUES, 7).layers:
+        given = layer(given)
+        shapes.append(tuple(given.shape[1:]))
+    relu_too = [(64, 78), (64, 78), (128, 78), (128, 78), (128, 39), (4_992,), (128,), (128,)]
+    assert shapes == [*relu_too, (7,)]
 
 
 def test_the_content_network_overfits_eight_tracks():

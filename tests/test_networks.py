@@ -10,6 +10,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="networks need the train extra")
 pytest.importorskip("onnx", reason="export needs the train extra")
 
+from published import of_kind, sizes  # noqa: E402
+
 from streamgenre.errors import ModelFileError  # noqa: E402
 from streamgenre.model.card import METADATA_KEY, Thresholds, card_to_json, read_card  # noqa: E402
 from streamgenre.model.model import load, read_model  # noqa: E402
@@ -77,16 +79,41 @@ def test_parameters_are_the_published_ones(block, gate, parameters):
     assert sum(p.numel() for p in network.parameters()) == parameters
 
 
-def test_shapes_are_the_published_ones():
-    network = TFCRNN(classes=16).eval()
-    shapes = []
-    for block in network.blocks:
-        block.register_forward_hook(lambda _m, _i, out: shapes.append(tuple(out[0].shape[1:])))
-    network.stem.register_forward_hook(lambda _m, _i, out: shapes.append(tuple(out.shape[1:])))
-    h, gates, embedding = network.tick(torch.randn(1, 3_200), torch.zeros(1, 256))
-    assert shapes == [(128, 1067), (128, 355), (128, 118), (256, 39), (256, 13), (256, 4), (512, 1)]
-    assert h.shape == (1, 256) and gates.shape == (1, 6) and embedding.shape == (1, 512)
-    assert of_a_segment(network, 2).logits.shape == (2, 1, 23, 16)
+ONE_LINEAR = [(128,), (128,), (256,), (256,), (256,), (512,)]
+SQUEEZED = [(16,), (128,)] * 2 + [(32,), (256,)] * 3 + [(64,), (512,)]
+
+
+@pytest.mark.parametrize(
+    ("block", "gate", "convolutions", "gates"),
+    [
+        ("basic", "none", [1, 1, 1, 1, 1, 1], []),
+        ("basic", "single", [1, 1, 1, 1, 1, 1], ONE_LINEAR),
+        ("basic", "two-layer", [1, 1, 1, 1, 1, 1], SQUEEZED),
+        ("se", "none", [1, 1, 1, 1, 1, 1], SQUEEZED),
+        ("se", "joined", [1, 1, 1, 1, 1, 1], SQUEEZED),
+        ("res-se", "none", [2, 2, 3, 2, 2, 3], SQUEEZED),  # 3: the shortcut is one where it widens
+        ("res-se", "joined", [2, 2, 3, 2, 2, 3], SQUEEZED),
+    ],
+)
+def test_shapes_are_the_published_ones(block, gate, convolutions, gates):
+    network = TFCRNN(classes=16, block=block, gate=gate).eval()
+    window, h = torch.randn(1, 3_200), torch.zeros(1, 256)
+    assert sizes([network.stem, *network.blocks], lambda: network.tick(window, h)) == [
+        (128, 1067), (128, 355), (128, 118), (256, 39), (256, 13), (256, 4), (512, 1),
+    ]  # fmt: skip
+    inside = of_kind(network.blocks, torch.nn.Conv1d, torch.nn.Linear)
+    found = sizes(inside, lambda: network.tick(window, h))
+    convolved = [(128, 1067), (128, 355), (256, 118), (256, 39), (256, 13), (512, 4)]
+    expected = [shape for shape, n in zip(convolved, convolutions, strict=True) for _ in range(n)]
+    assert [shape for shape in found if len(shape) == 2] == expected
+    assert [shape for shape in found if len(shape) == 1] == gates
+    h, scales, embedding = network.tick(window, h)
+    assert h.shape == (1, 256) and embedding.shape == (1, 512)
+    assert scales.shape == (1, 6 if gates else 0)
+
+
+def test_two_and_a_half_seconds_are_23_steps():
+    assert of_a_segment(TFCRNN(classes=16), 2).logits.shape == (2, 1, 23, 16)
 
 
 def of_a_segment(network, lanes=1):

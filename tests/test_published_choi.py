@@ -9,6 +9,8 @@ torch = pytest.importorskip("torch", reason="networks need the train extra")
 pytest.importorskip("onnx", reason="export needs the train extra")
 pytest.importorskip("librosa", reason="mel filters need the train extra")
 
+from published import of_kind, sizes  # noqa: E402
+
 from streamgenre.model.card import Thresholds, read_card  # noqa: E402
 from streamgenre.model.onnx import OnnxEngine  # noqa: E402
 from training.export import Calibrated, export, parity  # noqa: E402
@@ -33,12 +35,13 @@ COUNTS = {
 }
 """Fifty tags; 192 of them normalise the input."""
 
-MAPS = {
-    "k1c2": [(96, 341), (96, 68), (96, 8), (96, 1)],
-    "k2c1": [(1, 341), (1, 85), (1, 21), (1, 5), (1, 1)],
-    "k2c2": [(48, 341), (24, 85), (12, 21), (4, 4), (1, 1)],
-    "crnn": [(48, 720), (16, 240), (4, 60), (1, 15)],
+LAYERS = {
+    "k1c2": [(15, 96, 341), (15, 96, 68), (30, 96, 8), (30, 96, 1), (30,), (30,), (50,)],
+    "k2c1": [(43, 1, 341), (43, 1, 85), (43, 1, 21), (87, 1, 5), (87, 1, 1), (87,), (87,), (50,)],
+    "k2c2": [(20, 48, 341), (41, 24, 85), (41, 12, 21), (62, 4, 4), (83, 1, 1), (50,)],
+    "crnn": [(30, 48, 720), (60, 16, 240), (60, 4, 60), (60, 1, 15), (15, 30), (50,)],
 }
+"""Of 0.1 million parameters: pooled maps, what the upper GRU gives, dense layers, fifty tags."""
 
 
 def tiny(net, classes=3, **arguments):
@@ -56,17 +59,16 @@ def test_parameters_are_those_of_the_published_widths(net):
 
 
 @pytest.mark.parametrize("net", WIDTHS)
-def test_maps_are_the_published_ones(net):
-    network = tiny(net).eval()
-    shapes = []
-    for block in network.layers.convolutions:
-        block.register_forward_hook(lambda _m, _i, out: shapes.append(tuple(out.shape[2:])))
-    with torch.inference_mode():
-        features = network.features(torch.randn(2, LENGTH))
-        logits, embedding = network.classify(features)
+def test_layers_are_the_published_ones(net):
+    network = Choi(50, net, 0.1).eval()
+    features = network.features(torch.randn(2, LENGTH))
     assert features.shape == (2, 96, 1366)
-    assert shapes == MAPS[net]
-    assert logits.shape == (2, 3) and embedding.shape == (2, network.embedding_size)
+    layers = [
+        *network.layers.convolutions,
+        *of_kind([network.layers], torch.nn.GRU, torch.nn.Linear),
+    ]
+    assert sizes(layers, lambda: network.classify(features)) == LAYERS[net]
+    assert network.embedding_size == network.layers.classifier.in_features
 
 
 def test_kernels_over_all_bands_are_a_plain_convolution():
@@ -100,8 +102,11 @@ def test_the_input_is_decibels_down_to_80_below_the_loudest():
     assert int(found.argmax()) == np.abs(middles - 1000).argmin()
 
 
-@pytest.mark.parametrize(("net", "frames"), [("k2c1", 1366), ("crnn", 310)])
-def test_it_learns_eight_tracks(net, frames):
+@pytest.mark.parametrize(
+    ("net", "frames", "rate"),
+    [("k1c2", 1366, 5e-3), ("k2c1", 1366, 0.02), ("k2c2", 1366, 0.02), ("crnn", 310, 0.02)],
+)
+def test_it_learns_eight_tracks(net, frames, rate):
     """The GRU network takes any number of frames: fewer are faster."""
     network = tiny(net, dropout=(0.0, 0.0))
     rng = np.random.default_rng(0)
@@ -112,13 +117,15 @@ def test_it_learns_eight_tracks(net, frames):
     samples = torch.tensor(np.stack(heard), dtype=torch.float32)
     with torch.no_grad():
         features = network.features(network.resample(samples))[:, :, :frames]
-    optimizer = torch.optim.Adam(network.parameters(), 0.02)
-    for _ in range(15):
+    optimizer = torch.optim.Adam(network.parameters(), rate)
+    for _ in range(20):
         logits, _ = network.classify(features)
+        if (logits.argmax(1) == truth).all():
+            break
         optimizer.zero_grad()
         torch.nn.functional.cross_entropy(logits, truth).backward()
         optimizer.step()
-    assert (network.classify(features)[0].argmax(1) == truth).all()
+    assert (logits.argmax(1) == truth).all()
 
 
 def test_gru_weights_can_start_at_zero():

@@ -10,6 +10,7 @@ pytest.importorskip("onnx", reason="export needs the train extra")
 pytest.importorskip("librosa", reason="artificial tracks need the train extra")
 
 import onnxruntime  # noqa: E402
+from published import of_kind, without_dropout  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 from streamgenre.model.onnx import INPUTS  # noqa: E402
@@ -22,10 +23,15 @@ from training.networks.published.samplecnn import block_widths  # noqa: E402
 SMALL = [
     {"kind": "samplecnn", "width": 8},
     {"kind": "samplecnn-2019", "width": 8, "length": 13_122, "rate": 16_000},
+    {"kind": "samplecnn-2019", "width": 8, "block": "se", "length": 13_122},
+    {"kind": "samplecnn-2019", "width": 8, "block": "res-1", "length": 13_122},
+    {"kind": "samplecnn-2019", "width": 8, "block": "res-2", "length": 13_122},
+    {"kind": "samplecnn-2019", "width": 8, "block": "rese-1", "length": 13_122},
     {"kind": "samplecnn-2019", "width": 8, "block": "rese-2", "multi": True, "length": 13_122},
     {"kind": "allamy", "width": 4},
 ]
-NAMES = ["2017", "2019 basic", "2019 rese-2 multi", "allamy"]
+NAMES = ["2017", "2019 basic", "2019 se", "2019 res-1", "2019 res-2", "2019 rese-1",
+         "2019 rese-2 multi", "allamy"]  # fmt: skip
 HALVINGS = [6561, 2187, 729, 243, 81, 27, 9, 3, 1]  # by three, of the 19,683 behind the stem
 
 
@@ -52,16 +58,6 @@ def heard(network, windows):
     state = torch.zeros(len(windows), network.state_size)
     found = network.sequence(windows[:, None], fresh, state, frozen=False, noise=0.0)
     return found.logits[:, 0, 0]
-
-
-def without_dropout(network, momentum):
-    """The network made fit for eight tracks: averages that keep up, and no noise in them."""
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm1d):
-            module.momentum = momentum
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
-    return network
 
 
 def sizes(network, *modules):
@@ -116,12 +112,37 @@ def test_sizes_of_2017_are_the_published_ones():
 
 
 @pytest.mark.parametrize(("multi", "joined"), [(False, 512), (True, 1_024)])
-def test_sizes_of_2019_are_the_published_ones(multi, joined):
-    network = build({"kind": "samplecnn-2019", "classes": 10, "multi": multi})
+@pytest.mark.parametrize("block", ["basic", "se", "res-1", "res-2", "rese-1", "rese-2"])
+def test_sizes_of_2019_are_the_published_ones(block, multi, joined):
+    network = build({"kind": "samplecnn-2019", "classes": 10, "block": block, "multi": multi})
     found, step = sizes(network, network.stem, *network.blocks, network.last)
     widths = [128, 128, 256, 256, 256, 256, 256, 256, 512]
     assert found == [(128, 19683), *zip(widths, HALVINGS, strict=True), (joined,)]
-    assert step.embedding.shape == (1, joined)
+    assert step.logits.shape == (1, 10) and step.embedding.shape == (1, joined)
+
+
+@pytest.mark.parametrize(
+    ("block", "convolutions", "widening", "gates"),
+    [
+        ("basic", 1, 1, False),
+        ("se", 1, 1, True),
+        ("res-1", 1, 2, False),
+        ("res-2", 2, 3, False),
+        ("rese-1", 1, 2, True),
+        ("rese-2", 2, 3, True),
+    ],
+)
+def test_layers_in_the_blocks_of_2019_are_the_published_ones(block, convolutions, widening, gates):
+    """Where a block widens, its shortcut is a convolution, too."""
+    network = build({"kind": "samplecnn-2019", "classes": 10, "block": block})
+    found, _ = sizes(network, *of_kind(network.blocks, torch.nn.Conv1d, torch.nn.Linear))
+    convolved = [(128, 19683), (128, 6561), (256, 2187), (256, 729), (256, 243), (256, 81),
+                 (256, 27), (256, 9), (512, 3)]  # fmt: skip
+    counts = [convolutions, convolutions, widening, *[convolutions] * 5, widening]
+    expected = [shape for shape, n in zip(convolved, counts, strict=True) for _ in range(n)]
+    assert [shape for shape in found if len(shape) == 2] == expected
+    squeezed = [(16,), (128,)] * 2 + [(32,), (256,)] * 6 + [(64,), (512,)]
+    assert [shape for shape in found if len(shape) == 1] == squeezed * gates
 
 
 def test_the_residual_sizes_are_the_published_ones():
@@ -184,7 +205,7 @@ def test_eight_tracks_are_learnt(description):
     network.prepare(windows)
     optimiser = torch.optim.SGD(network.parameters(), 0.02, momentum=0.9, nesterov=True)
     without_dropout(network, momentum=0.5).train()
-    for _ in range(20):
+    for _ in range(30):
         optimiser.zero_grad()
         F.cross_entropy(heard(network, windows), labels).backward()
         optimiser.step()

@@ -9,7 +9,13 @@ torch = pytest.importorskip("torch", reason="networks need the train extra")
 pytest.importorskip("onnx", reason="export needs the train extra")
 librosa = pytest.importorskip("librosa", reason="networks need the train extra")
 
-from published import assert_exports, assert_learns_eight_tracks, eight_tracks  # noqa: E402
+from published import (  # noqa: E402
+    assert_exports,
+    assert_learns_eight_tracks,
+    eight_tracks,
+    of_kind,
+    sizes,
+)
 
 from training.networks import build  # noqa: E402
 from training.networks.published.bian import Bian  # noqa: E402
@@ -21,6 +27,7 @@ SMALL = [
     {"kind": "bian", "width": 0.125},
     {"kind": "bian-densenet", "growth": 8},
     {"kind": "feng", "width": 0.125},
+    {"kind": "feng", "branches": "cnn", "width": 0.25},
     {"kind": "feng", "branches": "rnn", "width": 0.125, "zero_weights": True},
     {"kind": "yu", "attention": "none", "width": 0.125, "zero_weights": True},
     {"kind": "yu", "attention": "serial", "width": 0.125},
@@ -28,19 +35,6 @@ SMALL = [
     {"kind": "yu", "attention": "cnn", "width": 0.125},
 ]
 NAMES = [" ".join(str(value) for value in description.values()) for description in SMALL]
-
-
-def sizes(modules, call):
-    """What each module gives, without the batch, while `call` runs."""
-    found = []
-    hooks = [
-        module.register_forward_hook(lambda _m, _i, out: found.append(tuple(out.shape[1:])))
-        for module in modules
-    ]
-    call()
-    for hook in hooks:
-        hook.remove()
-    return found
 
 
 @pytest.mark.parametrize(
@@ -116,6 +110,28 @@ def test_feng_has_the_published_sizes():
         (128, 128), (256,), (10,),
     ]  # fmt: skip
     assert network.overlap == 0.5 and network.embedding_size == 512
+
+
+@pytest.mark.parametrize(
+    ("attention", "scored"),
+    [
+        ("none", []),
+        ("serial", [(128, 256), (128, 1)]),
+        ("linear", [(128, 1)]),
+        ("cnn", [(16, 128, 256), (32, 128, 64), (64, 128, 16), (64, 128, 4), (64, 128, 1),
+                 (128, 1)]),
+    ],
+)  # fmt: skip
+def test_yu_has_the_published_sizes(attention, scored):
+    network = Yu(classes=10, attention=attention).eval()
+    features = network.features(torch.randn(2, network.resample.length) * 0.1)
+    assert features.shape == (2, 128, 513) and network.window == 3 * 16_000
+    scores = of_kind([network.scores or torch.nn.Identity()], torch.nn.MaxPool2d, torch.nn.Linear)
+    layers = [network.first, network.second, *scores, network.classifier]
+    assert sizes(layers, lambda: network.classify(features)) == [
+        (128, 256), (128, 256), *scored, (10,),
+    ]  # fmt: skip
+    assert network.overlap == 0.5 and network.embedding_size == 256
 
 
 def test_feng_and_yu_read_the_logarithm_of_the_magnitude():
@@ -223,7 +239,9 @@ def test_recurrent_weights_start_at_zero_where_asked_for():
 
 @pytest.mark.parametrize("description", SMALL, ids=NAMES)
 def test_eight_tracks_are_learnt(description):
-    assert_learns_eight_tracks(description, rate=5e-3, updates=20)
+    # Convolutions alone, with nothing normalised, are long in starting.
+    slow = description.get("branches") == "cnn"
+    assert_learns_eight_tracks(description, *((0.01, 100) if slow else (5e-3, 20)))
 
 
 @pytest.mark.parametrize("description", SMALL, ids=NAMES)
