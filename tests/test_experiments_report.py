@@ -24,7 +24,7 @@ from training.experiments.answers import answer
 from training.experiments.answers_tags import tag_answers
 from training.experiments.questions import Question, all_questions, compare, seeds_apart
 from training.experiments.report import write_report
-from training.experiments.results import PREDICTIONS, genre_figures, write_scores
+from training.experiments.results import FIELDS, PREDICTIONS, genre_figures, write_scores
 from training.experiments.rows import all_rows
 from training.experiments.systems import System, each_seed, mean_hits, systems_of
 from training.experiments.tables import training_hours
@@ -297,3 +297,23 @@ def test_the_committed_figures_are_of_the_committed_predictions():
             found = values(hits.right, hits.among_two, hits.true)
             for measure in ("accuracy", "macro_recall", "top2"):
                 assert round(found[measure], 4) == e[measure][0], (e["system"], e["seed"], measure)
+
+
+def test_every_row_has_its_committed_results_in_its_own_words():
+    results = json.loads((COMMITTED / "results.json").read_text())
+    found = {(e["system"], e["seed"]): e for e in results}
+    rows = {(row.system, seed): row for row in all_rows() for seed in row.seeds}
+    assert found.keys() == rows.keys()
+    assert all(row.words.items() <= found[place].items() for place, row in rows.items())
+    assert all(set(FIELDS) <= e.keys() for e in results)
+
+
+def test_the_cheaper_half_was_trained_three_times():
+    results = json.loads((COMMITTED / "results.json").read_text())
+    trained = {row.system for row in all_rows() if row.kind in ("network", "baseline")}
+    seconds = {name: [] for name in sorted(trained)}
+    for e in results:
+        if e["system"] in trained:
+            seconds[e["system"]].append(e["train_seconds"])
+    cheapest = sorted(seconds, key=lambda name: np.mean(seconds[name]))[: len(seconds) // 2]
+    assert {name: len(seconds[name]) for name in cheapest if len(seconds[name]) < 3} == {}
