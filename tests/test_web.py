@@ -170,8 +170,15 @@ def audio(tmp_path, samples, rate, name) -> bytes:
     return (tmp_path / name).read_bytes()
 
 
+DRAWN = (
+    "new Promise((done) => setTimeout(() => requestAnimationFrame(() => setTimeout(done)), 200))"
+)
+
+
 def read(page) -> None:
+    """The file was read, and the picture that may still have been due 150 ms later is drawn."""
     page.wait_for_selector("body[data-state=read]")
+    page.evaluate(DRAWN)
 
 
 def saved(page) -> list[dict]:
