@@ -10,7 +10,7 @@ pytest.importorskip("onnx", reason="export needs the train extra")
 pytest.importorskip("librosa", reason="artificial tracks need the train extra")
 
 import onnxruntime  # noqa: E402
-from published import of_kind, without_dropout  # noqa: E402
+from published import of_kind, sizes, without_dropout  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 from streamgenre.model.onnx import INPUTS  # noqa: E402
@@ -60,14 +60,12 @@ def heard(network, windows):
     return found.logits[:, 0, 0]
 
 
-def sizes(network, *modules):
-    """Output shapes of modules without the batch, of one segment in silence."""
-    found = []
-    for module in modules:
-        module.register_forward_hook(lambda _m, _i, out: found.append(tuple(out.shape[1:])))
-    with torch.inference_mode():
-        step = network.eval()(torch.zeros(1, network.window), torch.zeros(1, 1))
-    return found, step
+def in_silence(network, *modules):
+    """Output shapes of modules without the batch, of one segment in silence; and its step."""
+    steps = []
+    silence = torch.zeros(1, network.window), torch.zeros(1, 1)
+    found = sizes(modules, lambda: steps.append(network.eval()(*silence)))
+    return found, *steps
 
 
 def parameters(description):
@@ -104,7 +102,7 @@ def test_the_residual_network_has_the_computed_parameters():
 
 def test_sizes_of_2017_are_the_published_ones():
     network = build({"kind": "samplecnn", "classes": 10})
-    found, step = sizes(network, network.stem, *network.blocks, network.last)
+    found, step = in_silence(network, network.stem, *network.blocks, network.last)
     widths = [128, 128, 256, 256, 256, 256, 256, 256, 512]
     # Each pool comes behind its block.
     assert found == [(128, 19683), *zip(widths, [19683, *HALVINGS[:-1]], strict=True), (512, 1)]
@@ -115,7 +113,7 @@ def test_sizes_of_2017_are_the_published_ones():
 @pytest.mark.parametrize("block", ["basic", "se", "res-1", "res-2", "rese-1", "rese-2"])
 def test_sizes_of_2019_are_the_published_ones(block, multi, joined):
     network = build({"kind": "samplecnn-2019", "classes": 10, "block": block, "multi": multi})
-    found, step = sizes(network, network.stem, *network.blocks, network.last)
+    found, step = in_silence(network, network.stem, *network.blocks, network.last)
     widths = [128, 128, 256, 256, 256, 256, 256, 256, 512]
     assert found == [(128, 19683), *zip(widths, HALVINGS, strict=True), (joined,)]
     assert step.logits.shape == (1, 10) and step.embedding.shape == (1, joined)
@@ -135,7 +133,7 @@ def test_sizes_of_2019_are_the_published_ones(block, multi, joined):
 def test_layers_in_the_blocks_of_2019_are_the_published_ones(block, convolutions, widening, gates):
     """Where a block widens, its shortcut is a convolution, too."""
     network = build({"kind": "samplecnn-2019", "classes": 10, "block": block})
-    found, _ = sizes(network, *of_kind(network.blocks, torch.nn.Conv1d, torch.nn.Linear))
+    found, _ = in_silence(network, *of_kind(network.blocks, torch.nn.Conv1d, torch.nn.Linear))
     convolved = [(128, 19683), (128, 6561), (256, 2187), (256, 729), (256, 243), (256, 81),
                  (256, 27), (256, 9), (512, 3)]  # fmt: skip
     counts = [convolutions, convolutions, widening, *[convolutions] * 5, widening]
@@ -147,7 +145,7 @@ def test_layers_in_the_blocks_of_2019_are_the_published_ones(block, convolutions
 
 def test_the_residual_sizes_are_the_published_ones():
     network = build({"kind": "allamy", "classes": 10})
-    found, step = sizes(network, network.stem, *network.blocks, network.last)
+    found, step = in_silence(network, network.stem, *network.blocks, network.last)
     widths = [128, 256, 256, 256, 256, 256, 256, 512, 512]
     assert found == [(128, 19683), *zip(widths, HALVINGS, strict=True), (512, 1)]
     assert step.embedding.shape == (1, 512) and network.overlap == 0.5
@@ -159,7 +157,7 @@ def test_the_residual_sizes_are_the_published_ones():
 def test_the_segment_decides_on_the_number_of_blocks(length, blocks, positions):
     assert len(block_widths(1, length)) == blocks
     network = build({"kind": "samplecnn-2019", "classes": 2, "width": 8, "length": length})
-    found, _ = sizes(network, network.blocks[-1])
+    found, _ = in_silence(network, network.blocks[-1])
     assert found == [(32, positions)]
 
 

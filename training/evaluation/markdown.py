@@ -35,5 +35,10 @@ def number(figure: float | None, digits: int = 3) -> str:
     return "–" if figure is None else f"{figure:.{digits}f}"
 
 
+def p_value(p: float | None) -> str:
+    """A probability of chance, to three digits at most."""
+    return "< 0.001" if p is not None and p < 0.001 else number(p)
+
+
 def _cell(cell: Any) -> str:
     return str(cell).replace("|", "\\|").replace("\n", " ")

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..evaluation.markdown import number, table
+from ..evaluation.markdown import number, p_value, table
 from ..evaluation.report_product import signed
 from ..writing import replace_file
 from .answers_tags import tag_answers
-from .questions import MEASURES, SEEDS, Compared, Question, answered, seeds_apart
+from .questions import LEVEL, MEASURES, SEEDS, Compared, Question, answered, seeds_apart, sign
 from .systems import System, each_seed
 
-_LEVEL = 0.05
 _WORDS = {"accuracy": "accuracy", "roc_auc": "ROC-AUC"}
 
 
@@ -66,21 +65,18 @@ def _figure(compared: Compared, named: bool) -> str:
     figure = signed(compared.difference)
     # Tracks and seeds may disagree, and so may the two measures: then both are said.
     doubts = []
-    if compared.direction and compared.p is None:
-        doubts.append("not tested over seeds")
-    elif compared.direction and compared.p is not None and compared.p >= _LEVEL:
-        doubts.append(f"no more than seeds differ, p {compared.p:.2f}")
-    if compared.macro_recall and compared.macro_direction != compared.direction:
+    if compared.direction:
+        if compared.p is None:
+            doubts.append("not tested over seeds")
+        elif compared.p >= LEVEL:
+            doubts.append(f"no more than seeds differ, p {compared.p:.2f}")
+    if compared.macro_recall and sign(compared.macro_recall) != compared.direction:
         middle, low, high = compared.macro_recall
         doubts.append(f"macro recall {middle:+.3f}, {low:+.3f} to {high:+.3f}")
     text = "; ".join([figure.removesuffix(")"), *doubts]) + ")"
     if named:
         text = f"`{compared.system.name}` against `{compared.against.name}` {text}"
     return text
-
-
-def _p(p: float | None) -> str:
-    return "< 0.001" if p is not None and p < 0.001 else number(p)
 
 
 def _told(question: Question) -> str:
@@ -98,7 +94,7 @@ def _table(compared: Sequence[Compared], task: str) -> str:
             f"{number(c.system.value(measure))}, {number(c.against.value(measure))}",
             signed(c.difference),
             *([signed(c.macro_recall)] if c.macro_recall else []),
-            _p(c.p),
+            p_value(c.p),
         )
         for c in compared
     ]

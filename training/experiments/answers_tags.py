@@ -8,13 +8,14 @@ import numpy as np
 from scipy.stats import bootstrap  # type: ignore[import-untyped]
 
 from ..evaluation.bootstrap import DRAWS
-from ..evaluation.markdown import number, table
+from ..evaluation.markdown import number, p_value, table
 from ..evaluation.report_product import signed
-from .questions import areas
+from .questions import LEVEL, areas, sign
 from .systems import System
 from .tag_groups import GROUPS, against_commonness, group_of
 
-_LEVEL = 0.05
+_ORDER = ("genre", *GROUPS)
+_VERDICTS = {1: "better", -1: "worse", 0: "no difference shown"}
 _NOTE = (
     "ROC-AUC of each tag, mean over the systems that told it, and then over a group's tags; "
     "differences with their 95 % bootstrap interval over tags."
@@ -35,7 +36,7 @@ def tag_answers(systems: Sequence[System]) -> list[str]:
     for group, of in others:
         apart = _apart(of, first[1])
         rows.append((group, len(of), number(float(np.mean(of))), signed(apart)))
-        words.append(f"{group} {_verdict(apart)}")
+        words.append(f"{group} {_VERDICTS[sign(apart)]}")
     header = ["group", "tags", "ROC-AUC", f"against {first[0]}"]
     return [
         "## Which tags are told best?",
@@ -43,9 +44,6 @@ def tag_answers(systems: Sequence[System]) -> list[str]:
         table(header, rows),
         f"Against tags of {first[0]}: {'; '.join(words)}. {_commonness(systems, mean)}",
     ]
-
-
-_ORDER = ("genre", *GROUPS)
 
 
 def _apart(one: Sequence[float], other: Sequence[float]) -> list[float]:
@@ -57,20 +55,11 @@ def _apart(one: Sequence[float], other: Sequence[float]) -> list[float]:
     return [float(np.mean(one) - np.mean(other)), float(found.low), float(found.high)]
 
 
-def _verdict(apart: Sequence[float]) -> str:
-    _, low, high = apart
-    return "better" if low > 0 else "worse" if high < 0 else "no difference shown"
-
-
 def _commonness(systems: Sequence[System], mean: dict[str, float]) -> str:
     entry = next(e for s in systems for e in s.entries if e.get("tags"))
     tags = {t: {"roc_auc": a, "positives": entry["tags"][t]["positives"]} for t, a in mean.items()}
     rho, p = against_commonness(tags)
     verdict = "no connection shown"
-    if p < _LEVEL:
+    if p < LEVEL:
         verdict = "common tags are told " + ("better" if rho > 0 else "worse")
-    return f"How common a tag is: {verdict} (Spearman's correlation {rho:+.2f}, p {_p(p)})."
-
-
-def _p(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+    return f"How common a tag is: {verdict} (Spearman's correlation {rho:+.2f}, p {p_value(p)})."

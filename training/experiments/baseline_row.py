@@ -8,7 +8,7 @@ import numpy as np
 
 from ..baselines.system import Baseline, run
 from .rows import Row
-from .run import Bench, Heard, genre_result
+from .run import Bench, Heard, genre_result, seconds_of
 
 
 def measure(bench: Bench, row: Row, seed: int) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def measure(bench: Bench, row: Row, seed: int) -> dict[str, Any]:
         bench.features,
     )
     segments = [np.asarray(outcome.probabilities[key]) for key in test.keys]
-    cost = outcome.feature_seconds + outcome.said_seconds
+    cost = outcome.feature_seconds + outcome.said_seconds / seconds_of(bench, test.keys)
     return genre_result(bench, row, seed, Heard(segments, cost)) | {
         "parameters": outcome.parameters,
         "train_seconds": round(outcome.fit_seconds, 1),

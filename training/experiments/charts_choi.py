@@ -98,12 +98,13 @@ def _lines(axes: Axes, nets: dict[str, list[_Point]], task: str) -> None:
         for across, point in zip(x, points, strict=True):
             figure = point.system.figure(measure)
             if figure and figure.interval:
-                spread = "95 % interval over tracks"
-                axes.plot([across] * 2, figure.interval, color=colour, lw=1, alpha=0.4)
+                spread, ends = "95 % interval over tracks", figure.interval
             elif figure and figure.deviation is not None:
-                spread = "± deviation over seeds"
-                ends = [figure.value - figure.deviation, figure.value + figure.deviation]
-                axes.plot([across] * 2, ends, color=colour, lw=1, alpha=0.4)
+                value, deviation = figure.value, figure.deviation
+                spread, ends = "± deviation over seeds", (value - deviation, value + deviation)
+            else:
+                continue
+            axes.plot([across] * 2, ends, color=colour, lw=1, alpha=0.4)
     logarithmic(axes)
     axes.set_ylabel(", ".join(filter(None, (words, spread))))
     tidy(axes, percent=measure == "accuracy")

@@ -24,6 +24,7 @@ from .systems import System
 
 QUESTIONS = Path(__file__).with_suffix(".toml")
 SEEDS = 3  # for a test over them
+LEVEL = 0.05  # below which p is taken for a difference
 MEASURES = {"genre": "accuracy", "tags": "roc_auc"}
 
 
@@ -51,13 +52,8 @@ class Compared:
 
     @property
     def direction(self) -> int:
-        """1 better, -1 worse; 0 where the interval holds zero."""
-        return _sign(self.difference)
-
-    @property
-    def macro_direction(self) -> int:
-        """The same of macro recall; of tags, which have none, the direction."""
-        return self.direction if self.macro_recall is None else _sign(self.macro_recall)
+        """The sign of the difference."""
+        return sign(self.difference)
 
 
 def all_questions(path: Path = QUESTIONS) -> tuple[Question, ...]:
@@ -105,7 +101,8 @@ def seeds_apart(systems: Iterable[Sequence[System]]) -> tuple[int, int]:
     return sum(pair.direction != 0 for pair in drawn), len(drawn)
 
 
-def _sign(difference: Sequence[float]) -> int:
+def sign(difference: Sequence[float]) -> int:
+    """Of [difference, low, high]: 1 better, -1 worse; 0 where the interval holds zero."""
     _, low, high = difference
     return int(low > 0) - int(high < 0)
 
