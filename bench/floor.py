@@ -36,7 +36,7 @@ TITLE = "The floor of a step: multiply-adds and bytes against this machine's pea
 
 _CACHED = 256 * 1024  # bytes that stay in a second-level cache
 _LARGE = 256 * 2**20  # bytes that no cache holds
-_FFT, _BANDS, _FRAME_STEP = 512, 128, 160  # of the log-mel (training/networks/logmel.py)
+_FFT, _BANDS, _FRAME_STEP = 512, 128, 160  # of the log-mel (streamgenre/networks/logmel.py)
 
 
 def measure(options: Options) -> dict[str, Any]:

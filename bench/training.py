@@ -37,10 +37,10 @@ def measure(options: Options) -> dict[str, Any]:
         raise Skipped("needs PyTorch: pip install '.[train]'")
     import torch
 
+    from streamgenre.networks import build
     from training.config import read_config
     from training.feed import Feed
     from training.learner import Learner
-    from training.networks import build
     from training.sequences import Piece
 
     clips = sorted(EXAMPLES.glob("*.ogg"))

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from streamgenre.networks import build
 from training.export import Calibrated, to_onnx, weights_into
-from training.networks import build
 
 
 def sizes(modules, call):

@@ -161,8 +161,8 @@ def test_torch_runs_it_too(written, torch):
 def test_raw_networks_carry_a_head_on_all_they_give(tmp_path, quick, monkeypatch, tracks_and_audio):
     torch = pytest.importorskip("torch", reason="needs the train extra")
     from streamgenre.model.torch import TorchEngine
+    from streamgenre.networks import build
     from training.export import Calibrated, parity, to_onnx
-    from training.networks import build
 
     torch.manual_seed(0)
     network = {"kind": "tfcrnn", "classes": 5, "width": 8, "size": 16, "hop": 8_000}

@@ -16,6 +16,8 @@ pytest.importorskip("lightning_fabric", reason="training needs the train extra")
 
 from filelock import FileLock  # noqa: E402
 
+from streamgenre.networks import build  # noqa: E402
+from streamgenre.networks.segment import SegmentNetwork  # noqa: E402
 from training import export  # noqa: E402
 from training.cli import main  # noqa: E402
 from training.config import Config, read_config  # noqa: E402
@@ -36,8 +38,6 @@ from training.experiments.results import (  # noqa: E402
 from training.experiments.rows import Row, all_rows, changed_rows, chosen_rows  # noqa: E402
 from training.experiments.run import Bench  # noqa: E402
 from training.model import Calibration, card_entries  # noqa: E402
-from training.networks import build  # noqa: E402
-from training.networks.segment import SegmentNetwork  # noqa: E402
 
 torch.set_num_threads(1)
 SECOND = 16_000

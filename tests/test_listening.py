@@ -20,6 +20,7 @@ from click.testing import CliRunner  # noqa: E402
 from streamgenre.errors import OptionError  # noqa: E402
 from streamgenre.model.engine import Engine, Step  # noqa: E402
 from streamgenre.model.model import Model  # noqa: E402
+from streamgenre.networks import KINDS, build  # noqa: E402
 from training import checkpoint  # noqa: E402
 from training.cli import main  # noqa: E402
 from training.config import read_config  # noqa: E402
@@ -33,7 +34,6 @@ from training.listening.neurons import by_weights  # noqa: E402
 from training.listening.result import log_mel_of  # noqa: E402
 from training.listening.subject import Subject  # noqa: E402
 from training.model import Calibration, network_model  # noqa: E402
-from training.networks import KINDS, build  # noqa: E402
 
 torch.set_num_threads(1)
 ROOT = Path(__file__).parent.parent

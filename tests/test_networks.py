@@ -18,12 +18,12 @@ from streamgenre.model.model import load, read_model  # noqa: E402
 from streamgenre.model.onnx import OnnxEngine  # noqa: E402
 from streamgenre.model.onnxfile import read_onnx  # noqa: E402
 from streamgenre.model.torch import TorchEngine  # noqa: E402
+from streamgenre.networks import build  # noqa: E402
+from streamgenre.networks.gru import GRUCell  # noqa: E402
+from streamgenre.networks.logmel import LogMel  # noqa: E402
+from streamgenre.networks.tfcrnn import TFCRNN  # noqa: E402
 from training.export import Calibrated, ExportError, export, parity  # noqa: E402
 from training.model import Calibration, card_entries  # noqa: E402
-from training.networks import build  # noqa: E402
-from training.networks.gru import GRUCell  # noqa: E402
-from training.networks.logmel import LogMel  # noqa: E402
-from training.networks.tfcrnn import TFCRNN  # noqa: E402
 
 RAW = {"kind": "tfcrnn", "classes": 3, "width": 8, "size": 16, "hop": 3_200}
 TRUNK = {"kind": "trunk", "classes": 3, "size": 16}
@@ -216,7 +216,7 @@ def test_every_new_sample_enters_the_state_once(description):
 )
 def test_training_hears_what_streaming_does(description, frozen, monkeypatch):
     """A sequence of steps, one of them with a fresh state, equals carried single steps."""
-    monkeypatch.setattr("training.networks.trunk.augmented", lambda power, amount: power)
+    monkeypatch.setattr("streamgenre.networks.trunk.augmented", lambda power, amount: power)
     network, hop = lively(description), hop_of(description)
     windows = torch.randn(2, 3, network.window_for(hop)) * 0.1
     fresh = torch.zeros(2, 3, dtype=torch.bool)

@@ -13,10 +13,8 @@ from published import of_kind, sizes  # noqa: E402
 
 from streamgenre.model.card import Thresholds, read_card  # noqa: E402
 from streamgenre.model.onnx import OnnxEngine  # noqa: E402
-from training.export import Calibrated, export, parity  # noqa: E402
-from training.model import Calibration, card_entries  # noqa: E402
-from training.networks import build  # noqa: E402
-from training.networks.published.choi import (  # noqa: E402
+from streamgenre.networks import build  # noqa: E402
+from streamgenre.networks.published.choi import (  # noqa: E402
     LENGTH,
     RATE,
     WIDTHS,
@@ -26,6 +24,8 @@ from training.networks.published.choi import (  # noqa: E402
     parameters,
     scaled_widths,
 )
+from training.export import Calibrated, export, parity  # noqa: E402
+from training.model import Calibration, card_entries  # noqa: E402
 
 COUNTS = {
     "k1c2": {0.1: 95_732, 0.25: 232_747, 0.5: 457_424, 1: 944_443, 3: 2_773_031},

@@ -11,8 +11,8 @@ signal = pytest.importorskip("scipy.signal", reason="networks need the train ext
 
 from published import assert_exports, assert_learns_eight_tracks  # noqa: E402
 
-from training.networks import build  # noqa: E402
-from training.networks.published.irvin import Irvin, IrvinTwoLayer, ScipySpectrogram  # noqa: E402
+from streamgenre.networks import build  # noqa: E402
+from streamgenre.networks.published.irvin import Irvin, IrvinTwoLayer, ScipySpectrogram  # noqa: E402
 
 EVERY = [
     {"kind": "irvin", "cell": "rnn"},

@@ -14,11 +14,11 @@ from published import of_kind, sizes, without_dropout  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 from streamgenre.model.onnx import INPUTS  # noqa: E402
+from streamgenre.networks import build  # noqa: E402
+from streamgenre.networks.published import allamy, samplecnn_2019  # noqa: E402
+from streamgenre.networks.published.samplecnn import block_widths  # noqa: E402
 from training.artificial import CHANGES, Change, changed, copies  # noqa: E402
 from training.export import Calibrated, to_onnx  # noqa: E402
-from training.networks import build  # noqa: E402
-from training.networks.published import allamy, samplecnn_2019  # noqa: E402
-from training.networks.published.samplecnn import block_widths  # noqa: E402
 
 SMALL = [
     {"kind": "samplecnn", "width": 8},

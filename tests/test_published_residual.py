@@ -10,9 +10,9 @@ pytest.importorskip("onnx", reason="export needs the train extra")
 
 from published import assert_exports, assert_learns_eight_tracks  # noqa: E402
 
-from training.networks import build  # noqa: E402
-from training.networks.published.benito import SEGMENT, WHOLE, Benito  # noqa: E402
-from training.networks.published.zhang import NNet1, NNet2, both_pools  # noqa: E402
+from streamgenre.networks import build  # noqa: E402
+from streamgenre.networks.published.benito import SEGMENT, WHOLE, Benito  # noqa: E402
+from streamgenre.networks.published.zhang import NNet1, NNet2, both_pools  # noqa: E402
 
 EVERY = [
     {"kind": "nnet1", "width": 0.125},

@@ -17,11 +17,11 @@ from published import (  # noqa: E402
     sizes,
 )
 
-from training.networks import build  # noqa: E402
-from training.networks.published.bian import Bian  # noqa: E402
-from training.networks.published.bian_densenet import BianDenseNet, DenseLayer  # noqa: E402
-from training.networks.published.feng import ConvolutionBranch, Feng  # noqa: E402
-from training.networks.published.yu import Yu  # noqa: E402
+from streamgenre.networks import build  # noqa: E402
+from streamgenre.networks.published.bian import Bian  # noqa: E402
+from streamgenre.networks.published.bian_densenet import BianDenseNet, DenseLayer  # noqa: E402
+from streamgenre.networks.published.feng import ConvolutionBranch, Feng  # noqa: E402
+from streamgenre.networks.published.yu import Yu  # noqa: E402
 
 SMALL = [
     {"kind": "bian", "width": 0.125},

@@ -8,10 +8,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
+from streamgenre.networks import build  # noqa: E402
 from training import checkpoint  # noqa: E402
 from training.config import Config  # noqa: E402
 from training.data import DataError  # noqa: E402
-from training.networks import build  # noqa: E402
 from training.soup import average  # noqa: E402
 
 NETWORK = {"kind": "tfcrnn", "classes": 3, "width": 8, "size": 16}

@@ -11,8 +11,9 @@ signal = pytest.importorskip("scipy.signal", reason="librosa brings it")
 
 import soxr  # noqa: E402
 
-from training.networks.resample import SAMPLE_RATE, Resample  # noqa: E402
-from training.networks.spectrum import MelSpectrum, PowerSpectrum  # noqa: E402
+from streamgenre.audio.logmel import SAMPLE_RATE  # noqa: E402
+from streamgenre.networks.resample import Resample  # noqa: E402
+from streamgenre.networks.spectrum import MelSpectrum, PowerSpectrum  # noqa: E402
 
 RATES = [4_000, 8_000, 12_000, 22_050, 44_100]
 

@@ -23,6 +23,7 @@ from streamgenre.model.onnx import OnnxEngine  # noqa: E402
 from streamgenre.model.onnxfile import read_onnx  # noqa: E402
 from streamgenre.model.stream import Stream  # noqa: E402
 from streamgenre.model.torch import TorchEngine  # noqa: E402
+from streamgenre.networks import build  # noqa: E402
 from streamgenre.timeline import Timeline, update_to_dict  # noqa: E402
 from training import checkpoint  # noqa: E402
 from training.cli import command  # noqa: E402
@@ -31,7 +32,6 @@ from training.data import DataError  # noqa: E402
 from training.evaluation.sounds import synthesised  # noqa: E402
 from training.export import Calibrated, export, parity  # noqa: E402
 from training.model import Calibration, card_entries, load_model  # noqa: E402
-from training.networks import build  # noqa: E402
 from training.not_music import NOISES, noises  # noqa: E402
 from training.speech import features_of, finish_speech, fit_speech  # noqa: E402
 from training.start import start_from  # noqa: E402

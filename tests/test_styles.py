@@ -132,9 +132,9 @@ def exported(folder, styles):
     """A model file of a network with so many styles: always electronic, house 0.9, techno 0.5."""
     torch = pytest.importorskip("torch", reason="export needs the train extra")
     pytest.importorskip("onnx", reason="export needs the train extra")
+    from streamgenre.networks import build
     from training.export import export
     from training.model import Calibration, card_entries
-    from training.networks import build
 
     description = {"kind": "trunk", "classes": 3, "size": 16, "window": 16_000, "styles": styles}
     torch.manual_seed(0)
@@ -250,11 +250,11 @@ def test_a_network_without_styles_has_none_and_may_name_none(tmp_path, music):
 def test_a_checkpoint_brings_its_styles(tmp_path):
     torch = pytest.importorskip("torch", reason="checkpoints need the train extra")
     pytest.importorskip("onnx", reason="export needs the train extra")
+    from streamgenre.networks import build
     from training import checkpoint
     from training.config import Config
     from training.export import export_checkpoint
     from training.model import Calibration, load_model
-    from training.networks import build
 
     network = {"kind": "trunk", "classes": 3, "size": 16, "window": 16_000, "styles": 4}
     torch.manual_seed(0)

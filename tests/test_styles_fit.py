@@ -8,8 +8,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("pydantic", reason="needs the train extra")
 
+from streamgenre.networks import build  # noqa: E402
 from training.lessons import Lesson, Lessons, Style  # noqa: E402
-from training.networks import build  # noqa: E402
 from training.styles import fit_styles  # noqa: E402
 
 WINDOW, TRACKS, ROWS = 8_000, 40, 6

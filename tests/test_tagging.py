@@ -14,6 +14,8 @@ import soundfile
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 pytest.importorskip("lightning_fabric", reason="training needs the train extra")
 
+from streamgenre.networks import KINDS, build  # noqa: E402
+from streamgenre.networks.step import SequenceLogits  # noqa: E402
 from training import checkpoint  # noqa: E402
 from training.calibrate import calibrate  # noqa: E402
 from training.cli import main  # noqa: E402
@@ -25,8 +27,6 @@ from training.evaluation.tagging import tag_figures, tag_scores  # noqa: E402
 from training.export import ExportError, export_checkpoint  # noqa: E402
 from training.learner import Inputs, Learner  # noqa: E402
 from training.model import load_model  # noqa: E402
-from training.networks import KINDS, build  # noqa: E402
-from training.networks.step import SequenceLogits  # noqa: E402
 from training.sequences import NO_GENRE, Batch  # noqa: E402
 from training.start import start_at_rates  # noqa: E402
 from training.train import Trainer  # noqa: E402

@@ -20,6 +20,8 @@ pytest.importorskip("lightning_fabric", reason="training needs the train extra")
 from safetensors.numpy import save_file  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
+from streamgenre.networks.step import SequenceLogits  # noqa: E402
+from streamgenre.networks.trunk import TrunkTFCRNN  # noqa: E402
 from training import checkpoint  # noqa: E402
 from training.config import Optimiser, Sequences, read_config  # noqa: E402
 from training.data import AudioCache, DataError, open_dataset  # noqa: E402
@@ -34,8 +36,6 @@ from training.lessons import (  # noqa: E402
     write_lessons,
 )
 from training.model import load_model, styles_of  # noqa: E402
-from training.networks.step import SequenceLogits  # noqa: E402
-from training.networks.trunk import TrunkTFCRNN  # noqa: E402
 from training.sequences import NO_GENRE, Batch, Lanes, Piece, Taught, pieces  # noqa: E402
 from training.styles import finish_styles  # noqa: E402
 from training.teachers import genres, tags  # noqa: E402

@@ -24,6 +24,7 @@ from safetensors.torch import load_file  # noqa: E402
 
 from streamgenre.errors import ModelFileError  # noqa: E402
 from streamgenre.model.model import load  # noqa: E402
+from streamgenre.networks import build  # noqa: E402
 from training import checkpoint  # noqa: E402
 from training.average import averaged  # noqa: E402
 from training.calibrate import calibrate  # noqa: E402
@@ -36,7 +37,6 @@ from training.finetune import finetune  # noqa: E402
 from training.fit import temperature  # noqa: E402
 from training.learner import Inputs, Learner  # noqa: E402
 from training.model import load_model  # noqa: E402
-from training.networks import build  # noqa: E402
 from training.sequences import Batch  # noqa: E402
 from training.start import start_from  # noqa: E402
 from training.train import DivergedError, Trainer  # noqa: E402

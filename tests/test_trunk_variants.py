@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch", reason="networks need the train extra")
 pytest.importorskip("lightning_fabric", reason="training needs the train extra")
 
-from training.feedback_study import deafened  # noqa: E402
-from training.model import gate_names  # noqa: E402
-from training.networks import augment, build  # noqa: E402
-from training.networks.augment import (  # noqa: E402
+from streamgenre.networks import augment, build  # noqa: E402
+from streamgenre.networks.augment import (  # noqa: E402
     augmented,
     reverberant,
     shifted_bands,
     stretched,
 )
-from training.networks.logmel import LogMel  # noqa: E402
+from streamgenre.networks.logmel import LogMel  # noqa: E402
+from training.feedback_study import deafened  # noqa: E402
+from training.model import gate_names  # noqa: E402
 
 torch.set_num_threads(1)  # small networks: a second thread waits more than it works
 WINDOW, SIZE, BLOCKS, BANDS = 8_000, 8, 15, 128
@@ -148,7 +148,7 @@ def test_the_present_window_alone_says_what_its_gates_hear(seed):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_training_hears_what_streaming_does(variant, first, frozen, deaf, monkeypatch):
     """A sequence of steps, with fresh states among them, equals carried single steps."""
-    monkeypatch.setattr("training.networks.trunk.augmented", lambda power, amount: power)
+    monkeypatch.setattr("streamgenre.networks.trunk.augmented", lambda power, amount: power)
     network = trunk(variant, first, deaf=deaf, styles=2)
     windows, state = sound(3, 4), states(3)
     fresh = torch.zeros(3, 4, dtype=torch.bool)

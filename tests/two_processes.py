@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from streamgenre.networks import build
 from training.config import read_config
 from training.devices import fabric_for
 from training.feed import Feed
 from training.learner import Inputs, Learner
-from training.networks import build
 from training.sequences import Piece
 
 DESCRIPTION = {"kind": "tfcrnn", "classes": 3, "width": 8, "size": 16}

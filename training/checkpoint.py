@@ -18,9 +18,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from streamgenre.errors import ModelFileError
-
-from .networks import build
-from .networks.step import StreamingNetwork
+from streamgenre.networks import build
+from streamgenre.networks.step import StreamingNetwork
 
 About = dict[str, str]
 

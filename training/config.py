@@ -80,7 +80,7 @@ class Optimiser(_Section):
     teachers: float = Field(0.5, ge=0, le=1)  # their share in the genre of a labelled track
     tags_weight: float = Field(1.0, ge=0)  # of the teachers' tags
     first_block: int = Field(0, ge=0)  # of the trunk, that learns in the second stage; 0: the stem
-    augmentation: float = Field(1.0, ge=0, le=1)  # how much of it (networks/augment.py)
+    augmentation: float = Field(1.0, ge=0, le=1)  # how much of it (streamgenre/networks/augment.py)
     feature_noise: float = Field(0.15, ge=0)  # deviation, on standardised features
 
 
@@ -127,7 +127,7 @@ class Run(_Section):
 class Config(_Section):
     """A whole file."""
 
-    network: dict[str, Any]  # kind and constructor arguments (networks/)
+    network: dict[str, Any]  # kind and constructor arguments (streamgenre/networks/)
     start: str = ""  # weights to start from: a path, "bundled", or nothing
     task: Literal["genre", "tags"] = "genre"  # one genre to a track, or any number of tags
     sequences: Sequences = Sequences()

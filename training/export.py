@@ -27,11 +27,11 @@ from streamgenre.model.card import METADATA_KEY, card_to_json, read_card
 from streamgenre.model.cut import LOGMEL
 from streamgenre.model.onnx import INPUTS, OPTIONAL_OUTPUTS, OUTPUTS, OnnxEngine
 from streamgenre.model.onnxfile import read_onnx
+from streamgenre.networks import build
+from streamgenre.networks.step import StreamingNetwork
 
 from .half import round_weights, store_half
 from .model import Calibration, calibration_of, card_entries, load_model, styles_of
-from .networks import build
-from .networks.step import StreamingNetwork
 from .writing import replace_file
 
 OPSET = 17
@@ -100,7 +100,7 @@ def weights_into(description: Mapping[str, Any], model: onnx.ModelProto) -> Cali
 
 
 def _corner(stored: NDArray[np.floating[Any]], shape: torch.Size) -> Tensor:
-    """What lies in the corner of a widened weight (networks/trunk_step.py)."""
+    """What lies in the corner of a widened weight (streamgenre/networks/trunk_step.py)."""
     if stored.ndim == len(shape):
         stored = stored[tuple(slice(n) for n in shape)]
     return torch.from_numpy(np.array(stored, np.float32))

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streamgenre.networks.step import StreamingNetwork
+
 from .config import Sequences
-from .networks.step import StreamingNetwork
 from .sequences import Batch, Lanes, Piece
 
 

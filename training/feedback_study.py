@@ -1,6 +1,6 @@
 """What the feedback is worth: the same start and recipe with other things heard by the gates.
 
-Variants (networks/trunk.py): the state, as in Kim & Nam; nothing; and two controls of equal size,
+Variants (streamgenre/networks/trunk.py): the state, as in Kim & Nam; nothing; and two controls of equal size,
 the state that the present window alone leads to, and another stream's state. Each trained network
 with state feedback is also measured with nothing heard at test time. One seed is the same audio in
 the same order for all variants.
@@ -15,6 +15,8 @@ from pathlib import Path
 
 import torch
 
+from streamgenre.networks.step import StreamingNetwork
+
 from .checkpoint import load_network
 from .config import Config
 from .data import AudioCache, DataSet
@@ -24,7 +26,6 @@ from .evaluation.scored import Scored
 from .evaluation.streaming import stream_tracks
 from .lessons import Lessons
 from .model import network_model
-from .networks.step import StreamingNetwork
 from .sequences import Piece
 from .train import Trainer
 

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from streamgenre.networks.step import StreamingNetwork
+
 from .config import Optimiser
-from .networks.step import StreamingNetwork
 from .sequences import NO_GENRE, Batch
 
 Total = Callable[[Tensor], Tensor]

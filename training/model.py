@@ -15,11 +15,11 @@ from typing import Any
 from streamgenre.model.card import Hop, Label, ModelCard, Style, Thresholds
 from streamgenre.model.model import Model
 from streamgenre.model.model import load as load_onnx
+from streamgenre.networks.step import StreamingNetwork
 
 from .config import Config
 from .data import SAMPLE_RATE
 from .genres import label_entry
-from .networks.step import StreamingNetwork
 
 UNFITTED = Thresholds(unsure=0.0, music=0.0, silence=-70.0, margin=0.05, smoothing=2.0)
 

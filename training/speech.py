@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from streamgenre.networks import build
+from streamgenre.networks.trunk import TrunkTFCRNN
+
 from .checkpoint import load_network, write
 from .data import SAMPLE_RATE, AudioCache, DataError, DataSet
-from .networks import build
-from .networks.trunk import TrunkTFCRNN
 from .not_music import noises, recordings
 
 _PART = 5 * SAMPLE_RATE  # samples that are heard in a row, the state carried

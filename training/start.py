@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from streamgenre.errors import ModelFileError
+from streamgenre.networks.step import StreamingNetwork
+from streamgenre.networks.trunk import TrunkTFCRNN
 
 from .data import DataError
-from .networks.step import StreamingNetwork
-from .networks.trunk import TrunkTFCRNN
 
 
 def start_from(network: StreamingNetwork, source: str) -> bool:

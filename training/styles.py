@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from streamgenre.networks.trunk import TrunkTFCRNN
+
 from .checkpoint import load_network, write
 from .data import SAMPLE_RATE, AudioCache, DataError, DataSet
 from .lessons import FIRST, STEP, Lessons
-from .networks.trunk import TrunkTFCRNN
 
 _BATCH = 64
 _EVERY = 2  # rows of a lesson: windows that do not overlap

@@ -22,6 +22,8 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from streamgenre.errors import StreamgenreError
+from streamgenre.networks import build
+from streamgenre.networks.step import StreamingNetwork
 
 from . import checkpoint
 from .average import averaged
@@ -33,8 +35,6 @@ from .feed import Feed
 from .learner import Inputs, Learner
 from .lessons import Lessons
 from .log import Log
-from .networks import build
-from .networks.step import StreamingNetwork
 from .schedule import Progress, Verdict
 from .sequences import Piece, pieces
 from .start import start_at_rates, start_from

@@ -10,6 +10,9 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import log_loss
 
+from streamgenre.networks.segment import SegmentNetwork
+from streamgenre.networks.step import StreamingNetwork
+
 from .data import DataError, Track
 from .data.tags import multi_hot
 from .evaluation.measures import hits, values
@@ -17,8 +20,6 @@ from .evaluation.segments import segment_tracks, softmax
 from .evaluation.streaming import stream_tracks
 from .evaluation.tagging import tag_figures, tag_scores
 from .model import network_model
-from .networks.segment import SegmentNetwork
-from .networks.step import StreamingNetwork
 
 _SEGMENTS = 6  # of a track at most, for networks that read segments: a check is to be quick
 

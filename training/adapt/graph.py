@@ -1,7 +1,7 @@
 """A new head on an ONNX model, by surgery on its graph: no PyTorch, the base stays bit for bit.
 
 What leads to `probabilities` is cut off; Concat, Gemm, Div and Softmax over the base's own outputs
-take its place. Weights are named as those of `networks/adapted.py`, for the torch engine.
+take its place. Weights are named as those of `streamgenre/networks/adapted.py`, for the torch engine.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def _cut(graph: onnx.GraphProto, used: set[str]) -> None:
 
 
 def _move_into_base(graph: onnx.GraphProto) -> None:
-    """`network.X` becomes `network.base.X`, as inside networks/adapted.py."""
+    """`network.X` becomes `network.base.X`, as inside streamgenre/networks/adapted.py."""
 
     def moved(name: str) -> str:
         return f"network.base.{name[8:]}" if name.startswith("network.") else name

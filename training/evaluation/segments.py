@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..networks.segment import SegmentNetwork
+from streamgenre.networks.segment import SegmentNetwork
 
 _BATCH_SECONDS = 120.0  # of audio held at once
 _RATE = 16_000

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from streamgenre.model.card import Hop
+from streamgenre.networks.segment import SegmentNetwork
+from streamgenre.networks.step import StreamingNetwork
 
 from ..data import SAMPLE_RATE
-from ..networks.segment import SegmentNetwork
-from ..networks.step import StreamingNetwork
 from .segments import segment_tracks
 from .streaming import steps_of, window_at
 

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..networks.segment import SegmentNetwork
-from ..networks.step import StreamingNetwork
+from streamgenre.networks.segment import SegmentNetwork
+from streamgenre.networks.step import StreamingNetwork
 
 _RATE = 16_000
 _GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}

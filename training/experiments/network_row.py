@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streamgenre.networks.segment import SegmentNetwork
+from streamgenre.networks.step import StreamingNetwork
+
 from ..checkpoint import load_network
 from ..data import DataError, DataSet
 from ..evaluation.segments import segment_tracks, softmax
 from ..evaluation.streaming import stream_tracks
 from ..model import network_model
-from ..networks.segment import SegmentNetwork
-from ..networks.step import StreamingNetwork
 from ..train import Trainer
 from .cost import macs_per_second, parameters
 from .rows import Row

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from streamgenre.networks.published.choi_released import TAGS, ChoiReleased
+
 from ..data import DataError
-from ..networks.published.choi_released import TAGS, ChoiReleased
 from .cost import macs_per_second, parameters
 from .rows import Row
 from .run import Bench, NotHereError

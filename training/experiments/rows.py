@@ -17,10 +17,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from streamgenre.networks import build
+from streamgenre.networks.segment import SegmentNetwork
+
 from ..config import Config, override, validated
 from ..data import DataError
-from ..networks import build
-from ..networks.segment import SegmentNetwork
 
 ROWS = Path(__file__).parent / "rows"
 _COMMON = "common.toml"

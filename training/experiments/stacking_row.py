@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
+from streamgenre.networks.step import StreamingNetwork
+
 from ..baselines.stacking import stacked
-from ..networks.step import StreamingNetwork
 from .network_row import listen, trained
 from .rows import Row, chosen_rows
 from .run import Bench, Heard, Probabilities, genre_result

@@ -6,10 +6,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from streamgenre.networks.step import StreamingNetwork
+
 from ..data import DataSet
 from ..data.tags import multi_hot, with_tags
 from ..evaluation.tagging import tag_figures, tag_scores
-from ..networks.step import StreamingNetwork
 from .network_row import trained
 from .results import PREDICTIONS, write_scores
 from .rows import Row

@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..networks.logmel import SAMPLE_RATE, filter_bank
+from streamgenre.networks.logmel import SAMPLE_RATE, filter_bank
 
 LEVEL = -18.0  # dBFS, as music in files often has it
 LOW, HIGH = (math.log(1e-5) + 4.5) / 5, 2.2  # log-mel of silence; of the loudest bands in music
-FRAME, WINDOW, FFT = 160, 400, 512  # samples, as in the front end (networks/logmel.py)
+FRAME, WINDOW, FFT = 160, 400, 512  # samples, as in the front end (streamgenre/networks/logmel.py)
 BANK = filter_bank()
 SOUNDING: NDArray[np.intp] = np.flatnonzero(BANK.sum(1))  # above 8 kHz all bands are empty
 _CORNER_HZ, _SLOPE_DB = 100.0, -5.0  # from there on the mean spectrum falls so much an octave

@@ -9,8 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from streamgenre.networks.logmel import SAMPLE_RATE
+
 from ..evaluation.axes import tidy
-from ..networks.logmel import SAMPLE_RATE
 from .bands import HIGH, LOW, centres
 
 _TICKS_HZ = (100, 500, 1000, 2000, 4000, 7500)

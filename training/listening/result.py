@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from streamgenre.networks.logmel import SAMPLE_RATE, LogMel
 from streamgenre.timeline import Timeline, model_to_dict
 
 from ..adapt.features import hear
-from ..networks.logmel import SAMPLE_RATE, LogMel
 from .ascent import Reached, Target
 from .bands import LEVEL, SOUNDING
 from .neurons import Choice

@@ -15,13 +15,13 @@ from streamgenre.errors import ModelFileError, OptionError
 from streamgenre.model.card import Hop, read_card
 from streamgenre.model.model import Model, read_model
 from streamgenre.model.onnx import OnnxEngine
+from streamgenre.networks.logmel import LogMel
+from streamgenre.networks.step import StreamingNetwork
+from streamgenre.networks.trunk import TrunkTFCRNN
 
 from ..checkpoint import load_network
 from ..export import weights_into
 from ..model import calibration_of, load_model
-from ..networks.logmel import LogMel
-from ..networks.step import StreamingNetwork
-from ..networks.trunk import TrunkTFCRNN
 from .bands import FRAME
 
 

@@ -21,9 +21,10 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from streamgenre.networks.trunk import WINDOW, TrunkTFCRNN
+
 from ..data import SAMPLE_RATE, AudioCache, DataError
 from ..lessons import FIRST, STEP
-from ..networks.trunk import WINDOW, TrunkTFCRNN
 from ..writing import replace_file
 
 EVERY = 5.0  # s between the windows of a teacher: what it hears changes slowly

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-SAMPLE_RATE = 16_000
+from ..audio.logmel import SAMPLE_RATE
+
 _ZERO_CROSSINGS = 16  # of the sinc on each side: 0.5 dB at 0.95 of the narrower band's edge
 _ROLL_OFF = 0.97  # where the filter has fallen by half, of the narrower band
 

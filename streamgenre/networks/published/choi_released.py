@@ -18,8 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from streamgenre.errors import ModelFileError
-
+from ...errors import ModelFileError
 from ..segment import SegmentNetwork
 from ..spectrum import MelSpectrum
 from .choi import BANDS, FFT, HOP, LENGTH, PADDING, RATE, decibels

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from streamgenre.audio.logmel import (
+from ..audio.logmel import (
     FFT,
     FLOOR,
     FRAME,
