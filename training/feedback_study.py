@@ -1,9 +1,9 @@
 """What the feedback is worth: the same start and recipe with other things heard by the gates.
 
-Variants (streamgenre/networks/trunk.py): the state, as in Kim & Nam; nothing; and two controls of equal size,
-the state that the present window alone leads to, and another stream's state. Each trained network
-with state feedback is also measured with nothing heard at test time. One seed is the same audio in
-the same order for all variants.
+Variants (streamgenre/networks/trunk.py): the state, as in Kim & Nam; nothing; and two controls of
+equal size, the state that the present window alone leads to, and another stream's state. Each
+trained network with state feedback is also measured with nothing heard at test time. One seed is
+the same audio in the same order for all variants.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
-from .resample import SAMPLE_RATE, Resample
+from ..audio.logmel import SAMPLE_RATE
+from .resample import Resample
 from .step import SequenceLogits, StepLogits, StreamingNetwork
 
 

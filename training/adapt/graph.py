@@ -1,7 +1,7 @@
 """A new head on an ONNX model, by surgery on its graph: no PyTorch, the base stays bit for bit.
 
 What leads to `probabilities` is cut off; Concat, Gemm, Div and Softmax over the base's own outputs
-take its place. Weights are named as those of `streamgenre/networks/adapted.py`, for the torch engine.
+take its place. Weights are named as in `streamgenre/networks/adapted.py`, for the torch engine.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """From log-mel back to sound: powers of the bins by non-negative least squares, phases by guessing.
 
 librosa's inverse of a mel spectrogram is for its own filters; ours include a pre-emphasis
-(streamgenre/networks/logmel.py), so its two parts are taken one by one: `librosa.util.nnls` and Griffin-Lim
-(Griffin, Lim, "Signal estimation from modified short-time Fourier transform", 1984).
+(streamgenre/networks/logmel.py), so its two parts are taken one by one: `librosa.util.nnls` and
+Griffin-Lim (Griffin, Lim, "Signal estimation from modified short-time Fourier transform", 1984).
 """
 
 from __future__ import annotations
