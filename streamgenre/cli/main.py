@@ -17,13 +17,15 @@ from typing import Any
 import click
 
 from ..errors import StreamgenreError, one_line
-from . import interrupt
+from . import interrupt, trainer
 from .options import COMMANDS
 
 
 def _command(arguments: Sequence[str]) -> tuple[click.Command, list[str]]:
     """The command that the arguments name, and what is left for it."""
     first = arguments[0] if arguments else ""
+    if first in trainer.COMMANDS:
+        return trainer.trainer_command(first), list(arguments[1:])
     if first in COMMANDS:
         command: click.Command = import_module(f".{first}", __package__).command
         return command, list(arguments[1:])

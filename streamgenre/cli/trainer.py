@@ -7,10 +7,12 @@ from importlib.util import find_spec
 
 import click
 
+COMMANDS = ("train", "evaluate", "adapt")
 
-def training_command(name: str) -> click.Command:
-    """A command of `training`, which the wheel carries inside the package."""
-    inside = find_spec("streamgenre.training") is not None  # in a checkout it lies beside it
+
+def trainer_command(name: str) -> click.Command:
+    """One of COMMANDS: a wheel carries the trainer inside this package, a checkout beside it."""
+    inside = find_spec("streamgenre.training") is not None
     package = import_module("streamgenre.training.cli" if inside else "training.cli")
     command: click.Command = package.command(name)
     return command

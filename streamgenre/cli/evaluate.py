@@ -1,7 +1,0 @@
-"""`streamgenre evaluate`: measure a model on a data set."""
-
-from __future__ import annotations
-
-from .trainer import training_command
-
-command = training_command("evaluate")
