@@ -106,8 +106,8 @@ def _our_parameters(model: Model) -> int:
     """Trained weights of the bundled model."""
     import onnx
 
+    from streamgenre.networks.calibrated import weights_into
     from training.experiments.cost import parameters
-    from training.export import weights_into
 
     file = onnx.load_from_string(read_model(None)[1])
     return parameters(weights_into(model.card.network, file))

@@ -12,7 +12,9 @@ import torch
 from torch.nn import functional as F
 
 from streamgenre.networks import build
-from training.export import Calibrated, to_onnx, weights_into
+from streamgenre.networks.calibrated import Calibrated, weights_into
+from streamgenre.networks.step import SequenceOptions
+from training.export import to_onnx
 
 
 def sizes(modules, call):
@@ -65,7 +67,7 @@ def assert_learns_eight_tracks(description, rate=3e-3, updates=40):
     optimiser = torch.optim.Adam(network.parameters(), rate)
     fresh, state = torch.ones(8, 1, dtype=torch.bool), torch.zeros(8, 1)
     for update in range(1, updates + 1):
-        found = network.train().sequence(windows[:, None], fresh, state, frozen=False, noise=0.0)
+        found = network.train().sequence(windows[:, None], fresh, state, SequenceOptions())
         optimiser.zero_grad()
         F.cross_entropy(found.logits[:, 0, 0], labels).backward()
         optimiser.step()

@@ -19,10 +19,12 @@ from streamgenre.model.onnx import OnnxEngine  # noqa: E402
 from streamgenre.model.onnxfile import read_onnx  # noqa: E402
 from streamgenre.model.torch import TorchEngine  # noqa: E402
 from streamgenre.networks import build  # noqa: E402
+from streamgenre.networks.calibrated import Calibrated  # noqa: E402
 from streamgenre.networks.gru import GRUCell  # noqa: E402
 from streamgenre.networks.logmel import LogMel  # noqa: E402
+from streamgenre.networks.step import SequenceOptions  # noqa: E402
 from streamgenre.networks.tfcrnn import TFCRNN  # noqa: E402
-from training.export import Calibrated, ExportError, export, parity  # noqa: E402
+from training.export import ExportError, export, parity  # noqa: E402
 from training.model import Calibration, card_entries  # noqa: E402
 
 RAW = {"kind": "tfcrnn", "classes": 3, "width": 8, "size": 16, "hop": 3_200}
@@ -120,7 +122,7 @@ def of_a_segment(network, lanes=1):
     """What is learnt of 2.5 s: an odd half window at the end is not read, as published."""
     fresh, state = torch.ones(lanes, 1, dtype=torch.bool), torch.zeros(lanes, 256)
     windows = torch.randn(lanes, 1, 24 * 1_600)
-    return network.sequence(windows, fresh, state, frozen=False, noise=0.0)
+    return network.sequence(windows, fresh, state, SequenceOptions())
 
 
 def multiply_adds(network, call):
@@ -223,7 +225,7 @@ def test_training_hears_what_streaming_does(description, frozen, monkeypatch):
     fresh[1, 2] = True
     state = torch.randn(2, 16)
     with torch.inference_mode():
-        found = network.sequence(windows, fresh, state, frozen=frozen, noise=0.0)
+        found = network.sequence(windows, fresh, state, SequenceOptions(frozen))
         for t in range(3):
             step = network(windows[:, t], state * ~fresh[:, t, None])
             state = step.next_state

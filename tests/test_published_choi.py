@@ -14,6 +14,7 @@ from published import of_kind, sizes  # noqa: E402
 from streamgenre.model.card import Thresholds, read_card  # noqa: E402
 from streamgenre.model.onnx import OnnxEngine  # noqa: E402
 from streamgenre.networks import build  # noqa: E402
+from streamgenre.networks.calibrated import Calibrated  # noqa: E402
 from streamgenre.networks.published.choi import (  # noqa: E402
     LENGTH,
     RATE,
@@ -24,7 +25,7 @@ from streamgenre.networks.published.choi import (  # noqa: E402
     parameters,
     scaled_widths,
 )
-from training.export import Calibrated, export, parity  # noqa: E402
+from training.export import export, parity  # noqa: E402
 from training.model import Calibration, card_entries  # noqa: E402
 
 COUNTS = {

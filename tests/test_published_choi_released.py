@@ -13,9 +13,10 @@ pytest.importorskip("librosa", reason="mel filters need the train extra")
 
 from streamgenre.errors import ModelFileError  # noqa: E402
 from streamgenre.networks import build  # noqa: E402
+from streamgenre.networks.calibrated import Calibrated  # noqa: E402
 from streamgenre.networks.published.choi import LENGTH, RATE  # noqa: E402
 from streamgenre.networks.published.choi_released import TAGS, ChoiReleased, KerasGRU  # noqa: E402
-from training.export import Calibrated, to_onnx  # noqa: E402
+from training.export import to_onnx  # noqa: E402
 
 WEIGHTS = os.environ.get("STREAMGENRE_CHOI_WEIGHTS")
 

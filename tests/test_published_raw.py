@@ -15,10 +15,12 @@ from torch.nn import functional as F  # noqa: E402
 
 from streamgenre.model.onnx import INPUTS  # noqa: E402
 from streamgenre.networks import build  # noqa: E402
+from streamgenre.networks.calibrated import Calibrated  # noqa: E402
 from streamgenre.networks.published import allamy, samplecnn_2019  # noqa: E402
 from streamgenre.networks.published.samplecnn import block_widths  # noqa: E402
+from streamgenre.networks.step import SequenceOptions  # noqa: E402
 from training.artificial import CHANGES, Change, changed, copies  # noqa: E402
-from training.export import Calibrated, to_onnx  # noqa: E402
+from training.export import to_onnx  # noqa: E402
 
 SMALL = [
     {"kind": "samplecnn", "width": 8},
@@ -56,7 +58,7 @@ def heard(network, windows):
     """Logits (B, C) of windows (B, window), as in training."""
     fresh = torch.ones(len(windows), 1, dtype=torch.bool)
     state = torch.zeros(len(windows), network.state_size)
-    found = network.sequence(windows[:, None], fresh, state, frozen=False, noise=0.0)
+    found = network.sequence(windows[:, None], fresh, state, SequenceOptions())
     return found.logits[:, 0, 0]
 
 

@@ -22,15 +22,16 @@ from streamgenre.model.engine import Engine, initial_state  # noqa: E402
 from streamgenre.model.onnx import OnnxEngine  # noqa: E402
 from streamgenre.model.onnxfile import read_onnx  # noqa: E402
 from streamgenre.model.stream import Stream  # noqa: E402
+from streamgenre.model.timeline import Timeline, update_to_dict  # noqa: E402
 from streamgenre.model.torch import TorchEngine  # noqa: E402
 from streamgenre.networks import build  # noqa: E402
-from streamgenre.timeline import Timeline, update_to_dict  # noqa: E402
+from streamgenre.networks.calibrated import Calibrated  # noqa: E402
 from training import checkpoint  # noqa: E402
 from training.cli import command  # noqa: E402
 from training.config import Config  # noqa: E402
 from training.data import DataError  # noqa: E402
 from training.evaluation.sounds import synthesised  # noqa: E402
-from training.export import Calibrated, export, parity  # noqa: E402
+from training.export import export, parity  # noqa: E402
 from training.model import Calibration, card_entries, load_model  # noqa: E402
 from training.not_music import NOISES, noises  # noqa: E402
 from training.speech import features_of, finish_speech, fit_speech  # noqa: E402

@@ -296,7 +296,7 @@ class Says(torch.nn.Module):
         super().__init__()
         self.logits = logits
 
-    def sequence(self, windows, fresh, state, *, frozen, noise, augmentation):
+    def sequence(self, windows, fresh, state, options):
         return SequenceLogits(self.logits, None, state)
 
 

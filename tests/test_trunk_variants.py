@@ -18,6 +18,7 @@ from streamgenre.networks.augment import (  # noqa: E402
     stretched,
 )
 from streamgenre.networks.logmel import LogMel  # noqa: E402
+from streamgenre.networks.step import SequenceOptions  # noqa: E402
 from training.feedback_study import deafened  # noqa: E402
 from training.model import gate_names  # noqa: E402
 
@@ -154,7 +155,7 @@ def test_training_hears_what_streaming_does(variant, first, frozen, deaf, monkey
     fresh = torch.zeros(3, 4, dtype=torch.bool)
     fresh[0, 0] = fresh[1, 2] = fresh[2, 2] = fresh[2, 3] = True
     with torch.inference_mode():
-        found = network.sequence(windows, fresh, state, frozen=frozen, noise=0.0)
+        found = network.sequence(windows, fresh, state, SequenceOptions(frozen))
         for t in range(4):
             step = network(windows[:, t], state * ~fresh[:, t, None])
             state = step.next_state
@@ -171,7 +172,7 @@ def test_training_hears_what_streaming_does(variant, first, frozen, deaf, monkey
 def test_feedback_learns_from_zero_on(variant, deaf):
     network = trunk(variant, 11, deaf=deaf)
     fresh = torch.zeros(2, 3, dtype=torch.bool)
-    found = network.sequence(sound(2, 3), fresh, states(2), frozen=False, noise=0.0)
+    found = network.sequence(sound(2, 3), fresh, states(2), SequenceOptions())
     found.logits.square().sum().backward()
     gradients = [p.grad for n, p in network.named_parameters() if ".feedback." in n]
     assert len(gradients) == 5

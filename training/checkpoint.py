@@ -19,7 +19,7 @@ from torch import Tensor
 
 from streamgenre.errors import ModelFileError
 from streamgenre.networks import build
-from streamgenre.networks.step import StreamingNetwork
+from streamgenre.networks.step import StepNetwork
 
 About = dict[str, str]
 
@@ -52,7 +52,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], About]:
     return tensors, about
 
 
-def load_network(path: Path) -> tuple[StreamingNetwork, About]:
+def load_network(path: Path) -> tuple[StepNetwork, About]:
     """The network of a finished checkpoint, in evaluation mode, and what the file says of it."""
     tensors, about = read(path)
     try:

@@ -12,14 +12,12 @@ import json
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from torch import Tensor, nn
 
 from streamgenre.audio.logmel import BANDS, STEP
 from streamgenre.errors import StreamgenreError
@@ -27,8 +25,9 @@ from streamgenre.model.card import METADATA_KEY, card_to_json, read_card
 from streamgenre.model.cut import LOGMEL
 from streamgenre.model.onnx import INPUTS, OPTIONAL_OUTPUTS, OUTPUTS, OnnxEngine
 from streamgenre.model.onnxfile import read_onnx
-from streamgenre.networks import build
-from streamgenre.networks.step import StreamingNetwork
+from streamgenre.networks import step_form
+from streamgenre.networks.calibrated import Calibrated
+from streamgenre.networks.step import StepNetwork
 
 from .half import round_weights, store_half
 from .model import Calibration, calibration_of, card_entries, load_model, styles_of
@@ -47,71 +46,12 @@ class ExportError(StreamgenreError):
     """The exported step is not the network; nothing was written."""
 
 
-class CalibratedStep(NamedTuple):
-    """The tensors of streamgenre.model.engine.Step, in its order."""
-
-    probabilities: Tensor
-    music: Tensor
-    next_state: Tensor
-    gates: Tensor
-    embedding: Tensor
-    styles: Tensor | None = None
-    speech: Tensor | None = None
-
-
-class Calibrated(nn.Module):
-    """A streaming network with its temperature: what is exported, and what both engines run."""
-
-    def __init__(self, network: StreamingNetwork, temperature: float = 1.0) -> None:
-        super().__init__()
-        self.network = network
-        self.register_buffer("temperature", torch.tensor(temperature))
-        self.temperature: Tensor
-
-    def forward(self, samples: Tensor, state: Tensor) -> CalibratedStep:
-        step = self.network(samples, state)
-        return CalibratedStep(
-            torch.softmax(step.logits / self.temperature, 1),
-            torch.sigmoid(step.music),
-            step.next_state,
-            step.gates,
-            step.embedding,
-            step.styles,
-            None if step.speech is None else torch.sigmoid(step.speech),
-        )
-
-
-def weights_into(description: Mapping[str, Any], model: onnx.ModelProto) -> Calibrated:
-    """The network of a card with the weights of its ONNX file; KeyError where one is missing."""
-    step = Calibrated(build(dict(description)))
-    stored = {tensor.name: tensor for tensor in model.graph.initializer}
-    # The exporter keeps equal weights once, under one name; some are stored with sixteen bits.
-    for node in model.graph.node:
-        if node.op_type in ("Identity", "Cast") and node.input[0] in stored:
-            stored[node.output[0]] = stored[node.input[0]]
-    values = {
-        key: _corner(numpy_helper.to_array(stored[key]), value.shape)
-        if value.is_floating_point()
-        else value
-        for key, value in step.state_dict().items()
-    }
-    step.load_state_dict(values)
-    return step.eval()
-
-
-def _corner(stored: NDArray[np.floating[Any]], shape: torch.Size) -> Tensor:
-    """What lies in the corner of a widened weight (streamgenre/networks/trunk_step.py)."""
-    if stored.ndim == len(shape):
-        stored = stored[tuple(slice(n) for n in shape)]
-    return torch.from_numpy(np.array(stored, np.float32))
-
-
 def to_onnx(step: Calibrated, window: int) -> onnx.ModelProto:
     """The step's graph, batch size free, weights under their PyTorch names.
 
     The log-mel, where `streamgenre.audio.logmel` can take its place, is named (model/cut.py).
     """
-    step = Calibrated(step.network.step_form(), float(step.temperature))
+    step = Calibrated(step_form(step.network), float(step.temperature))
     samples = torch.randn(2, window) * 0.1
     state = torch.zeros(2, step.network.state_size)
     with torch.inference_mode():
@@ -185,7 +125,7 @@ def parity(
 
 
 def export(
-    network: StreamingNetwork,
+    network: StepNetwork,
     calibration: Calibration,
     entries: Mapping[str, Any],
     target: Path,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamgenre.networks.step import StreamingNetwork
+from streamgenre.networks.step import TrainableNetwork
 
 from .config import Sequences
 from .sequences import Batch, Lanes, Piece
@@ -34,7 +34,7 @@ class Feed:
         return int(np.random.default_rng((self.seed, update)).integers(low, high + 1))
 
     def batches(
-        self, network: StreamingNetwork, first: int, last: int
+        self, network: TrainableNetwork, first: int, last: int
     ) -> Iterator[tuple[int, Batch]]:
         """(hop in samples, batch) of the updates first, ..., last - 1."""
         hops = self.settings.hop_samples

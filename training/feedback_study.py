@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from streamgenre.networks.step import StreamingNetwork
+from streamgenre.networks.step import StepNetwork
 
 from .checkpoint import load_network
 from .config import Config
@@ -70,7 +70,7 @@ def run_study(
     return written
 
 
-def _trained(study: Study, variant: str, seed: int) -> StreamingNetwork:
+def _trained(study: Study, variant: str, seed: int) -> StepNetwork:
     config = study.config.model_copy(
         update={
             "network": study.config.network | {"feedback": variant},
@@ -89,7 +89,7 @@ def _trained(study: Study, variant: str, seed: int) -> StreamingNetwork:
     return load_network(trainer.run())[0]
 
 
-def deafened(network: StreamingNetwork) -> StreamingNetwork:
+def deafened(network: StepNetwork) -> StepNetwork:
     """A copy whose gates hear nothing."""
     deaf = copy.deepcopy(network)
     with torch.no_grad():
@@ -99,7 +99,7 @@ def deafened(network: StreamingNetwork) -> StreamingNetwork:
     return deaf
 
 
-def _predict(study: Study, network: StreamingNetwork, path: Path) -> None:
+def _predict(study: Study, network: StepNetwork, path: Path) -> None:
     labels, hops = study.data.labels, study.config.sequences.hops
     description = study.config.network | {"classes": len(labels)}
     model = network_model(network, description, labels, hops, "cpu")

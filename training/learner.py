@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from streamgenre.networks.step import StreamingNetwork
+from streamgenre.networks.step import SequenceOptions, TrainableNetwork
 
 from .config import Optimiser
 from .sequences import NO_GENRE, Batch
@@ -59,7 +59,7 @@ class Learner(nn.Module):
 
     def __init__(
         self,
-        network: StreamingNetwork,
+        network: TrainableNetwork,
         settings: Optimiser,
         *,
         frozen: bool,
@@ -70,20 +70,14 @@ class Learner(nn.Module):
         super().__init__()
         self.register_buffer("truth", truth, persistent=False)
         self.truth: Tensor | None
-        self.network, self.settings, self.frozen = network, settings, frozen
+        self.network, self.settings = network, settings
+        self._options = SequenceOptions(frozen, settings.feature_noise, settings.augmentation)
         self.tags, self._styles = tags, list(styles)
 
     def forward(self, inputs: Inputs, total: Total) -> tuple[Tensor, Tensor]:
         """The loss, over the mean of the counts that `total` gives, and the state (B, S) after."""
         s = self.settings
-        found = self.network.sequence(
-            inputs.windows,
-            inputs.fresh,
-            inputs.state,
-            frozen=self.frozen,
-            noise=s.feature_noise,
-            augmentation=s.augmentation,
-        )
+        found = self.network.sequence(inputs.windows, inputs.fresh, inputs.state, self._options)
         if self.truth is None:
             target, known = self._target(inputs, found.logits.shape[-1])
             said = F.cross_entropy(

@@ -15,7 +15,8 @@ from typing import Any
 from streamgenre.model.card import Hop, Label, ModelCard, Style, Thresholds
 from streamgenre.model.model import Model
 from streamgenre.model.model import load as load_onnx
-from streamgenre.networks.step import StreamingNetwork
+from streamgenre.networks.calibrated import Calibrated
+from streamgenre.networks.step import StepNetwork
 
 from .config import Config
 from .data import SAMPLE_RATE
@@ -46,7 +47,7 @@ class Calibration:
 
 
 def card_entries(
-    network: StreamingNetwork,
+    network: StepNetwork,
     description: Mapping[str, object],
     labels: Sequence[str],
     hops: Sequence[float],
@@ -84,13 +85,13 @@ def card_entries(
     return entries | changes
 
 
-def gate_names(network: StreamingNetwork) -> list[str]:
+def gate_names(network: StepNetwork) -> list[str]:
     """The card's names of the output `gates`: "block 4", counted from 1."""
     return [f"block {i}" for i in network.gated_blocks]
 
 
 def network_model(
-    network: StreamingNetwork,
+    network: StepNetwork,
     description: Mapping[str, object],
     labels: Sequence[str],
     hops: Sequence[float],
@@ -98,8 +99,6 @@ def network_model(
 ) -> Model:
     """A network as it is, not calibrated, as a Model on a device."""
     from streamgenre.model.torch import NetworkEngine
-
-    from .export import Calibrated
 
     card = _card(card_entries(network, description, labels, hops, Calibration()), sha256="")
     return Model(NetworkEngine(Calibrated(network), card, device))
@@ -139,7 +138,7 @@ def load_model(path: Path | None, hops: Sequence[float] = ()) -> Model:
     from streamgenre.model.torch import NetworkEngine
 
     from .checkpoint import load_network
-    from .export import NO_TAGGERS, Calibrated, ExportError, to_onnx
+    from .export import NO_TAGGERS, ExportError, to_onnx
 
     network, about = load_network(path)
     config = Config.model_validate_json(about["config"])

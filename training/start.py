@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from streamgenre.errors import ModelFileError
-from streamgenre.networks.step import StreamingNetwork
+from streamgenre.networks.calibrated import weights_into
+from streamgenre.networks.step import TrainableNetwork
 from streamgenre.networks.trunk import TrunkTFCRNN
 
 from .data import DataError
 
 
-def start_from(network: StreamingNetwork, source: str) -> bool:
+def start_from(network: TrainableNetwork, source: str) -> bool:
     """Load what fits from a source; whether the features' constants came along.
 
     `source`: "" for nothing, "bundled", or the path of a model (.onnx), of a finished run
@@ -46,7 +47,7 @@ def start_from(network: StreamingNetwork, source: str) -> bool:
 
 
 @torch.no_grad()
-def start_at_rates(network: StreamingNetwork, truth: Tensor) -> None:
+def start_at_rates(network: TrainableNetwork, truth: Tensor) -> None:
     """Begin by saying of each tag how common it is: truth (N, C), 0 or 1 of N tracks.
 
     As Lin et al. 2017 (focal loss, section 4.1). Begun at one half instead, a network first learns
@@ -67,8 +68,6 @@ def weights_of(source: str) -> dict[str, Tensor]:
 
     from streamgenre.model.card import read_card
     from streamgenre.model.model import read_model
-
-    from .export import weights_into
 
     name, data = read_model(None if source == "bundled" else source)
     card = read_card(data, name)

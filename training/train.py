@@ -22,8 +22,8 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from streamgenre.errors import StreamgenreError
-from streamgenre.networks import build
-from streamgenre.networks.step import StreamingNetwork
+from streamgenre.networks import build_trainable
+from streamgenre.networks.step import TrainableNetwork
 
 from . import checkpoint
 from .average import averaged
@@ -108,7 +108,7 @@ class Trainer:
         self._styles = [style.tag for style in styles]
         torch.manual_seed(config.run.seed)
         try:
-            self.network = build(description)
+            self.network = build_trainable(description)
             for hop in config.sequences.hop_samples:
                 self.network.window_for(hop)
         except (TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
@@ -390,7 +390,7 @@ class Trainer:
         return dict(self._average.module.state_dict())
 
 
-def _some_windows(feed: Feed, network: StreamingNetwork) -> Tensor:
+def _some_windows(feed: Feed, network: TrainableNetwork) -> Tensor:
     """A few hundred windows (N, W) of the training sequences."""
     found: list[Tensor] = []
     for _, batch in feed.batches(network, 0, _PREPARE):

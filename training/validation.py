@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import log_loss
 
 from streamgenre.networks.segment import SegmentNetwork
-from streamgenre.networks.step import StreamingNetwork
+from streamgenre.networks.step import StepNetwork
 
 from .data import DataError, Track
 from .data.tags import multi_hot
@@ -45,7 +45,7 @@ class Validation:
 
     def measure(self, network: torch.nn.Module) -> dict[str, float]:
         """Accuracy, macro recall and log loss, rounded for the log."""
-        assert isinstance(network, StreamingNetwork)
+        assert isinstance(network, StepNetwork)
         mean = self._means(copy.deepcopy(network))
         right = values(*hits(mean, np.array(self._true)), np.array(self._true))
         loss = log_loss(self._true, mean, labels=range(len(self._labels)))
@@ -55,7 +55,7 @@ class Validation:
             "valid_log_loss": round(float(loss), 5),
         }
 
-    def _means(self, network: StreamingNetwork) -> NDArray[np.float64]:
+    def _means(self, network: StepNetwork) -> NDArray[np.float64]:
         """Each track's probabilities (tracks, C), the mean over its steps or segments."""
         if isinstance(network, SegmentNetwork):
             logits = segment_tracks(network, self._audio, self._keys, overlap=0.0, most=_SEGMENTS)
@@ -90,7 +90,7 @@ class TagValidation:
 
     def measure(self, network: torch.nn.Module) -> dict[str, float]:
         """Macro areas under the curves, and the mean binary cross-entropy; rounded for the log."""
-        assert isinstance(network, StreamingNetwork)
+        assert isinstance(network, StepNetwork)
         scores = tag_scores(copy.deepcopy(network), self._audio, self._keys, self._hop)
         found = tag_figures(scores, self._truth, self._names)
         p = scores.clip(1e-7, 1 - 1e-7)

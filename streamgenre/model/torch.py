@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
 import numpy as np
@@ -39,25 +38,22 @@ class NetworkEngine(Engine):
 
 
 class TorchEngine(NetworkEngine):
-    """Of a model file. Needs the `train` extra, which holds the networks' code."""
+    """Of a model file. Needs the `train` extra, which holds what the networks are built with."""
 
     def __init__(self, data: bytes, card: ModelCard, device: str = "cuda") -> None:
         try:
             import onnx
             import torch
 
-            if importlib.util.find_spec("streamgenre.training"):
-                from streamgenre.training.export import weights_into
-            else:  # a checkout: training lies beside the package
-                from training.export import weights_into
-        except ImportError as error:
+            from ..networks.calibrated import weights_into
+
+            if device == "cuda" and not torch.cuda.is_available():
+                raise DeviceError("no CUDA device that PyTorch can use; leave out --compute cuda")
+            network = weights_into(card.network, onnx.load_from_string(data))
+            super().__init__(network, card, device)
+        except ImportError as error:  # some networks need more libraries than others
             raise DeviceError(
                 f"compute on {device} needs PyTorch ({error}): pip install 'streamgenre[train]'"
             ) from None
-        if device == "cuda" and not torch.cuda.is_available():
-            raise DeviceError("no CUDA device that PyTorch can use; leave out --compute cuda")
-        try:
-            network = weights_into(card.network, onnx.load_from_string(data))
-            super().__init__(network, card, device)
         except (TypeError, ValueError, RuntimeError, KeyError) as error:
             raise ModelFileError(f"model {card.name}: does not fit its network: {error}") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from .step import StreamingNetwork
+from .step import StepNetwork, TrainableNetwork
 
 KINDS = {
     "tfcrnn": "tfcrnn.TFCRNN",
@@ -29,12 +29,33 @@ KINDS = {
 """Kind of network -> module and class."""
 
 
-def build(description: dict[str, Any]) -> StreamingNetwork:
+def build(description: dict[str, Any]) -> StepNetwork:
     """The untrained network of a card's `network` entry: its kind and constructor arguments."""
     arguments = dict(description)
     kind = arguments.pop("kind", None)
     if kind not in KINDS:
         raise ValueError(f"unknown network kind {kind!r}: one of {', '.join(KINDS)}")
     module, name = KINDS[kind].rsplit(".", 1)
-    network: StreamingNetwork = getattr(import_module(f".{module}", __package__), name)(**arguments)
+    network: StepNetwork = getattr(import_module(f".{module}", __package__), name)(**arguments)
+    return network
+
+
+def build_trainable(description: dict[str, Any]) -> TrainableNetwork:
+    """As `build`; raises ValueError for a kind of network that only runs step by step."""
+    network = build(description)
+    if not isinstance(network, TrainableNetwork):
+        raise ValueError(f"a network of kind {description['kind']!r} cannot be trained further")
+    return network
+
+
+def step_form(network: StepNetwork) -> StepNetwork:
+    """The same step in the form that is exported: as it stands, or in one that runs faster there.
+
+    Its weights keep their names. Variants of the trunk that only studies use stay as they are.
+    """
+    from .trunk import TrunkTFCRNN
+    from .trunk_step import TrunkStep
+
+    if isinstance(network, TrunkTFCRNN) and network.feedback in ("state", "none"):
+        return TrunkStep(network)
     return network

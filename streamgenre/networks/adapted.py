@@ -1,4 +1,7 @@
-"""A network under a linear head of its own, fitted elsewhere (training/adapt) for other genres."""
+"""A network under a linear head of its own, fitted elsewhere (training/adapt) for other genres.
+
+The base is not trained further: `training/adapt` fits the head, `training/train.py` the base.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from . import build
-from .step import SequenceLogits, StepLogits, StreamingNetwork
+from .step import StepLogits, StepNetwork
 
 
-class Adapted(StreamingNetwork):
+class Adapted(StepNetwork):
     """The base's step, its logits from one linear layer on what `reads` names.
 
     Args: `base`, the description of the network below; `classes`; `reads`, one or both of
@@ -40,16 +43,3 @@ class Adapted(StreamingNetwork):
         step: StepLogits = self.base(samples, state)
         read = torch.cat([getattr(step, name) for name in self.reads], 1)
         return step._replace(logits=self.head(read))
-
-    def sequence(
-        self,
-        windows: Tensor,
-        fresh: Tensor,
-        state: Tensor,
-        *,
-        frozen: bool,
-        noise: float,
-        augmentation: float = 1.0,
-    ) -> SequenceLogits:
-        """Not trained here: the head is fitted by training/adapt, the base by training/train.py."""
-        raise ValueError("an adapted network is not trained further; adapt a base again")

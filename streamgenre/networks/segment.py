@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from ..audio.logmel import SAMPLE_RATE
 from .resample import Resample
-from .step import SequenceLogits, StepLogits, StreamingNetwork
+from .step import SequenceLogits, SequenceOptions, StepLogits, TrainableNetwork
 
 
-class SegmentNetwork(StreamingNetwork):
+class SegmentNetwork(TrainableNetwork):
     """samples (B, window) at 16 kHz -> StepLogits of the segment.
 
     A subclass gives `features` and `classify`. Args: `length` of the segment in samples at `rate`
@@ -56,16 +56,9 @@ class SegmentNetwork(StreamingNetwork):
         return StepLogits(logits, music, state * 0.0, state[:, :0], embedding)
 
     def sequence(
-        self,
-        windows: Tensor,
-        fresh: Tensor,
-        state: Tensor,
-        *,
-        frozen: bool,
-        noise: float,
-        augmentation: float = 1.0,
+        self, windows: Tensor, fresh: Tensor, state: Tensor, options: SequenceOptions
     ) -> SequenceLogits:
-        """See StreamingNetwork; every segment by itself."""
+        """See TrainableNetwork; every segment by itself."""
         lanes, steps = windows.shape[:2]
         # Samples and spectra need more than the eight bits of mixed precision.
         with torch.no_grad(), torch.autocast(windows.device.type, enabled=False):

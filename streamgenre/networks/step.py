@@ -1,8 +1,9 @@
-"""What every streaming network gives for one step, and for a run of steps in training."""
+"""The interfaces of a network: one step, and a sequence of steps in training."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -31,44 +32,52 @@ class SequenceLogits(NamedTuple):
     styles: Tensor | None = None  # (B, T, K), logits of finer hints
 
 
-class StreamingNetwork(nn.Module, ABC):
-    """A step reads `window_for(hop)` samples (B, window), the last `hop` of which are new."""
+@dataclass(frozen=True)
+class SequenceOptions:
+    """How a network runs over a sequence in training."""
+
+    frozen: bool = False
+    """Only the parameters named by `new_parts` learn."""
+    noise: float = 0.0
+    """Standard deviation of the Gaussian noise added to the features, where the network has any."""
+    augmentation: float = 1.0
+    """Amount of augmentation, 0 to 1, where the network has any."""
+
+
+class StepNetwork(nn.Module, ABC):
+    """A network that runs step by step, with explicit state: what is measured and exported.
+
+    A step reads `window_for(hop)` samples (B, window), the last `hop` of which are new.
+    """
 
     state_size: int
     embedding_size: int
-    new_parts: tuple[str, ...] = ("",)
-    """Names that the parameters begin with which no pretrained weights are there for."""
     reads_logmel: str | None = None
     """Weight of the layer that reads the log-mel of `streamgenre.audio.logmel`, where one does."""
 
     @abstractmethod
     def window_for(self, hop: int) -> int:
-        """Samples that a step of `hop` new samples reads; ValueError for a hop it cannot do."""
-
-    def tick_for(self, hop: int) -> int:
-        """New samples of one recurrent tick inside a step of `hop` samples."""
-        return hop
+        """Samples that a step of `hop` new samples reads; ValueError for an unsupported hop."""
 
     @abstractmethod
     def forward(self, samples: Tensor, state: Tensor) -> StepLogits:
         """One step; `state` (B, state_size) is zeros at a stream's start."""
 
-    @abstractmethod
-    def sequence(
-        self,
-        windows: Tensor,
-        fresh: Tensor,
-        state: Tensor,
-        *,
-        frozen: bool,
-        noise: float,
-        augmentation: float = 1.0,
-    ) -> SequenceLogits:
-        """T steps in training: windows (B, T, window), `fresh` (B, T) where the state starts anew.
+    @property
+    def gated_blocks(self) -> tuple[int, ...]:
+        """Numbers, from 1, of the blocks whose gates a step gives, in the order of `gates`."""
+        return ()
 
-        `frozen`: only `new_parts` learn; `noise`: deviation of noise added to features;
-        `augmentation`: how much of it there is, where the network has any.
-        """
+
+class TrainableNetwork(StepNetwork):
+    """A step network that also runs over sequences of steps, with gradients."""
+
+    new_parts: tuple[str, ...] = ("",)
+    """Prefixes of the names of the parameters that no pretrained weights exist for."""
+
+    def left_alone(self, first_block: int) -> tuple[str, ...]:
+        """Prefixes of the names of the parameters before a block; empty without blocks."""
+        return ()
 
     @property
     def outputs(self) -> nn.Linear:
@@ -81,21 +90,21 @@ class StreamingNetwork(nn.Module, ABC):
         (layer,) = found
         return layer
 
-    @property
-    def gated_blocks(self) -> tuple[int, ...]:
-        """Numbers, from 1, of the blocks whose gates a step gives, in the order of `gates`."""
-        return ()
-
-    def step_form(self) -> StreamingNetwork:
-        """The same step as it is exported: as it stands, or in a form that runs faster there."""
-        return self
-
-    def left_alone(self, first_block: int) -> tuple[str, ...]:
-        """Names that the parameters before a block begin with; no block: nothing."""
-        return ()
+    def tick_for(self, hop: int) -> int:
+        """New samples of one recurrent tick inside a step of `hop` samples."""
+        return hop
 
     def prepare(self, windows: Tensor) -> None:
         """Fix constants (means, scales) from windows (N, window) of the training data."""
+
+    @abstractmethod
+    def sequence(
+        self, windows: Tensor, fresh: Tensor, state: Tensor, options: SequenceOptions
+    ) -> SequenceLogits:
+        """Run T steps: windows (B, T, window), state (B, S) before the first of them.
+
+        The state is reset to zeros before each step where `fresh` (B, T) is true.
+        """
 
 
 def start_anew(state: Tensor, fresh: Tensor) -> Tensor:

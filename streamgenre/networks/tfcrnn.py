@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .gru import GRUCell
-from .step import SequenceLogits, StepLogits, StreamingNetwork, start_anew
+from .step import SequenceLogits, SequenceOptions, StepLogits, TrainableNetwork, start_anew
 
 WINDOW = 3_200  # 200 ms at 16 kHz; a tick goes on by half of it
 _SQUEEZE = 8
@@ -105,7 +105,7 @@ class Block(nn.Module):
         return y * gate[:, :, None], gate
 
 
-class TFCRNN(StreamingNetwork):
+class TFCRNN(TrainableNetwork):
     """samples (B, stride + hop) and state (B, size) -> StepLogits, of the last of several ticks.
 
     A tick reads `window` samples and goes on by half of them, the stride.
@@ -165,7 +165,7 @@ class TFCRNN(StreamingNetwork):
 
     @property
     def gated_blocks(self) -> tuple[int, ...]:
-        """See StreamingNetwork."""
+        """See TrainableNetwork."""
         return tuple(i for i, block in enumerate(self.blocks, 1) if block.gate is not None)
 
     @torch.inference_mode()
@@ -194,16 +194,9 @@ class TFCRNN(StreamingNetwork):
         return StepLogits(self.classifier(state), music, state, gates, embedding)
 
     def sequence(
-        self,
-        windows: Tensor,
-        fresh: Tensor,
-        state: Tensor,
-        *,
-        frozen: bool,
-        noise: float,
-        augmentation: float = 1.0,
+        self, windows: Tensor, fresh: Tensor, state: Tensor, options: SequenceOptions
     ) -> SequenceLogits:
-        """See StreamingNetwork; every tick is classified: many-to-many."""
+        """See TrainableNetwork; every tick is classified: many-to-many."""
         steps, ticks = windows.shape[1], windows.shape[2] // self.stride - 1
         states = []
         for t in range(steps):

@@ -22,8 +22,7 @@ from torch.nn import functional as F
 from .augment import augmented
 from .gru import GRUCell
 from .logmel import LogMel
-from .step import SequenceLogits, StepLogits, StreamingNetwork, start_anew
-from .trunk_step import TrunkStep
+from .step import SequenceLogits, SequenceOptions, StepLogits, TrainableNetwork, start_anew
 
 WINDOW = 40_000  # 2.5 s at 16 kHz, which did better than 1 s at every measure
 _SHORTEST = 8_000  # the trunk halves its frames five times
@@ -143,7 +142,7 @@ class _Early(NamedTuple):
     gates: list[Tensor]  # (B,), mean of each gate
 
 
-class TrunkTFCRNN(StreamingNetwork):
+class TrunkTFCRNN(TrainableNetwork):
     """samples (B, window) and state (B, size) -> StepLogits.
 
     Args: `classes`; `size` of the GRU; `width` factor of the trunk; `dropout` before the
@@ -215,7 +214,7 @@ class TrunkTFCRNN(StreamingNetwork):
 
     @property
     def gated_blocks(self) -> tuple[int, ...]:
-        """See StreamingNetwork."""
+        """See TrainableNetwork."""
         return tuple(i for i, block in enumerate(self.blocks, 1) if block.gate is not None)
 
     @torch.inference_mode()
@@ -269,10 +268,6 @@ class TrunkTFCRNN(StreamingNetwork):
             return alone
         return state
 
-    def step_form(self) -> StreamingNetwork:
-        """See StreamingNetwork; what only studies use stays as it is."""
-        return TrunkStep(self) if self.feedback in ("state", "none") else self
-
     def left_alone(self, first_block: int) -> tuple[str, ...]:
         """Names of the stem and of the blocks before `first_block` (from 1); 0: of nothing."""
         if first_block < 1:
@@ -300,27 +295,20 @@ class TrunkTFCRNN(StreamingNetwork):
         return StepLogits(logits, music, next_state, gates, features, styles, speech)
 
     def sequence(
-        self,
-        windows: Tensor,
-        fresh: Tensor,
-        state: Tensor,
-        *,
-        frozen: bool,
-        noise: float,
-        augmentation: float = 1.0,
+        self, windows: Tensor, fresh: Tensor, state: Tensor, options: SequenceOptions
     ) -> SequenceLogits:
-        """See StreamingNetwork; the spectra are augmented, a room or device a lane."""
+        """See TrainableNetwork; the spectra are augmented, a room or device a lane."""
         lanes, steps, window = windows.shape
         # The powers span nine decades: half precision would lose the quiet ones.
         with torch.no_grad(), torch.autocast(windows.device.type, enabled=False):
             power = self.front.power(windows.reshape(-1, window))
-            power = augmented(power.reshape(lanes, steps, *power.shape[1:]), augmentation)
+            power = augmented(power.reshape(lanes, steps, *power.shape[1:]), options.augmentation)
             logmel = self._log(power.flatten(0, 1))
         # What no state reaches is computed for all steps at once.
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not options.frozen):
             early = self._early(logmel)
             ahead = None
-            if self.feedback in ("none", "window") or (frozen and not self.feeds_back()):
+            if self.feedback in ("none", "window") or (options.frozen and not self.feeds_back()):
                 heard = self._heard(early, state.new_zeros(lanes * steps, self.state_size))
                 ahead = self._late(early, heard)[0].reshape(lanes, steps, -1)
         kept, logits = [], []
@@ -331,7 +319,7 @@ class TrunkTFCRNN(StreamingNetwork):
                 features = self._late(now, self._heard(now, state))[0]
             else:
                 features = ahead[:, t]
-            step, state = self.tick(features + noise * torch.randn_like(features), state)
+            step, state = self.tick(features + options.noise * torch.randn_like(features), state)
             logits.append(step)
             kept.append(features)
         features = torch.stack(kept, 1)

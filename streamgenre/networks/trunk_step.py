@@ -8,16 +8,12 @@ gates are one product. Weights keep their names; the widened ones hold the trunk
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .step import SequenceLogits, StepLogits, StreamingNetwork
-
-if TYPE_CHECKING:
-    from .trunk import Block, FeedbackGate, TrunkTFCRNN
+from .step import StepLogits, StepNetwork
+from .trunk import Block, FeedbackGate, TrunkTFCRNN
 
 CHANNELS = 16
 _SHORT_SUM = 512
@@ -111,10 +107,10 @@ class _Block(nn.Module):
         return (x + y if self.shortcut else y), gate
 
 
-class TrunkStep(StreamingNetwork):
+class TrunkStep(StepNetwork):
     """samples (B, window) and state (B, size) -> StepLogits, as the TrunkTFCRNN it is made from.
 
-    For single steps only: it is not trained.
+    For single steps only: the trunk is what is trained.
     """
 
     def __init__(self, trunk: TrunkTFCRNN) -> None:
@@ -176,16 +172,3 @@ class TrunkStep(StreamingNetwork):
             None if self.styles is None else torch.sigmoid(self.styles(features)),
             None if self.speech is None else self.speech(features)[:, 0],
         )
-
-    def sequence(
-        self,
-        windows: Tensor,
-        fresh: Tensor,
-        state: Tensor,
-        *,
-        frozen: bool,
-        noise: float,
-        augmentation: float = 1.0,
-    ) -> SequenceLogits:
-        """Not trained: the trunk is."""
-        raise ValueError("this form is for single steps; train the trunk that it is made from")

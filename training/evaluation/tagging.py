@@ -17,7 +17,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from streamgenre.model.card import Hop
 from streamgenre.networks.segment import SegmentNetwork
-from streamgenre.networks.step import StreamingNetwork
+from streamgenre.networks.step import StepNetwork
 
 from ..data import SAMPLE_RATE
 from .segments import segment_tracks
@@ -28,7 +28,7 @@ Floats = NDArray[np.floating[Any]]
 
 
 def tag_scores(
-    network: StreamingNetwork,
+    network: StepNetwork,
     audio: Mapping[str, NDArray[np.int16]],
     keys: Sequence[str],
     hop: int,
@@ -51,7 +51,7 @@ def tag_scores(
 
 @torch.inference_mode()
 def _streamed(
-    network: StreamingNetwork,
+    network: StepNetwork,
     audio: Mapping[str, NDArray[np.int16]],
     group: Sequence[str],
     hop: int,

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from streamgenre.networks.segment import SegmentNetwork
-from streamgenre.networks.step import StreamingNetwork
+from streamgenre.networks.step import StepNetwork
 
 _RATE = 16_000
 _GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
@@ -26,7 +26,7 @@ def parameters(network: nn.Module) -> int:
 
 
 @torch.inference_mode()
-def macs_per_second(network: StreamingNetwork, hop: int) -> float:
+def macs_per_second(network: StepNetwork, hop: int) -> float:
     """Multiply-adds per second of audio, read at `hop` samples a step; segments overlap."""
     network.eval()
     samples = torch.zeros(1, network.window_for(hop))

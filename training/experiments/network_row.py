@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamgenre.networks.segment import SegmentNetwork
-from streamgenre.networks.step import StreamingNetwork
+from streamgenre.networks.step import StepNetwork
 
 from ..checkpoint import load_network
 from ..data import DataError, DataSet
@@ -42,7 +42,7 @@ def measure(bench: Bench, row: Row, seed: int) -> dict[str, Any]:
 
 def trained(
     bench: Bench, row: Row, seed: int, dataset: DataSet | None = None
-) -> tuple[StreamingNetwork, dict[str, Any]]:
+) -> tuple[StepNetwork, dict[str, Any]]:
     """The network of a finished run, and what it and its training cost.
 
     `dataset`: another than the bench's, with the same audio.
@@ -79,7 +79,7 @@ def trained(
     }
 
 
-def listen(bench: Bench, network: StreamingNetwork, hop: int, split: str) -> Heard:
+def listen(bench: Bench, network: StepNetwork, hop: int, split: str) -> Heard:
     """The tracks of a split, segment by segment, nothing carried from one to the next."""
     if not isinstance(network, SegmentNetwork):
         return _streamed(bench, network, hop, split, carry=False)
@@ -90,7 +90,7 @@ def listen(bench: Bench, network: StreamingNetwork, hop: int, split: str) -> Hea
     return Heard([softmax(logits[key]) for key in keys], spent / seconds_of(bench, keys))
 
 
-def _streamed(bench: Bench, network: StreamingNetwork, hop: int, split: str, carry: bool) -> Heard:
+def _streamed(bench: Bench, network: StepNetwork, hop: int, split: str, carry: bool) -> Heard:
     keys = bench.split(split).keys
     seconds = hop / 16_000
     # What segment networks hear, too: whole steps, and a shorter track repeated to one.

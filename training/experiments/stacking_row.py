@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from streamgenre.networks.step import StreamingNetwork
+from streamgenre.networks.step import StepNetwork
 
 from ..baselines.stacking import stacked
 from .network_row import listen, trained
@@ -51,7 +51,7 @@ def measure(bench: Bench, row: Row, seed: int) -> dict[str, Any]:
     }
 
 
-def _trained(bench: Bench, part: Row, seed: int) -> tuple[StreamingNetwork, dict[str, Any]]:
+def _trained(bench: Bench, part: Row, seed: int) -> tuple[StepNetwork, dict[str, Any]]:
     """The part's network; waits where another process trains it."""
     with FileLock(bench.lock(part, seed)):
         return trained(bench, part, seed)

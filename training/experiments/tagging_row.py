@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from streamgenre.networks.step import StreamingNetwork
+from streamgenre.networks.step import StepNetwork
 
 from ..data import DataSet
 from ..data.tags import multi_hot, with_tags
@@ -38,7 +38,7 @@ def ranked(
     row: Row,
     seed: int,
     tagged: DataSet,
-    network: StreamingNetwork,
+    network: StepNetwork,
     hop: int,
     order: Sequence[int] | None = None,
 ) -> dict[str, Any]:

@@ -15,12 +15,12 @@ from streamgenre.errors import ModelFileError, OptionError
 from streamgenre.model.card import Hop, read_card
 from streamgenre.model.model import Model, read_model
 from streamgenre.model.onnx import OnnxEngine
+from streamgenre.networks.calibrated import weights_into
 from streamgenre.networks.logmel import LogMel
-from streamgenre.networks.step import StreamingNetwork
+from streamgenre.networks.step import StepNetwork
 from streamgenre.networks.trunk import TrunkTFCRNN
 
 from ..checkpoint import load_network
-from ..export import weights_into
 from ..model import calibration_of, load_model
 from .bands import FRAME
 
@@ -44,7 +44,7 @@ class _Given(LogMel):
 class Subject:
     """A network without anything left to learn, and the model that hears the sound at the end."""
 
-    network: StreamingNetwork
+    network: StepNetwork
     temperature: float
     model: Model
     reads_bands: bool
