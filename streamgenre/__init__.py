@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .model.model import Model, load
     from .model.pool import StreamPool
     from .model.stream import Stream
-    from .timeline import Timeline
+    from .model.timeline import Timeline
     from .update import Segment, Update
 
 # Loaded when first used: importing the package must not wait for Numba and ONNX Runtime.
@@ -37,7 +37,7 @@ _HOMES = {
     "StreamgenreError": "errors",
     "Segment": "update",
     "Update": "update",
-    "Timeline": "timeline",
+    "Timeline": "model.timeline",
     "Stream": "model.stream",
     "StreamPool": "model.pool",
     "Model": "model.model",

@@ -18,7 +18,7 @@ from tones import CARD, LIVE, PITCHES, SECOND, Tones, tone, track
 from streamgenre.audio.sources import decode_mono
 from streamgenre.model.engine import Step
 from streamgenre.model.model import Model
-from streamgenre.timeline import Timeline
+from streamgenre.model.timeline import Timeline
 from streamgenre.update import Update
 from training.cli.compare import tables
 from training.data.decoding import to_int16

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from streamgenre.model.timeline import Timeline
 from streamgenre.output.ribbon import axis, clock, columns, ribbon
 from streamgenre.output.text import print_timeline
-from streamgenre.timeline import Timeline
 from streamgenre.update import Update
 
 

@@ -15,9 +15,9 @@ import rich.console
 
 from ..audio.devices import Device, inputs
 from ..errors import StreamgenreError
+from ..model.timeline import Timeline
 from ..output.json import write_timeline
 from ..output.whole import whole
-from ..timeline import Timeline
 from ..update import Update
 from .band import RIBBON_SECONDS
 from .keys import Keys

@@ -15,13 +15,13 @@ from ..audio.raw import RawFormat
 from ..audio.source import BLOCK, Source
 from ..audio.sources import open_source
 from ..errors import InputError, ModelFileError, SignalError
-from ..timeline import Timeline
 from ..update import Update
 from .card import ModelCard, read_card
 from .engine import Engine
 from .onnxfile import LARGEST_FILE
 from .pool import StreamPool
 from .stream import Stream
+from .timeline import Timeline
 
 BUNDLED = ("tfcrnn", "tfcrnn-half")  # names that stand for a bundled file, the default first
 

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 from ..audio.raw import RawFormat
 from ..errors import StreamgenreError
 from ..model.model import Model
-from ..timeline import SCHEMA, Timeline, model_to_dict, update_to_dict
+from ..model.timeline import SCHEMA, Timeline, model_to_dict, update_to_dict
 from .reading import opened, progress
 
 

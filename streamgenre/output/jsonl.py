@@ -7,7 +7,7 @@ from typing import TextIO
 from ..audio.raw import RawFormat
 from ..errors import StreamgenreError
 from ..model.model import Model
-from ..timeline import update_to_dict
+from ..model.timeline import update_to_dict
 from .json import dumps, failure
 from .reading import opened
 

@@ -15,7 +15,7 @@ from ..audio.raw import RawFormat
 from ..audio.source import is_url
 from ..errors import StreamgenreError, one_line
 from ..model.model import Model
-from ..timeline import Timeline
+from ..model.timeline import Timeline
 from .console import Console
 from .reading import opened, progress
 from .ribbon import axis, clock, ribbon, shown, style

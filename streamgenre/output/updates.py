@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import StreamgenreError
-from ..timeline import update_to_dict
+from ..model.timeline import update_to_dict
 from ..update import Update
 from .aside import reason
 from .json import dumps

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from ..errors import StreamgenreError
 from ..model.card import ModelCard
-from ..timeline import model_to_dict
+from ..model.timeline import model_to_dict
 from ..update import Update
 from .address import host_port
 from .aside import reason

@@ -18,7 +18,7 @@ import numpy as np
 
 from streamgenre.model.card import Hop
 from streamgenre.model.model import Model
-from streamgenre.timeline import Timeline
+from streamgenre.model.timeline import Timeline
 
 from ..data.record import SAMPLE_RATE
 from .bootstrap import ratio_draws, with_interval

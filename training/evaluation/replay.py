@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from streamgenre.model.card import Hop, ModelCard
 from streamgenre.model.decide import Decider
-from streamgenre.timeline import Timeline
+from streamgenre.model.timeline import Timeline
 from streamgenre.update import Update
 
 from .streaming import Audio, Run

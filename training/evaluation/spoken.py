@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamgenre.timeline import Verdict
+from streamgenre.model.timeline import Verdict
 
 from .bootstrap import mean_draws, ratio_draws, with_interval
 from .replay import Timelines

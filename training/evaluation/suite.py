@@ -9,7 +9,7 @@ from typing import Any
 
 from streamgenre.model.card import Hop
 from streamgenre.model.model import Model
-from streamgenre.timeline import model_to_dict
+from streamgenre.model.timeline import model_to_dict
 
 from ..data.record import SAMPLE_RATE, DataError, Track
 from .calibration import calibration

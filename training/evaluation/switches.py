@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from streamgenre.timeline import Timeline
+from streamgenre.model.timeline import Timeline
 from streamgenre.update import Segment
 
 from .bootstrap import mean_draws, ratio_draws, with_interval

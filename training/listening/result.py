@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from streamgenre.model.timeline import Timeline, model_to_dict
 from streamgenre.networks.logmel import SAMPLE_RATE, LogMel
-from streamgenre.timeline import Timeline, model_to_dict
 
 from ..adapt.features import hear
 from .ascent import Reached, Target

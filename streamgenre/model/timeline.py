@@ -14,9 +14,9 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from .model.card import ModelCard
-from .model.styles import StyleMeans
-from .update import STATUSES, Segment, Status, Update
+from ..update import STATUSES, Segment, Status, Update
+from .card import ModelCard
+from .styles import StyleMeans
 
 SCHEMA = 1
 _BLOCK_ROWS = 1024
