@@ -83,7 +83,7 @@ def step_latency(model: Model, hop: Hop, steps: int = 200) -> Latency:
     """Latency of the engine's step at a hop, the state carried, after a warm-up."""
     rate = model.card.sample_rate
     signal = test_signal(hop.window / rate + 20, rate)
-    state = initial_state(model.card)
+    state = initial_state(model.card, hop=hop)
     times = []
     for i in range(steps + 10):
         start = i * hop.samples % (len(signal) - hop.window)

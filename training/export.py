@@ -74,7 +74,7 @@ def to_onnx(step: Calibrated, window: int) -> onnx.ModelProto:
         )
     model = onnx.load_from_string(buffer.getvalue())
     if step.network.reads_logmel:
-        _name_logmel(model.graph, f"network.{step.network.reads_logmel}")
+        _name_logmel(model.graph)
     onnx.checker.check_model(model)
     # What the exporter wrote as a constant without a name: weights_into looks for it.
     known = {tensor.name for tensor in model.graph.initializer}
@@ -85,9 +85,14 @@ def to_onnx(step: Calibrated, window: int) -> onnx.ModelProto:
     return model
 
 
-def _name_logmel(graph: onnx.GraphProto, weight: str) -> None:
-    """Call what the layer of that weight reads LOGMEL, and state its shape."""
-    (before,) = {node.input[0] for node in graph.node if weight in node.input}
+def _name_logmel(graph: onnx.GraphProto) -> None:
+    """Name the output of the network's front end LOGMEL, and state its shape."""
+    # Constants of the front end may serve other layers, too.
+    computed = [node for node in graph.node if node.op_type != "Constant"]
+    inside = [node.name.startswith("/network/front/") for node in computed]
+    made = {name for node, own in zip(computed, inside, strict=True) if own for name in node.output}
+    read = {name for node, own in zip(computed, inside, strict=True) if not own for name in node.input}
+    (before,) = made & read
     for node in graph.node:
         for names in (node.input, node.output):
             names[:] = [LOGMEL if name == before else name for name in names]

@@ -81,6 +81,7 @@ def card_entries(
         "network": dict(description),
         "styles": [dict(style) for style in styles],
         "gates": gate_names(network),
+        "hop_entry": network.hop_entry,
     }
     return entries | changes
 

@@ -130,12 +130,12 @@ def features_of(
         windows = heard.unfold(1, network.window, hop)[:, 1 : _STEPS + 1]
         power = windows.square().mean(2)
         kept = power >= 0 if pauses else power > _PAUSE * power.max(1, keepdim=True).values
-        state = torch.zeros(len(some), network.state_size)
+        state = network.initial_state(len(some), hop / SAMPLE_RATE)
         with torch.no_grad():
             for t in range(_STEPS):
-                step = network(windows[:, t], state)
-                state = step.next_state
-                found.append(step.embedding[kept[:, t]])
+                features = network.features(windows[:, t], state)
+                state = network(windows[:, t], state).next_state
+                found.append(features[kept[:, t]])
     return torch.cat(found)
 
 

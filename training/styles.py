@@ -93,5 +93,5 @@ def _windows(
         for first in range(0, len(sounds), _BATCH):
             batch = torch.from_numpy(np.stack(sounds[first : first + _BATCH]))
             state = torch.zeros(len(batch), network.state_size)
-            features.append(network(batch.float() / 32768, state).embedding)
+            features.append(network.features(batch.float() / 32768, state))
     return torch.cat(features), torch.from_numpy(np.stack(targets))

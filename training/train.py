@@ -28,7 +28,7 @@ from streamgenre.networks.step import TrainableNetwork
 from . import checkpoint
 from .average import averaged
 from .config import Config
-from .data import AudioCache, DataError, Track, fingerprint
+from .data import SAMPLE_RATE, AudioCache, DataError, Track, fingerprint
 from .data.tags import multi_hot
 from .devices import fabric_for
 from .feed import Feed
@@ -117,7 +117,7 @@ class Trainer:
         self._tags = None
         if lessons and styles:
             torch.manual_seed(config.run.seed)  # the same for every variant of the network
-            self._tags = torch.nn.Linear(self.network.embedding_size, len(lessons.tags))
+            self._tags = torch.nn.Linear(self.network.features_size, len(lessons.tags))
         self._about = {
             "network": json.dumps(description),
             "labels": json.dumps(list(labels)),
@@ -336,10 +336,11 @@ class Trainer:
     def _carried(self, resumed: dict[str, Tensor]) -> dict[int, Tensor]:
         """The carried state of this process's lanes, a row a lane, at every hop."""
         number, parts = self.feed.part
-        lanes, size = self._config.sequences.lanes, self.network.state_size
+        lanes = self._config.sequences.lanes
         states = {}
         for hop in self._config.sequences.hop_samples:
-            whole = resumed.get(f"state.{hop}", torch.zeros(lanes, size))
+            first = self.network.initial_state(lanes, hop / SAMPLE_RATE)
+            whole = resumed.get(f"state.{hop}", first)
             states[hop] = whole[number::parts].to(self._fabric.device)
         return states
 

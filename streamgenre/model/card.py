@@ -84,6 +84,8 @@ class ModelCard:
     """In the order of the output `styles`; empty where the model has no such output."""
     gates: tuple[str, ...] = ()
     """What each of the output `gates` belongs to ("block 4"); empty where the file names none."""
+    hop_entry: int | None = None
+    """Index of the state's entry that takes the hop in seconds; None where the network needs none."""
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -140,6 +142,8 @@ def _check(card: ModelCard) -> None:
     """Raise ValueError where the card's numbers cannot be those of a model."""
     if not 1_000 <= card.sample_rate <= 192_000 or not 0 < card.state_size <= _LARGEST_STATE:
         raise ValueError("sample rate or state size")
+    if card.hop_entry is not None and not 0 <= card.hop_entry < card.state_size:
+        raise ValueError("hop entry outside the state")
     if not card.labels or len(set(card.label_names)) != len(card.labels):
         raise ValueError("labels missing or twice the same")
     if not all(re.fullmatch("#[0-9a-fA-F]{6}", label.colour) for label in card.labels):

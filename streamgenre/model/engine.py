@@ -44,6 +44,14 @@ class Engine(Protocol):
         return self.step(heard, state)
 
 
-def initial_state(card: ModelCard, streams: int = 1) -> NDArray[np.float32]:
-    """The state of streams that have heard nothing: zeros (streams, S)."""
-    return np.zeros((streams, card.state_size), np.float32)
+def initial_state(
+    card: ModelCard, streams: int = 1, hop: Hop | None = None
+) -> NDArray[np.float32]:
+    """The state (streams, S) at a stream's start: zeros, but for the hop where the card asks for it.
+
+    `hop` is None for the one that the model takes zero for.
+    """
+    state = np.zeros((streams, card.state_size), np.float32)
+    if card.hop_entry is not None and hop is not None:
+        state[:, card.hop_entry] = hop.seconds
+    return state

@@ -57,7 +57,7 @@ class Stream:
 
     def reset_state(self) -> None:
         """Forget what was heard; time goes on."""
-        self._state = initial_state(self._card)
+        self._state = initial_state(self._card, hop=self._hop)
         self._decider.reset()
 
     @property
@@ -180,11 +180,12 @@ class Stream:
         if _finite(step):
             return step
         self.state_resets += 1
-        step = self._engine.run(self._front.heard, initial_state(self._card))
+        fresh = initial_state(self._card, hop=self._hop)
+        step = self._engine.run(self._front.heard, fresh)
         if _finite(step):
             return step
         even = np.full_like(step.probabilities, 1 / len(self._labels))
-        return Step(even, np.zeros_like(step.music), initial_state(self._card))
+        return Step(even, np.zeros_like(step.music), fresh)
 
     def _update(
         self, time: float, status: Status, genre: int | None, step: Step, level: float

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ..audio.logmel import (
     FFT,
@@ -17,12 +18,22 @@ from ..audio.logmel import (
     SAMPLE_RATE,
     SCALE,
     SHIFT,
+    SILENT,
     STEP,
     filter_bank,
     hann,
 )
 
-__all__ = ["SAMPLE_RATE", "LogMel", "filter_bank"]
+__all__ = ["SAMPLE_RATE", "LogMel", "activity", "filter_bank"]
+
+_QUIETEST = 1e-3  # mean band power that is brought to 1; what is near silence stays near silence
+_ACTIVE = 0.05  # mean log-mel of a frame above that of silence: an increase of a fifth in power
+
+
+def activity(logmel: Tensor) -> Tensor:
+    """Share (B,) of the frames of log-mel (B, 1, bands, frames) that are not silent, 0 to 1."""
+    loud = logmel.mean((1, 2)) > SILENT + _ACTIVE
+    return loud.to(logmel.dtype).mean(1)
 
 
 class LogMel(nn.Module):
@@ -48,12 +59,15 @@ class LogMel(nn.Module):
         return nn.functional.conv1d(real * real + imaginary * imaginary, self.bank)
 
     @staticmethod
-    def levelled(power: Tensor) -> Tensor:
-        """Each window's band powers (B, bands, frames) at a mean of 1, as music in files has it.
+    def levelled(logmel: Tensor) -> Tensor:
+        """Each window's log-mel (B, 1, bands, frames) at a mean band power of 1.
 
-        Raised by 30 dB at most: what is near silence stays so.
+        Computed from the logarithms, so that a runtime can share frames between windows. The gain
+        is at most 30 dB.
         """
-        return power / power.mean((1, 2), keepdim=True).clamp_min(1e-3)
+        power = F.relu(torch.exp(logmel * SCALE - SHIFT) - FLOOR)
+        power = power / power.mean((1, 2, 3), keepdim=True).clamp_min(_QUIETEST)
+        return (torch.log(power + FLOOR) + SHIFT) / SCALE
 
     @staticmethod
     def log(power: Tensor) -> Tensor:

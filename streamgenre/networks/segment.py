@@ -30,7 +30,8 @@ class SegmentNetwork(TrainableNetwork):
         super().__init__()
         self.resample = Resample(rate, length)
         self.window = self.resample.window
-        self.state_size, self.embedding_size = 1, embedding
+        self.state_size = 1
+        self.embedding_size = self.features_size = embedding
 
     def window_for(self, hop: int) -> int:
         """The segment, whatever the hop; longer hops would leave samples unheard."""

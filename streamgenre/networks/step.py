@@ -52,8 +52,10 @@ class StepNetwork(nn.Module, ABC):
 
     state_size: int
     embedding_size: int
-    reads_logmel: str | None = None
-    """Weight of the layer that reads the log-mel of `streamgenre.audio.logmel`, where one does."""
+    reads_logmel: bool = False
+    """Whether its module `front` computes the log-mel of `streamgenre.audio.logmel`."""
+    hop_entry: int | None = None
+    """Index of the state's entry that takes the hop in seconds, where the network needs it."""
 
     @abstractmethod
     def window_for(self, hop: int) -> int:
@@ -62,6 +64,21 @@ class StepNetwork(nn.Module, ABC):
     @abstractmethod
     def forward(self, samples: Tensor, state: Tensor) -> StepLogits:
         """One step; `state` (B, state_size) is zeros at a stream's start."""
+
+    def initial_state(self, streams: int, seconds: float) -> Tensor:
+        """State (streams, state_size) at a stream's start, for steps of `seconds`."""
+        state = torch.zeros(streams, self.state_size)
+        if self.hop_entry is not None:
+            state[:, self.hop_entry] = seconds
+        return state
+
+    def restart(self, state: Tensor, fresh: Tensor) -> Tensor:
+        """The state (B, S), as at a stream's start where `fresh` (B,) is true."""
+        kept = ~fresh[:, None]
+        if self.hop_entry is not None:
+            entries = torch.arange(self.state_size, device=state.device)
+            kept = kept | (entries == self.hop_entry)
+        return torch.where(kept, state, torch.zeros_like(state))
 
     @property
     def gated_blocks(self) -> tuple[int, ...]:
@@ -72,6 +89,8 @@ class StepNetwork(nn.Module, ABC):
 class TrainableNetwork(StepNetwork):
     """A step network that also runs over sequences of steps, with gradients."""
 
+    features_size: int
+    """Size F of the features of a step, which a layer in training may read."""
     new_parts: tuple[str, ...] = ("",)
     """Prefixes of the names of the parameters that no pretrained weights exist for."""
 
@@ -105,8 +124,3 @@ class TrainableNetwork(StepNetwork):
 
         The state is reset to zeros before each step where `fresh` (B, T) is true.
         """
-
-
-def start_anew(state: Tensor, fresh: Tensor) -> Tensor:
-    """The state (B, S), zero where `fresh` (B,) says so, whatever stood there."""
-    return torch.where(fresh[:, None], torch.zeros_like(state), state)

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .gru import GRUCell
-from .step import SequenceLogits, SequenceOptions, StepLogits, TrainableNetwork, start_anew
+from .step import SequenceLogits, SequenceOptions, StepLogits, TrainableNetwork
 
 WINDOW = 3_200  # 200 ms at 16 kHz; a tick goes on by half of it
 _SQUEEZE = 8
@@ -148,7 +148,8 @@ class TFCRNN(TrainableNetwork):
             for parameter in self.gru.parameters():
                 nn.init.zeros_(parameter)
         self.classifier = nn.Linear(size, classes)
-        self.state_size, self.embedding_size = size, widths[-1]
+        self.state_size = size
+        self.embedding_size = self.features_size = widths[-1]
         self.register_buffer("scale", torch.tensor(scale))
         self.scale: Tensor
         self.window_for(hop)
@@ -200,7 +201,7 @@ class TFCRNN(TrainableNetwork):
         steps, ticks = windows.shape[1], windows.shape[2] // self.stride - 1
         states = []
         for t in range(steps):
-            state = start_anew(state, fresh[:, t])
+            state = self.restart(state, fresh[:, t])
             for k in range(ticks):
                 window = windows[:, t, k * self.stride : k * self.stride + self.window]
                 state, _, _ = self.tick(window, state)

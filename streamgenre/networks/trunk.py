@@ -6,8 +6,12 @@ MobileNetV3 at width 0.4, pretrained on AudioSet (EfficientAT mn04, Schmid, Kout
 MIT licence). Their form is G3 with the bottleneck's weights split in two: those on the channel
 means come pretrained, those on h[t-1] start at zero, so training starts at the pretrained trunk.
 Batch norm is folded into the convolutions. One recurrent tick a step; the window is 2.5 s
-whatever the hop. Blocks before `first_feedback` keep their pretrained gates, which hear the present
+whatever the hop. Blocks before `first_feedback` keep their pretrained gates, which read the present
 window only: what they compute does not depend on the state.
+
+With `memory="statistics"` the classifier reads the running mean and standard deviation of the
+backbone's embedding (statistics.py) beside the GRU's state. The GRU alone overfits small data; the
+running statistics do not.
 """
 
 from __future__ import annotations
@@ -20,9 +24,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .augment import augmented
-from .gru import GRUCell
-from .logmel import LogMel
-from .step import SequenceLogits, SequenceOptions, StepLogits, TrainableNetwork, start_anew
+from .logmel import LogMel, activity
+from .readout import Memory, Readout
+from .step import SequenceLogits, SequenceOptions, StepLogits, TrainableNetwork
 
 WINDOW = 40_000  # 2.5 s at 16 kHz, which did better than 1 s at every measure
 _SHORTEST = 8_000  # the trunk halves its frames five times
@@ -142,20 +146,24 @@ class _Early(NamedTuple):
     gates: list[Tensor]  # (B,), mean of each gate
 
 
-class TrunkTFCRNN(TrainableNetwork):
-    """samples (B, window) and state (B, size) -> StepLogits.
+class TrunkTFCRNN(Readout, TrainableNetwork):
+    """samples (B, window) and state (B, state_size) -> StepLogits.
 
     Args: `classes`; `size` of the GRU; `width` factor of the trunk; `dropout` before the
     classifier; `window` in samples; `feedback`, what the gates of blocks `first_feedback` (from 1)
-    and later hear; `styles`, how many finer hints; `classes_heard`, how many classes of the trunk's
+    and later read; `styles`, how many finer hints; `classes_heard`, how many classes of the trunk's
     own head the GRU reads as well; `levelled`: every window is brought to one level first, so that
-    what is said does not change with the volume; `speech`: a layer says whether this is speech,
-    fitted when all else stands still (training/speech.py), so not trained in `sequence`. The GRU
-    reads the trunk's embedding joined with the mean of every block, standardised by constants of
-    the training data (`prepare`).
+    the output does not change with the volume; `speech`: a layer says whether this is speech,
+    fitted with all other weights fixed (training/speech.py), so not trained in `sequence`;
+    `memory`, what the classifier reads; `hidden` units of the classifier on running statistics. The
+    GRU reads the trunk's embedding joined with the mean of every block, standardised by constants
+    of the training data (`prepare`).
     """
 
-    new_parts = ("gru.", "classifier.", "music.", "styles.", "speech.")
+    reads_logmel = True
+    new_parts = (
+        "gru.", "classifier.", "music.", "styles.", "speech.", "statistics.", "inner.", "from_state.",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -170,41 +178,40 @@ class TrunkTFCRNN(TrainableNetwork):
         classes_heard: int = 0,
         levelled: bool = False,
         speech: bool = False,
+        memory: Memory = "gru",
+        hidden: int = 768,
     ) -> None:
         super().__init__()
-        if size < 1 or width <= 0 or window < _SHORTEST:
-            raise ValueError(f"size and width are positive, window is {_SHORTEST} samples at least")
+        if size < 1 or width <= 0 or hidden < 1 or window < _SHORTEST:
+            raise ValueError(
+                f"size, width and hidden are positive, window is {_SHORTEST} samples at least"
+            )
         blocks = range(1, len(_ROWS) + 1)
         if feedback not in get_args(Feedback) or first_feedback not in blocks or styles < 0:
             raise ValueError(
                 f"feedback is {', '.join(get_args(Feedback))}; first_feedback 1 to {len(_ROWS)}, "
                 "whole; styles 0 or more"
             )
+        if memory not in get_args(Memory):
+            raise ValueError(f"memory is {' or '.join(get_args(Memory))}")
         self.window, self.feedback, self.first_feedback = window, feedback, first_feedback
-        self.reads_logmel = None if levelled else "stem.weight"
         self.front, self.levelled = LogMel(), levelled
         self.stem = _conv(1, _scaled(16, width), 3, 2)
-        heard = size if feedback != "none" else 0
+        read = size if feedback != "none" else 0
         self.blocks = nn.ModuleList(
-            Block(row, width, heard if number >= first_feedback else 0)
+            Block(row, width, read if number >= first_feedback else 0)
             for number, row in enumerate(_ROWS, 1)
         )
         last = _scaled(160, width)
         self.top = _conv(last, 6 * last, 1)
         self.head = _Head(6 * last, classes_heard, width) if classes_heard else None
         means = sum(_scaled(row.outputs, width) for row in _ROWS)
-        self.embedding_size = 6 * last + means + classes_heard
-        self.register_buffer("feature_mean", torch.zeros(self.embedding_size))
-        self.register_buffer("feature_scale", torch.ones(self.embedding_size))
+        features = 6 * last + means + classes_heard
+        self.register_buffer("feature_mean", torch.zeros(features))
+        self.register_buffer("feature_scale", torch.ones(features))
         self.feature_mean: Tensor
         self.feature_scale: Tensor
-        self.gru = GRUCell(self.embedding_size, size)
-        self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(size, classes)
-        self.music = nn.Linear(self.embedding_size, 1)
-        self.styles = nn.Linear(self.embedding_size, styles) if styles else None
-        self.speech = nn.Linear(self.embedding_size, 1) if speech else None
-        self.state_size = size
+        self.add_readout(classes, features, size, dropout, styles, speech, memory, hidden, 6 * last)
 
     def window_for(self, hop: int) -> int:
         """Samples that a step of `hop` new samples reads: the window, whatever the hop."""
@@ -227,14 +234,15 @@ class TrunkTFCRNN(TrainableNetwork):
         self.feature_scale.copy_(1 / features.std(0).clamp_min(1e-3))
 
     def _logmel(self, samples: Tensor) -> Tensor:
-        return self._log(self.front.power(samples))
+        return self.front(samples)
 
-    def _log(self, power: Tensor) -> Tensor:
-        return self.front.log(self.front.levelled(power) if self.levelled else power)
+    def level(self, logmel: Tensor) -> Tensor:
+        """log-mel (B, 1, bands, frames) as the first convolution reads it."""
+        return self.front.levelled(logmel) if self.levelled else logmel
 
     def _early(self, logmel: Tensor) -> _Early:
-        """log-mel (B, 1, bands, frames) through the blocks that hear no state."""
-        early = _Early(F.hardswish(self.stem(logmel)), [], [])
+        """log-mel (B, 1, bands, frames) through the blocks that read no state."""
+        early = _Early(F.hardswish(self.stem(self.level(logmel))), [], [])
         return self._through(0, self.first_feedback - 1, early, None)
 
     def _through(self, first: int, last: int, before: _Early, h: Tensor | None) -> _Early:
@@ -255,18 +263,18 @@ class TrunkTFCRNN(TrainableNetwork):
         standard: Tensor = (joined - self.feature_mean) * self.feature_scale
         return standard, torch.stack(gates, 1)
 
-    def _heard(self, early: _Early, state: Tensor) -> Tensor | None:
-        """What the gates hear of a step whose early blocks and state before it are given."""
+    def _fed_back(self, early: _Early, h: Tensor) -> Tensor | None:
+        """What the gates read of a step whose early blocks and GRU state (B, size) are given."""
         if self.feedback == "none":
             return None
         if self.feedback == "other":
-            # Who is alone hears nothing.
-            return state.roll(1, 0) if len(state) > 1 else torch.zeros_like(state)
+            # A batch of one has no other stream: use zeros.
+            return h.roll(1, 0) if len(h) > 1 else torch.zeros_like(h)
         if self.feedback == "window":
             with torch.no_grad():
-                alone: Tensor = self.gru(self._late(early, None)[0], torch.zeros_like(state))
+                alone: Tensor = self.gru(self._late(early, None)[0], torch.zeros_like(h))
             return alone
-        return state
+        return h
 
     def left_alone(self, first_block: int) -> tuple[str, ...]:
         """Names of the stem and of the blocks before `first_block` (from 1); 0: of nothing."""
@@ -280,19 +288,16 @@ class TrunkTFCRNN(TrainableNetwork):
         layers = [gate.feedback for gate in gates if gate is not None]
         return any(bool(layer.weight.any()) for layer in layers if layer is not None)
 
-    def tick(self, features: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (B, E) and h[t-1] -> class logits (B, C) and h[t]."""
-        h = self.gru(features, h)
-        return self.classifier(self.dropout(h)), h
+    def features(self, samples: Tensor, state: Tensor) -> Tensor:
+        """Standardised features (B, F) of a step: what the GRU and the layers of `music` read."""
+        early = self._early(self._logmel(samples))
+        return self._late(early, self._fed_back(early, state[:, : self.size]))[0]
 
     def forward(self, samples: Tensor, state: Tensor) -> StepLogits:
-        early = self._early(self._logmel(samples))
-        features, gates = self._late(early, self._heard(early, state))
-        logits, next_state = self.tick(features, state)
-        styles = None if self.styles is None else torch.sigmoid(self.styles(features))
-        speech = None if self.speech is None else self.speech(features)[:, 0]
-        music = self.music(features)[:, 0]
-        return StepLogits(logits, music, next_state, gates, features, styles, speech)
+        logmel = self._logmel(samples)
+        early = self._early(logmel)
+        features, gates = self._late(early, self._fed_back(early, state[:, : self.size]))
+        return self.read_out(features, gates, activity(logmel), state)
 
     def sequence(
         self, windows: Tensor, fresh: Tensor, state: Tensor, options: SequenceOptions
@@ -303,24 +308,27 @@ class TrunkTFCRNN(TrainableNetwork):
         with torch.no_grad(), torch.autocast(windows.device.type, enabled=False):
             power = self.front.power(windows.reshape(-1, window))
             power = augmented(power.reshape(lanes, steps, *power.shape[1:]), options.augmentation)
-            logmel = self._log(power.flatten(0, 1))
+            logmel = self.front.log(power.flatten(0, 1))
+            active = activity(logmel).reshape(lanes, steps)
         # What no state reaches is computed for all steps at once.
         with torch.set_grad_enabled(torch.is_grad_enabled() and not options.frozen):
             early = self._early(logmel)
             ahead = None
             if self.feedback in ("none", "window") or (options.frozen and not self.feeds_back()):
-                heard = self._heard(early, state.new_zeros(lanes * steps, self.state_size))
-                ahead = self._late(early, heard)[0].reshape(lanes, steps, -1)
+                read = self._fed_back(early, state.new_zeros(lanes * steps, self.size))
+                ahead = self._late(early, read)[0].reshape(lanes, steps, -1)
         kept, logits = [], []
         for t in range(steps):
-            state = start_anew(state, fresh[:, t])
+            state = self.restart(state, fresh[:, t])
             if ahead is None:
                 now = _at(early, t, steps)
-                features = self._late(now, self._heard(now, state))[0]
+                features = self._late(now, self._fed_back(now, state[:, : self.size]))[0]
             else:
                 features = ahead[:, t]
-            step, state = self.tick(features + options.noise * torch.randn_like(features), state)
-            logits.append(step)
+            noisy = features + options.noise * torch.randn_like(features)
+            tick = self.tick(noisy, active[:, t], state)
+            state = tick.next_state
+            logits.append(tick.logits)
             kept.append(features)
         features = torch.stack(kept, 1)
         styles = None if self.styles is None else self.styles(features)

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .step import StepLogits, StepNetwork
+from .logmel import activity
+from .readout import Readout
+from .step import StepLogits
 from .trunk import Block, FeedbackGate, TrunkTFCRNN
 
 CHANNELS = 16
@@ -107,24 +109,25 @@ class _Block(nn.Module):
         return (x + y if self.shortcut else y), gate
 
 
-class TrunkStep(StepNetwork):
-    """samples (B, window) and state (B, size) -> StepLogits, as the TrunkTFCRNN it is made from.
+class TrunkStep(Readout):
+    """samples (B, window) and state (B, state_size) -> StepLogits, as the trunk it is made from.
 
     For single steps only: the trunk is what is trained.
     """
 
+    reads_logmel = True
+
     def __init__(self, trunk: TrunkTFCRNN) -> None:
         super().__init__()
         self.trunk_window = trunk.window_for
-        self.state_size, self.embedding_size = trunk.state_size, trunk.embedding_size
-        self.feedback, self.reads_logmel = trunk.feedback, trunk.reads_logmel
-        self.logmel = trunk._logmel
+        self.feedback = trunk.feedback
+        self.front, self.level = trunk.front, trunk.level
         self.stem = _widened_conv(trunk.stem)
         blocks = [_Block(block) for block in trunk.blocks]  # type: ignore[arg-type]
         self.blocks = nn.ModuleList(blocks)
         self.top = _widened_conv(trunk.top)
-        self.head, self.gru, self.classifier = trunk.head, trunk.gru, trunk.classifier
-        self.music, self.styles, self.speech = trunk.music, trunk.styles, trunk.speech
+        self.head = trunk.head
+        self.share_readout(trunk)
         self.register_buffer("feature_mean", trunk.feature_mean)
         self.register_buffer("feature_scale", trunk.feature_scale)
         self.feature_mean: Tensor
@@ -147,8 +150,9 @@ class TrunkStep(StepNetwork):
         return self.trunk_window(hop)
 
     def forward(self, samples: Tensor, state: Tensor) -> StepLogits:
-        x = F.hardswish(self.stem(self.logmel(samples)))
-        h = None if self.feedback == "none" else state[:, :, None, None]
+        logmel = self.front(samples)
+        x = F.hardswish(self.stem(self.level(logmel)))
+        h = None if self.feedback == "none" else state[:, : self.size, None, None]
         means, gates = [], []
         for block in self.blocks:
             x, gate = block(x, h)
@@ -159,16 +163,8 @@ class TrunkStep(StepNetwork):
         pooled = torch.cat([top, *means], 1).flatten(1)
         features = pooled[:, self.kept]
         if self.head is not None:
-            heard = self.head(pooled[:, : self.top.out_channels])
-            features = torch.cat([features, heard], 1)
+            classes = self.head(pooled[:, : self.top.out_channels])
+            features = torch.cat([features, classes], 1)
         features = (features - self.feature_mean) * self.feature_scale
-        next_state = self.gru(features, state)
-        return StepLogits(
-            self.classifier(next_state),
-            self.music(features)[:, 0],
-            next_state,
-            torch.cat(gates, 1).flatten(1) @ self.gate_means,
-            features,
-            None if self.styles is None else torch.sigmoid(self.styles(features)),
-            None if self.speech is None else self.speech(features)[:, 0],
-        )
+        gate_means = torch.cat(gates, 1).flatten(1) @ self.gate_means
+        return self.read_out(features, gate_means, activity(logmel), state)

@@ -48,7 +48,7 @@ def hear(
     for first in range(0, len(order), _BATCH):
         group = order[first : first + _BATCH]
         counts = [steps_of(len(excerpts[key]), hop) for key in group]
-        state = initial_state(engine.card, len(group))
+        state = initial_state(engine.card, len(group), hop)
         rows: list[list[Values]] = [[] for _ in group]
         for t in range(max(counts)):
             active = sum(count > t for count in counts)

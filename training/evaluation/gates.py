@@ -51,7 +51,7 @@ def gates_over(engine: Engine, samples: NDArray[Any], hop: Hop) -> GatesOver | N
     None where the model gives no gates. For a file: `decode_mono(path, SAMPLE_RATE)`.
     """
     sound = samples if samples.dtype == np.int16 else to_int16(samples)
-    state = zero = initial_state(engine.card)
+    state = zero = initial_state(engine.card, hop=hop)
     probabilities, gates, reset = [], [], []
     for t in range(steps_of(len(sound), hop)):
         window = window_at(sound, t, hop)[None]

@@ -83,11 +83,11 @@ def _stream_batch(
     shape = (len(group), max(counts))
     probabilities = np.zeros((*shape, len(engine.card.labels)), np.float32)
     music, norm = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    state = initial_state(engine.card, len(group))
+    state = initial_state(engine.card, len(group), hop)
     for t in range(max(counts)):
         active = sum(count > t for count in counts)
         if not carry or t == reset_before:
-            state = initial_state(engine.card, active)
+            state = initial_state(engine.card, active, hop)
         windows = np.stack([window_at(audio[key], t, hop) for key in group[:active]])
         step = engine.step(windows, state[:active])
         state = step.next_state

@@ -57,7 +57,7 @@ class Subject:
 
     def unroll(self, given: Tensor) -> Unrolled:
         """Steps (T, ...) in a row from an empty state."""
-        state = torch.zeros(1, self.network.state_size)
+        state = self.network.initial_state(1, self.hop.seconds)
         logits, music, embeddings = [], [], []
         for now in given:
             step = self.network(now[None], state)

@@ -80,7 +80,7 @@ class Trunk:
         self._network.start_from(checkpoint)
         weights = torch.load(checkpoint, map_location="cpu", weights_only=True)
         self._head = [weights[f"classifier.{i}.{k}"] for i in (2, 5) for k in ("weight", "bias")]
-        self.features = self._network.embedding_size
+        self.features = self._network.features_size
 
     @torch.inference_mode()
     def say(self, samples: Rows) -> Rows:
@@ -88,9 +88,8 @@ class Trunk:
         if len(samples) < WINDOW:
             samples = np.pad(samples, (0, WINDOW - len(samples)))
         cut, _ = windows(samples, WINDOW, round(STEP * SAMPLE_RATE))
-        heard = self._network(
-            torch.from_numpy(cut), torch.zeros(len(cut), self._network.state_size)
-        ).embedding
+        state = torch.zeros(len(cut), self._network.state_size)
+        heard = self._network.features(torch.from_numpy(cut), state)
         inner, bias, outer, offset = self._head
         top = heard[:, : inner.shape[1]]
         tags = F.linear(F.hardswish(F.linear(top, inner, bias)), outer, offset)

@@ -1,0 +1,115 @@
+"""From the features of a step to its outputs: GRU, running statistics, and the layers on them.
+
+Shared by the trunk in training and by the form of it that is exported. Attributes keep the names
+under which model files and checkpoints hold their weights.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .gru import GRUCell
+from .statistics import RunningStatistics
+from .step import StepLogits, StepNetwork
+
+Memory = Literal["gru", "statistics"]
+"""What the classifier reads: the GRU's state alone, or running statistics joined with it."""
+
+DEFAULT_HOP = 2.5  # s, where the state does not name the hop
+_STATE_DROPOUT = 0.5  # of the GRU's state before it joins the statistics, which it must not replace
+
+
+class Tick(NamedTuple):
+    """One recurrent step."""
+
+    logits: Tensor  # (B, C)
+    next_state: Tensor  # (B, S)
+    embedding: Tensor  # (B, E), what the classifier of another set of genres should read
+
+
+class Readout(StepNetwork):
+    """The state is the GRU's (size), then the statistics' memory and the hop in seconds.
+
+    The hop is the last entry of the state: 0 stands for `DEFAULT_HOP`. The decay of the statistics
+    needs it, and one graph serves every hop.
+    """
+
+    def add_readout(
+        self,
+        classes: int,
+        features: int,
+        size: int,
+        dropout: float,
+        styles: int,
+        speech: bool,
+        memory: Memory,
+        hidden: int,
+        pooled: int,
+    ) -> None:
+        """Make the layers; the first `pooled` of the features are what the statistics are of."""
+        self.size, self.memory, self.pooled = size, memory, pooled
+        self.features_size = self.embedding_size = features
+        self.gru = GRUCell(features, size)
+        self.dropout, self.state_dropout = nn.Dropout(dropout), nn.Dropout(_STATE_DROPOUT)
+        self.statistics = self.inner = self.from_state = None
+        self.state_size = size
+        if memory == "statistics":
+            self.statistics = RunningStatistics(pooled)
+            self.embedding_size = 2 * pooled
+            self.inner = nn.Linear(2 * pooled, hidden)
+            self.from_state = nn.Linear(size, hidden, bias=False)
+            nn.init.zeros_(self.from_state.weight)
+            self.register_buffer("default_hop", torch.tensor(DEFAULT_HOP))
+            self.default_hop: Tensor
+            self.state_size = size + self.statistics.memory_size + 1
+            self.hop_entry = self.state_size - 1
+        self.classifier = nn.Linear(hidden if memory == "statistics" else size, classes)
+        self.music = nn.Linear(features, 1)
+        self.styles = nn.Linear(features, styles) if styles else None
+        self.speech = nn.Linear(features, 1) if speech else None
+
+    def share_readout(self, other: Readout) -> None:
+        """Use the layers of another network."""
+        for name in (
+            "size", "memory", "pooled", "features_size", "embedding_size", "state_size", "hop_entry",
+            "gru", "dropout", "state_dropout", "statistics", "inner", "from_state", "classifier",
+            "music", "styles", "speech",
+        ):  # fmt: skip
+            setattr(self, name, getattr(other, name))
+        if other.statistics is not None:
+            self.register_buffer("default_hop", other.default_hop)
+
+    def tick(self, features: Tensor, active: Tensor, state: Tensor) -> Tick:
+        """Features (B, F), share of active frames (B,) and state (B, S) -> one recurrent step."""
+        h = self.gru(features, state[:, : self.size])
+        if self.statistics is None or self.inner is None or self.from_state is None:
+            return Tick(self.classifier(self.dropout(h)), h, features)
+        hop = state[:, -1:]
+        seconds = torch.where(hop > 0, hop, self.default_hop)
+        # The square: a window that is mostly padding says less than its share of frames.
+        weight = active**2 * torch.sigmoid(self.music(features)[:, 0]).detach()
+        pooled, memory = self.statistics(
+            features[:, : self.pooled], weight, seconds, state[:, self.size : -1]
+        )
+        hidden = F.relu(self.inner(pooled) + self.from_state(self.state_dropout(h)))
+        logits = self.classifier(self.dropout(hidden))
+        return Tick(logits, torch.cat([h, memory, hop], 1), pooled)
+
+    def read_out(
+        self, features: Tensor, gates: Tensor, active: Tensor, state: Tensor
+    ) -> StepLogits:
+        """All outputs of a step."""
+        tick = self.tick(features, active, state)
+        return StepLogits(
+            tick.logits,
+            self.music(features)[:, 0],
+            tick.next_state,
+            gates,
+            tick.embedding,
+            None if self.styles is None else torch.sigmoid(self.styles(features)),
+            None if self.speech is None else self.speech(features)[:, 0],
+        )
