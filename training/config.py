@@ -71,6 +71,7 @@ class Optimiser(_Section):
     kind: Literal["adamw", "sgd"] = "adamw"  # sgd: Nesterov momentum
     rate: float = Field(2e-4, gt=0)  # of the GRU and the classifiers
     trunk_rate: float = Field(6e-5, gt=0)  # of everything before them
+    layer_decay: float = Field(1.0, gt=0, le=1)  # of the rate, from each layer to the one before it
     frozen_rate: float = Field(1e-3, gt=0)  # of the new parts while the trunk is frozen
     momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: float = Field(0.02, ge=0)
@@ -119,6 +120,7 @@ class Run(_Section):
     seed: int = Field(1, ge=0, lt=2**31)
     frozen_updates: int = Field(1_000, ge=0)  # of the new parts alone, on the frozen trunk
     updates: int = Field(600, ge=0)  # of everything
+    splits: tuple[Literal["train", "valid"], ...] = ("train",)  # learned from
     check_every: int = Field(100, ge=1)  # updates between measures on `valid`, and checkpoints
     average: float = Field(0.998, ge=0, lt=1)  # exponential average of the weights; 0: none
     precision: Literal["32-true", "bf16-mixed"] = "32-true"

@@ -91,7 +91,9 @@ def _name_logmel(graph: onnx.GraphProto) -> None:
     computed = [node for node in graph.node if node.op_type != "Constant"]
     inside = [node.name.startswith("/network/front/") for node in computed]
     made = {name for node, own in zip(computed, inside, strict=True) if own for name in node.output}
-    read = {name for node, own in zip(computed, inside, strict=True) if not own for name in node.input}
+    read = {
+        name for node, own in zip(computed, inside, strict=True) if not own for name in node.input
+    }
     (before,) = made & read
     for node in graph.node:
         for names in (node.input, node.output):

@@ -22,6 +22,8 @@ from streamgenre.networks.step import SequenceOptions, TrainableNetwork
 from .config import Optimiser
 from .sequences import NO_GENRE, Batch
 
+SECOND = 0.3  # share of a second acceptable genre in a clip's target
+
 Total = Callable[[Tensor], Tensor]
 """A count of this process -> the mean of the counts of all processes."""
 
@@ -38,6 +40,7 @@ class Inputs:
             return torch.from_numpy(array).to(state.device)
 
         self.windows, self.labels = here(batch.windows), here(batch.labels)
+        self.second = here(batch.second)
         self.music, self.fresh = here(batch.music), here(batch.fresh)
         self.state = state
         self.taught = batch.taught is not None
@@ -108,6 +111,8 @@ class Learner(nn.Module):
         """Distributions over the classes (B, T, K, C), and where there is one (B, T, K)."""
         s, labelled = self.settings, inputs.labels != NO_GENRE
         target = F.one_hot(inputs.labels.clamp_min(0), classes).float()
+        second = F.one_hot(inputs.second.clamp_min(0), classes).float()
+        target = target.lerp(second, SECOND * (inputs.second != NO_GENRE)[..., None].float())
         target = target * (1 - s.label_smoothing) + s.label_smoothing / classes
         if not inputs.taught:
             return target, labelled

@@ -30,6 +30,7 @@ class Piece:
     label: int  # class index, or NO_GENRE
     music: bool
     lesson: Lesson | None = None  # what teachers say of it
+    second: int = NO_GENRE  # class index of a second acceptable genre
 
     @property
     def length(self) -> int:
@@ -46,6 +47,7 @@ class Noise:
     label: int = NO_GENRE
     music: bool = False
     lesson: None = None
+    second: int = NO_GENRE
 
     @cached_property
     def samples(self) -> np.ndarray:
@@ -123,6 +125,7 @@ class Batch:
 
     windows: np.ndarray  # float32 (lanes, steps, window)
     labels: np.ndarray  # int64 (lanes, steps, ticks), NO_GENRE where none
+    second: np.ndarray  # int64 (lanes, steps, ticks), second acceptable genres, likewise
     music: np.ndarray  # float32 (lanes, steps), 1 or 0
     fresh: np.ndarray  # bool (lanes, steps): the state starts anew before this step
     taught: Taught | None = None
@@ -292,6 +295,7 @@ class Lanes:
         count, ticks = len(self._lanes), self._hop // self._tick
         windows = np.empty((count, steps, self._window), np.float32)
         labels = np.empty((count, steps, ticks), np.int64)
+        second = np.empty_like(labels)
         music = np.empty((count, steps), np.float32)
         fresh = np.zeros((count, steps), bool)
         taught = _nothing_taught(count, steps, ticks, *self._taught) if self._taught else None
@@ -301,7 +305,8 @@ class Lanes:
                 windows[i, t] = lane.sound()
                 middle = lane.position - self._hop + self._tick // 2
                 for k in range(ticks):
-                    labels[i, t, k] = lane.owner(middle + k * self._tick).label
+                    owner = lane.owner(middle + k * self._tick)
+                    labels[i, t, k], second[i, t, k] = owner.label, owner.second
                 music[i, t] = lane.owner(lane.position - self._hop // 2).music
                 if taught is None or (said := lane.taught()) is None:
                     continue
@@ -314,7 +319,7 @@ class Lanes:
                     row = lesson.row(seconds)
                     taught.tags[i, t], taught.tags_known[i, t] = lesson.tags[row], True
                     music[i, t] = lesson.music[row]
-        return Batch(windows, labels, music, fresh, taught)
+        return Batch(windows, labels, second, music, fresh, taught)
 
 
 def _likeliest(piece: Piece) -> int:
@@ -337,7 +342,14 @@ def pieces(
     audio: Mapping[str, np.ndarray],
     labels: Mapping[str, int],
     lessons: Mapping[str, Lesson] | None = None,
+    seconds: Mapping[str, int] | None = None,
 ) -> list[Piece]:
-    """Music pieces of tracks; those without a label need a lesson."""
-    said = lessons or {}
-    return [Piece(audio[key], labels.get(key, NO_GENRE), True, said.get(key)) for key in keys]
+    """Music pieces of tracks; those without a label need a lesson.
+
+    `seconds` are the second acceptable genres, of the tracks that have one.
+    """
+    said, others = lessons or {}, seconds or {}
+    return [
+        Piece(audio[key], labels.get(key, NO_GENRE), True, said.get(key), others.get(key, NO_GENRE))
+        for key in keys
+    ]

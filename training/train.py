@@ -70,7 +70,7 @@ class Trainer:
         if tagging and lessons:
             raise DataError("lessons are of genres; tags are trained without them")
         known = [t for t in tracks if (tagging or t.genre in labels) and t.key in audio]
-        train = [t for t in known if t.split == "train"]
+        train = [t for t in known if t.split in config.run.splits]
         valid = [t for t in known if t.split == "valid"]
         for split, found in (("train", train), ("valid", valid)):
             if not found:
@@ -91,10 +91,11 @@ class Trainer:
         train += [
             t
             for t in tracks
-            if t.split == "train" and not t.genre and t.key in audio and t.key in said
+            if t.split in config.run.splits and not t.genre and t.key in audio and t.key in said
         ]
         heard = some_groups(train, config.sequences.share)
-        music = pieces([t.key for t in heard], audio, index, said)
+        seconds = {t.key: labels.index(t.second) for t in train if t.second in labels}
+        music = pieces([t.key for t in heard], audio, index, said, {} if tagging else seconds)
         if config.sequences.copies:
             music += changed_pieces(music, config.sequences.copies, config.run.seed)
         self.feed = Feed(music, other, config.sequences, config.run.seed, ranks)
@@ -254,13 +255,20 @@ class Trainer:
         if self._tags is not None:
             new += self._tags.parameters()
         left = self.network.left_alone(o.first_block)
+        depth = {n: self.network.depth(n) for n, _ in parameters}
         for name, parameter in parameters:
             if not name.startswith(names) and (frozen or name.startswith(left)):
                 parameter.requires_grad_(False)
-        trunk = [p for n, p in parameters if not n.startswith((*names, *left)) and n not in fed]
+        trunk: dict[int, list[torch.nn.Parameter]] = {}
+        for name, parameter in parameters:
+            if not name.startswith((*names, *left)) and name not in fed:
+                trunk.setdefault(depth[name], []).append(parameter)
         groups: list[dict[str, Any]] = [{"params": new, "lr": o.frozen_rate if frozen else o.rate}]
-        if trunk and not frozen:
-            groups.append({"params": trunk, "lr": o.trunk_rate})
+        if not frozen:
+            groups += [
+                {"params": layer, "lr": o.trunk_rate * o.layer_decay**below}
+                for below, layer in sorted(trunk.items())
+            ]
         for group in groups:
             group["peak"] = group["lr"]
         if o.kind == "sgd":

@@ -44,10 +44,8 @@ class Engine(Protocol):
         return self.step(heard, state)
 
 
-def initial_state(
-    card: ModelCard, streams: int = 1, hop: Hop | None = None
-) -> NDArray[np.float32]:
-    """The state (streams, S) at a stream's start: zeros, but for the hop where the card asks for it.
+def initial_state(card: ModelCard, streams: int = 1, hop: Hop | None = None) -> NDArray[np.float32]:
+    """The state (streams, S) at a stream's start: zeros, apart from the hop where the card has it.
 
     `hop` is None for the one that the model takes zero for.
     """

@@ -75,8 +75,8 @@ class Readout(StepNetwork):
     def share_readout(self, other: Readout) -> None:
         """Use the layers of another network."""
         for name in (
-            "size", "memory", "pooled", "features_size", "embedding_size", "state_size", "hop_entry",
-            "gru", "dropout", "state_dropout", "statistics", "inner", "from_state", "classifier",
+            "size", "memory", "pooled", "features_size", "embedding_size", "state_size",
+            "hop_entry", "gru", "dropout", "state_dropout", "statistics", "inner", "from_state", "classifier",
             "music", "styles", "speech",
         ):  # fmt: skip
             setattr(self, name, getattr(other, name))

@@ -41,7 +41,8 @@ class RunningStatistics(nn.Module):
         self, embedding: Tensor, weight: Tensor, seconds: Tensor, memory: Tensor
     ) -> tuple[Tensor, Tensor]:
         """One step of `seconds` (B, 1) of new audio; `weight` (B,) is 0 for none that counts."""
-        total, squares, known = memory.split((self.size, self.size, 1), dim=1)
+        total, squares = memory[:, : self.size], memory[:, self.size : -1]
+        known = memory[:, -1:]
         mean = total / known.clamp_min(_FIRST)
         # The squared distance in standard deviations, with a learned weight for each dimension.
         apart = (embedding - mean) ** 2 / (self._variance(mean, squares, known) + 1e-3)

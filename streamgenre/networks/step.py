@@ -98,6 +98,10 @@ class TrainableNetwork(StepNetwork):
         """Prefixes of the names of the parameters before a block; empty without blocks."""
         return ()
 
+    def depth(self, name: str) -> int:
+        """Layers between a parameter and the end of the pretrained part; 0 without layers."""
+        return 0
+
     @property
     def outputs(self) -> nn.Linear:
         """The layer that gives the logits: the one called `classifier`."""

@@ -162,7 +162,8 @@ class TrunkTFCRNN(Readout, TrainableNetwork):
 
     reads_logmel = True
     new_parts = (
-        "gru.", "classifier.", "music.", "styles.", "speech.", "statistics.", "inner.", "from_state.",
+        "gru.", "classifier.", "music.", "styles.", "speech.",
+        "statistics.", "inner.", "from_state.",
     )  # fmt: skip
 
     def __init__(
@@ -282,6 +283,13 @@ class TrunkTFCRNN(Readout, TrainableNetwork):
             return ()
         return ("stem.", *(f"blocks.{i}." for i in range(min(first_block, len(_ROWS) + 1) - 1)))
 
+    def depth(self, name: str) -> int:
+        """See TrainableNetwork."""
+        parts = name.split(".")
+        if parts[0] == "blocks":
+            return len(_ROWS) - int(parts[1])
+        return len(_ROWS) + 1 if parts[0] == "stem" else 0
+
     def feeds_back(self) -> bool:
         """Whether any gate hears anything: at the pretrained start none does."""
         gates = [block.gate for block in self.blocks if isinstance(block, Block)]
@@ -291,7 +299,8 @@ class TrunkTFCRNN(Readout, TrainableNetwork):
     def features(self, samples: Tensor, state: Tensor) -> Tensor:
         """Standardised features (B, F) of a step: what the GRU and the layers of `music` read."""
         early = self._early(self._logmel(samples))
-        return self._late(early, self._fed_back(early, state[:, : self.size]))[0]
+        features: Tensor = self._late(early, self._fed_back(early, state[:, : self.size]))[0]
+        return features
 
     def forward(self, samples: Tensor, state: Tensor) -> StepLogits:
         logmel = self._logmel(samples)

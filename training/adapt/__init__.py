@@ -25,7 +25,6 @@ from .features import LONGEST, hear
 from .head import Example, choose_strength, fit_head
 
 
-
 def outputs_read(card: ModelCard) -> tuple[str, ...]:
     """The outputs of a base that the head reads.
 
@@ -174,8 +173,9 @@ def _about(
     live = figures[base.live_hop]
     recalls = ", ".join(f"{label} {live['classes'][label]['recall']:.2f}" for label in labels)
     groups = len({t.group for t in tracks})
+    read = " and ".join(outputs_read(base))
     return {
-        "what": f"a linear head on {' and '.join(outputs_read(base))} of {base.name} {base.version}",
+        "what": f"a linear head on {read} of {base.name} {base.version}",
         "adapted_from": {"name": base.name, "version": base.version, "sha256": base.sha256},
         "data": {
             "tracks": len(tracks),

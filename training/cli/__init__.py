@@ -15,6 +15,7 @@ from streamgenre.errors import StreamgenreError
 
 COMMANDS = {
     "teach": "what pretrained taggers say of a data set, as lessons to train with",
+    "head": "a perceptron on frozen embeddings: the start of a network, and the baseline",
     "train": "a streaming network on a data set; goes on where it was broken off",
     "evaluate": "measure a model on a data set: accuracy, streaming, timeline, calibration",
     "compare": "measured models side by side, with paired intervals",

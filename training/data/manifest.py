@@ -1,7 +1,8 @@
 """A manifest: a CSV with a row a track, for data sets put together by hand.
 
-Columns `key, genre, path`, and where wanted `set, group, split, tags, artist, title`; paths are
-relative to the manifest, tags separated by semicolons, an empty genre means no trusted label. The
+Columns `key, genre, path`, and where wanted `genre2, set, group, split, tags, artist, title`; paths
+are relative to the manifest, tags separated by semicolons, an empty genre means no trusted label,
+`genre2` is a second acceptable genre. The
 group is the artist where none is given, and the track itself where there is no artist either.
 """
 
@@ -27,8 +28,8 @@ def read_manifest(path: Path) -> DataSet:
 def _track(row: dict[str, str], folder: Path) -> Track:
     cells = {name: cell.strip() for name, cell in row.items()}
     # The same name may be written in two ways, as by macOS; here it is to be one.
-    names = ("genre", "group", "artist")
-    genre, group, artist = (unicodedata.normalize("NFC", cells.get(n, "")) for n in names)
+    names = ("genre", "genre2", "group", "artist")
+    genre, second, group, artist = (unicodedata.normalize("NFC", cells.get(n, "")) for n in names)
     return Track(
         cells["key"],
         cells.get("set") or "manifest",
@@ -39,4 +40,5 @@ def _track(row: dict[str, str], folder: Path) -> Track:
         tuple(word.strip() for word in cells.get("tags", "").split(";") if word.strip()),
         artist,
         cells.get("title", ""),
+        second,
     )

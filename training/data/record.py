@@ -33,6 +33,7 @@ class Track:
     tags: tuple[str, ...] = ()  # the source's own words, or the labels of a tagging task
     artist: str = ""  # where known
     title: str = ""  # where known
+    second: str = ""  # a second acceptable genre; empty: none
 
 
 def fingerprint(tracks: Sequence[Track]) -> str:
@@ -40,5 +41,7 @@ def fingerprint(tracks: Sequence[Track]) -> str:
     digest = hashlib.sha256()
     for t in sorted(tracks, key=lambda t: t.key):
         row = (t.key, t.set, t.genre, t.group, t.split, t.path.name, *t.tags)
+        if t.second:
+            row = (*row, "second genre", t.second)
         digest.update("\0".join(row).encode(errors="surrogateescape") + b"\n")
     return digest.hexdigest()

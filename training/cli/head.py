@@ -1,0 +1,82 @@
+"""`head`: a perceptron on frozen embeddings as the start of a network, and as a baseline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .options import data_argument, data_options, opened
+from .progress import progress
+
+
+@click.command()
+@data_argument
+@click.option("--config", "name", default="pooled", show_default=True)
+@click.option("--set", "changes", multiple=True, metavar="SECTION.ENTRY=VALUE")
+@click.option(
+    "--start",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    required=True,
+    help="EfficientAT's mn04_as_mAP_432.pt, or a model to take the backbone of.",
+)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write a network with this head there, as model.safetensors, for `train --start`.",
+)
+@click.option(
+    "--baseline",
+    "predictions",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the baseline's predictions (.csv): a perceptron on each clip's mean embedding.",
+)
+@click.option("--split", default="valid", show_default=True, help="Split that --baseline predicts.")
+@click.option(
+    "--embedded",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Folder for the embeddings, which further calls read.",
+)
+@data_options
+def command(
+    data: Path,
+    name: str,
+    changes: tuple[str, ...],
+    start: Path,
+    folder: Path | None,
+    predictions: Path | None,
+    split: str,
+    embedded: Path,
+    **where: Any,
+) -> None:
+    """Fit a perceptron on frozen embeddings of DATA, in a minute beside the embedding itself.
+
+    The tracks learned from are those of the config's run.splits.
+    """
+    if folder is None and predictions is None:
+        raise click.UsageError("give --folder, --baseline, or both")
+    from ..config import read_config
+    from ..evaluation.predictions import write_predictions
+    from ..heads.start import baseline, chosen, fit_head
+
+    config = read_config(name, changes).model_copy(update={"start": str(start)})
+    dataset, audio = opened(data, **where)
+    with progress() as told:
+        if folder is not None:
+            path = fit_head(config, dataset, audio, folder, embedded / "levelled.npz", told)
+            click.echo(f"{path}: the network with its head")
+        if predictions is not None:
+            measured = chosen(dataset, audio, (split,))
+            rows = baseline(
+                str(start),
+                dataset,
+                audio,
+                config.run.splits,
+                measured,
+                embedded / "plain.npz",
+                told,
+            )
+            write_predictions(predictions, measured, dataset.labels, rows)
+            click.echo(f"{predictions}: {len(measured)} tracks")

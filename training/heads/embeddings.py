@@ -1,0 +1,137 @@
+"""Embeddings of a frozen backbone over whole clips, and what training draws from them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from streamgenre.networks.statistics import PRIOR
+from streamgenre.networks.trunk import WINDOW, TrunkTFCRNN
+
+from ..data import SAMPLE_RATE
+from ..teachers.hear import hear, windows
+
+STRIDE = 1.0  # s between the windows that are embedded
+_BATCH = 32
+Progress = Callable[[str, int, int], None]
+
+
+def embed(
+    network: TrunkTFCRNN,
+    audio: Mapping[str, NDArray[np.int16]],
+    keys: Sequence[str],
+    path: Path,
+    progress: Progress,
+) -> dict[str, NDArray[np.float32]]:
+    """The embeddings (windows, E) of every track, kept in a file that a second call reads.
+
+    `network` has no state in its gates: a window is embedded on its own.
+    """
+
+    @torch.inference_mode()
+    def rows(samples: NDArray[np.floating]) -> NDArray[np.floating]:
+        if len(samples) < WINDOW:
+            samples = np.pad(samples, (0, WINDOW - len(samples)))
+        cut, starts = windows(samples, WINDOW, round(STRIDE * SAMPLE_RATE))
+        parts = [
+            network.features(
+                torch.from_numpy(cut[first : first + _BATCH]),
+                network.initial_state(len(cut[first : first + _BATCH]), STRIDE),
+            )[:, : network.pooled]
+            for first in range(0, len(cut), _BATCH)
+        ]
+        middle = (starts + WINDOW / 2)[:, None] / SAMPLE_RATE
+        return np.concatenate([middle, torch.cat(parts).numpy()], 1)
+
+    found = hear(path, audio, keys, rows, progress)  # type: ignore[arg-type]
+    return {key: np.asarray(values[:, 1:], np.float32) for key, values in found.items()}
+
+
+@dataclass(frozen=True)
+class MeanEmbedding:
+    """The mean embedding of each clip, always from end to end: inputs of the baseline."""
+
+    means: Tensor  # (clips, E)
+
+    @classmethod
+    def of(cls, clips: Sequence[NDArray[np.float32]]) -> MeanEmbedding:
+        """Clips as embeddings (windows, E)."""
+        return cls(torch.from_numpy(np.stack([clip.mean(0) for clip in clips])))
+
+    @property
+    def size(self) -> int:
+        """See perceptron.Inputs."""
+        return self.means.shape[1]
+
+    def whole(self) -> Tensor:
+        """See perceptron.Inputs."""
+        return self.means
+
+    def draw(self, clips: Tensor, generator: torch.Generator) -> Tensor:
+        """See perceptron.Inputs."""
+        return self.means[clips]
+
+
+class Excerpts:
+    """Mean and standard deviation of excerpts, as streamgenre.networks.statistics pools them.
+
+    Most excerpts are short ones from anywhere in a clip, with lengths spread evenly over their
+    logarithm: a stream's first seconds have to be classified, too.
+    """
+
+    short = 0.6  # share of the excerpts
+
+    def __init__(self, clips: Sequence[NDArray[np.float32]], variance: Tensor) -> None:
+        """Clips as embeddings (windows, E); `variance` (E,) as in RunningStatistics."""
+        sums = [
+            np.concatenate([np.zeros((1, 2 * c.shape[1]), np.float32),
+                            np.cumsum(np.concatenate([c, c * c], 1), 0, dtype=np.float64)])
+            for c in clips
+        ]  # fmt: skip
+        self._variance = variance
+        self._counts = torch.tensor([len(c) for c in clips])
+        self._first = torch.tensor(np.cumsum([0, *(len(s) for s in sums)])[:-1])
+        self._sums = torch.from_numpy(np.concatenate(sums).astype(np.float32))
+
+    @property
+    def size(self) -> int:
+        """See perceptron.Inputs."""
+        return self._sums.shape[1]
+
+    def whole(self) -> Tensor:
+        """See perceptron.Inputs."""
+        clips = torch.arange(len(self._counts))
+        return self._pooled(clips, torch.zeros_like(clips), self._counts)
+
+    def draw(self, clips: Tensor, generator: torch.Generator) -> Tensor:
+        """See perceptron.Inputs."""
+        counts = self._counts[clips]
+        u, v, w = torch.rand((3, *clips.shape), generator=generator)
+        length = (counts.float() ** u).long().clamp_min(1)
+        length = torch.where(v < self.short, length, counts)
+        begin = (w * (counts - length + 1)).long()
+        return self._pooled(clips, begin, begin + length)
+
+    def _pooled(self, clips: Tensor, begin: Tensor, end: Tensor) -> Tensor:
+        count = (end - begin)[..., None]
+        sums = self._sums[self._first[clips] + end] - self._sums[self._first[clips] + begin]
+        mean, squares = (sums / count).chunk(2, -1)
+        # Windows overlap; together they span their strides and the rest of one window.
+        seconds = STRIDE * (count - 1) + WINDOW / SAMPLE_RATE
+        own = (squares - mean**2).clamp_min(0) * seconds
+        deviation = ((own + PRIOR * self._variance) / (seconds + PRIOR)).sqrt()
+        return torch.cat([mean, deviation], -1)
+
+
+def variance_within(clips: Sequence[NDArray[np.float32]]) -> Tensor:
+    """Mean variance (E,) within a clip, of the clips of a quarter of a minute and more."""
+    least = math.ceil(15 / STRIDE)
+    long = [clip.var(0) for clip in clips if len(clip) >= least] or [c.var(0) for c in clips]
+    return torch.from_numpy(np.mean(long, 0).astype(np.float32)).clamp_min(1e-3)

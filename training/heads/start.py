@@ -1,0 +1,158 @@
+"""A network that starts from a perceptron: the head is fitted before anything else learns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from streamgenre.networks import build_trainable
+from streamgenre.networks.trunk import TrunkTFCRNN
+
+from .. import checkpoint
+from ..config import Config
+from ..data import AudioCache, DataError, DataSet, Track
+from ..learner import SECOND
+from ..start import start_from
+from .embeddings import Excerpts, MeanEmbedding, Progress, embed, variance_within
+from .perceptron import Perceptron, Settings, fit
+
+_SETTINGS = Settings(class_power=0.4)
+BASELINE = Settings()
+_PREPARE = 800  # windows that the constants of the features are measured on
+
+
+def targets(tracks: Sequence[Track], labels: Sequence[str]) -> torch.Tensor:
+    """Distributions (tracks, C) over the genres; a second genre takes `SECOND` of a clip."""
+    rows = torch.zeros(len(tracks), len(labels))
+    for row, track in zip(rows, tracks, strict=True):
+        row[labels.index(track.genre)] = 1.0
+        if track.second in labels:
+            row *= 1 - SECOND
+            row[labels.index(track.second)] += SECOND
+    return rows
+
+
+def chosen(dataset: DataSet, audio: AudioCache, splits: Sequence[str]) -> list[Track]:
+    """The tracks with a genre and audio in the splits."""
+    return [t for t in dataset.tracks if t.split in splits and t.genre and t.key in audio]
+
+
+def fit_on(
+    tracks: Sequence[Track],
+    labels: Sequence[str],
+    inputs: Excerpts | MeanEmbedding,
+    settings: Settings,
+    seed: int,
+) -> Perceptron:
+    """A perceptron on the tracks' inputs."""
+    genres = torch.tensor([labels.index(t.genre) for t in tracks])
+    counts = torch.bincount(genres, minlength=len(labels))
+    return fit(inputs, targets(tracks, labels), counts, genres, settings, seed)
+
+
+def backbone(source: str, levelled: bool) -> TrunkTFCRNN:
+    """The pretrained backbone alone, to embed windows with."""
+    network = build_trainable(
+        {"kind": "trunk", "classes": 1, "feedback": "none", "levelled": levelled}
+    )
+    assert isinstance(network, TrunkTFCRNN)
+    start_from(network, source)
+    # As they are: what they are standardised by depends on the tracks.
+    network.feature_mean.zero_()
+    network.feature_scale.fill_(1.0)
+    return network.eval()
+
+
+def fit_head(
+    config: Config,
+    dataset: DataSet,
+    audio: AudioCache,
+    folder: Path,
+    embedded: Path,
+    progress: Progress,
+) -> Path:
+    """Write a checkpoint (model.safetensors) of the config's network, started and with its head.
+
+    The backbone and the constants of the features come from `config.start`; the head is fitted on
+    the tracks of `config.run.splits`. `embedded` keeps the embeddings between calls.
+    """
+    labels = dataset.labels
+    description = dict(config.network) | {"classes": len(labels)}
+    torch.manual_seed(config.run.seed)
+    network = build_trainable(description)
+    if not isinstance(network, TrunkTFCRNN) or network.statistics is None:
+        raise DataError('config entry network: a head is fitted to memory = "statistics" alone')
+    tracks = chosen(dataset, audio, config.run.splits)
+    start_from(network, config.start)
+    network.eval().prepare(_windows(tracks, audio, network.window))
+    alone = backbone(config.start, network.levelled)
+    rows = embed(alone, audio, [t.key for t in tracks], embedded, progress)
+    mean = network.feature_mean[: network.pooled].numpy()
+    scale = network.feature_scale[: network.pooled].numpy()
+    clips = [(rows[t.key] - mean) * scale for t in tracks]
+    variance = variance_within(clips)
+    settings = Settings(
+        **vars(_SETTINGS) | {"members": network.inner.out_features // _SETTINGS.hidden}  # type: ignore[union-attr]
+    )
+    fitted = fit_on(tracks, labels, Excerpts(clips, variance), settings, config.run.seed)
+    assert network.inner is not None
+    with torch.no_grad():
+        network.statistics.variance.copy_(variance)
+        for parameter, value in zip(
+            (network.inner.weight, network.inner.bias,
+             network.classifier.weight, network.classifier.bias),
+            fitted.merged(),
+            strict=True,
+        ):  # fmt: skip
+            parameter.copy_(value)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "model.safetensors"
+    about = {
+        "network": json.dumps(description),
+        "labels": json.dumps(list(labels)),
+        "config": config.to_json(),
+        "data": audio.source,
+        "styles": "[]",
+        "commit": checkpoint.commit(),
+    }
+    checkpoint.write(path, network.state_dict(), about)
+    return path
+
+
+def baseline(
+    source: str,
+    dataset: DataSet,
+    audio: AudioCache,
+    splits: Sequence[str],
+    measured: Sequence[Track],
+    embedded: Path,
+    progress: Progress,
+    seed: int = 0,
+) -> np.ndarray:
+    """Probabilities (tracks, C) of the tracks measured, by a perceptron on their mean embedding.
+
+    Trained on the tracks of `splits`; `source` is the backbone's checkpoint.
+    """
+    network = backbone(source, levelled=False)
+    tracks = chosen(dataset, audio, splits)
+    keys = [t.key for t in (*tracks, *measured)]
+    rows = embed(network, audio, keys, embedded, progress)
+    inputs = MeanEmbedding.of([rows[t.key] for t in tracks])
+    fitted = fit_on(tracks, dataset.labels, inputs, BASELINE, seed)
+    return fitted.probabilities(MeanEmbedding.of([rows[t.key] for t in measured]).means)
+
+
+def _windows(tracks: Sequence[Track], audio: AudioCache, window: int) -> torch.Tensor:
+    """Windows (N, window) from the middle of as many tracks."""
+    rows = np.zeros((min(len(tracks), _PREPARE), window), np.float32)
+    order = np.random.default_rng(0).permutation(len(tracks))[: len(rows)]
+    for row, number in zip(rows, order, strict=True):
+        samples = audio[tracks[number].key]
+        begin = max(0, len(samples) - window) // 2
+        excerpt = samples[begin : begin + window]
+        row[: len(excerpt)] = excerpt.astype(np.float32) / 32768
+    return torch.from_numpy(rows)
