@@ -85,7 +85,7 @@ class ModelCard:
     gates: tuple[str, ...] = ()
     """What each of the output `gates` belongs to ("block 4"); empty where the file names none."""
     hop_entry: int | None = None
-    """Index of the state's entry that takes the hop in seconds; None: the state does not hold it."""
+    """Index of the state's entry that takes the hop in seconds; None: the state has none."""
 
     @property
     def label_names(self) -> tuple[str, ...]:

@@ -76,8 +76,8 @@ class Readout(StepNetwork):
         """Use the layers of another network."""
         for name in (
             "size", "memory", "pooled", "features_size", "embedding_size", "state_size",
-            "hop_entry", "gru", "dropout", "state_dropout", "statistics", "inner", "from_state", "classifier",
-            "music", "styles", "speech",
+            "hop_entry", "gru", "dropout", "state_dropout", "statistics", "inner", "from_state",
+            "classifier", "music", "styles", "speech",
         ):  # fmt: skip
             setattr(self, name, getattr(other, name))
         if other.statistics is not None:

@@ -235,7 +235,8 @@ class TrunkTFCRNN(Readout, TrainableNetwork):
         self.feature_scale.copy_(1 / features.std(0).clamp_min(1e-3))
 
     def _logmel(self, samples: Tensor) -> Tensor:
-        return self.front(samples)
+        logmel: Tensor = self.front(samples)
+        return logmel
 
     def level(self, logmel: Tensor) -> Tensor:
         """log-mel (B, 1, bands, frames) as the first convolution reads it."""
