@@ -21,8 +21,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from streamgenre.audio import capture
-from streamgenre.audio.microphone import Microphone
+from streamgenre.audio.live import capture
+from streamgenre.audio.live.microphone import Microphone
 from streamgenre.live.listener import Listener
 from streamgenre.model.model import load
 
@@ -106,7 +106,7 @@ def _callback_and_latency(room: Room, folder: Path, trials: int) -> dict[str, An
     trial = np.concatenate([music, np.zeros((int(_PAUSE * rate), music.shape[1]))])
     silence = np.zeros((3 * rate, music.shape[1]))
     soundfile.write(folder / "trials.wav", np.concatenate([silence, *[trial] * trials]), rate)
-    with mock.patch("streamgenre.audio.microphone.Capture", _Timed):
+    with mock.patch("streamgenre.audio.live.microphone.Capture", _Timed):
         source = Microphone(block=_BLOCK)
     return _listen(Listener(source, load()), source, room, folder, trials)
 

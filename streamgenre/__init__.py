@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         SignalError,
         StreamgenreError,
     )
-    from .live.listen import listen
+    from .live.listener import listen
     from .model.model import Model, load
     from .model.pool import StreamPool
     from .model.stream import Stream
@@ -42,7 +42,7 @@ _HOMES = {
     "StreamPool": "model.pool",
     "Model": "model.model",
     "load": "model.model",
-    "listen": "live.listen",
+    "listen": "live.listener",
 }
 
 __all__ = [

@@ -42,8 +42,8 @@ def package(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     target = shared / "package"
     with FileLock(f"{target}.lock"):
         if not target.exists():
-            from streamgenre.export.package import export_package
             from streamgenre.model.model import read_model
+            from streamgenre.package.export import export_package
 
             export_package(*read_model(None), target)
     return target

@@ -20,9 +20,9 @@ import pytest
 from processes import heeding
 
 import streamgenre
+from streamgenre.audio.files import open_source
 from streamgenre.audio.mix import mix_to_mono
 from streamgenre.audio.resample import Resampler
-from streamgenre.audio.sources import open_source
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "examples" / "cpp"

@@ -20,13 +20,13 @@ from hypothesis import strategies as st
 from processes import heeding
 from rich.cells import cell_len
 
-from streamgenre.live.band import RIBBON_SECONDS, band, span
-from streamgenre.live.frame import frame
-from streamgenre.live.keys import decode
-from streamgenre.live.letters import large
-from streamgenre.live.order import MARGIN, Order
-from streamgenre.live.screen import SHORTEST, Screen
-from streamgenre.live.view import Choice, Health, Level, View
+from streamgenre.live.display.band import RIBBON_SECONDS, band, span
+from streamgenre.live.display.bars import MARGIN, Order
+from streamgenre.live.display.frame import frame
+from streamgenre.live.display.headline import large
+from streamgenre.live.display.keys import decode
+from streamgenre.live.display.screen import SHORTEST, Screen
+from streamgenre.live.display.view import Choice, Health, Level, View
 from streamgenre.model.card import Label
 from streamgenre.output.ribbon import columns
 from streamgenre.update import Segment, Update
@@ -452,8 +452,8 @@ CHILD = textwrap.dedent(
     """
     import sys, time, pickle
     import rich.console
-    from streamgenre.live.keys import Keys
-    from streamgenre.live.screen import Screen
+    from streamgenre.live.display.keys import Keys
+    from streamgenre.live.display.screen import Screen
 
     view = pickle.load(open(sys.argv[1], "rb"))
     heard = []

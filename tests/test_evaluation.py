@@ -18,7 +18,7 @@ pytest.importorskip("matplotlib", reason="evaluation needs the train extra")
 
 from tones import CARD, LIVE, PITCHES, SECOND, Tones, tone, track
 
-from streamgenre.audio.sources import decode_mono
+from streamgenre.audio.files import decode_mono
 from streamgenre.errors import SignalError
 from streamgenre.model.model import Model
 from streamgenre.update import Segment

@@ -11,13 +11,12 @@ import pytest
 import soundfile
 
 import streamgenre
-from streamgenre.audio.live import Gap, Sound
-from streamgenre.audio.playback import Playback
+from streamgenre.audio.live.input import Gap, Sound
+from streamgenre.audio.live.playback import Playback
 from streamgenre.errors import DeviceError
+from streamgenre.live.display.band import Recent
 from streamgenre.live.levels import Levels
-from streamgenre.live.listener import Listener
-from streamgenre.live.recent import Recent
-from streamgenre.live.tally import Tally
+from streamgenre.live.listener import Listener, Tally
 from streamgenre.update import Update
 
 

@@ -214,7 +214,7 @@ def test_a_source_that_moves_elsewhere_is_not_listened_to(room, listening):
 
 _THREADS = """
 import json, os, threading, time
-from streamgenre.audio.microphone import Microphone
+from streamgenre.audio.live.microphone import Microphone
 tasks = lambda: len(os.listdir("/proc/self/task"))
 import streamgenre; streamgenre.load()
 before = tasks()
@@ -236,7 +236,7 @@ def test_no_thread_is_left_behind(room):
 
 _OVERLOAD = """
 import json, time
-from streamgenre.audio.microphone import Gap, Microphone
+from streamgenre.audio.live.microphone import Gap, Microphone
 with Microphone(block=0.01, ring_seconds=1.0) as microphone:
     sound = gap = 0
     def take():
@@ -273,7 +273,7 @@ def test_what_a_late_reader_misses_is_counted_exactly(room):
 _RATES = """
 import dataclasses, json
 from streamgenre.audio import capture
-from streamgenre.audio.devices import choose
+from streamgenre.audio.live.devices import choose
 device = dataclasses.replace(choose(None), sample_rate=1e6)  # which no sound server takes
 opened = capture.Capture(device)
 opened.close()
@@ -355,8 +355,8 @@ def test_without_a_device_or_portaudio_a_line_says_what_to_do(room, tmp_path):
 
 def test_a_busy_device_is_named(monkeypatch):
     sounddevice = pytest.importorskip("sounddevice", exc_type=OSError)
-    from streamgenre.audio.capture import Capture
-    from streamgenre.audio.devices import Device
+    from streamgenre.audio.live.capture import Capture
+    from streamgenre.audio.live.devices import Device
 
     def refuse(**options):
         raise sounddevice.PortAudioError("Error opening InputStream: Device unavailable", -9985)
@@ -443,8 +443,8 @@ def test_a_closed_terminal_is_tidied_up_after(room, listening, tmp_path, number)
 
 _RATES_OF_ALL = """
 import json
-from streamgenre.audio.capture import Capture
-from streamgenre.audio.devices import choose, inputs
+from streamgenre.audio.live.capture import Capture
+from streamgenre.audio.live.devices import choose, inputs
 print(json.dumps({d.source: [d.sample_rate, d.channels] for d in inputs() if d.source}))
 for wanted, channels in (("good", ()), ("wide", ()), ("wide", [3]), ("good", [2])):
     try:

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from waiting import wait_for
 
-import streamgenre.audio.microphone as microphone
-from streamgenre.audio import portaudio, watchdog
-from streamgenre.audio.devices import Device
-from streamgenre.audio.live import Gap, Sound
-from streamgenre.audio.live_ring import LiveRing
+import streamgenre.audio.live.microphone as microphone
+from streamgenre.audio.live import portaudio, watchdog
+from streamgenre.audio.live.devices import Device
+from streamgenre.audio.live.input import Gap, Sound
+from streamgenre.audio.live.ring import LiveRing
 from streamgenre.errors import DeviceError
 
 RATE = 1_000.0

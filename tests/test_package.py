@@ -22,8 +22,10 @@ from streamgenre.audio.mix import mix_to_mono
 from streamgenre.audio.resample import Resampler
 from streamgenre.cli.main import run as command
 from streamgenre.errors import OptionError
-from streamgenre.export import verify as verification
-from streamgenre.export.contents import (
+from streamgenre.model.model import read_model
+from streamgenre.model.session import session
+from streamgenre.package import verify as verification
+from streamgenre.package.contents import (
     CARD,
     SUMS,
     PackageError,
@@ -32,14 +34,12 @@ from streamgenre.export.contents import (
     write_json,
     write_sums,
 )
-from streamgenre.export.frontend import Layout
-from streamgenre.export.graph import step_graph
-from streamgenre.export.package import export_package
-from streamgenre.export.run import Shape, run
-from streamgenre.export.signal import changing_sound
-from streamgenre.export.weights import rounded, store
-from streamgenre.model.model import read_model
-from streamgenre.model.session import session
+from streamgenre.package.export import export_package
+from streamgenre.package.frontend import Layout
+from streamgenre.package.graph import step_graph
+from streamgenre.package.run import Shape, run
+from streamgenre.package.weights import rounded, store
+from streamgenre.signals import changing_sound
 
 NAME, DATA = read_model(None)
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamgenre.audio.framing import frame
-from streamgenre.audio.live_ring import LiveRing
+from streamgenre.audio.live.ring import LiveRing
 from streamgenre.audio.ring import Ring
 
 

@@ -18,14 +18,14 @@ import pytest
 import soundfile
 from waiting import threads, wait_for
 
-from streamgenre.audio.sources import open_source
+from streamgenre.audio.files import open_source
 from streamgenre.errors import StreamgenreError
-from streamgenre.output import on_change, record, updates
-from streamgenre.output.aside import Aside
-from streamgenre.output.now_playing import NowPlaying
-from streamgenre.output.on_change import OnChange
-from streamgenre.output.record import Recorder
-from streamgenre.output.updates import LinesSink, LogSink, live_line
+from streamgenre.output.sinks import log, on_change, record
+from streamgenre.output.sinks.background import Aside
+from streamgenre.output.sinks.log import LinesSink, LogSink, live_line
+from streamgenre.output.sinks.now_playing import NowPlaying
+from streamgenre.output.sinks.on_change import OnChange
+from streamgenre.output.sinks.record import Recorder
 from streamgenre.update import Update
 
 AT = datetime(2025, 3, 4, 5, 6, 7, 89_000, timezone(timedelta(hours=2)))
@@ -147,7 +147,7 @@ def test_updates_are_lines_of_json():
 
 
 def test_the_log_goes_on_where_it_was_and_is_rotated(tmp_path, monkeypatch):
-    monkeypatch.setattr(updates, "LOG_BYTES", 1000)
+    monkeypatch.setattr(log, "LOG_BYTES", 1000)
     path = tmp_path / "log.jsonl"
     path.write_text('{"cut off": tr', "utf-8")
     sink = LogSink(path)
@@ -305,7 +305,7 @@ def test_a_slow_disk_makes_silence_and_keeps_the_times(tmp_path, monkeypatch):
 RECORD = """
 import sys, time
 import numpy as np
-from streamgenre.output import record
+from streamgenre.output.sinks import record
 recorder = record.Recorder(sys.argv[1])
 noise = np.random.default_rng(0).standard_normal((4800, 2)).astype(np.float32) / 10
 for _ in range(100):
@@ -337,7 +337,7 @@ def test_what_a_killed_process_has_recorded_can_be_played(extension, lost, tmp_p
 FULL = """
 import resource, sys, time
 import numpy as np
-from streamgenre.output import record
+from streamgenre.output.sinks import record
 record.RETRY_SECONDS = 0.3
 limits = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))

@@ -19,13 +19,13 @@ import pytest
 import waiting
 
 from streamgenre.errors import StreamgenreError
-from streamgenre.output import mqtt as mqtt_sink
-from streamgenre.output import websocket as websocket_sink
-from streamgenre.output.aside import Aside
-from streamgenre.output.mqtt import Mqtt, broker, descriptions
-from streamgenre.output.osc import Osc, host_port
-from streamgenre.output.updates import live_entries
-from streamgenre.output.websocket import WebSocket
+from streamgenre.output.sinks import mqtt as mqtt_sink
+from streamgenre.output.sinks import websocket as websocket_sink
+from streamgenre.output.sinks.background import Aside
+from streamgenre.output.sinks.log import live_entries
+from streamgenre.output.sinks.mqtt import Mqtt, broker, descriptions
+from streamgenre.output.sinks.osc import Osc, host_port
+from streamgenre.output.sinks.websocket import WebSocket
 from streamgenre.update import Update
 
 AT = datetime(2025, 3, 4, 5, 6, 7, 89_000, UTC)
@@ -449,7 +449,7 @@ def test_mqtt_comes_back_when_the_broker_does(mosquitto, model):
 KILLED = """
 import sys, time
 import streamgenre
-from streamgenre.output.mqtt import Mqtt
+from streamgenre.output.sinks.mqtt import Mqtt
 sink = Mqtt(sys.argv[1], streamgenre.load().card)
 time.sleep(60)
 """

@@ -15,8 +15,8 @@ import soxr
 from audio_files import NAMES, encode, write
 
 from streamgenre import InputError, SignalError
-from streamgenre.audio.raw import RawFormat
-from streamgenre.audio.sources import open_source
+from streamgenre.audio.files import open_source
+from streamgenre.audio.files.raw import RawFormat
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from streamgenre.errors import ModelFileError
 from streamgenre.model.card import METADATA_KEY, Style, Thresholds, card_to_json
 from streamgenre.model.engine import Engine, Step
 from streamgenre.model.model import Model
-from streamgenre.output.text import print_timeline
+from streamgenre.output.timeline.text import print_timeline
 from streamgenre.timeline import Timeline, update_to_dict
 from streamgenre.update import Update
 

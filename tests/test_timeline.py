@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from streamgenre.output.ribbon import axis, clock, columns, ribbon
-from streamgenre.output.text import print_timeline
+from streamgenre.output.timeline.text import print_timeline
 from streamgenre.timeline import Timeline
 from streamgenre.update import Update
 

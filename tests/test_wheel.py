@@ -79,7 +79,7 @@ def run(wheel, music, tmp_path_factory):
 
 def test_the_wheel_carries_the_trainer_and_no_results(wheel):
     assert (wheel / "streamgenre/training/configs/trunk.toml").is_file()
-    assert (wheel / "streamgenre/output/overlay.html").is_file()
+    assert (wheel / "streamgenre/output/sinks/overlay.html").is_file()
     assert not (wheel / "training").exists()
     assert not (wheel / "streamgenre/training/results").exists()
 

@@ -15,9 +15,9 @@ def command(as_json: bool) -> None:
     """
     from dataclasses import asdict
 
-    from ..audio.devices import NO_INPUT, inputs
+    from ..audio.live.devices import NO_INPUT, inputs
     from ..errors import DeviceError
-    from ..output.json import dumps
+    from ..output.timeline.json import dumps
 
     devices = inputs()
     if as_json:

@@ -58,7 +58,7 @@ def _libsndfile(container: str) -> Finding:
     import numpy as np
     import soundfile
 
-    from ..audio.sources import decode_mono
+    from ..audio.files import decode_mono
 
     tone = (0.3 * np.sin(np.arange(48_000) / 20)).astype(np.float32)
     kinds = {"opus": ("OGG", "OPUS"), "ogg": ("OGG", "VORBIS"), "mp3": ("MP3", "MPEG_LAYER_III")}
@@ -75,7 +75,7 @@ def _ffmpeg(container: str) -> Finding:
     import av
     import numpy as np
 
-    from ..audio.ffmpeg import FFmpegSource
+    from ..audio.files.ffmpeg import FFmpegSource
 
     buffer = io.BytesIO()
     codec = "libopus" if container == "webm" else "aac"
@@ -94,7 +94,7 @@ def _ffmpeg(container: str) -> Finding:
 
 
 def _portaudio() -> Finding:
-    from ..audio.devices import inputs
+    from ..audio.live.devices import inputs
 
     try:
         found = inputs()
@@ -109,7 +109,7 @@ def _numba_cache() -> Finding:
     import numba
 
     from ..audio.jit import cache_folder
-    from ..audio.live_ring import _write_over
+    from ..audio.live.ring import _write_over
 
     kept = cache_folder(_write_over)
     where = f"cache in {kept}" if kept else "no cache folder can be written: slower start"

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ..export.limits import (
+from ..package.limits import (
     DTYPES,
     LARGEST_BATCH,
     LARGEST_OPSET,
@@ -85,9 +85,9 @@ def command(
     interrupt.patience = 30.0  # what was begun is removed, after a step that may take long
 
     try:
-        from ..export.contents import read_package_card
-        from ..export.package import export_package
-        from ..export.verify import verify
+        from ..package.contents import read_package_card
+        from ..package.export import export_package
+        from ..package.verify import verify
     except ImportError as error:
         raise OptionError(f"export needs {error.name}: pip install 'streamgenre[export]'") from None
     if only_verify:

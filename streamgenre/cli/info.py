@@ -22,8 +22,8 @@ def command(model: Path | None, as_json: bool) -> None:
 
     from ..model.model import load
     from ..output.console import Console
-    from ..output.json import dumps
     from ..output.ribbon import style
+    from ..output.timeline.json import dumps
 
     card = load(model).card
     if as_json:

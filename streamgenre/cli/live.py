@@ -17,7 +17,6 @@ from .outputs import apart, recorder_of, sinks_of
 
 if TYPE_CHECKING:
     from ..live.listener import Listener
-    from ..live.tally import Tally
     from ..output.console import Console
 
 _EPILOG = """\b
@@ -116,8 +115,7 @@ def command(
 
     A device that goes away is looked for until it is back. `q` or Ctrl-C ends it.
     """
-    from ..live.listen import listen
-    from ..live.tally import Tally
+    from ..live.listener import listen
     from ..model.model import load
 
     if play is not None and on_the_command_line("wanted", "channels"):
@@ -127,7 +125,7 @@ def command(
     loaded = load(model, compute)
     if hop is not None:
         loaded.card.hop(hop)  # a wrong one is told before any device is opened
-    tally, console = Tally(loaded.card), _console(form)
+    console = _console(form)
     with ExitStack() as undo:
         apart(play, outputs)
         recorder = recorder_of(outputs["record"], undo)
@@ -139,10 +137,10 @@ def command(
         undo.pop_all()  # the listener's from here on
     interrupt.patience = _PATIENCE  # now there is something to close
     try:
-        _follow(listener, console, tally)
+        _follow(listener, console)
     finally:
         interrupt.hanging = not listener.close()
-        click.echo(one_line(f"streamgenre: {tally}{_troubles(listener)}"), err=True)
+        click.echo(one_line(f"streamgenre: {listener.tally}{_troubles(listener)}"), err=True)
         for warning in listener.warnings:
             click.echo(one_line(f"streamgenre: warning: {listener.name}: {warning}"), err=True)
     return int(any(problem for _, problem in listener.problems))
@@ -150,7 +148,7 @@ def command(
 
 def _console(form: str) -> Console | None:
     """Where the display goes, None for nowhere: beside JSON to the terminal, if there is one."""
-    from ..live.screen import possible
+    from ..live.display.screen import possible
     from ..output.console import Console
 
     if form == "jsonl" and sys.stdout.isatty():
@@ -159,15 +157,14 @@ def _console(form: str) -> Console | None:
     return console if possible(console) else None
 
 
-def _follow(listener: Listener, console: Console | None, tally: Tally) -> None:
+def _follow(listener: Listener, console: Console | None) -> None:
     """Until it ends, somebody quits, or the reader of a pipe has gone."""
     if console is not None:
-        from ..live.show import Show
+        from ..live.display.show import Show
 
-        Show(listener, console, tally.add).run()
+        Show(listener, console).run()
         return
-    for update in listener:
-        tally.add(update)
+    for _ in listener:
         if listener.reader_gone:
             break
 

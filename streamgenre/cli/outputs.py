@@ -8,14 +8,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..audio.source import is_url
+from ..audio.files.source import is_url
 from ..errors import OptionError, StreamgenreError
 
 if TYPE_CHECKING:
     from ..model.model import Model
     from ..output.console import Console
-    from ..output.record import Recorder
-    from ..output.sink import Sink
+    from ..output.sinks import Sink
+    from ..output.sinks.record import Recorder
 
 
 def apart(play: str | None, outputs: Mapping[str, Any]) -> None:
@@ -38,7 +38,7 @@ def recorder_of(path: Path | None, undo: ExitStack) -> Recorder | None:
     """The recorder that --record asks for, closed by `undo` if the rest does not succeed."""
     if path is None:
         return None
-    from ..output.record import Recorder
+    from ..output.sinks.record import Recorder
 
     with _as_option("record"):
         recorder = Recorder(path)
@@ -73,11 +73,11 @@ def sinks_of(
         undo.callback(sink.close)
 
     if form == "jsonl":
-        from ..output.updates import LinesSink
+        from ..output.sinks.log import LinesSink
 
         add(LinesSink(sys.stdout))
     elif console is None:
-        from ..output.changes import Changes
+        from ..output.sinks.log import Changes
 
         add(Changes(sys.stdout, model.card))
     for name, made in _MADE.items():
@@ -88,37 +88,37 @@ def sinks_of(
 
 
 def _log(path: Path, model: Model, hop: float) -> Sink:
-    from ..output.updates import LogSink
+    from ..output.sinks.log import LogSink
 
     return LogSink(path)
 
 
 def _on_change(run: str, model: Model, hop: float) -> Sink:
-    from ..output.on_change import OnChange
+    from ..output.sinks.on_change import OnChange
 
     return OnChange(run, model.card)
 
 
 def _now_playing(path: Path, model: Model, hop: float) -> Sink:
-    from ..output.now_playing import NowPlaying
+    from ..output.sinks.now_playing import NowPlaying
 
     return NowPlaying(path, model.card)
 
 
 def _osc(address: str, model: Model, hop: float) -> Sink:
-    from ..output.osc import Osc
+    from ..output.sinks.osc import Osc
 
     return Osc(address, model.card)
 
 
 def _websocket(address: str, model: Model, hop: float) -> Sink:
-    from ..output.websocket import WebSocket
+    from ..output.sinks.websocket import WebSocket
 
     return WebSocket(address, model.card, hop)
 
 
 def _mqtt(url: str, model: Model, hop: float) -> Sink:
-    from ..output.mqtt import Mqtt
+    from ..output.sinks.mqtt import Mqtt
 
     return Mqtt(url, model.card)
 

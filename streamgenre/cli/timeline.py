@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from .. import __version__
-from ..audio.encodings import BYTES
+from ..audio import ENCODINGS
 from ..errors import StreamgenreError, one_line
 from . import interrupt
 from .options import COMMANDS, compute_option, model_option
 
 if TYPE_CHECKING:
-    from ..audio.raw import RawFormat
+    from ..audio.files.raw import RawFormat
 
 _EPILOG = "\b\nCommands:\n" + "\n".join(f"  {name:8} {does}" for name, does in COMMANDS.items())
 
@@ -44,7 +44,7 @@ _EPILOG = "\b\nCommands:\n" + "\n".join(f"  {name:8} {does}" for name, does in C
 @model_option
 @compute_option
 @click.option(
-    "--raw", type=click.Choice(list(BYTES)), help="The input is bare samples of this kind."
+    "--raw", type=click.Choice(list(ENCODINGS)), help="The input is bare samples of this kind."
 )
 @click.option("--rate", type=click.IntRange(1), help="With --raw: sample rate in Hz.")
 @click.option("--channels", type=click.IntRange(1, 64), help="With --raw: channels  [default: 1]")
@@ -69,14 +69,14 @@ def command(
         if output is not None and _same_file(output, recording):
             raise click.UsageError(f"{output}: is an input, too; name another file for -o")
     from ..model.model import load
-    from ..output import writers
+    from ..output.timeline import writer
 
     loaded = load(model, compute)
     if hop is not None:
         loaded.card.hop(hop)  # a wrong one is told before any work
     codes = []
     with _opened(output) as file:
-        write = writers.writer(form, file, loaded)
+        write = writer(form, file, loaded)
         for recording in recordings:
             try:
                 write(recording, hop, raw_format)
@@ -94,7 +94,7 @@ def _raw_format(raw: str | None, rate: int | None, channels: int | None) -> RawF
         return None
     if rate is None:
         raise click.UsageError("--raw needs --rate: bare samples do not say how fast they are")
-    from ..audio.raw import RawFormat
+    from ..audio.files.raw import RawFormat
 
     return RawFormat(raw, rate, channels or 1)
 

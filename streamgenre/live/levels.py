@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..audio.framing import decibels
 from ..audio.jit import kernel
-from .view import Level
+from .display.view import Level
 
 _FULL_SCALE = 0.999
 _CLIPPED_RUN = 3  # samples in a row: loud masters touch full scale in single ones

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from ..audio.devices import Device
-from ..audio.live import Gap, LiveInput
-from ..model.model import Model
-from ..output.aside import Aside
-from ..output.record import Recorder
-from ..output.sink import Sink
+from ..audio.live.devices import Device
+from ..audio.live.input import Gap, LiveInput
+from ..model.card import ModelCard
+from ..model.model import Model, load
+from ..output.ribbon import clock, in_words
+from ..output.sinks import Sink
+from ..output.sinks.background import Aside
+from ..output.sinks.record import Recorder
 from ..update import Update
+from .display.view import Activity, Health, Level
 from .levels import Levels
-from .view import Activity, Health, Level
 
 _POLL = 0.05  # s between two looks at the input
 _MEASURED = 64  # steps and looks over which health is taken
@@ -51,6 +55,7 @@ class Listener:
         if recorder is not None:
             recorder.check(source.sample_rate)
         self._levels = Levels()
+        self.tally = Tally(model.card)
         self._asides = [Aside(sink) for sink in sinks]
         self._began = time.monotonic()
         self._gaps = 0
@@ -100,6 +105,7 @@ class Listener:
         at = datetime.now().astimezone()
         for update in found:
             updates.append(update)
+            self.tally.add(update)
             for aside in self._asides:
                 aside.put(update, at, self._source.name)
 
@@ -233,3 +239,79 @@ class Listener:
 def _lost(count: int, what: str) -> str:
     """What a sink was too slow for, in words; empty where it was not."""
     return f"{count} {what} lost: it is too slow" if count else ""
+
+
+if TYPE_CHECKING:
+    from ..audio.live.input import LiveInput
+    from ..output.sinks import Sink
+    from ..output.sinks.record import Recorder
+
+
+def listen(
+    device: int | str | None = None,
+    model: Model | None = None,
+    hop: float | None = None,
+    *,
+    channels: Sequence[int] = (),
+    patience: float | None = None,
+    play: str | os.PathLike[str] | None = None,
+    sinks: Sequence[Sink] = (),
+    recorder: Recorder | None = None,
+) -> Listener:
+    """Updates of what an input hears: iterate over it, until it ends or you have had enough.
+
+    A device that goes away is looked for until it is back; the time between is a gap.
+
+    Args:
+        device: index or part of a name of an input (`streamgenre devices` lists them), "monitor"
+            for what the computer plays, None for the default input.
+        model: None for the bundled one.
+        hop: seconds between updates, None for the card's hop for live audio.
+        channels: which of the input's channels to hear, counted from 1; empty: its first two.
+        patience: seconds to look for a device that went away, None for ever.
+        play: a file or URL to hear instead, in real time, played on the default output as well.
+        sinks: what takes the updates besides (`streamgenre.output`), each in its own thread.
+        recorder: what takes the sound besides.
+
+    Raises DeviceError where there is no such device, or it is lost for good; InputError for
+    `play`.
+    """
+    heard: LiveInput
+    if play is not None:
+        from ..audio.live.playback import Playback
+
+        heard = Playback(os.fspath(play))
+    else:
+        from ..audio.live.microphone import Microphone
+
+        heard = Microphone(device, channels, patience)
+    try:
+        return Listener(heard, model or load(), hop, sinks, recorder)
+    except BaseException:
+        heard.close()
+        raise
+
+
+_MOST = 5  # decisions named
+
+
+class Tally:
+    """Seconds of each decision."""
+
+    def __init__(self, card: ModelCard) -> None:
+        self._card = card
+        self._seconds: dict[str, float] = {}
+        self._end = 0.0
+
+    def add(self, update: Update) -> None:
+        """Count the next update's time for what it decided."""
+        name = in_words(self._card, update)
+        self._seconds[name] = self._seconds.get(name, 0.0) + update.time - self._end
+        self._end = update.time
+
+    def __str__(self) -> str:
+        if not self._seconds:
+            return "nothing heard"
+        ranked = sorted(self._seconds.items(), key=lambda item: -item[1])
+        parts = [f"{name} {seconds / self._end:.0%}" for name, seconds in ranked[:_MOST]]
+        return f"heard {clock(self._end)}: {', '.join(parts)}"

@@ -11,9 +11,9 @@ from typing import BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio.raw import RawFormat
-from ..audio.source import BLOCK, Source
-from ..audio.sources import open_source
+from ..audio.files import open_source
+from ..audio.files.raw import RawFormat
+from ..audio.files.source import BLOCK, Source
 from ..errors import InputError, ModelFileError, SignalError
 from ..timeline import Timeline
 from ..update import Update

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ..errors import one_line
 from ..model.card import ModelCard
-from ..update import Segment
+from ..update import Segment, Update
 
 _AXIS_STEPS = (
     1,
@@ -138,3 +138,11 @@ def axis(duration: float, width: int) -> Text:
         if at + len(label) <= width:
             line[at : at + len(label)] = label
     return Text("".join(line), style="dim")
+
+
+_WORDS = {"no-music": "no music", "gap": "no signal"}
+
+
+def in_words(card: ModelCard, update: Update) -> str:
+    """The genre's display name, "unsure", "no music" or "no signal"."""
+    return _WORDS.get(update.status) or shown(card, update.status, update.genre)

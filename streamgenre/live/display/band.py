@@ -1,0 +1,133 @@
+"""The ribbon of the last minutes, ending now, with how long ago below it."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import replace
+
+from rich.cells import cell_len
+
+from ...output.ribbon import clock, columns, runs, shown, style
+from ...update import Segment, Update
+from .line import DIM, Line, Piece, padded
+from .view import View
+
+RIBBON_SECONDS = 600.0
+"""The most that a frame shows; the listener keeps segments for at least that long."""
+
+_SPANS = (60.0, 120.0, 300.0, RIBBON_SECONDS)
+_TICKS = (5, 10, 15, 30, 60, 120, 300)
+_WIDE = 120  # columns from which ten minutes are shown; below it, five
+
+
+def span(view: View, width: int) -> float:
+    """Seconds that the ribbon covers: the least of a few that holds what there is.
+
+    Few, and the scale never fits itself to the time that has passed, so that the ribbon flows
+    evenly and does not shrink under the eye.
+    """
+    heard = _now(view) - view.segments[0].start if view.segments else 0.0
+    spans = _SPANS if width >= _WIDE else _SPANS[:-1]
+    return next((seconds for seconds in spans if heard <= seconds), spans[-1])
+
+
+def band(view: View, width: int, rows: int) -> list[Line]:
+    """`rows` lines: one to four of ribbon (names; then, how sure), and the axis from two on."""
+    if rows < 1 or width < 1:
+        return []
+    axis = rows > 1
+    high = rows - axis
+    ink: list[Line] = [[] for _ in range(high)]
+    name_row = 1 if high > 2 else 0
+    step = span(view, width) / width
+    # Ends on a whole column of the stream's clock: otherwise each edge would tremble.
+    end = math.ceil(_now(view) / step - 1e-6) * step
+    for run in runs(columns(view.segments, width, end - step * width, end)):
+        size, decision = len(run), run[0]
+        if decision is None:
+            for line in ink:
+                line.append(Piece(" " * size))
+            continue
+        name = shown(view.card, decision.status, decision.genre)
+        sure = sum(segment.confidence for segment in run if segment) / size
+        colour = style(view.card, decision.genre, background=True)
+        texts = {name_row: name, name_row + 1: f"{sure:.0%}" if decision.genre else ""}
+        for row, line in enumerate(ink):
+            text = texts.get(row, "")
+            if row > name_row and cell_len(text) >= size:
+                text = ""  # half a figure would be a wrong one
+            fill = " " if decision.genre else "·"
+            line.append(Piece(_cell(text, size, fill), colour))
+    return [*ink, _axis(view, width)] if axis else ink
+
+
+def _cell(text: str, size: int, fill: str) -> str:
+    """An edge, and the text behind it as far as there is room."""
+    inside = padded(text, size - 1) if cell_len(text) > size - 1 else text
+    return f"▏{inside}" + fill * (size - 1 - cell_len(inside))
+
+
+def _axis(view: View, width: int) -> Line:
+    """How long before now: ticks stand at the column that they are about."""
+    seconds = span(view, width)
+    longest = len(clock(seconds)) + 8  # with room between two
+    step = next((tick for tick in _TICKS if tick / seconds * width >= longest), seconds)
+    line = [" "] * width
+    last = "now▕"
+    age = step
+    while age <= seconds:
+        at = width - round(age / seconds * width)
+        label = f"▏-{clock(age)}"
+        if at + len(label) + len(last) < width:
+            line[at : at + len(label)] = label
+        age += step
+    if len(last) <= width:
+        line[-len(last) :] = last
+    return [Piece("".join(line), DIM)]
+
+
+def _now(view: View) -> float:
+    """The end of what was heard, on the stream's clock."""
+    heard = view.update.time if view.update is not None else 0.0
+    return max(heard, view.segments[-1].end) if view.segments else heard
+
+
+class Recent:
+    """Segments of about the last `seconds`; bounded by time, and by number where they flicker."""
+
+    _MOST = 2_000
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._segments: deque[Segment] = deque(maxlen=self._MOST)
+        self._end = 0.0
+
+    def append(self, update: Update) -> None:
+        """Take the next update."""
+        begin, self._end = self._end, update.time
+        confidence = _confidence(update)
+        last = self._segments[-1] if self._segments else None
+        if last is not None and (last.status, last.genre) == (update.status, update.genre):
+            share = (update.time - begin) / max(update.time - last.start, 1e-9)
+            mean = last.confidence + (confidence - last.confidence) * share
+            self._segments[-1] = replace(last, end=update.time, confidence=mean)
+        else:
+            self._segments.append(
+                Segment(begin, update.time, update.status, update.genre, confidence)
+            )
+        while self._segments[0].end < update.time - self._seconds:
+            self._segments.popleft()
+
+    def segments(self) -> tuple[Segment, ...]:
+        """The oldest first, without gaps between them."""
+        return tuple(self._segments)
+
+
+def _confidence(update: Update) -> float:
+    """Probability of what was decided: see Segment.confidence."""
+    if update.genre is not None:
+        return update.probabilities[update.genre]
+    if update.status == "unsure":
+        return max(update.probabilities.values())
+    return 1.0 - update.music if update.status == "no-music" else 0.0

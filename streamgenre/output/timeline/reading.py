@@ -1,0 +1,46 @@
+"""Opening a recording for a writer: its warnings told at the end, a progress bar meanwhile."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from ...audio.files import open_source
+from ...audio.files.raw import RawFormat
+from ...audio.files.source import Source
+from ...errors import one_line
+
+
+@contextmanager
+def opened(recording: str, raw: RawFormat | None) -> Iterator[Source]:
+    """A source for one recording; its warnings go to standard error at the end."""
+    source = open_source(recording, raw)
+    try:
+        yield source
+    finally:
+        source.close()
+    # Not where it failed: the error says the same, and one line is enough.
+    for warning in source.warnings:
+        print(one_line(f"streamgenre: warning: {recording}: {warning}"), file=sys.stderr)
+
+
+@contextmanager
+def progress(source: Source) -> Iterator[Callable[[float], None]]:
+    """A function to tell the seconds heard; shows a bar if standard error is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda seconds: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    from ..ribbon import clock
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[heard]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(source.name[-40:], total=source.stated_duration, heard="")
+        yield lambda seconds: bar.update(task, completed=seconds, heard=clock(seconds))
