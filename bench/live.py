@@ -49,9 +49,11 @@ class _Timed(capture.Capture):
         self._quiet = 0
         super().__init__(*arguments, **options)
 
-    def _heard(self, block: NDArray[np.float32], frames: int, times: Any, status: object) -> None:
+    def _callback(
+        self, block: NDArray[np.float32], frames: int, times: Any, status: object
+    ) -> None:
         began = time.perf_counter()
-        super()._heard(block, frames, times, status)
+        super()._callback(block, frames, times, status)
         now = time.perf_counter()
         self.own.append(now - began)
         if hasattr(self, "_stream"):  # not yet in callbacks before the opening returns

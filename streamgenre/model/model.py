@@ -43,7 +43,7 @@ class Model:
     def stream(self, hop: float | None = None) -> Stream:
         """A new stream, an update every `hop` seconds (None: the card's hop for live audio).
 
-        Raises SignalError, naming the hops that there are, for one the model was not trained for.
+        Raises ConfigError, naming the hops that there are, for one the model was not trained for.
         """
         return Stream(self.engine, self.card.hop(self.card.live_hop if hop is None else hop))
 

@@ -1,1 +1,1 @@
-"""The embedded package: one step as files that run where nothing else of ours does."""
+"""The embedded package: one step of a model as files that run without streamgenre."""

@@ -1,4 +1,4 @@
-"""What lies in a package: its card, the hashes of all files, and how both are read and written."""
+"""The contents of a package: reading and writing its card and the hashes of its files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ModelFileError
+from ..errors import PackageError
 from ..model.card import Hop, ModelCard
 from .limits import DTYPES, Dtype
 from .run import Shape
@@ -26,17 +26,13 @@ STEPS = 50  # of the test vector
 _TYPES: dict[str, np.dtype[Any]] = {"int16": np.dtype("<i2"), "float32": np.dtype("<f4")}
 
 
-class PackageError(ModelFileError):
-    """A package is not whole, or does not do what its card says."""
-
-
 def file_of(dtype: Dtype) -> str:
-    """The file of a variant."""
+    """The file name of a variant."""
     return REFERENCE if dtype == "fp32" else f"model.{dtype}.onnx"
 
 
 def package_card(card: ModelCard, hop: Hop, outputs: dict[str, list[int]]) -> dict[str, Any]:
-    """The card but for `variants` and `test`; `card` and `hop` are those of the exported step."""
+    """The package card of an exported step, without `variants` and `test`."""
     (batch, _) = outputs["probabilities"]
     about = card.about
     return {
@@ -63,19 +59,19 @@ def package_card(card: ModelCard, hop: Hop, outputs: dict[str, list[int]]) -> di
 
 
 def shape_of(card: Mapping[str, Any]) -> Shape:
-    """What a host must know, of a package's card."""
+    """The sizes that a host needs, from a package card."""
     return Shape(card["hop"]["samples"], card["window"], card["batch"], card["state"])
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
-    """With lists of numbers on one line, so that people can read it."""
+    """Write JSON with each list of numbers on one line, for readability."""
     text = json.dumps(values, indent=1, ensure_ascii=False)
-    flat = re.sub(r"\[[^\[\]{}\"]*\]", lambda found: " ".join(found[0].split()), text)
+    flat = re.sub(r"\[[^\[\]{}\"]*\]", lambda match: " ".join(match[0].split()), text)
     path.write_text(flat + "\n", encoding="utf-8")
 
 
 def write_array(folder: Path, name: str, values: NDArray[np.generic], kind: str) -> dict[str, Any]:
-    """Raw numbers, little-endian, into a file of TEST; its entry of the card."""
+    """Write raw little-endian numbers to a file in TEST; returns its entry in the card."""
     file = _test_file(name, kind)
     (folder / TEST).mkdir(exist_ok=True)
     (folder / file).write_bytes(values.astype(_TYPES[kind]).tobytes())
@@ -83,44 +79,46 @@ def write_array(folder: Path, name: str, values: NDArray[np.generic], kind: str)
 
 
 def read_array(folder: Path, entry: dict[str, Any]) -> NDArray[Any]:
-    """The numbers of an entry; raises PackageError."""
+    """Read the numbers of an entry; raises PackageError."""
     data = (folder / entry["file"]).read_bytes()
     kind, shape = _TYPES[entry["type"]], tuple(entry["shape"])
     if len(data) != kind.itemsize * int(np.prod(shape)):
-        raise PackageError(f"{folder}: {entry['file']} has not the size that {CARD} states")
+        raise PackageError(f"{folder}: {entry['file']} does not have the size that {CARD} states")
     return np.frombuffer(data, kind).reshape(shape)
 
 
 def write_sums(folder: Path) -> None:
-    """The hash of every file but this one, as `sha256sum --check` reads it."""
+    """Write the hash of every other file, in the format of `sha256sum --check`."""
     lines = [f"{_hash(folder / name)}  {name}\n" for name in _files(folder)]
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
 def check_sums(folder: Path) -> None:
-    """Raise PackageError where a file is missing, damaged, or there without a hash.
+    """Raise PackageError if a file is missing, damaged, or has no hash.
 
-    What was added in the examples (what they are built with, say) is nobody's business.
+    Additional files in the examples, such as build outputs, are allowed.
     """
     if not folder.is_dir():
         raise PackageError(f"{folder}: no such folder")
     for name in (CARD, SUMS):
         if not (folder / name).is_file():
-            raise PackageError(f"{folder}: is not a whole package ({name} is missing); export anew")
+            raise PackageError(
+                f"{folder}: is not a complete package ({name} is missing); export it again"
+            )
     sums = _read_sums(folder)
     for name, digest in sums.items():
         path = folder / name
         if not path.is_file():
-            raise PackageError(f"{folder}: {name} is missing; export anew")
+            raise PackageError(f"{folder}: {name} is missing; export it again")
         if _hash(path) != digest:
-            raise PackageError(f"{folder}: {name} is damaged (its hash is another); export anew")
+            raise PackageError(f"{folder}: {name} is damaged (its hash differs); export it again")
     for name in _files(folder):
         if name not in sums and not name.startswith(f"{EXAMPLES}/"):
-            raise PackageError(f"{folder}: {name} has no hash in {SUMS}; remove it or export anew")
+            raise PackageError(f"{folder}: {name} has no hash in {SUMS}; remove it or export again")
 
 
 def not_exported(folder: Path) -> list[str]:
-    """Names of files that export did not write as they are: to be kept, whatever comes."""
+    """Names of files that export did not write, or that changed since: not to be overwritten."""
     if not (folder / CARD).is_file() or not (folder / SUMS).is_file():
         return _files(folder)
     sums = _read_sums(folder)
@@ -128,7 +126,7 @@ def not_exported(folder: Path) -> list[str]:
 
 
 def _files(folder: Path) -> list[str]:
-    """All but SUMS, relative."""
+    """Relative names of all files but SUMS."""
     paths = (path for path in folder.rglob("*") if path.is_file() or path.is_symlink())
     return sorted({path.relative_to(folder).as_posix() for path in paths} - {SUMS})
 
@@ -139,17 +137,17 @@ def _read_sums(folder: Path) -> dict[str, str]:
         digest, _, name = line.partition("  ")
         path = Path(name)
         if not re.fullmatch("[0-9a-f]{64}", digest) or ".." in path.parts or path.is_absolute():
-            raise PackageError(f"{folder}: {SUMS} is damaged; export anew")
+            raise PackageError(f"{folder}: {SUMS} is damaged; export it again")
         sums[name] = digest
     return sums
 
 
 def read_package_card(folder: Path) -> dict[str, Any]:
-    """The card of a package, its form checked; raises PackageError."""
+    """Read the card of a package and check its form; raises PackageError."""
     try:
         card: dict[str, Any] = json.loads((folder / CARD).read_bytes())
         if card["format"] != FORMAT:
-            raise PackageError(f"{folder}: {CARD} is of another format version; update streamgenre")
+            raise PackageError(f"{folder}: {CARD} has another format version; update streamgenre")
         shape, test, labels = shape_of(card), card["test"], len(card["labels"])
         steps = test["steps"]
         numbers = [*shape, card["sample_rate"], labels, steps]
@@ -177,7 +175,7 @@ def read_package_card(folder: Path) -> dict[str, Any]:
                 raise ValueError(f"test {name}")
         return card
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        raise PackageError(f"{folder}: {CARD} cannot be read ({error}); export anew") from None
+        raise PackageError(f"{folder}: {CARD} cannot be read ({error}); export it again") from None
 
 
 def _test_file(name: str, kind: str) -> str:
@@ -185,7 +183,7 @@ def _test_file(name: str, kind: str) -> str:
 
 
 def sizes(entry: Any) -> list[int]:
-    """The shape of an input or output of an ONNX graph, all of it fixed."""
+    """The static shape of an input or output of an ONNX graph."""
     return [size.dim_value for size in entry.type.tensor_type.shape.dim]
 
 
@@ -194,6 +192,6 @@ def _hash(path: Path) -> str:
 
 
 def variant_entry(folder: Path, file: str, dtype: Dtype) -> dict[str, Any]:
-    """What the card says of a variant before it was measured."""
+    """The entry of a variant in the card, before it is measured."""
     path = folder / file
     return {"file": file, "dtype": dtype, "bytes": path.stat().st_size, "sha256": _hash(path)}

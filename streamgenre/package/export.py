@@ -1,4 +1,4 @@
-"""Writing a package: built in a folder beside its place, verified, and only then put there."""
+"""Write a package: it is built in a temporary folder, verified, and then moved into place."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ from typing import Any
 import onnx
 from onnx import helper
 
-from ..errors import ModelFileError, OptionError, StreamgenreError, first_line
+from ..errors import (
+    ConfigError,
+    ModelFileError,
+    PackageError,
+    StreamgenreError,
+    first_line,
+    reason,
+)
 from ..model.card import METADATA_KEY, Hop, ModelCard, card_to_json, read_card
 from ..model.onnxfile import read_onnx
 from ..model.session import session
@@ -29,7 +36,6 @@ from .contents import (
     README,
     REFERENCE,
     STEPS,
-    PackageError,
     file_of,
     not_exported,
     package_card,
@@ -42,7 +48,7 @@ from .contents import (
 )
 from .graph import WEIGHTS, step_graph
 from .limits import DTYPES, LARGEST_BATCH, LARGEST_OPSET, SMALLEST_OPSET, Dtype
-from .measure import Engine, clips
+from .measure import Engine, labelled_clips
 from .readme import hosts, readme
 from .run import Shape, run
 from .verify import verify
@@ -58,27 +64,35 @@ def export_package(
     dtypes: Sequence[Dtype] = ("int8",),
     opset: int = SMALLEST_OPSET,
     labelled: Path | None = None,
-    told: Callable[[str], None] = lambda stage: None,
+    progress: Callable[[str], None] = lambda stage: None,
 ) -> dict[str, Any]:
-    """Write the package of a model file and give its card, measured figures included.
+    """Write the package of a model file; returns its card, measurements included.
 
-    `hop` in seconds, None for the card's live hop; `dtypes` beside fp32, which is always there;
-    `labelled`: clips to measure variants on (labelled.py); `told` hears what is done. An earlier
-    package in `target` is replaced, unless something in it is not as it was written; raises
-    OptionError then, ModelFileError or PackageError where the step is not what it should be, and
-    leaves nothing behind.
+    Args:
+        name: name of the model in messages.
+        data: content of the model file.
+        target: the folder of the package. An earlier package is replaced, unless one of its files
+            was added or changed.
+        hop: seconds per step; None: the card's live hop.
+        batch: streams per step.
+        dtypes: types of weights in addition to fp32.
+        opset: version of the ONNX operator set.
+        labelled: folder of labelled clips to measure on; None: the example clips, if available.
+        progress: called with each stage of the work.
+
+    Raises ConfigError for impossible options or an unsuitable target, and ModelFileError or
+    PackageError if the package does not pass verification. Nothing is left behind then.
     """
     if not (SMALLEST_OPSET <= opset <= LARGEST_OPSET and 1 <= batch <= LARGEST_BATCH):
-        raise OptionError(
-            f"opset {SMALLEST_OPSET} to {LARGEST_OPSET} and batches of 1 to {LARGEST_BATCH} can be "
-            "exported"
+        raise ConfigError(
+            f"opset must be {SMALLEST_OPSET} to {LARGEST_OPSET} and batch 1 to {LARGEST_BATCH}"
         )
     card = read_card(data, name)
     chosen = card.hop(card.live_hop if hop is None else hop)
     if labelled is not None:
-        clips(labelled, card.label_names)  # before a minute of work
+        labelled_clips(labelled, card.label_names)  # fail before a minute of work
     with _in_place_of(target) as folder:
-        told("writing the step")
+        progress("writing the step")
         shape = Shape(chosen.samples, chosen.window, batch, card.state_size)
         source = partial(run, session(data), shape, remember=card.state_size)
         graph = _at_opset(step_graph(data, card, chosen, batch), opset)
@@ -91,7 +105,7 @@ def export_package(
         (folder / README).write_text(readme(written), encoding="utf-8")
         write_json(folder / CARD, written)
         write_sums(folder)
-        measured = verify(folder, labelled, source, told)
+        measured = verify(folder, labelled, source, progress)
         for variant in written["variants"]:
             variant |= measured[variant["file"]]
         write_json(folder / CARD, written)
@@ -101,8 +115,8 @@ def export_package(
 
 @contextlib.contextmanager
 def _in_place_of(target: Path) -> Iterator[Path]:
-    """A new folder beside the target, which takes its place where nothing was raised."""
-    target = target.resolve()  # a link goes on pointing to the place
+    """Yield a new folder beside the target, which replaces it on success."""
+    target = target.resolve()  # a symbolic link keeps pointing to it
     _check_place(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -122,24 +136,23 @@ def _in_place_of(target: Path) -> Iterator[Path]:
                     before.rename(target)
                 raise
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise PackageError(f"{target}: the package cannot be written: {reason}") from None
+        raise PackageError(f"{target}: the package cannot be written: {reason(error)}") from None
 
 
 def _check_place(target: Path) -> None:
-    """Only what export wrote is replaced; nothing that somebody put there is lost."""
+    """Raise ConfigError if the target cannot be replaced, or has files of the user."""
     if target.is_dir():
         if target.samefile(Path.cwd()):
-            raise OptionError(f"{target}: is where you are; name it from outside")
+            raise ConfigError(f"{target}: is the current folder; run the command from another one")
         if target.is_mount():
-            raise OptionError(f"{target}: is a mount point; name a folder inside of it")
+            raise ConfigError(f"{target}: is a mount point; choose a folder inside of it")
         if others := not_exported(target):
-            raise OptionError(
-                f"{target}: holds what export did not write ({others[0]}); move it, or name "
+            raise ConfigError(
+                f"{target}: has files that export did not write ({others[0]}); move them or choose "
                 "another folder"
             )
     elif target.exists() or target.is_symlink():
-        raise OptionError(f"{target}: is a file; name a folder")
+        raise ConfigError(f"{target}: is a file; choose a folder")
 
 
 def _at_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
@@ -148,13 +161,12 @@ def _at_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
         return model
     try:
         return onnx.version_converter.convert_version(model, opset)
-    except Exception as error:  # of its own types, and plain ones
-        reason = first_line(error)
-        raise PackageError(f"the step cannot be written at opset {opset}: {reason}") from None
+    except Exception as error:  # of various types
+        raise PackageError(f"cannot convert to opset {opset}: {first_line(error)}") from None
 
 
 def _exported_card(card: ModelCard, hop: Hop, graph: onnx.ModelProto) -> ModelCard:
-    """The card of the exported step: one hop, which alone its state is for."""
+    """The card of the exported step, with the single hop that its state is made for."""
     shapes = {entry.name: sizes(entry) for entry in graph.graph.input}
     about = {
         **{key: card.about[key] for key in ("licence", "use", "credits") if key in card.about},
@@ -188,47 +200,47 @@ def _write_variants(
 
 
 def _write_ort(folder: Path) -> None:
-    """The format of ONNX Runtime's reduced builds, and the operators that such a build needs."""
+    """Write the file for reduced builds of ONNX Runtime, and the list of operators they need."""
     from onnxruntime.tools.convert_onnx_models_to_ort import (
         OptimizationStyle,
         convert_onnx_models_to_ort,
     )
 
-    logging.disable()  # it speaks on both ways out
+    logging.disable()  # it logs, and prints to standard output
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             convert_onnx_models_to_ort(
                 folder / REFERENCE, optimization_styles=[OptimizationStyle.Fixed]
             )
-    except Exception as error:  # as it comes out of the runtime
+    except Exception as error:  # of various types
         raise ModelFileError(f"{ORT}: ONNX Runtime cannot write it: {first_line(error)}") from None
     finally:
         logging.disable(logging.NOTSET)
-    # It names the time of its writing: the same model should give the same files.
+    # Remove the comment with the date, so that the same model gives the same files.
     lines = (folder / OPERATORS).read_text(encoding="utf-8").splitlines(keepends=True)
     kept = [line for line in lines if not line.startswith("#")]
     (folder / OPERATORS).write_text("".join(kept), encoding="utf-8")
 
 
 def _write_test(folder: Path, card: dict[str, Any], source: Engine) -> dict[str, Any]:
-    """A sound and what the exported model gives for it; the state is that of the package."""
+    """Write a sound and the model's outputs for it, and the final state of the package."""
     shape = shape_of(card)
     sound = changing_sounds(shape.batch, STEPS * shape.hop, card["sample_rate"], seed=0)
     samples = as_floats(sound)
-    heard = source(samples)
+    outputs = source(samples)
     own = run(session(folder / REFERENCE), shape, samples)
     return {
         "steps": STEPS,
         "samples": write_array(folder, "samples", sound, "int16"),
-        "probabilities": write_array(folder, "probabilities", heard.probabilities, "float32"),
-        "music": write_array(folder, "music", heard.music, "float32"),
-        "memory": write_array(folder, "memory", heard.memory, "float32"),
+        "probabilities": write_array(folder, "probabilities", outputs.probabilities, "float32"),
+        "music": write_array(folder, "music", outputs.music, "float32"),
+        "memory": write_array(folder, "memory", outputs.memory, "float32"),
         "state": write_array(folder, "state", own.state, "float32"),
     }
 
 
 def _copy_examples(folder: Path, batch: int) -> None:
-    """Hosts in three languages and a page: beside this file where installed, else a checkout's."""
+    """Copy the host programs, from beside this file if installed, else from the checkout."""
     inside = Path(__file__).parent / EXAMPLES
     origin = inside if inside.is_dir() else Path(__file__).parents[2] / EXAMPLES
     ignored = shutil.ignore_patterns("build", "cache", "node_modules", "__pycache__", ".*")

@@ -1,16 +1,16 @@
-"""The log-mel as a part of the graph, which computes only what is new.
+"""The log-mel front end as part of the graph, which computes only new frames.
 
-`audio/logmel.py` says what is computed; here it is written in standard operators. The discrete
-Fourier transform is two products: a frame that is split into its even and its odd part around its
-middle needs half a table of cosines and half a table of sines, and power does not depend on where
-time begins. The tables are computed when the model is loaded, from a few numbers: a runtime folds
-what depends on no input, and the file stays small.
+The computation is that of `audio/logmel.py`, in standard operators. The discrete Fourier transform
+is two matrix products: a frame split into its even and odd parts around its middle needs half a
+table of cosines and half a table of sines, and the power does not depend on the time origin. The
+tables are computed from a few numbers when the model is loaded, since a runtime folds constant
+nodes, so that the file stays small.
 
-Where windows overlap by whole frames, the frames that they share travel in the state, as
-`model/front.py` keeps them outside of it: the first and last two of a window hear the silence that
-is thought around it and are its own, all others are the same in each window that holds them. Those
-at the front of a window are computed when its first samples come, and wait in the state until that
-window is heard. Silence is 0 in the state, since a stream starts with zeros.
+If windows overlap by whole frames, the state carries the shared frames, as `model/front.py` does
+outside of the network. The window is zero-padded on both sides: its first two and last two frames
+include padding and are its own; all others are the same in each window that contains them. The
+first frames of a window are computed when its first samples arrive, and are kept in the state until
+that window is complete. Silence is 0 in the state, because a stream starts with zeros.
 """
 
 from __future__ import annotations
@@ -33,38 +33,38 @@ from ..audio.logmel import (
 )
 from .nodes import Nodes
 
-_SIDE = FRAME // 2  # samples on each side of a frame's centre
+_SIDE = FRAME // 2  # samples on each side of the centre of a frame
 
 
 class Layout(NamedTuple):
-    """How a step of `hop` samples hears a window of `window` samples (the network's)."""
+    """How a step of `hop` samples forms the network's window of `window` samples."""
 
     hop: int
     window: int
 
     @property
     def shares(self) -> bool:
-        """Whether frames are carried in the state."""
+        """Whether the state carries frames."""
         return self.hop < self.window and self.window % self.hop == 0 == self.hop % STEP
 
     @property
     def samples(self) -> int:
-        """Samples that a step reads, the last `hop` of which are new."""
+        """Samples that a step reads, of which the last `hop` are new."""
         return self.hop + EDGE * STEP + _SIDE - STEP if self.shares else self.window
 
     @property
     def inner(self) -> int:
-        """Frames carried that lie inside of the window."""
+        """Carried frames inside the window."""
         return (self.window - self.hop) // STEP - 2 * EDGE + 1 if self.shares else 0
 
     @property
     def waiting(self) -> int:
-        """Frames carried that will be the first of later windows."""
+        """Carried frames that will be the first of later windows."""
         return (self.window // self.hop - 1) * EDGE if self.shares else 0
 
     @property
     def state(self) -> int:
-        """Numbers that the frames need in the state."""
+        """Size of the frames in the state."""
         return (self.inner + self.waiting) * BANDS
 
 
@@ -72,11 +72,11 @@ class Front(NamedTuple):
     """Names of tensors."""
 
     logmel: str  # (B, 1, BANDS, frames): what the network reads
-    carried: str | None  # (B, Layout.state): the state's new part
+    carried: str | None  # (B, Layout.state), the new part of the state
 
 
 def front_end(nodes: Nodes, layout: Layout, batch: int, samples: str, carried: str) -> Front:
-    """From `samples` (B, Layout.samples) and the frames `carried` (B, Layout.state) so far."""
+    """Add the front end of `samples` (B, Layout.samples) and `carried` frames (B, Layout.state)."""
     if not layout.shares:
         around = nodes.constant(np.zeros((batch, _SIDE)))
         padded = nodes.add("Concat", around, samples, around, axis=1)
@@ -104,7 +104,7 @@ def front_end(nodes: Nodes, layout: Layout, batch: int, samples: str, carried: s
     before = nodes.add("Reshape", carried, nodes.shape(batch, total, BANDS))
     inner = nodes.add("Concat", nodes.part(before, 1, 0, layout.inner), fresh, axis=1)
     waiting = nodes.add("Concat", nodes.part(before, 1, layout.inner, total), later, axis=1)
-    heard = nodes.add("Concat", nodes.part(waiting, 1, 0, EDGE), inner, last, axis=1)
+    window = nodes.add("Concat", nodes.part(waiting, 1, 0, EDGE), inner, last, axis=1)
     after = nodes.add(
         "Concat",
         nodes.part(inner, 1, new, new + layout.inner),
@@ -112,12 +112,12 @@ def front_end(nodes: Nodes, layout: Layout, batch: int, samples: str, carried: s
         axis=1,
     )
     return Front(
-        _as_image(nodes, heard), nodes.add("Reshape", after, nodes.shape(batch, layout.state))
+        _as_image(nodes, window), nodes.add("Reshape", after, nodes.shape(batch, layout.state))
     )
 
 
 def _framed(nodes: Nodes, samples: str, length: int, count: int, batch: int) -> str:
-    """Frames (B, count, FRAME), one every STEP samples: whole steps side by side."""
+    """Frames (B, count, FRAME), one per STEP samples, joined from whole steps."""
     reach = -(-FRAME // STEP)
     size = (count + reach - 1) * STEP
     if length < size:
@@ -147,10 +147,10 @@ def _bands(nodes: Nodes, frames: str) -> str:
 
 def _tables(nodes: Nodes) -> tuple[str, str]:
     """Cosines and sines (_SIDE, bins) of the transform around a frame's middle, windowed."""
-    # Samples lie odd numbers of half ones off the middle.
+    # The distance of each sample from the middle is an odd number of half samples.
     halves = nodes.constant(np.arange(1, FRAME, 2)[:, None], np.int64)
     bins = nodes.constant(np.arange(FFT // 2 + 1)[None], np.int64)
-    # Whole numbers as long as possible: a large angle in 32 bits would be a wrong one.
+    # Integers as long as possible, because a large angle is inaccurate in 32 bits.
     turned = nodes.add("Mod", nodes.add("Mul", halves, bins), nodes.constant(2 * FFT, np.int64))
     angle = nodes.add("Mul", nodes.add("Cast", turned, to=1), nodes.constant(np.pi / FFT))
     window = nodes.constant(hann()[_SIDE:, None])
@@ -161,7 +161,7 @@ def _tables(nodes: Nodes) -> tuple[str, str]:
 
 
 def _bank(nodes: Nodes) -> str:
-    """The filter bank (bins, BANDS) from the few of its weights that are not 0."""
+    """The filter bank (bins, BANDS), stored as its nonzero weights."""
     bank = filter_bank().T / np.float32(FLOOR)
     where = np.argwhere(bank)
     return nodes.add(
@@ -173,7 +173,7 @@ def _bank(nodes: Nodes) -> str:
 
 
 def _as_image(nodes: Nodes, bands: str) -> str:
-    """(B, frames, BANDS) as the network reads it, (B, 1, BANDS, frames)."""
+    """(B, frames, BANDS) in the layout of the network, (B, 1, BANDS, frames)."""
     image = nodes.add("Transpose", bands, perm=[0, 2, 1])
     image = nodes.add("Unsqueeze", image, nodes.shape(1))
     return nodes.add("Add", image, nodes.constant(SILENT))

@@ -19,15 +19,15 @@ from .nodes import Nodes, set_nodes
 
 _SAMPLES, _STATE = INPUTS
 _NEXT = OUTPUTS[2]
-WEIGHTS = "weights/"  # how names of the network's weights begin
-_MEMORY, _NEXT_MEMORY = "memory", "next_memory"  # the network's own part of the state
+WEIGHTS = "weights/"  # prefix of the names of the network's weights
+_MEMORY, _NEXT_MEMORY = "memory", "next_memory"  # the part of the state that belongs to the network
 
 
 def step_graph(data: bytes, card: ModelCard, hop: Hop, batch: int) -> onnx.ModelProto:
-    """The step of a model file for `batch` streams, its front end cheap, all shapes fixed.
+    """The step of a model file for `batch` streams, with static shapes.
 
-    Inputs and outputs are the contract's. Where the model hears log-mel, a step reads a little more
-    than the hop's samples, and the state holds the frames of before, the network's memory first.
+    Inputs and outputs follow the ONNX contract. If the network reads log-mel, a step reads a few
+    more samples than the hop, and the state holds the network's state, then the carried frames.
     """
     behind = None if card.sample_rate != SAMPLE_RATE else behind_logmel(data)
     model = onnx.load_from_string(data if behind is None else behind)
@@ -43,7 +43,7 @@ def step_graph(data: bytes, card: ModelCard, hop: Hop, batch: int) -> onnx.Model
 
 
 def _name_weights(graph: onnx.GraphProto) -> None:
-    """Give constants and weights alike names under WEIGHTS: all are stored the same way."""
+    """Name constants and weights under WEIGHTS, so that all are stored in the same way."""
     for node in graph.node:
         if node.op_type == "Constant" and node.attribute[0].name == "value":
             tensor = node.attribute[0].t
@@ -57,7 +57,7 @@ def _name_weights(graph: onnx.GraphProto) -> None:
 
 
 def _attach_front_end(graph: onnx.GraphProto, card: ModelCard, layout: Layout, batch: int) -> None:
-    """Put the front end before `logmel`, and the frames that it carries behind the memory."""
+    """Insert the front end before `logmel`, and append its frames to the state."""
     nodes = Nodes("front")
     behind = Nodes("behind")
     memory = card.state_size
@@ -65,12 +65,12 @@ def _attach_front_end(graph: onnx.GraphProto, card: ModelCard, layout: Layout, b
         _rename(graph, {_STATE: _MEMORY, _NEXT: _NEXT_MEMORY})
         nodes.add("Identity", nodes.part(_STATE, 1, 0, memory), name=_MEMORY)
         carried = nodes.part(_STATE, 1, memory, memory + layout.state)
-        heard = front_end(nodes, layout, batch, _SAMPLES, carried)
-        assert heard.carried is not None
-        behind.add("Concat", _NEXT_MEMORY, heard.carried, axis=1, name=_NEXT)
+        front = front_end(nodes, layout, batch, _SAMPLES, carried)
+        assert front.carried is not None
+        behind.add("Concat", _NEXT_MEMORY, front.carried, axis=1, name=_NEXT)
     else:
-        heard = front_end(nodes, layout, batch, _SAMPLES, "")
-    _rename(graph, {LOGMEL: heard.logmel})
+        front = front_end(nodes, layout, batch, _SAMPLES, "")
+    _rename(graph, {LOGMEL: front.logmel})
     set_nodes(graph, [*nodes.nodes, *graph.node, *behind.nodes])
     graph.initializer.extend([*nodes.tensors, *behind.tensors])
 
@@ -82,18 +82,18 @@ def _rename(graph: onnx.GraphProto, names: dict[str, str]) -> None:
 
 
 def _static(model: onnx.ModelProto, inputs: dict[str, list[int]]) -> onnx.ModelProto:
-    """The model with inputs of those shapes, and with the outputs' shapes, which a run tells."""
+    """The model with these input shapes, and with output shapes taken from a run."""
     graph = model.graph
     names = [output.name for output in graph.output]
     if unknown := {*names} - {*OUTPUTS, *OPTIONAL_OUTPUTS}:
-        raise ModelFileError(f"the model gives {', '.join(sorted(unknown))}: not in the contract")
+        raise ModelFileError(f"the model has unknown outputs: {', '.join(sorted(unknown))}")
     del graph.input[:], graph.output[:], graph.value_info[:], model.metadata_props[:]
     graph.input.extend(_tensor(name, shape) for name, shape in inputs.items())
     graph.output.extend(_tensor(name, None) for name in names)
     silence = {name: np.zeros(shape, np.float32) for name, shape in inputs.items()}
-    given = session(model.SerializeToString()).run(names, silence)
+    values = session(model.SerializeToString()).run(names, silence)
     del graph.output[:]
-    graph.output.extend(_tensor(n, value.shape) for n, value in zip(names, given, strict=True))
+    graph.output.extend(_tensor(n, value.shape) for n, value in zip(names, values, strict=True))
     return model
 
 

@@ -1,4 +1,4 @@
-"""What a package's variants are held against: hard sounds, labelled music, their work."""
+"""Measure the variants of a package on synthetic sounds and labelled clips."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from ..errors import InputError
 from ..signals import as_floats, changing_sounds
 from .contents import shape_of
 from .limits import PARITY_STEPS
-from .run import Floats, Heard
+from .run import Floats, Outputs
 from .work import multiply_adds
 
-Engine = Callable[[Floats], Heard]
-"""From samples (B, n) to what all steps gave."""
+Engine = Callable[[Floats], Outputs]
+"""From samples (B, n) to the outputs of all steps."""
 
 
 def parity_sound(card: Mapping[str, Any]) -> Floats:
-    """Samples (B, n) of PARITY_STEPS steps, each stream its own."""
+    """Samples (B, n) for PARITY_STEPS steps, different for each stream."""
     shape, rate = shape_of(card), card["sample_rate"]
     return as_floats(changing_sounds(shape.batch, PARITY_STEPS * shape.hop, rate, seed=1000))
 
 
 def on_clips(
-    engines: Mapping[str, Engine], reference: Engine, card: Mapping[str, Any], heard: Sequence[Clip]
+    engines: Mapping[str, Engine], reference: Engine, card: Mapping[str, Any], clips: Sequence[Clip]
 ) -> dict[str, dict[str, Any]]:
-    """How many clips each engine tells right, and how many steps it labels as the reference does.
+    """Correct clips of each engine, and the share of steps with the same label as the reference.
 
-    Clips shorter than a hop are left out.
+    Clips shorter than a hop are skipped.
     """
     names = [label["name"] for label in card["labels"]]
     right = dict.fromkeys(engines, 0)
     same: dict[str, list[NDArray[np.bool_]]] = {name: [] for name in engines}
     count = 0
-    for clip in heard:
+    for clip in clips:
         samples = decode_mono(clip.path, card["sample_rate"])
         if len(samples) < shape_of(card).hop:
             continue
         count += 1
-        alike = np.repeat(samples[None], card["batch"], 0)
-        _, wanted = _labels(reference(alike), card)
+        batch = np.repeat(samples[None], card["batch"], 0)
+        _, wanted = _labels(reference(batch), card)
         for name, engine in engines.items():
-            verdict, steps = _labels(engine(alike), card)
+            verdict, steps = _labels(engine(batch), card)
             right[name] += names[verdict] == clip.genre
             same[name].append(steps == wanted)
     if not count:
@@ -63,15 +63,15 @@ def on_clips(
     }
 
 
-def _labels(heard: Heard, card: Mapping[str, Any]) -> tuple[int, NDArray[np.intp]]:
-    """The label of the mean probabilities over steps with music, and that of each step."""
-    steps = heard.probabilities[:, 0]
-    music = heard.music[:, 0] >= card["thresholds"]["music"]
+def _labels(outputs: Outputs, card: Mapping[str, Any]) -> tuple[int, NDArray[np.intp]]:
+    """The label of the mean probabilities over music steps, and the label of each step."""
+    steps = outputs.probabilities[:, 0]
+    music = outputs.music[:, 0] >= card["thresholds"]["music"]
     return int((steps[music] if music.any() else steps).mean(0).argmax()), steps.argmax(1)
 
 
 def multiply_adds_of(path: Path) -> int | None:
-    """Of one step of an ONNX file; None of another."""
+    """Multiply-adds of one step of an ONNX file; None for other formats."""
     return multiply_adds(onnx.load(path)) if path.suffix == ".onnx" else None
 
 
@@ -79,37 +79,37 @@ _AUDIO = {".ogg", ".opus", ".mp3", ".flac", ".wav", ".m4a", ".aiff", ".aif", ".a
 
 
 class Clip(NamedTuple):
-    """A recording whose genre is known."""
+    """A recording with a known genre."""
 
     genre: str
     path: Path
 
 
-def clips(folder: Path, labels: Sequence[str]) -> list[Clip]:
-    """Clips of a folder: `jazz/anything.ogg`, or `jazz-anything.ogg`, for the label "jazz".
+def labelled_clips(folder: Path, labels: Sequence[str]) -> list[Clip]:
+    """The labelled clips in a folder: `jazz/any.ogg` or `jazz-any.ogg` for the label "jazz".
 
-    Files of other names are left out; raises InputError where none is left.
+    Files with other names are skipped; raises InputError if there is no clip.
     """
-    found = []
+    clips = []
     for path in sorted(folder.rglob("*")):
         names = (path.parent.name, path.stem.split("-")[0])
         genre = next((name for name in names if name in labels), None)
         if genre is not None and path.suffix.lower() in _AUDIO:
-            found.append(Clip(genre, path))
-    if not found:
+            clips.append(Clip(genre, path))
+    if not clips:
         raise InputError(
-            f"{folder}: holds no audio named after a genre of the model, such as "
-            f"{labels[0]}/song.mp3 or {labels[0]}-song.mp3; its genres: {', '.join(labels)}"
+            f"{folder}: has no audio files named after a genre of the model, such as "
+            f"{labels[0]}/song.mp3 or {labels[0]}-song.mp3; the genres are {', '.join(labels)}"
         )
-    return found
+    return clips
 
 
 def example_clips(labels: Sequence[str]) -> list[Clip]:
-    """Those of a checkout; none where there is no checkout, or none of these genres."""
+    """The example clips of a checkout; none outside of a checkout or for other genres."""
     folder = Path(__file__).parents[2] / "examples"
     if not (folder / "ATTRIBUTION.csv").is_file():
         return []
     try:
-        return clips(folder, labels)
+        return labelled_clips(folder, labels)
     except InputError:
         return []

@@ -1,4 +1,4 @@
-"""Writing ONNX nodes one below the other, as one would write the computation."""
+"""Build ONNX nodes in the order of the computation."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from onnx import helper, numpy_helper
 
 
 def set_nodes(graph: onnx.GraphProto, nodes: Iterable[onnx.NodeProto]) -> None:
-    """Replace a graph's nodes, also by some of its own: those would die with the old list."""
+    """Replace the nodes of a graph; the new ones may be from the old list, so they are copied."""
     kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
     del graph.node[:]
     graph.node.extend(kept)
 
 
 class Nodes:
-    """Nodes and constants that are to become part of a graph; names begin with `scope`."""
+    """Collects nodes and constants for a graph; their names begin with `scope`."""
 
     def __init__(self, scope: str) -> None:
         self._scope = scope
@@ -28,7 +28,7 @@ class Nodes:
         self._constants: dict[bytes, str] = {}
 
     def constant(self, values: ArrayLike, dtype: Any = np.float32) -> str:
-        """The name of a tensor with those values, one for all that are alike."""
+        """Add a constant and return its name; equal constants are shared."""
         tensor = numpy_helper.from_array(np.asarray(values, dtype))
         key = tensor.SerializeToString()
         if key not in self._constants:
@@ -37,18 +37,18 @@ class Nodes:
         return self._constants[key]
 
     def shape(self, *sizes: int) -> str:
-        """The name of a shape, or of any list of whole numbers."""
+        """Add a shape, or any list of integers, and return its name."""
         return self.constant(sizes, np.int64)
 
     def add(self, operator: str, *inputs: str, name: str = "", **attributes: Any) -> str:
-        """A node; the name of what it gives, which can be chosen."""
+        """Add a node and return the name of its output, by default a generated one."""
         name = name or f"{self._scope}/{operator.lower()}_{len(self.nodes)}"
         node = helper.make_node(operator, list(inputs), [name], **attributes)
         self.nodes.append(node)
         return name
 
     def part(self, tensor: str, axis: int, start: int, end: int, step: int = 1) -> str:
-        """`tensor[start:end:step]` along an axis; an `end` of -1 and less is past the front."""
+        """Add `tensor[start:end:step]` along an axis; a negative `end` is before the front."""
         stop = end if end >= 0 else np.iinfo(np.int64).min
         bounds = (self.shape(n) for n in (start, stop, axis, step))
         return self.add("Slice", tensor, *bounds)

@@ -1,4 +1,4 @@
-"""What a variant costs, in a process of its own."""
+"""Measure the cost of a variant in a separate process."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ..errors import ModelFileError
 
 
 def cost(model: Path, steps: int) -> dict[str, float | None]:
-    """Of `steps` steps on one thread, in a new process.
+    """Time and memory of `steps` steps on one thread, in a new process.
 
-    `load_ms`; `p50_ms`, `p99_ms`; resident memory in MB: `bare_mb` with the runtime loaded alone,
-    `peak_mb` at its most (None where the system does not tell).
+    Keys: `load_ms`; `p50_ms` and `p99_ms` of a step; peak resident memory in MB, `bare_mb` before
+    the model is loaded and `peak_mb` at the end (None if the system does not report it).
     """
     command = [sys.executable, "-m", __name__, str(model), str(steps)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -55,9 +55,9 @@ def _measure(model: Path, steps: int) -> dict[str, float | None]:
 
 
 def _peak() -> float | None:
-    """The most memory that this process had resident, in MB."""
+    """Peak resident memory of this process in MB."""
     status = Path("/proc/self/status")
-    if status.exists():  # what getrusage gives on Linux is at least the parent's
+    if status.exists():  # on Linux, getrusage includes the parent process
         (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) * 1024 / 1e6
     try:

@@ -1,4 +1,4 @@
-"""The package's own README, and the table of what was measured."""
+"""The README of a package."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ from typing import Any
 
 
 def readme(card: dict[str, Any]) -> str:
-    """For whoever opens the folder without knowing this project."""
+    """The text, for readers who do not know streamgenre."""
     model, hop = card["model"], card["hop"]
     files = "\n".join(
         f"| `{entry['file']}` | {entry['bytes'] / 1e6:.2f} MB | {entry['dtype']} |"
         for entry in card["variants"]
     )
     memory = card["test"]["memory"]["shape"][-1]
-    return f"""# {model["name"]} {model["version"]}: which genre of music is playing, step by step
+    return f"""# {model["name"]} {model["version"]}: streaming music genre classification
 
-One step of a network that keeps a memory. Every {hop["seconds"]:g} s give it the last
-{card["window"]} samples at {card["sample_rate"]} Hz, mono, in -1 to 1, of which the last
-{hop["samples"]} are new, with the state that it gave before (zeros at first, and zeros for samples
-from before the beginning); it gives the probability of each of {len(card["labels"])} genres, that
-of music, and the next state. Streams in one step: {card["batch"]}.
+The model is one step of a recurrent network. Every {hop["seconds"]:g} s, run it with the last
+{card["window"]} samples (mono, {card["sample_rate"]} Hz, -1 to 1), of which the last
+{hop["samples"]} are new, and with the state of the previous step. At the start, the state and
+missing samples are zeros. The outputs are the probability of each of {len(card["labels"])} genres,
+the probability of music, and the next state. Streams per step: {card["batch"]}.
 
 | file | size | weights |
 |---|---|---|
 {files}
 
-All files compute in 32 bits and take and give the same. `model.ort` is for reduced builds of ONNX
-Runtime, with the operators of `model.required_operators.config`. `card.json` holds labels, sizes,
-thresholds of the decision, hashes, accuracy and licence. `test/` holds a sound and what every step
-must give for it: raw numbers, little-endian, shapes in the card; of the state, its first {memory}
-numbers after each step and all of it at the end. The programs in `examples/` read samples of 16 bits
-from standard input and print a line of JSON a step; each has `--model FILE` and `--check`, which
-replays the test:
+All files compute in 32 bits and have the same inputs and outputs. `model.ort` is for reduced builds
+of ONNX Runtime with the operators in `model.required_operators.config`. `card.json` has labels,
+sizes, decision thresholds, hashes, accuracy and licence. `test/` has a sound and the expected
+outputs of each step as raw little-endian numbers, with shapes in the card: of the state, the first
+{memory} numbers after each step, and the complete state at the end. The programs in `examples/` read
+16-bit samples from standard input and print one line of JSON per step. Each has the options
+`--model FILE` and `--check`, which runs the test:
 
     ffmpeg -v error -i song.mp3 -f s16le -ar {card["sample_rate"]} -ac 1 - | python examples/python/main.py .
 
@@ -39,9 +39,8 @@ replays the test:
 |---|---|
 {_hosts(card["batch"])}
 
-`sha256sum --check SHA256SUMS` tells whether a file was damaged, `streamgenre export --verify .`
-whether all of it still does what it should. Licence of the model:
-{model.get("licence", "not stated")}.
+`sha256sum --check SHA256SUMS` finds damaged files, and `streamgenre export --verify .` runs all
+checks. Licence of the model: {model.get("licence", "not stated")}.
 """  # noqa: E501
 
 
@@ -50,12 +49,12 @@ _HOSTS = {
     "javascript": "`node examples/javascript/main.mjs .` | Node.js; `npm ci --ignore-scripts` in "
     "its folder",
     "cpp": "`streamgenre .` | CMake, a compiler and ONNX Runtime: `examples/cpp/README.md`",
-    "web": "a page for browsers | a static server: `examples/web/README.md`",
+    "web": "a page for browsers | a static web server: `examples/web/README.md`",
 }
 
 
 def hosts(batch: int) -> tuple[str, ...]:
-    """Folders of the programs that can run packages of that batch size."""
+    """Folders of the programs that support packages of that batch size."""
     return tuple(_HOSTS) if batch == 1 else ("python",)
 
 

@@ -1,4 +1,4 @@
-"""Stepping a variant of a package as any host would: the last window of samples, and the state."""
+"""Run the steps of a package file as a host program does: the latest window, and the state."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ Floats = NDArray[np.float32]
 
 
 class Shape(NamedTuple):
-    """What a host must know."""
+    """The sizes that a host needs."""
 
-    hop: int  # new samples a step
-    window: int  # samples a step reads
+    hop: int  # new samples per step
+    window: int  # samples that a step reads
     batch: int
     state: int
 
 
-class Heard(NamedTuple):
-    """What a run gave, step by step."""
+class Outputs(NamedTuple):
+    """The outputs of all steps of a run."""
 
     probabilities: Floats  # (steps, B, C)
     music: Floats  # (steps, B)
@@ -30,24 +30,24 @@ class Heard(NamedTuple):
     state: Floats  # (B, S), after the last step
 
 
-def run(session: Any, shape: Shape, samples: Floats, remember: int = 0) -> Heard:
-    """Every whole hop of samples (B, n), from a fresh start; n at least one hop.
+def run(session: Any, shape: Shape, samples: Floats, remember: int = 0) -> Outputs:
+    """Run each complete hop of samples (B, n) from a zero state; n is at least one hop.
 
-    `remember`: how many of the state's first numbers to keep of each step.
+    `remember`: how many leading numbers of each step's state to return as `memory`.
     """
     before = np.zeros((shape.batch, shape.window - shape.hop), np.float32)
-    heard = np.concatenate([before, samples], axis=1)
+    padded = np.concatenate([before, samples], axis=1)
     state = np.zeros((shape.batch, shape.state), np.float32)
     probabilities, music, memory = [], [], []
     for start in range(0, samples.shape[1] - shape.hop + 1, shape.hop):
-        window = np.ascontiguousarray(heard[:, start : start + shape.window])
+        window = np.ascontiguousarray(padded[:, start : start + shape.window])
         try:
-            said, sounds, state = session.run(
+            genre, sound, state = session.run(
                 ["probabilities", "music", "next_state"], {"samples": window, "state": state}
             )
         except Exception as error:  # its own exception types share no public base
             raise ModelFileError(f"the step cannot be run: {first_line(error)}") from None
-        probabilities.append(said)
-        music.append(sounds)
+        probabilities.append(genre)
+        music.append(sound)
         memory.append(state[:, :remember].copy())
-    return Heard(np.stack(probabilities), np.stack(music), np.stack(memory), state)
+    return Outputs(np.stack(probabilities), np.stack(music), np.stack(memory), state)

@@ -1,14 +1,14 @@
-"""Weights in fewer bits: a smaller file for the same computation.
+"""Store weights in fewer bits, which makes the file smaller.
 
-Only what is stored changes. A runtime folds the nodes that give the numbers back when it loads the
-file, since they depend on no input, and computes in 32 bits from then on: arithmetic in 8 bits made
-this network slower on processors, for its activations have no form in it. All nodes are of the
-plain operator set, so that no runtime needs to know how weights were stored.
+Only the storage changes, not the computation. A runtime folds the nodes that decode the weights
+when it loads the file, and then computes in 32 bits: 8-bit arithmetic made this network slower on
+processors, because its activations have no 8-bit form. All nodes are standard operators, so that
+every runtime can decode the weights.
 
-`int8` stores whole numbers, symmetric, with a scale for each stretch of a row. How many bits they
-have follows from what was measured on music (bench: embedded): the rounding of a matrix averages
-out over its long rows, so the largest bear five bits; the small kernels of convolutions do not, and
-keep sixteen.
+`int8` stores integers, symmetric around 0, with a scale for each group of values in a row. The
+number of bits follows from measurements on music (`python -m bench embedded`): rounding errors
+average out over the long rows of large matrices, so that five bits are enough; the small kernels of
+convolutions keep sixteen.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from onnx import TensorProto, helper, numpy_helper
 from .limits import Dtype
 from .nodes import Nodes
 
-_SMALLEST = 512  # values; below it the nodes cost more than they save
+_SMALLEST = 512  # values; for smaller tensors, the nodes cost more than they save
 _LARGE, _LARGEST = 10_000, 150_000  # values
-_STRETCH = 32  # values of a row, at most, that share a scale
+_GROUP = 32  # largest number of values in a row that share a scale
 _SHRUNK = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7)
-"""Of the scale that reaches the largest value: a smaller one may round the others better."""
+"""Factors to try on the full scale: smaller scales clip the largest value but may round better."""
 
 
 def store(model: onnx.ModelProto, dtype: Dtype, scope: str) -> onnx.ModelProto:
-    """The model with the weights whose names begin with `scope` stored so.
+    """The model with all weights whose names begin with `scope` stored as `dtype`.
 
-    What it gives changes by the rounding.
+    Its outputs change by the rounding.
     """
     kept: list[onnx.TensorProto] = []
     nodes = Nodes("stored")
@@ -63,12 +63,12 @@ def _bits(values: NDArray[np.generic], dtype: Dtype) -> int:
 
 
 def _whole_numbers(nodes: Nodes, name: str, values: NDArray[np.float32], bits: int) -> None:
-    stretches = values.reshape(-1, _stretch(values.size // len(values)))
-    numbers, scales = rounded(stretches, bits)
-    shape = nodes.shape(*stretches.shape)
+    groups = values.reshape(-1, _group_size(values.size // len(values)))
+    numbers, scales = rounded(groups, bits)
+    shape = nodes.shape(*groups.shape)
     if bits == 8:
         whole = nodes.add("Cast", nodes.constant(numbers, np.int8), to=TensorProto.FLOAT)
-    else:  # the upper four bits two to a byte, the others as many as fit
+    else:  # the upper four bits, two to a byte, and the lower bits, as many as fit
         offset, below = 1 << bits - 1, bits - 4
         unsigned = numbers.ravel() + np.int16(offset)
         upper = _unpacked(nodes, unsigned >> below, 4, 1 << below, offset)
@@ -76,27 +76,27 @@ def _whole_numbers(nodes: Nodes, name: str, values: NDArray[np.float32], bits: i
         parts = (nodes.add("Reshape", part, shape) for part in (upper, lower))
         floats = (nodes.add("Cast", part, to=TensorProto.FLOAT) for part in parts)
         whole = nodes.add("Add", *floats)
-    # Scales of sixteen bits keep their precision where the largest is 1.
+    # Relative to the largest one, 16-bit scales keep their precision.
     unit = float(scales.max())
     halves = nodes.add("Cast", nodes.constant(scales / unit, np.float16), to=TensorProto.FLOAT)
-    given = nodes.add("Mul", whole, nodes.add("Mul", halves, nodes.constant(unit)))
-    nodes.add("Reshape", given, nodes.shape(*values.shape), name=name)
+    decoded = nodes.add("Mul", whole, nodes.add("Mul", halves, nodes.constant(unit)))
+    nodes.add("Reshape", decoded, nodes.shape(*values.shape), name=name)
 
 
-def _stretch(columns: int) -> int:
-    """The longest stretch, of _STRETCH values at most, that a row divides into."""
-    return max(n for n in range(1, _STRETCH + 1) if columns % n == 0)
+def _group_size(columns: int) -> int:
+    """The largest divisor of the row length that is at most _GROUP."""
+    return max(n for n in range(1, _GROUP + 1) if columns % n == 0)
 
 
 def rounded(values: NDArray[np.float32], bits: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Whole numbers of so many bits, and the scales (rows, 1) that best give the values back.
+    """Integers of `bits` bits, and the scales (rows, 1) with the smallest squared error.
 
     >>> rounded(np.array([[1.0, -0.5, 0.0]], np.float32), 8)[0]
     array([[127, -64,   0]], dtype=int8)
     """
     largest = (1 << bits - 1) - 1
     full = np.abs(values).max(1, keepdims=True) / np.float32(largest)
-    full[full == 0] = 1  # channels of zeros, which fill a width up
+    full[full == 0] = 1  # channels of zeros, from padding
     scales, least = full, np.full(full.shape, np.inf)
     for share in _SHRUNK:
         tried = full * np.float32(share)
@@ -111,7 +111,7 @@ def rounded(values: NDArray[np.float32], bits: int) -> tuple[NDArray[np.int8], N
 def _unpacked(nodes: Nodes, digits: NDArray[np.int16], bits: int, unit: int, offset: int) -> str:
     """`digits * unit - offset` (n / several, several) of digits (n,), stored several to a byte.
 
-    By a table of all bytes: what arithmetic leaves behind on the way would take four times the
+    Uses a table of all bytes: the intermediate results of arithmetic would take four times the
     memory while a model is loaded.
     """
     shifts = np.arange(0, 8, bits)

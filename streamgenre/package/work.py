@@ -1,4 +1,4 @@
-"""Multiply-adds of a graph, counted on one run over zeros."""
+"""Count the multiply-adds of a graph, with shapes from one run on zeros."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ..model.session import session
 
 
 def multiply_adds(model: onnx.ModelProto) -> int:
-    """Of one step. What depends on no input is not counted: it is computed once, at loading."""
+    """Multiply-adds of one step, without constant nodes, which are computed once at loading."""
     values, constant = every_value(model), constants(model)
     changing = [node for node in model.graph.node if not constant.issuperset(node.output)]
     return sum(node_multiply_adds(node, values) for node in changing)
 
 
 def constants(model: onnx.ModelProto) -> set[str]:
-    """Names of weights, and of what is made of nothing else."""
+    """Names of weights, and of tensors that depend on nothing else."""
     names = {tensor.name for tensor in model.graph.initializer}
     for node in model.graph.node:
         if all(name in names for name in node.input if name):
@@ -30,7 +30,7 @@ def constants(model: onnx.ModelProto) -> set[str]:
 
 
 def node_multiply_adds(node: onnx.NodeProto, values: dict[str, NDArray[Any]]) -> int:
-    """Products that are summed: for each number that comes out, those that lead to it."""
+    """Multiply-adds of a node: the number of outputs times the products summed for each."""
     if node.op_type == "Conv":
         each = values[node.input[1]][0].size  # of one output channel, groups included
     elif node.op_type == "MatMul":
@@ -44,21 +44,21 @@ def node_multiply_adds(node: onnx.NodeProto, values: dict[str, NDArray[Any]]) ->
 
 
 def zeros(model: onnx.ModelProto) -> dict[str, NDArray[Any]]:
-    """An input of zeros for each that the model has; sizes that are free become 1."""
-    given = {}
+    """Zeros for each input of the model; free dimensions become 1."""
+    inputs = {}
     weights = {tensor.name for tensor in model.graph.initializer}
     for entry in model.graph.input:
         if entry.name in weights:
             continue
         kind = entry.type.tensor_type
         sizes = [size.dim_value or 1 for size in kind.shape.dim]
-        given[entry.name] = np.zeros(sizes, helper.tensor_dtype_to_np_dtype(kind.elem_type))
-    return given
+        inputs[entry.name] = np.zeros(sizes, helper.tensor_dtype_to_np_dtype(kind.elem_type))
+    return inputs
 
 
 def every_value(model: onnx.ModelProto) -> dict[str, NDArray[Any]]:
-    """Every tensor of one run on zeros, by name: shapes that no inference of them knows."""
-    given = zeros(model)
+    """All tensors of one run on zeros by name, including shapes that inference does not find."""
+    inputs = zeros(model)
     names = [name for node in model.graph.node for name in node.output if name]
     shown = onnx.ModelProto()
     shown.CopyFrom(model)
@@ -68,6 +68,6 @@ def every_value(model: onnx.ModelProto) -> dict[str, NDArray[Any]]:
         shown.SerializeToString(),
         graph_optimization_level=onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
     )
-    values = dict(zip(names, every.run(names, given), strict=True))
+    values = dict(zip(names, every.run(names, inputs), strict=True))
     weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    return {**given, **weights, **values}
+    return {**inputs, **weights, **values}

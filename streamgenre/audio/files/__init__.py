@@ -1,7 +1,7 @@
-"""Files, pipes and internet radio as blocks of float32 at their own rate.
+"""Open files, pipes and internet radio as blocks of float32 at their own sample rate.
 
-soundfile (libsndfile) reads wav, flac, ogg, opus, mp3; PyAV (FFmpeg) reads what soundfile
-refuses, everything that cannot seek, and URLs. No header is trusted: reading goes on until the
+soundfile (libsndfile) reads wav, flac, ogg, opus and mp3. PyAV (FFmpeg) reads what soundfile
+refuses, everything that cannot seek, and URLs. Headers are not trusted: reading continues until the
 data ends, and nothing is allocated from a stated length.
 """
 
@@ -24,7 +24,7 @@ from .source import Source, is_url
 def open_source(where: str | os.PathLike[str] | BinaryIO, raw: RawFormat | None = None) -> Source:
     """Open a path, an http(s) URL, "-" for standard input, or a binary file object.
 
-    `raw` says that there is no container, only samples. Raises InputError with cause and remedy.
+    `raw`: the format of samples without a header. Raises InputError with cause and remedy.
     """
     if not isinstance(where, (str, os.PathLike)):
         name = _name_of(where)
@@ -37,7 +37,9 @@ def open_source(where: str | os.PathLike[str] | BinaryIO, raw: RawFormat | None 
         return RawSource(stdin, raw, "-") if raw else _open_av(stdin, "-")
     if is_url(name):
         if raw:
-            raise InputError(f"{name}: raw samples are read from files and standard input only")
+            raise InputError(
+                f"{name}: raw samples cannot be read from a URL; use a file or standard input"
+            )
         return _open_av(name, name)
     path = Path(name)
     regular = _check_readable(path)
@@ -64,17 +66,17 @@ def _open_av(where: str | BinaryIO, name: str) -> Source:
 
 
 def _check_readable(path: Path) -> bool:
-    """Whether it is a regular file; raises InputError where nothing can be read from it."""
+    """Whether the path is a regular file; raises InputError if it cannot be read."""
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise InputError(f"{path}: is a folder; name the audio files in it")
+            raise InputError(f"{path}: is a folder; give the audio files in it")
         if stat.S_ISREG(status.st_mode):
             if status.st_size == 0:
                 raise InputError(f"{path}: is empty (0 bytes)")
             path.open("rb").close()
             return True
-        return False  # a named pipe or a device: opened once, by whoever reads it
+        return False  # a named pipe or a device: opening it twice would lose data
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; check the path") from None
     except PermissionError:
@@ -84,7 +86,7 @@ def _check_readable(path: Path) -> bool:
 
 
 def decode_mono(path: str | os.PathLike[str], sample_rate: int) -> NDArray[np.float32]:
-    """A whole file as mono float32 at `sample_rate`, in memory: for training, not for streams."""
+    """Decode a whole file to mono float32 (n,) at `sample_rate`. For training, not for streams."""
     from ..mix import mix_to_mono
     from ..resample import Resampler
 

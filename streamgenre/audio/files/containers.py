@@ -1,4 +1,4 @@
-"""What a container's own bytes say of where its sound ends, where the decoders do not look."""
+"""Where the sound of a container ends, from its bytes, where the decoders do not look."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 _LONGEST_PAGE = 65_307  # bytes of an Ogg page, header included (RFC 3533)
 _STREAM_BEGINS = re.compile(rb"OggS\x00[\x02\x03\x06\x07]")
-_MP3_TRAILER = 65_536  # bytes of tags that may follow an mp3's frames
-_MARKERS_FROM = 0xFFFFFF00  # wav data sizes from here on are no sizes
+_MP3_TRAILER = 65_536  # bytes of tags that may follow the frames of an mp3
+_MARKERS_FROM = 0xFFFFFF00  # from here on, the data size of a wav file is a marker, not a size
 
 
 def chained_ogg(path: Path) -> bool:
-    """Whether another stream begins inside an Ogg file: libsndfile stops where the first ends."""
+    """Whether an Ogg file holds further streams: libsndfile stops at the end of the first."""
     with path.open("rb") as file:
         if file.read(4) != b"OggS":
             return False
@@ -26,7 +26,7 @@ def chained_ogg(path: Path) -> bool:
 
 
 def unfinished_ogg(path: Path) -> bool:
-    """Whether an Ogg file's last page is not marked as the last."""
+    """Whether the last page of an Ogg file lacks the end-of-stream flag."""
     with path.open("rb") as file:
         if file.read(4) != b"OggS":
             return False
@@ -37,7 +37,7 @@ def unfinished_ogg(path: Path) -> bool:
 
 
 def continues_after_its_count(path: Path) -> bool:
-    """Whether an mp3 holds more bytes than its Xing or LAME header counts: files joined."""
+    """Whether an mp3 is longer than its Xing or LAME header states: joined files."""
     with path.open("rb") as file:
         start = file.read(10)
         tag = 0
@@ -60,7 +60,7 @@ def continues_after_its_count(path: Path) -> bool:
 
 
 def wav_of_unknown_length(head: bytes) -> bool:
-    """Whether these first bytes are those of a wav whose writer could not know its length."""
+    """Whether a wav header states no length, because its writer could not know it."""
     at = head.find(b"data")
     if head[:4] not in (b"RIFF", b"RF64") or at < 0 or len(head) < at + 8:
         return False

@@ -1,4 +1,4 @@
-"""Reading anything else through FFmpeg's libraries (PyAV): containers, pipes, internet radio."""
+"""Read other containers, pipes and internet radio with FFmpeg's libraries (PyAV)."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from ...errors import InputError
 from .containers import wav_of_unknown_length
 from .source import BLOCK, cut_off, is_url
 
-# Tags in a wrong encoding are no reason to refuse the music. PyAV 19 takes them without asking.
-_ASKED = int(av.__version__.split(".")[0]) < 19
-_LENIENT_TAGS: Any = {"metadata_errors": "replace"} if _ASKED else {}
+# Accept tags in a wrong encoding. PyAV 19 does so by default and has no such option.
+_HAS_OPTION = int(av.__version__.split(".")[0]) < 19
+_LENIENT_TAGS: Any = {"metadata_errors": "replace"} if _HAS_OPTION else {}
 _OPEN_SECONDS, _READ_SECONDS = 15.0, 30.0
-_LEAST_LEAD = 0.2  # s; below it is a codec's own delay
+_LEAST_LEAD = 0.2  # s; a shorter delay comes from the codec
 _LIVE_BLOCK = 4_096
-_MOST_BAD_PACKETS = 200  # in a row; a broken radio packet is skipped, a file of noise is refused
-# A file must not make this machine open other files or addresses, as play lists do.
+_MOST_BAD_PACKETS = 200  # in a row: a damaged radio packet is skipped, noise is refused
+# Formats that refer to other files or addresses, as playlists do, are not opened.
 _REFER_ELSEWHERE = {"hls", "applehttp", "dash", "concat", "sdp", "rtsp", "imf", "image2"}
 
 
 class FFmpegSource:
-    """A Source over a path, a URL or a file object, also one that cannot seek."""
+    """A Source of a path, a URL or a file object, even one that cannot seek."""
 
     def __init__(self, where: str | BinaryIO, name: str) -> None:
-        av.logging.set_level(av.logging.PANIC)  # it prints to standard error by itself otherwise
+        av.logging.set_level(av.logging.PANIC)  # FFmpeg would print to standard error
         self.name = name
         remote = isinstance(where, str) and is_url(where)
-        # A piped wav header cannot know its length, and says 0 or 4 GiB: then it is not believed.
-        peeked = None if isinstance(where, str) else Peeked(where)
-        endless = peeked is not None and wav_of_unknown_length(peeked.head)
+        # A piped wav file states a length of 0 or 4 GiB, because its writer could not know it.
+        piped = None if isinstance(where, str) else _Peekable(where)
+        endless = piped is not None and wav_of_unknown_length(piped.head)
         formats = av.formats_available if remote else av.formats_available - _REFER_ELSEWHERE
         protocols = "http,https,tcp,tls,crypto,httpproxy" if remote else "file,pipe,fd"
         options = {"protocol_whitelist": protocols, "format_whitelist": ",".join(formats)}
         try:
             self._container = av.open(
-                peeked or _lower_scheme(where),
+                piped or _lower_scheme(where),
                 "r",
                 options=options,
                 container_options={"ignore_length": "1"} if endless else {},
@@ -53,12 +53,12 @@ class FFmpegSource:
             )
         except (av.FFmpegError, OSError, ValueError) as error:
             _pass_on_interrupt(error)
-            shown = re.sub("//[^/@]*@", "//...@", name)  # no password in a message
+            shown = re.sub("//[^/@]*@", "//...@", name)  # hide the password
             raise InputError(f"{shown}: {_refusal(error, remote)}") from None
         stream = self._container.streams.best("audio")
         if stream is None:
             self._container.close()
-            raise InputError(f"{name}: has no sound track")
+            raise InputError(f"{name}: has no audio track")
         assert isinstance(stream, av.AudioStream)
         self._stream = stream
         context = self._stream.codec_context
@@ -70,12 +70,12 @@ class FFmpegSource:
         duration = self._container.duration
         self.stated_duration = duration / av.time_base if duration and duration > 0 else None
         self.warnings: list[str] = []
-        self._heard = 0.0  # s
-        self._peeked, self._remote = peeked is not None, remote
-        # Coded frames are short, and each block costs; what comes live must not wait for long ones.
-        self._block = _LIVE_BLOCK if self._peeked or remote else BLOCK
-        # These keep an exact length in their header; others only estimate. Of a film whose sound
-        # track has no length of its own, nothing is known: its picture may be longer.
+        self._seconds = 0.0  # read so far
+        self._piped, self._remote = piped is not None, remote
+        # Coded frames are short, and each block has a cost; live audio cannot wait for long ones.
+        self._block = _LIVE_BLOCK if self._piped or remote else BLOCK
+        # These containers state an exact length; others only estimate it. If the audio track of a
+        # film states no length, it is unknown: the picture may be longer.
         exact = {"matroska", "webm", "mov"} & set(self._container.format.name.split(","))
         self._stated: float | None = None
         if exact and stream.duration and stream.time_base:
@@ -110,9 +110,9 @@ class FFmpegSource:
             self.warnings.append(f"{bad} damaged packets skipped")
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """float32 (n, channels), whatever the coded form, a new array for each block.
+        """float32 (n, channels), a new array for each block.
 
-        A stream that changes its form on the way, as radio does, is brought to its first.
+        If the format changes during the stream, as on the radio, it is converted to the first one.
         """
         target: tuple[str, int] | None = None
         form: tuple[str, str, int] | None = None
@@ -127,17 +127,17 @@ class FFmpegSource:
                 if resampler is not None:
                     yield from self._samples(resampler.resample(None))
                 form, resampler = now, AudioResampler("flt", *target, frame_size=self._block)
-            frame.pts = None  # broken time stamps are no reason to stop
+            frame.pts = None  # invalid time stamps do not matter
             assert resampler is not None
             yield from self._samples(resampler.resample(frame))
         if resampler is not None:
             yield from self._samples(resampler.resample(None))
-        if self._stated is not None and (warning := cut_off(self._stated, self._heard)):
+        if self._stated is not None and (warning := cut_off(self._stated, self._seconds)):
             self.warnings.append(warning)
 
     def _lead(self, first: AudioFrame) -> Iterator[NDArray[np.float32]]:
-        """Silence where a film's sound starts later than the film."""
-        if self._peeked or self._remote or first.time is None:
+        """Silence for the time by which the audio track of a film starts late."""
+        if self._piped or self._remote or first.time is None:
             return
         late = first.time - (self._container.start_time or 0) / av.time_base
         if not _LEAST_LEAD < late < (self.stated_duration or 0):
@@ -146,13 +146,13 @@ class FFmpegSource:
         while left > 0:
             yield np.zeros((min(left, BLOCK), self.channels), np.float32)
             left -= BLOCK
-        self._heard += late
+        self._seconds += late
 
     def _samples(self, frames: list[AudioFrame]) -> Iterator[NDArray[np.float32]]:
         for frame in frames:
             samples: NDArray[np.float32] = frame.to_ndarray().astype(np.float32, copy=False)
             samples = samples.reshape(-1, self.channels)
-            self._heard += len(samples) / self.sample_rate
+            self._seconds += len(samples) / self.sample_rate
             yield samples
 
     def close(self) -> None:
@@ -160,7 +160,7 @@ class FFmpegSource:
 
 
 def _pass_on_interrupt(error: Exception) -> None:
-    """Ctrl-C while FFmpeg waits comes back as its error; it is the user's wish all the same."""
+    """Raise KeyboardInterrupt if FFmpeg reports that Ctrl-C interrupted it."""
     if getattr(error, "errno", None) == errno.EINTR:
         raise KeyboardInterrupt from None
 
@@ -181,7 +181,7 @@ def _refusal(error: Exception, remote: bool) -> str:
 
 
 def _lower_scheme(where: str | BinaryIO) -> str | BinaryIO:
-    """FFmpeg knows protocols in small letters only."""
+    """The URL with its scheme in lower case, as FFmpeg requires."""
     if isinstance(where, str) and is_url(where):
         scheme, rest = where.split(":", 1)
         return f"{scheme.lower()}:{rest}"
@@ -191,8 +191,8 @@ def _lower_scheme(where: str | BinaryIO) -> str | BinaryIO:
 _HEAD = 4_096
 
 
-class Peeked:
-    """The file object with its `head` read; reads begin at the head. Seeks where the file can."""
+class _Peekable:
+    """A file object whose first bytes, `head`, are known; reading starts before them."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -210,7 +210,7 @@ class Peeked:
         return head
 
     def read(self, size: int) -> bytes:
-        """Up to `size` bytes; none at the end."""
+        """Up to `size` bytes, none at the end."""
         if self._rest:
             given, self._rest = self._rest[:size], self._rest[size:]
             return given

@@ -1,6 +1,6 @@
-"""Reading wav, flac, ogg, opus and mp3 through libsndfile, forward only.
+"""Read wav, flac, ogg, opus and mp3 with libsndfile, without seeking.
 
-Where libsndfile gives up in the middle of a damaged file, FFmpeg goes on from there.
+Where libsndfile gives up inside a damaged file, FFmpeg continues from there.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from .containers import chained_ogg, continues_after_its_count, unfinished_ogg
-from .source import BLOCK, believable, cut_off
+from .source import BLOCK, cut_off, plausible
 
-_DATA_SIZE_LIES = re.compile(r"^data : .*should be", re.M)
+_WRONG_DATA_SIZE = re.compile(r"^data : .*should be", re.M)
 
 
 class _ForwardOnly(soundfile.SoundFile):
-    """Without the seek that soundfile adds to every read: on damaged files it fails or hangs."""
+    """A file without the seek that soundfile adds to each read: it fails or hangs on damage."""
 
     def seekable(self) -> bool:
         return False
 
 
 class SoundFileSource:
-    """A Source over a regular file."""
+    """A Source of a regular file."""
 
     def __init__(self, file: soundfile.SoundFile, path: Path) -> None:
         self._file, self._path = file, path
@@ -36,17 +36,17 @@ class SoundFileSource:
         self.sample_rate = int(file.samplerate)
         self.channels = int(file.channels)
         self._stated = int(file.frames)
-        self.stated_duration = believable(self._stated / self.sample_rate)
+        self.stated_duration = plausible(self._stated / self.sample_rate)
         self.warnings: list[str] = []
 
     @classmethod
     def open_or_none(cls, path: Path) -> SoundFileSource | None:
-        """The source, or None where libsndfile does not take the file to its end."""
+        """The source, or None if libsndfile cannot read the file to its end."""
         try:
             if chained_ogg(path):
                 return None
             file = _ForwardOnly(path)
-            if file.format == "RAW":  # it guesses by the name's end and takes anything for samples
+            if file.format == "RAW":  # guessed from the file name: any file would be samples
                 file.close()
                 return None
             return cls(file, path)
@@ -54,9 +54,9 @@ class SoundFileSource:
             return None
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """float32 (n, channels); one buffer, filled anew for each block."""
+        """float32 (n, channels); all blocks share one buffer."""
         buffer = np.empty((BLOCK, self.channels), np.float32)
-        heard = 0
+        read = 0
         gave_up = False
         while True:
             try:
@@ -66,17 +66,17 @@ class SoundFileSource:
                 break
             if not len(block):
                 break
-            heard += len(block)
+            read += len(block)
             yield block
         more = self._file.format in ("MP3", "MPEG") and continues_after_its_count(self._path)
-        if gave_up or more or self._cut_off(heard):
-            for block in self._rest(heard):
-                heard += len(block)
+        if gave_up or more or self._cut_off(read):
+            for block in self._rest(read):
+                read += len(block)
                 yield block
-        self._compare(heard)
+        self._compare(read)
 
-    def _rest(self, heard: int) -> Iterator[NDArray[np.float32]]:
-        """What FFmpeg finds after the first `heard` frames."""
+    def _rest(self, read: int) -> Iterator[NDArray[np.float32]]:
+        """The audio that FFmpeg finds after the first `read` frames."""
         from .ffmpeg import FFmpegSource
 
         try:
@@ -89,24 +89,24 @@ class SoundFileSource:
             position = 0
             for block in other.blocks():
                 position += len(block)
-                if position > heard:
-                    yield block[max(0, len(block) - (position - heard)) :]
+                if position > read:
+                    yield block[max(0, len(block) - (position - read)) :]
         finally:
             other.close()
         self.warnings += other.warnings
 
-    def _cut_off(self, heard: int) -> str | None:
-        return cut_off(self._stated / self.sample_rate, heard / self.sample_rate)
+    def _cut_off(self, read: int) -> str | None:
+        return cut_off(self._stated / self.sample_rate, read / self.sample_rate)
 
-    def _compare(self, heard: int) -> None:
-        """Warn where there is less, or other, than the header says."""
-        there = f"{heard / self.sample_rate:.1f} s are there"
-        if warning := self._cut_off(heard):
+    def _compare(self, read: int) -> None:
+        """Warn if the audio is shorter than stated or ends unexpectedly."""
+        there = f"{read / self.sample_rate:.1f} s are there"
+        if warning := self._cut_off(read):
             self.warnings.append(warning)
-        elif _DATA_SIZE_LIES.search(self._file.extra_info):
-            self.warnings.append(f"the header states another length; {there}")
+        elif _WRONG_DATA_SIZE.search(self._file.extra_info):
+            self.warnings.append(f"the header states a different length; {there}")
         elif unfinished_ogg(self._path):
-            self.warnings.append(f"cut off: no end mark; {there}")
+            self.warnings.append(f"truncated: the end mark is missing; {there}")
 
     def close(self) -> None:
         self._file.close()

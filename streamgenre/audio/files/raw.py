@@ -1,4 +1,4 @@
-"""Samples without a header, as sound tools pipe them: little-endian, interleaved."""
+"""Samples without a header, as audio tools pipe them: little-endian, interleaved."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import InputError, SignalError
+from ...errors import ConfigError, InputError
 from .. import ENCODINGS
 from .source import BLOCK
 
 
 @dataclass(frozen=True)
 class RawFormat:
-    """How to read bytes as samples."""
+    """The format of raw samples; raises ConfigError for impossible values."""
 
     encoding: str
     sample_rate: int
@@ -24,17 +24,17 @@ class RawFormat:
 
     def __post_init__(self) -> None:
         if self.encoding not in ENCODINGS:
-            raise SignalError(f"encoding must be one of {', '.join(ENCODINGS)}")
+            raise ConfigError(f"encoding must be one of {', '.join(ENCODINGS)}")
         if self.channels < 1 or self.sample_rate < 1:
-            raise SignalError("rate and channels must be positive")
+            raise ConfigError("sample rate and channels must be positive")
 
     @property
     def frame_bytes(self) -> int:
-        """Bytes of one frame, all channels."""
+        """Bytes per frame: one sample of each channel."""
         return ENCODINGS[self.encoding] * self.channels
 
     def decode(self, data: bytes) -> NDArray[np.float32]:
-        """float32 (n, channels) of whole frames."""
+        """Decode whole frames to float32 (n, channels)."""
         if self.encoding == "f32le":
             samples = np.frombuffer(data, "<f4").astype(np.float32)
         elif self.encoding == "s24le":
@@ -49,7 +49,7 @@ class RawFormat:
 
 
 class RawSource:
-    """A Source  over a binary file object."""
+    """A Source of raw samples from a binary file object."""
 
     def __init__(self, file: BinaryIO, form: RawFormat, name: str, owned: bool = False) -> None:
         self._file, self._form, self._owned = file, form, owned
@@ -59,9 +59,9 @@ class RawSource:
         self.warnings: list[str] = []
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """float32 (n, channels), as soon as bytes come in."""
+        """float32 (n, channels), as soon as bytes arrive."""
         size = self._form.frame_bytes
-        # read1 gives what is there: a slow pipe is heard at once, not when a block is full.
+        # read1 returns what is there: a slow pipe is decoded at once, not when a block is full.
         read = getattr(self._file, "read1", self._file.read)
         rest = b""
         while data := self._next(read, BLOCK * size):

@@ -1,4 +1,4 @@
-"""What a source of audio is to the rest of the package."""
+"""The interface of an audio source."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 16_384
-"""Frames read at a time: some hundred milliseconds, far below a window's memory."""
+"""Frames read at a time: some hundred milliseconds, far less than a window."""
 
 
 def is_url(name: str) -> bool:
-    """Whether a name is an internet stream rather than a file."""
+    """Whether a name is an http(s) URL rather than a file."""
     return name.lower().startswith(("http://", "https://"))
 
 
-_LONGEST = 1_000_000.0  # s, eleven days: beyond it is no length but a marker or damage
+_LONGEST = 1_000_000.0  # s, eleven days; a longer stated duration is a marker or damage
 
 
-def believable(stated: float) -> float | None:
-    """A header's duration in seconds, None where it cannot be one."""
+def plausible(stated: float) -> float | None:
+    """The stated duration in seconds, or None if it is not plausible."""
     return stated if 0 < stated < _LONGEST else None
 
 
-def cut_off(stated: float, heard: float) -> str | None:
-    """The warning for so many seconds stated and heard; None where they agree well enough."""
-    if stated - heard <= max(1.0, 0.02 * heard):
+def cut_off(stated: float, read: float) -> str | None:
+    """A warning if much less audio was read than stated, else None. Durations in seconds."""
+    if stated - read <= max(1.0, 0.02 * read):
         return None
-    claim = "an impossible length" if believable(stated) is None else f"{stated:.1f} s"
-    return f"cut off or damaged: the header states {claim}, {heard:.1f} s are there"
+    claim = "an impossible length" if plausible(stated) is None else f"{stated:.1f} s"
+    return f"truncated or damaged: the header states {claim}, but only {read:.1f} s are there"
 
 
 class Source(Protocol):
-    """Audio that is read once, from its start to its end."""
+    """Audio that is read once, from start to end."""
 
     name: str
     sample_rate: int
     channels: int
     stated_duration: float | None
-    """Seconds according to the header: for a progress bar only, it may be a lie."""
+    """Seconds according to the header. Only for a progress bar: it may be wrong."""
     warnings: list[str]
-    """Filled while reading: what was wrong with data that could still be read."""
+    """Problems in data that could still be read; filled while reading."""
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """float32 (n, channels), n up to about BLOCK; valid until the next block is asked for."""
+        """float32 (n, channels), n up to about BLOCK; valid until the next block is requested."""
         ...
 
     def close(self) -> None: ...

@@ -1,4 +1,4 @@
-"""What a live input gives: sound as it comes, and gaps where there was none to be had."""
+"""The interface of a live input: sound as it arrives, and gaps where it is missing."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ class Sound(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """So much time passed unheard."""
+    """A time without sound."""
 
     seconds: float
 
 
 class LiveInput(Protocol):
-    """Audio that comes in real time, whether it is read or not."""
+    """Audio that arrives in real time, whether it is read or not."""
 
     @property
     def name(self) -> str:
-        """As people know it."""
+        """The name for display."""
         ...
 
     @property
     def note(self) -> str:
-        """What there is to say of it now, in a line; empty while all is well."""
+        """The current problem on one line, empty if there is none."""
         ...
 
     @property
     def warnings(self) -> list[str]:
-        """What was wrong with what could still be heard."""
+        """Problems in audio that could still be read."""
         ...
 
     @property
@@ -48,12 +48,12 @@ class LiveInput(Protocol):
 
     @property
     def lost(self) -> bool:
-        """Whether it is away and being looked for."""
+        """Whether the device is gone and being looked for."""
         ...
 
     @property
     def ended(self) -> bool:
-        """Whether nothing will come any more."""
+        """Whether the input has ended."""
         ...
 
     @property
@@ -63,29 +63,29 @@ class LiveInput(Protocol):
 
     @property
     def dropped(self) -> int:
-        """Frames that nobody read in time, since the start."""
+        """Number of frames dropped since the start, because they were not read in time."""
         ...
 
     @property
     def overflows(self) -> int:
-        """Times that the system reported late or lost samples, since the start."""
+        """Number of times since the start that the system reported late or lost samples."""
         ...
 
     def read(self) -> list[Sound | Gap]:
-        """What came since the last call, in order; does not wait.
+        """Sound and gaps since the last call, in order; does not wait.
 
-        Raises StreamgenreError where it is lost for good.
+        Raises StreamgenreError if the input is lost for good.
         """
         ...
 
     def pause(self, paused: bool) -> None:
-        """Stop or go on; a microphone's gap follows, a file waits."""
+        """Pause or resume. A microphone has a gap then; a file waits."""
         ...
 
     def switch(self, device: Device | int | str) -> None:
-        """Listen to another device from now on; `note` says so where there is none such."""
+        """Change to another device. If there is no such device, `note` says so."""
         ...
 
     def close(self) -> bool:
-        """Stop; False where the system hangs and a thread had to be left behind."""
+        """Stop. False if the system hangs and a thread is left behind."""
         ...

@@ -1,7 +1,8 @@
-"""An input device as a live input: sound, and gaps where it was away or nobody read in time.
+"""An input device as a live input, with gaps where it was away or samples were dropped.
 
-Times are those of the wall clock: a gap is as long as makes what was told so far last as long as
-what has passed, so that small errors of the sound card's clock do not add up over days.
+Times follow the wall clock. The length of a gap is such that all sound and gaps reported so far
+last as long as the time that has passed, so that small errors of the sound card's clock do not add
+up over days.
 """
 
 from __future__ import annotations
@@ -14,23 +15,23 @@ from . import portaudio
 from .capture import RING_SECONDS, Capture
 from .devices import Device, choose
 from .input import Gap, Sound
-from .watchdog import SILENT, Watchdog
+from .watchdog import TIMEOUT, Watchdog
 
-_TELL = 5.0  # s between gaps while it is away: time goes on for whoever listens
-_SETTLING = 0.01  # share of a new lateness that becomes usual: within seconds
-_CATCHING_UP = 1.0  # s
-_SHORTEST = 0.001  # s, of a gap
+_GAP_INTERVAL = 5.0  # s between reported gaps while the device is away
+_SETTLING = 0.01  # smoothing factor of the usual delay, per read
+_CATCHING_UP = 1.0  # s to wait for buffered samples before a delay becomes a gap
+_SHORTEST = 0.001  # s, the shortest gap
 
 
 class Microphone:
-    """See live.LiveInput. The first opening is awaited: a wrong choice is an error at once.
+    """A LiveInput of a device. A wrong choice raises an error at once.
 
     Args:
-        wanted: index or part of a name of an input, "monitor", or None for the default.
-        channels: which of its channels to hear, counted from 1; empty: its first two.
-        patience: seconds to look for it when it went away, None for ever.
-        block: seconds of each callback, None for what suits the device.
-        ring_seconds: how late the reader may be before the oldest is dropped.
+        wanted: index or part of the name of an input, "monitor", or None for the default.
+        channels: the channels to read, counted from 1; empty: the first two.
+        patience: seconds to look for a device that is gone; None: for ever.
+        block: seconds per callback, None for the device's choice.
+        ring_seconds: how late the reader may be before the oldest samples are dropped.
 
     Raises DeviceError.
     """
@@ -45,21 +46,21 @@ class Microphone:
         block: float | None = None,
         ring_seconds: float = RING_SECONDS,
     ) -> None:
-        def opened(device: Device) -> Capture:
+        def open_device(device: Device) -> Capture:
             return Capture(device, channels, block, ring_seconds)
 
         portaudio.refresh()
-        self._reading = opened(choose(wanted))
-        self._watchdog = Watchdog(self._reading, opened, patience, wanted)
+        self._reading = open_device(choose(wanted))
+        self._watchdog = Watchdog(self._reading, open_device, patience, wanted)
         self.dropped = 0
         self._earlier_overflows = 0
         self._origin: float | None = None  # monotonic time at which the first sound began
-        self._told = 0.0  # s of sound and gaps since then
+        self._reported = 0.0  # s of sound and gaps since then
         self._late_since: float | None = None
-        self._usual = 0.0  # s that sound is late by, the drift of its clock with it
-        self._broken = False  # what comes next is not the continuation of what came last
+        self._usual = 0.0  # s by which sound is late, including clock drift
+        self._broken = False  # the next samples do not continue the last ones
         self._paused = self._closed = False
-        # Who forgets to close it and lets it go does not leave a microphone open behind.
+        # Releases the device even if the object is not closed.
         weakref.finalize(self, self._watchdog.leave)
 
     @property
@@ -95,26 +96,26 @@ class Microphone:
         return self._earlier_overflows + self._reading.overflows
 
     def read(self) -> list[Sound | Gap]:
-        """See live.LiveInput."""
+        """See LiveInput."""
         if self._watchdog.failure is not None:
             raise self._watchdog.failure
-        heard: list[Sound | Gap] = []
-        current = self._watchdog.capture  # looked at first: what it is None for is all in the ring
-        self._drain(heard)
+        parts: list[Sound | Gap] = []
+        current = self._watchdog.capture  # read first: the ring then holds all that it recorded
+        self._drain(parts)
         if self._closed:
-            return heard
+            return parts
         if current is None:
-            if not self._paused and (not self._broken or self._untold() >= _TELL):
-                self._tell_gap(heard, time.monotonic())
+            if not self._paused and (not self._broken or self._unreported() >= _GAP_INTERVAL):
+                self._report_gap(parts, time.monotonic())
             self._broken = True
         elif current is not self._reading:
             self._earlier_overflows += self._reading.overflows
             self._reading, self._broken = current, True
-            self._drain(heard)
-        return heard
+            self._drain(parts)
+        return parts
 
-    def _drain(self, heard: list[Sound | Gap]) -> None:
-        """All that waits in the ring, behind the gap that came before it."""
+    def _drain(self, parts: list[Sound | Gap]) -> None:
+        """Report all unread samples, after the gap before them."""
         capture = self._reading
         while True:
             dropped, samples = capture.read()
@@ -126,62 +127,62 @@ class Microphone:
                 continue
             if dropped and not self._broken:
                 missed = dropped / capture.sample_rate
-                self._tell(heard, Gap(missed), missed)
+                self._report(parts, Gap(missed), missed)
             seconds = len(samples) / capture.sample_rate
             begun = time.monotonic() - capture.waiting - seconds
             if self._origin is None:
                 self._origin = begun
-            if self._broken or self._lost_without_a_word(capture, begun):
-                self._tell_gap(heard, begun)
+            if self._broken or self._lost_silently(capture, begun):
+                self._report_gap(parts, begun)
                 self._broken, self._usual = False, 0.0
-            self._tell(heard, Sound(samples, capture.sample_rate), seconds)
+            self._report(parts, Sound(samples, capture.sample_rate), seconds)
 
-    def _lost_without_a_word(self, capture: Capture, begun: float) -> bool:
-        """Whether sound that begins then is too late for what was told before it.
+    def _lost_silently(self, capture: Capture, begun: float) -> bool:
+        """Whether sound that began at that time is too late to continue what was reported.
 
-        What the system threw away while the process was stopped, say. First it gives what it
-        still has, and fast: it is waited for.
+        The system silently drops samples while the process is stopped, for example. It first
+        delivers those that it still has, quickly, so that a delay counts only if it persists.
         """
         assert self._origin is not None
-        late = begun - self._origin - self._told
-        if late - self._usual <= SILENT:
+        late = begun - self._origin - self._reported
+        if late - self._usual <= TIMEOUT:
             self._usual += (late - self._usual) * _SETTLING
             self._late_since = None
             return False
         now = time.monotonic()
         if self._late_since is None:
             self._late_since = now
-        # A device that sleeps has nothing more to give.
+        # A device that sleeps has no buffered samples.
         if not capture.device.sleeps and now - self._late_since < _CATCHING_UP:
             return False
         self._late_since = None
         return True
 
-    def _tell(self, heard: list[Sound | Gap], what: Sound | Gap, seconds: float) -> None:
-        heard.append(what)
-        self._told += seconds
+    def _report(self, parts: list[Sound | Gap], part: Sound | Gap, seconds: float) -> None:
+        parts.append(part)
+        self._reported += seconds
 
-    def _untold(self) -> float:
-        """Seconds that have passed and were not told."""
-        return 0.0 if self._origin is None else time.monotonic() - self._origin - self._told
+    def _unreported(self) -> float:
+        """Seconds that have passed and were not reported."""
+        return 0.0 if self._origin is None else time.monotonic() - self._origin - self._reported
 
-    def _tell_gap(self, heard: list[Sound | Gap], until: float) -> None:
-        """A gap up to then, never none: what comes after it may have another rate."""
-        if self._origin is None:  # nothing was ever heard: time has not begun
+    def _report_gap(self, parts: list[Sound | Gap], until: float) -> None:
+        """Report a gap up to that time, even a tiny one: the next samples may have another rate."""
+        if self._origin is None:  # no sound yet: time has not begun
             return
-        seconds = max(until - self._origin - self._told, _SHORTEST)
-        self._tell(heard, Gap(seconds), seconds)
+        seconds = max(until - self._origin - self._reported, _SHORTEST)
+        self._report(parts, Gap(seconds), seconds)
 
     def pause(self, paused: bool) -> None:
-        """See live.LiveInput."""
+        """See LiveInput."""
         self._paused = paused
 
     def switch(self, device: Device | int | str) -> None:
-        """See live.LiveInput."""
+        """See LiveInput."""
         self._watchdog.switch(device)
 
     def close(self) -> bool:
-        """See live.LiveInput."""
+        """See LiveInput."""
         self._closed = True
         return self._watchdog.close()
 

@@ -1,4 +1,4 @@
-"""A file or URL as if it were live: paced in real time, and played on the default output."""
+"""A file or URL as a live input: read in real time, and played on the default output."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from .devices import Device
 from .input import Gap, Sound
 from .speaker import Speaker
 
-_AHEAD = 16  # blocks decoded in advance: seconds, so that a slow disk or net is not heard
-_SHOWN = 8.0  # s for which a note stands
-_CLOSING = 1.0  # s that a silent radio may hold up the end
-_FADING = 3.0  # s for the speaker to come to the end
-_PATIENCE = 0.05  # s between looks of the decoding thread at whether it is over
+_AHEAD = 16  # blocks decoded ahead, some seconds, to cover a slow disk or network
+_SHOWN = 8.0  # s for which a note is shown
+_CLOSING = 1.0  # s to wait at the end for a stream that has stalled
+_FADING = 3.0  # s to wait for the speaker to finish
+_POLL = 0.05  # s between checks of the decoding thread whether it should stop
 
 
 class Playback:
-    """See live.LiveInput. Raises InputError where it cannot be opened.
+    """A LiveInput of a file or URL. Raises InputError if it cannot be opened.
 
-    Where there is no output that plays it aloud, it is listened to all the same.
+    If there is no output to play it on, it is classified all the same.
     """
 
     lost = False
@@ -46,15 +46,18 @@ class Playback:
         try:
             self._speaker = Speaker(self._source.sample_rate, self.channels)
         except DeviceError as error:
-            self._say(str(error))
+            self._show(str(error))
         self._blocks: queue.Queue[NDArray[np.float32] | None] = queue.Queue(_AHEAD)
         self._failure: StreamgenreError | None = None
         self._closing = False
         self._rest = np.zeros((0, self.channels), np.float32)
-        self._given = 0  # frames
-        self._elapsed, self._since = 0.0, time.monotonic()  # s played, and since when it goes on
+        self._returned = 0  # frames
+        self._elapsed, self._since = (
+            0.0,
+            time.monotonic(),
+        )  # s played, and the time of the last start
         self._paused = self._complete = False
-        self._last = 0.0  # when the last was given
+        self._last = 0.0  # time at which the last samples were returned
         self._decoder = threading.Thread(
             target=self._decode, name="streamgenre decoder", daemon=True
         )
@@ -62,16 +65,16 @@ class Playback:
 
     @property
     def note(self) -> str:
-        """Why it is not played aloud, or not switched, for a moment."""
+        """Why the audio is not played or the device not switched; shown for a few seconds."""
         return self._note if time.monotonic() < self._noted_until else ""
 
-    def _say(self, note: str) -> None:
+    def _show(self, note: str) -> None:
         self._note, self._noted_until = note, time.monotonic() + _SHOWN
 
     def _decode(self) -> None:
         try:
             for block in self._source.blocks():
-                # A source may use its block again.
+                # A source may reuse its block.
                 if not self._put(block.copy()):
                     return
         except StreamgenreError as error:
@@ -83,41 +86,41 @@ class Playback:
     def _put(self, block: NDArray[np.float32] | None) -> bool:
         while not self._closing:
             with contextlib.suppress(queue.Full):
-                self._blocks.put(block, timeout=_PATIENCE)
+                self._blocks.put(block, timeout=_POLL)
                 return True
         return False
 
     def read(self) -> list[Sound | Gap]:
-        """See live.LiveInput."""
+        """See LiveInput."""
         if self._paused or self.ended:
             return []
-        heard = [Sound(block, self.sample_rate) for block in self._due()]
-        for sound in heard:
+        sounds = [Sound(block, self.sample_rate) for block in self._due()]
+        for sound in sounds:
             if self._speaker is not None:
                 self._speaker.write(sound.samples)
         if self._complete and not len(self._rest) and self._played():
             self.ended = True
             if self._failure is not None:
                 raise self._failure
-        return [*heard]
+        return [*sounds]
 
     def _played(self) -> bool:
-        """Whether the speaker has come to the end, too; a dead one is not waited for."""
+        """Whether the speaker has finished too; one that hangs is not waited for."""
         self._last = self._last or time.monotonic()
         late = time.monotonic() - self._last > _FADING
-        return late or self._speaker is None or self._speaker.silent
+        return late or self._speaker is None or self._speaker.idle
 
     def _due(self) -> Iterator[NDArray[np.float32]]:
-        """What should have been heard by now and was not given yet."""
+        """Samples that are due by now and were not returned yet."""
         until = self._elapsed + time.monotonic() - self._since
-        wanted = int(until * self.sample_rate) - self._given
+        wanted = int(until * self.sample_rate) - self._returned
         while wanted > 0:
             if not len(self._rest) and not self._next():
-                # Late, or at the end: what is late is not made up for by a rush.
+                # Late, or at the end. Do not catch up later at a higher speed.
                 self._since += wanted / self.sample_rate
                 return
             part, self._rest = self._rest[:wanted], self._rest[wanted:]
-            self._given += len(part)
+            self._returned += len(part)
             wanted -= len(part)
             yield part
 
@@ -135,7 +138,7 @@ class Playback:
         return True
 
     def pause(self, paused: bool) -> None:
-        """See live.LiveInput."""
+        """See LiveInput."""
         if paused == self._paused:
             return
         now = time.monotonic()
@@ -144,15 +147,15 @@ class Playback:
         self._paused, self._since = paused, now
 
     def switch(self, device: Device | int | str) -> None:
-        """There is nothing to switch to."""
-        self._say("a file is playing; end it to listen to a device")
+        """Not possible while a file plays; `note` says so."""
+        self._show("a file is playing; restart without --play to use a device")
 
     def close(self) -> bool:
-        """See live.LiveInput."""
+        """See LiveInput."""
         self._closing = True
-        silent = True
+        stopped = True
         if self._speaker is not None:
-            silent = self._speaker.close()
+            stopped = self._speaker.close()
             self._speaker = None
         self._decoder.join(_CLOSING)
-        return silent and not self._decoder.is_alive()
+        return stopped and not self._decoder.is_alive()

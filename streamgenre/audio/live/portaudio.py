@@ -1,4 +1,4 @@
-"""PortAudio through sounddevice: found or not, its device list made anew, its errors in a line."""
+"""PortAudio through sounddevice: whether it is installed, its device list, its errors."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ _INSTALL = "install it: apt install libportaudio2, dnf install portaudio, or bre
 
 INVALID_RATE = -9997  # paInvalidSampleRate
 _REMEDIES = {
-    INVALID_RATE: "it refuses this sample rate",
+    INVALID_RATE: "it does not support this sample rate",
     -9985: "it is in use by another program; close that one, or choose another input",
-    -9996: "it is gone; `streamgenre devices` lists what there is",
-    -9998: "it has not that many channels; `streamgenre devices` says how many",
+    -9996: "it is gone; `streamgenre devices` lists the inputs",
+    -9998: "it does not have that many channels; see `streamgenre devices`",
 }
 
 
 def sounddevice() -> Any:
-    """The module sounddevice; raises DeviceError where PortAudio is not installed."""
+    """The module sounddevice; raises DeviceError if PortAudio is not installed."""
     try:
         import sounddevice as module
     except OSError:
         raise DeviceError(f"PortAudio is not installed; {_INSTALL}") from None
-    except Exception as error:  # PortAudioError, which cannot be imported here
-        raise DeviceError(f"PortAudio does not start: {because(error)}") from None
+    except Exception as error:  # PortAudioError, which is not importable here
+        raise DeviceError(f"PortAudio cannot be started: {explain(error)}") from None
     return module
 
 
-def because(error: Exception) -> str:
+def explain(error: Exception) -> str:
     """Cause and remedy of a PortAudioError."""
     if len(error.args) < 2:
         return str(error)
     code = error.args[1]
-    if len(error.args) > 2:  # (host API, its number, its words)
-        words = error.args[2][2] or error.args[0]
-        return f"{words}; is it connected, and is the sound server running?"
+    if len(error.args) > 2:  # (host API, its error number, its message)
+        message = error.args[2][2] or error.args[0]
+        return f"{message}; is it connected, and is the sound server running?"
     return _REMEDIES.get(code, str(error.args[0]))
 
 
@@ -48,7 +48,7 @@ _open = 0
 
 @contextmanager
 def opening() -> Iterator[None]:
-    """Around the making of a stream; `closed` must follow where it succeeded."""
+    """Around opening a stream. If it succeeds, `closed` must be called later."""
     global _open
     with _lock:
         yield
@@ -56,7 +56,7 @@ def opening() -> Iterator[None]:
 
 
 def start(stream: Any) -> None:
-    """Start a stream made while `opening`; one that does not start is closed."""
+    """Start a stream opened within `opening`; close it if it does not start."""
     try:
         stream.start()
     except Exception:
@@ -65,17 +65,16 @@ def start(stream: Any) -> None:
 
 
 def closed() -> None:
-    """A stream that `opening` counted is no more."""
+    """Count a stream of `opening` as closed."""
     global _open
     with _lock:
         _open -= 1
 
 
 def refresh() -> None:
-    """Look for devices anew, unless a stream of this process is open: it would be cut off.
+    """Update the device list, unless this process has an open stream, which it would end.
 
-    PortAudio's list is as it was when it was initialised; sounddevice has no public way to do
-    that again.
+    PortAudio lists devices when it is initialised; sounddevice has no public way to repeat that.
     """
     module = sounddevice()
     with _lock:
@@ -86,11 +85,11 @@ def refresh() -> None:
                 module._terminate()
             module._initialize()
         except module.PortAudioError as error:
-            raise DeviceError(f"PortAudio does not start again: {because(error)}") from None
+            raise DeviceError(f"PortAudio cannot be restarted: {explain(error)}") from None
 
 
 @contextmanager
 def listing() -> Iterator[None]:
-    """Around a look at the devices: the list must not be made anew meanwhile."""
+    """Around reading the device list, so that it is not updated meanwhile."""
     with _lock:
         yield

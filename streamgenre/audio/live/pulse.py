@@ -1,7 +1,7 @@
-"""The sources of a sound server: PulseAudio, or PipeWire in its place. Linux.
+"""The sources of a sound server, PulseAudio or PipeWire, on Linux.
 
-Which of them ALSA's `pulse` or `pipewire` device opens is told by environment variables at that
-moment. Listing them is libpulse's work, through pulsectl: PortAudio cannot.
+Environment variables, read when a stream is opened, select the source that ALSA's `pulse` or
+`pipewire` device records from. PortAudio cannot list the sources; libpulse can, through pulsectl.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Source(NamedTuple):
-    """What the server can record from."""
+    """A source that the server can record from."""
 
     name: str
     description: str
@@ -27,15 +27,15 @@ class Source(NamedTuple):
     monitor: bool
 
 
-def _asked(question: Callable[[Any], T], otherwise: T) -> T:
-    """The server's answer; `otherwise` where there is no server, or it breaks off."""
+def _ask(question: Callable[[Any], T], otherwise: T) -> T:
+    """The server's answer to `question`, or `otherwise` if it does not answer."""
     if sys.platform != "linux":
         return otherwise
     try:
         pulsectl: Any = import_module("pulsectl")
     except (ImportError, OSError):  # no libpulse
         return otherwise
-    # The structs are libpulse's, and gone once its callback returns: this hook is called within.
+    # libpulse frees its structs when its callback returns; this hook runs inside it.
     pulsectl.PulseSourceInfo._init_from_struct = _keep_rate
     try:
         with pulsectl.Pulse("streamgenre") as pulse:
@@ -49,8 +49,8 @@ def _keep_rate(info: Any, struct: Any) -> None:
 
 
 def sources() -> list[Source]:
-    """All of them, none where there is no server."""
-    return _asked(
+    """All sources; none if there is no server."""
+    return _ask(
         lambda pulse: [
             Source(
                 source.name,
@@ -66,19 +66,19 @@ def sources() -> list[Source]:
 
 
 def default_monitor() -> str:
-    """Name of the source that hears the default output; empty where there is none."""
+    """Name of the monitor of the default output; empty if there is none."""
 
     def question(pulse: Any) -> str:
         sink = pulse.server_info().default_sink_name
         return next((s.monitor_source_name for s in pulse.sink_list() if s.name == sink), "")
 
-    return _asked(question, "")
+    return _ask(question, "")
 
 
 def moved_away(source: str) -> bool:
-    """Whether this process records, but no longer from that source.
+    """Whether this process records from another source than that.
 
-    The server moves streams elsewhere when their source is unplugged, without a word.
+    If a source is unplugged, the server silently moves its streams to another one.
     """
 
     def question(pulse: Any) -> bool:
@@ -87,20 +87,21 @@ def moved_away(source: str) -> bool:
             for stream in pulse.source_output_list()
             if stream.proplist.get("application.process.id") == str(os.getpid())
         ]
-        names = {found.index: found.name for found in pulse.source_list()}
+        names = {info.index: info.name for info in pulse.source_list()}
         return bool(ours) and source not in (names.get(index) for index in ours)
 
-    return _asked(question, False)
+    return _ask(question, False)
 
 
 @contextmanager
 def recording_from(source: str, monitor: bool) -> Iterator[None]:
-    """Streams opened meanwhile record from that source, the server's default if empty.
+    """Streams opened within record from this source, or from the server's default if it is empty.
 
-    ALSA's `pulse` device reads PULSE_SOURCE, its `pipewire` device PIPEWIRE_ALSA, which knows a
-    monitor by its sink; without `node.dont-reconnect` it would go elsewhere when that is gone.
+    ALSA's `pulse` device reads PULSE_SOURCE; its `pipewire` device reads PIPEWIRE_ALSA, which
+    identifies a monitor by its sink. Without `node.dont-reconnect` the stream would move to another
+    source if this one is gone.
     """
-    told = {}
+    variables = {}
     if source:
         pipewire = {
             "target.object": source.removesuffix(".monitor") if monitor else source,
@@ -108,9 +109,9 @@ def recording_from(source: str, monitor: bool) -> Iterator[None]:
             "node.dont-reconnect": True,
             "application.process.id": str(os.getpid()),  # for `moved_away`
         }
-        told = {"PULSE_SOURCE": source, "PIPEWIRE_ALSA": json.dumps(pipewire)}
-    before = {name: os.environ.get(name) for name in told}
-    os.environ.update(told)
+        variables = {"PULSE_SOURCE": source, "PIPEWIRE_ALSA": json.dumps(pipewire)}
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:

@@ -1,8 +1,8 @@
-"""A ring that the audio callback never waits for (Numba): it gives up its oldest samples instead.
+"""A ring that never makes the audio callback wait: it drops its oldest samples instead (Numba).
 
-Both sides move the tail here, so a look at the counters and a copy must be one step to the other
-thread: a kernel, which keeps the GIL while it runs. On builds without a GIL a lock around each
-kernel does it.
+Both sides move the tail, so that reading the counters and copying must be atomic to the other
+thread. A kernel is atomic because it holds the GIL while it runs. On builds without a GIL, a lock
+around each kernel has this role.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..ring import guard
 def _write_over(
     buffer: NDArray[np.float32], ends: NDArray[np.int64], block: NDArray[np.float32]
 ) -> None:
-    """Copy all of `block`, over the oldest where there is no room."""
+    """Copy all of `block`, overwriting the oldest samples if there is no room."""
     size = len(buffer)
     first = max(0, len(block) - size)
     position = (ends[_HEAD] + first) % size
@@ -36,9 +36,9 @@ def _write_over(
 def _take(
     buffer: NDArray[np.float32], ends: NDArray[np.int64], out: NDArray[np.float32]
 ) -> tuple[int, int]:
-    """Count as lost what was written over, then read up to len(out): how many lost, how many read.
+    """Count overwritten samples, then read up to len(out); returns both numbers.
 
-    One kernel, so that the producer cannot come in between.
+    One kernel, so that the producer cannot interrupt it.
     """
     size = len(buffer)
     lost = max(0, ends[_HEAD] - ends[_TAIL] - size)
@@ -55,35 +55,35 @@ def _take(
 
 
 class LiveRing:
-    """Holds the newest `capacity` samples; what nobody read in time is dropped and counted."""
+    """Holds the newest `capacity` samples; counts those dropped because they were not read."""
 
     def __init__(self, capacity: int) -> None:
         self._buffer = np.zeros(capacity, np.float32)
         self._ends = np.zeros(2, np.int64)
         self._guard = guard()
-        # Compiled here: the audio thread has no time for it.
+        # Compile now: the audio thread has no time for it.
         self.write(np.zeros(0, np.float32))
         self.read(0)
 
     @property
     def written(self) -> int:
-        """Count of all samples so far."""
+        """Number of samples written so far."""
         return int(self._ends[_HEAD])
 
     def __len__(self) -> int:
-        """Samples that wait to be read."""
+        """Number of unread samples."""
         with self._guard:
             return min(len(self._buffer), int(self._ends[_HEAD] - self._ends[_TAIL]))
 
     def write(self, block: NDArray[np.float32]) -> None:
-        """Take float32 samples (n,), all of them; never waits."""
+        """Write all of the float32 samples (n,); never waits."""
         with self._guard:
             _write_over(self._buffer, self._ends, block)
 
     def read(self, most: int) -> tuple[int, NDArray[np.float32]]:
-        """How many samples were dropped since the last read, and then the oldest that wait.
+        """Number of samples dropped since the last read, and the oldest unread samples.
 
-        These are up to `most`, a new array (n,). The dropped ones came just before them.
+        The samples are a new array of up to `most`. The dropped ones came just before them.
         """
         out = np.empty(min(most, len(self._buffer)), np.float32)
         with self._guard:

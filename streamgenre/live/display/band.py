@@ -1,4 +1,4 @@
-"""The ribbon of the last minutes, ending now, with how long ago below it."""
+"""The ribbon of the latest minutes, which ends now, with its time axis."""
 
 from __future__ import annotations
 
@@ -8,40 +8,39 @@ from dataclasses import replace
 
 from rich.cells import cell_len
 
-from ...output.ribbon import clock, columns, runs, shown, style
+from ...output.ribbon import clock, columns, label_text, runs, style
 from ...update import Segment, Update
 from .line import DIM, Line, Piece, padded
 from .view import View
 
 RIBBON_SECONDS = 600.0
-"""The most that a frame shows; the listener keeps segments for at least that long."""
+"""The longest time that a frame shows."""
 
 _SPANS = (60.0, 120.0, 300.0, RIBBON_SECONDS)
 _TICKS = (5, 10, 15, 30, 60, 120, 300)
-_WIDE = 120  # columns from which ten minutes are shown; below it, five
+_WIDE = 120  # minimum width for ten minutes; narrower displays show five
 
 
 def span(view: View, width: int) -> float:
-    """Seconds that the ribbon covers: the least of a few that holds what there is.
+    """Seconds that the ribbon covers: the shortest of a few spans that fits the segments.
 
-    Few, and the scale never fits itself to the time that has passed, so that the ribbon flows
-    evenly and does not shrink under the eye.
+    The span changes rarely, so that the ribbon scrolls evenly instead of shrinking all the time.
     """
-    heard = _now(view) - view.segments[0].start if view.segments else 0.0
+    elapsed = _now(view) - view.segments[0].start if view.segments else 0.0
     spans = _SPANS if width >= _WIDE else _SPANS[:-1]
-    return next((seconds for seconds in spans if heard <= seconds), spans[-1])
+    return next((seconds for seconds in spans if elapsed <= seconds), spans[-1])
 
 
 def band(view: View, width: int, rows: int) -> list[Line]:
-    """`rows` lines: one to four of ribbon (names; then, how sure), and the axis from two on."""
+    """`rows` lines: one to four of ribbon (names, then confidence), and the axis if rows > 1."""
     if rows < 1 or width < 1:
         return []
     axis = rows > 1
-    high = rows - axis
-    ink: list[Line] = [[] for _ in range(high)]
-    name_row = 1 if high > 2 else 0
+    height = rows - axis
+    ink: list[Line] = [[] for _ in range(height)]
+    name_row = 1 if height > 2 else 0
     step = span(view, width) / width
-    # Ends on a whole column of the stream's clock: otherwise each edge would tremble.
+    # Ends on a whole column of the stream's clock, so that edges do not jitter.
     end = math.ceil(_now(view) / step - 1e-6) * step
     for run in runs(columns(view.segments, width, end - step * width, end)):
         size, decision = len(run), run[0]
@@ -49,29 +48,29 @@ def band(view: View, width: int, rows: int) -> list[Line]:
             for line in ink:
                 line.append(Piece(" " * size))
             continue
-        name = shown(view.card, decision.status, decision.genre)
-        sure = sum(segment.confidence for segment in run if segment) / size
+        name = label_text(view.card, decision.status, decision.genre)
+        confidence = sum(segment.confidence for segment in run if segment) / size
         colour = style(view.card, decision.genre, background=True)
-        texts = {name_row: name, name_row + 1: f"{sure:.0%}" if decision.genre else ""}
+        texts = {name_row: name, name_row + 1: f"{confidence:.0%}" if decision.genre else ""}
         for row, line in enumerate(ink):
             text = texts.get(row, "")
             if row > name_row and cell_len(text) >= size:
-                text = ""  # half a figure would be a wrong one
+                text = ""  # a truncated number would be wrong
             fill = " " if decision.genre else "·"
             line.append(Piece(_cell(text, size, fill), colour))
     return [*ink, _axis(view, width)] if axis else ink
 
 
 def _cell(text: str, size: int, fill: str) -> str:
-    """An edge, and the text behind it as far as there is room."""
+    """An edge, followed by as much of the text as fits."""
     inside = padded(text, size - 1) if cell_len(text) > size - 1 else text
     return f"▏{inside}" + fill * (size - 1 - cell_len(inside))
 
 
 def _axis(view: View, width: int) -> Line:
-    """How long before now: ticks stand at the column that they are about."""
+    """Times before now, each tick at its column."""
     seconds = span(view, width)
-    longest = len(clock(seconds)) + 8  # with room between two
+    longest = len(clock(seconds)) + 8  # with space between two labels
     step = next((tick for tick in _TICKS if tick / seconds * width >= longest), seconds)
     line = [" "] * width
     last = "now▕"
@@ -88,15 +87,15 @@ def _axis(view: View, width: int) -> Line:
 
 
 def _now(view: View) -> float:
-    """The end of what was heard, on the stream's clock."""
-    heard = view.update.time if view.update is not None else 0.0
-    return max(heard, view.segments[-1].end) if view.segments else heard
+    """The current time on the stream's clock."""
+    now = view.update.time if view.update is not None else 0.0
+    return max(now, view.segments[-1].end) if view.segments else now
 
 
 class Recent:
-    """Segments of about the last `seconds`; bounded by time, and by number where they flicker."""
+    """Segments of about the last `seconds`, kept up to date with each update."""
 
-    _MOST = 2_000
+    _MOST = 2_000  # bounds memory if decisions change at each update
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -104,7 +103,7 @@ class Recent:
         self._end = 0.0
 
     def append(self, update: Update) -> None:
-        """Take the next update."""
+        """Add the next update."""
         begin, self._end = self._end, update.time
         confidence = _confidence(update)
         last = self._segments[-1] if self._segments else None
@@ -120,12 +119,12 @@ class Recent:
             self._segments.popleft()
 
     def segments(self) -> tuple[Segment, ...]:
-        """The oldest first, without gaps between them."""
+        """The segments, oldest first, without gaps between them."""
         return tuple(self._segments)
 
 
 def _confidence(update: Update) -> float:
-    """Probability of what was decided: see Segment.confidence."""
+    """Probability of the decision; see Segment.confidence."""
     if update.genre is not None:
         return update.probabilities[update.genre]
     if update.status == "unsure":

@@ -1,7 +1,7 @@
-"""The feedback gates as a small heat map: a row for each block, a column for each update.
+"""The feedback gates as a shades map: a row for each block, a column for each update.
 
-A gate says how far the network's memory lets a block's features through. Means hardly move, so a
-row is shaded around its own middle; the figure beside it is the value itself.
+A gate is the factor by which the network's state scales a block's features. Means change little, so
+each row is shaded relative to its own range; the number beside it is the absolute value.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from ...errors import one_line
 from .line import BOLD, DIM, Line, Piece, cut, fitted, padded
 from .view import View
 
-_SHADES = "·░▒▓█"  # without colour these say it alone
-_LEAST_SPAN = 0.06  # what moves less than that is not blown up to the full range of shades
+_SHADES = "·░▒▓█"  # readable without colour
+_LEAST_SPAN = 0.06  # smaller ranges are not stretched to all shades
 _COLD, _HOT = (60, 80, 160), (255, 190, 60)
-_STEPS = 12  # colours: neighbours often share one, which keeps a frame short
+_STEPS = 12  # colours; adjacent cells often share one, which keeps a frame short
 
 
 def gates(view: View, width: int, rows: int) -> list[Line]:
-    """A title and the blocks, as many as there are rows for."""
+    """A title, and as many blocks as fit."""
     if rows < 1:
         return []
-    title = [Piece("gates", BOLD), Piece("  what the memory lets through", DIM)]
+    title = [Piece("gates", BOLD), Piece("  how much of each block passes", DIM)]
     lines = [fitted(title, width)]
     names = [one_line(name) for name in view.card.gates]
     if not names or not view.gates:
@@ -57,21 +57,21 @@ def _row(values: Sequence[float]) -> Line:
         return [Piece(" " * len(values))]
     middle = (min(known) + max(known)) / 2
     reach = max(_LEAST_SPAN, max(known) - min(known))
-    heat = [
+    shades = [
         round(((value - middle) / reach + 0.5) * (_STEPS - 1)) if math.isfinite(value) else -1
         for value in values
     ]
-    return [_shade(step, len(list(run))) for step, run in groupby(heat)]
+    return [_shade(step, len(list(run))) for step, run in groupby(shades)]
 
 
 @lru_cache(maxsize=1024)
 def _shade(step: int, size: int) -> Piece:
-    """`size` cells of the same heat; -1: unknown."""
+    """`size` cells of the same shade; -1: unknown."""
     if step < 0:
         return Piece(" " * size)
     share = step / (_STEPS - 1)
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(_COLD, _HOT, strict=True))
     shade = _SHADES[min(len(_SHADES) - 1, int(share * len(_SHADES)))]
-    # The ground has nearly the same colour: where there is colour it speaks, and not the texture.
+    # The background has nearly the same colour, so that with colours the texture is not visible.
     back = "#" + "".join(f"{round(part * 0.8):02x}" for part in (red, green, blue))
     return Piece(shade * size, Style(color=f"#{red:02x}{green:02x}{blue:02x}", bgcolor=back))

@@ -1,4 +1,4 @@
-"""What plays now: in large letters, and said in words below them."""
+"""The current genre in large letters, with a line of text below."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from functools import lru_cache
 
 from rich.style import Style
 
-from ...output.ribbon import clock, shown, style
+from ...output.ribbon import clock, label_text, style
 from .line import BAD, BOLD, DIM, WARN, Line, Piece, cut, fitted, longest
 from .view import View
 
-_KINDS = ("music", "speech or noise", "silence")  # of a model that does not tell speech from noise
+_KINDS = ("music", "speech or noise", "silence")  # of a model without a speech output
 _SPEECH = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """A decision as people read it."""
+    """A decision in words."""
 
     word: str
-    """For the large letters."""
+    """In large letters."""
     style: Style
     confidence: str
-    """In percent, where there is a genre; otherwise empty."""
-    said: list[Line]
-    """The same in words, the longest way first; the last fits almost anywhere."""
+    """In percent; empty if there is no genre."""
+    texts: list[Line]
+    """The line of text in several versions, the longest first; the last fits almost anywhere."""
 
 
 def kind(view: View) -> str:
-    """What is heard: one of `kinds`, "gap", or nothing yet."""
+    """The kind of sound: one of `kinds`, "gap", or empty before the first update."""
     update = view.update
     if update is None or view.activity == "lost":
         return ""
@@ -45,46 +45,46 @@ def kind(view: View) -> str:
 
 
 def kinds(view: View) -> tuple[str, ...]:
-    """What can be heard: speech and noise are two kinds where the model tells them apart."""
+    """The kinds of sound; speech and noise are separate if the model has a speech output."""
     update, network = view.update, view.card.network
     if update is None or update.status == "gap":
-        # Nothing is said of a gap; what the network is does not change with it.
-        tells = bool(network.get("base", network).get("speech"))
+        # A gap has no speech value; the card states whether the network has the output.
+        has_speech = bool(network.get("base", network).get("speech"))
     else:
-        tells = update.speech is not None
-    return ("music", "speech", "noise", "silence") if tells else _KINDS
+        has_speech = update.speech is not None
+    return ("music", "speech", "noise", "silence") if has_speech else _KINDS
 
 
 def headline(view: View, width: int) -> Headline:
-    """What the view has to say first, its names cut to what `width` leaves them."""
+    """The headline of the view, with names truncated to fit `width`."""
     update, activity = view.update, view.activity
     if activity == "lost":
         return _plain("no input", BAD, "no input", "the device is gone; looking for it")
     if update is None:
         rest = {
             "starting": "loading the model, opening the input",
-            "listening": "no judgement yet",
-            "ended": "nothing was heard",
+            "listening": "no result yet",
+            "ended": "no audio received",
         }
         return _plain(activity, BOLD, activity, rest.get(activity, ""))
-    if (heard := kind(view)) == "gap":
-        return _plain("gap", WARN, "gap", "sound is missing here")
-    if heard == "silence":
-        return _plain("too quiet", DIM, "too quiet to judge", "")
-    if heard != "music":
-        return _plain("no music", DIM, f"no music: {heard}", f"music {update.music:.0%}")
+    if (current := kind(view)) == "gap":
+        return _plain("gap", WARN, "gap", "audio is missing here")
+    if current == "silence":
+        return _plain("too quiet", DIM, "too quiet to classify", "")
+    if current != "music":
+        return _plain("no music", DIM, f"no music: {current}", f"music {update.music:.0%}")
     if update.genre is None:
         return _unsure(view, f"{update.confidence:.0%}", width)
     return _genre(view, width)
 
 
 def headline_lines(view: View, width: int, rows: int) -> list[Line]:
-    """`rows` lines: the words alone, or large letters above them."""
+    """`rows` lines: the text alone, or large letters above it."""
     indent = [Piece("  ")] if width >= 34 else []
     now = headline(view, width - 2 * len(indent))
-    said = fitted([*indent, *longest(now.said, width - 2 * len(indent))], width)
+    text = fitted([*indent, *longest(now.texts, width - 2 * len(indent))], width)
     if rows < 4:
-        return [said, *_blank(rows - 1)][:rows]
+        return [text, *_blank(rows - 1)][:rows]
     space = rows - 1
     letters = large(now.word, width - 3, space) or (now.word,)
     side = large(now.confidence, width - 6 - len(letters[0]), 3) if len(letters) > 1 else ()
@@ -95,26 +95,26 @@ def headline_lines(view: View, width: int, rows: int) -> list[Line]:
         line: Line = []
         if above <= row < above + len(letters):
             line = [*indent, Piece(letters[row - above], colour)]
-            # The figures stand on the line that the letters stand on.
+            # The percentage stands on the same base line as the letters.
             if side and row >= above + len(letters) - 3:
                 line += [Piece("   "), Piece(side[row - above - len(letters) + 3], DIM)]
         lines.append(fitted(line, width))
-    return [*lines, said]
+    return [*lines, text]
 
 
 def _blank(rows: int) -> list[Line]:
     return [[] for _ in range(rows)]
 
 
-def _plain(word: str, look: Style, said: str, more: str) -> Headline:
-    short: Line = [Piece(said, look + BOLD)]
+def _plain(word: str, look: Style, text: str, more: str) -> Headline:
+    short: Line = [Piece(text, look + BOLD)]
     return Headline(word, look, "", [[*short, Piece(f"  {more}", DIM)], short] if more else [short])
 
 
 def _unsure(view: View, percent: str, width: int) -> Headline:
     assert view.update is not None
     top = view.update.top
-    name = shown(view.card, "", top)
+    name = label_text(view.card, "", top)
     guess = Piece(cut(name, width - 21), style(view.card, top))
     long = [Piece("unsure", BOLD), Piece(", perhaps "), guess, Piece(f" {percent}")]
     return Headline(
@@ -128,9 +128,9 @@ def _unsure(view: View, percent: str, width: int) -> Headline:
 def _genre(view: View, width: int) -> Headline:
     update = view.update
     assert update is not None and update.genre is not None
-    name = shown(view.card, "", update.genre)
+    name = label_text(view.card, "", update.genre)
     colour = style(view.card, update.genre)
-    # A genre holds on while another label leads already: the update's confidence is of that one.
+    # While a genre is held, another label may lead; the update's confidence is of the leader.
     percent = f"{view.probabilities.get(update.genre, update.confidence):.0%}"
     short = [Piece(cut(name, max(5, width - 5)), colour + BOLD), Piece(f" {percent}", BOLD)]
     since: Line = []
@@ -139,25 +139,25 @@ def _genre(view: View, width: int) -> Headline:
         since = [Piece("  for ", DIM), Piece(time)]
     other: Line = []
     if update.top != update.genre:
-        rival = Piece(shown(view.card, "", update.top), style(view.card, update.top))
+        rival = Piece(label_text(view.card, "", update.top), style(view.card, update.top))
         other = [Piece("  or ", DIM), rival, Piece(f" {update.confidence:.0%}")]
     music = [Piece("  music ", DIM), Piece(f"{update.music:.0%}")]
-    said = [
+    texts = [
         [*short, *since, *other, *music],
         [*short, *since, *other],
         [*short, *other],
         short,
         [Piece(cut(name, width), colour + BOLD)],
     ]
-    return Headline(name, colour, percent, said)
+    return Headline(name, colour, percent, texts)
 
 
-_FONTS = {5: "ansi_regular", 3: "future"}
-_WIDEST = 1000  # never breaks a name into two lines
+_FONTS = {5: "ansi_regular", 3: "future"}  # FIGlet fonts by height in rows
+_WIDEST = 1000  # cells, so that names are not wrapped
 
 
 def large(text: str, width: int, height: int) -> tuple[str, ...]:
-    """The rows of the largest form that fits; empty where none does."""
+    """The rows of the text in the largest font that fits; empty if none does."""
     for rows in _FONTS:
         if rows <= height:
             drawn = _drawn(text, rows)
@@ -168,15 +168,15 @@ def large(text: str, width: int, height: int) -> tuple[str, ...]:
 
 @lru_cache(maxsize=256)
 def _drawn(text: str, rows: int) -> tuple[str, ...]:
-    """Rows of equal length; empty where the font lacks a letter."""
-    # Both fonts have all of ASCII; beyond it they spell, leave out, or put something else.
+    """Rows of equal length; empty if the font lacks a letter."""
+    # Both fonts have all of ASCII; other characters are replaced or omitted.
     if not text.strip() or not text.isascii() or not text.isprintable():
         return ()
     from pyfiglet import Figlet, FontNotFound
 
     try:
         drawn = Figlet(_FONTS[rows], width=_WIDEST).renderText(text).splitlines()
-    except FontNotFound:  # some systems package pyfiglet without the contributed fonts
+    except FontNotFound:  # some distributions ship pyfiglet without the contributed fonts
         return ()
     lines = [line.rstrip() for line in drawn[:rows]]
     if len(lines) < rows or any(line.strip() for line in drawn[rows:]):

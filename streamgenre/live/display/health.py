@@ -1,4 +1,4 @@
-"""How well listening goes: one or two lines where rows are few, in words where there is room."""
+"""Latency, speed and losses: one or two lines, or a column if there is space."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import math
 
 from ...errors import one_line
 from ...output.ribbon import clock
+from ..listener import Health
 from .line import BAD, BOLD, DIM, GOOD, WARN, Line, Piece, cut, fitted, longest, spread
 from .meter import bar
-from .view import Health, View
+from .view import View
 
 _STATES = {
     "starting": ("◌", BOLD),
@@ -20,7 +21,7 @@ _STATES = {
 
 
 def header(view: View, width: int) -> Line:
-    """One line: what the input does, which one it is, for how long."""
+    """One line: state and name of the input, and uptime."""
     mark, look = _STATES[view.activity]
     state = [Piece(f"{mark} {view.activity}", look), Piece("  ")]
     up = [Piece("up ", DIM), Piece(clock(max(0.0, view.health.uptime)))]
@@ -61,11 +62,11 @@ def health_lines(view: View, width: int, rows: int) -> list[Line]:
 
 
 def health_words(view: View, width: int) -> list[Line]:
-    """Seven lines for a column of its own: every figure with its name, the latency as bars."""
+    """Seven lines for a column: each figure with its name, the latency as bars."""
     health = view.health
     total = latency(health)
     lines: list[Line] = [
-        [Piece("latency    ", BOLD), Piece(f"{duration(total):>7}", BOLD), Piece("  in all", DIM)]
+        [Piece("latency    ", BOLD), Piece(f"{duration(total):>7}", BOLD), Piece("  in total", DIM)]
     ]
     room = max(0, width - 22)
     for name, seconds in _parts(health):
@@ -78,11 +79,13 @@ def health_words(view: View, width: int) -> list[Line]:
 
 
 def sinks_line(view: View, width: int) -> Line:
-    """Outputs beside the display, those with something wrong first."""
+    """The further outputs, those with problems first."""
     line = [Piece("outputs ", DIM)]
-    for name, wrong in sorted(view.sinks, key=lambda sink: not sink[1]):
-        line.append(Piece(one_line(name), BOLD if wrong else None))
-        line.append(Piece(f": {one_line(wrong)}  " if wrong else " ok  ", WARN if wrong else DIM))
+    for name, problem in sorted(view.sinks, key=lambda sink: not sink[1]):
+        line.append(Piece(one_line(name), BOLD if problem else None))
+        line.append(
+            Piece(f": {one_line(problem)}  " if problem else " ok  ", WARN if problem else DIM)
+        )
     return fitted(line, width)
 
 
@@ -90,19 +93,21 @@ def sinks_words(view: View, width: int) -> list[Line]:
     """A title and a line for each output."""
     lines: list[Line] = [[Piece("outputs", BOLD)]]
     room = max(6, min(28, width // 2))
-    for name, wrong in sorted(view.sinks, key=lambda sink: not sink[1]):
+    for name, problem in sorted(view.sinks, key=lambda sink: not sink[1]):
         text = cut(one_line(name), room)
-        lines.append([Piece(f"  {text}  "), Piece(one_line(wrong) or "ok", WARN if wrong else DIM)])
+        lines.append(
+            [Piece(f"  {text}  "), Piece(one_line(problem) or "ok", WARN if problem else DIM)]
+        )
     return [fitted(line, width) for line in lines]
 
 
 def latency(health: Health) -> float:
-    """Seconds from a sound to the decision that it makes, at the longest."""
+    """Longest time in seconds from a sound to the decision that it causes."""
     return sum(seconds for _, seconds in _parts(health))
 
 
 def duration(seconds: float) -> str:
-    """Seconds for people.
+    """A duration in seconds as text.
 
     >>> duration(0.0004), duration(0.0042), duration(0.5), duration(2.0), duration(12.34)
     ('0.4 ms', '4 ms', '500 ms', '2 s', '12 s')
@@ -116,12 +121,12 @@ def duration(seconds: float) -> str:
 
 
 def rate(health: Health) -> str:
-    """Samples a second, in kHz."""
+    """The sample rate in kHz as text."""
     return f"{health.sample_rate / 1000:g} kHz"
 
 
 def channels(health: Health) -> str:
-    """Channels, as people call them."""
+    """The number of channels as text."""
     return {1: "mono", 2: "stereo"}.get(health.channels, f"{health.channels} channels")
 
 
@@ -144,7 +149,7 @@ def _speed(health: Health, unit: str) -> Line:
 
 
 def _losses(health: Health, letters: int = 9) -> Line:
-    """What was not heard, each count with its name (its first letters); loud where there is any."""
+    """Counts of losses with their names (the first letters), highlighted unless 0."""
     line: Line = []
     counts = {"dropped": health.dropped, "overflows": health.overflows, "gaps": health.gaps}
     for name, count in counts.items():

@@ -1,7 +1,7 @@
-"""Keys as they are pressed, without waiting for them.
+"""Read keys as they are pressed, without waiting.
 
-POSIX: the terminal in cbreak mode (no echo, no lines; Ctrl-C and Ctrl-Z stay signals), put back on
-leaving whatever happens, and while the process is stopped. Windows: the console's own functions.
+POSIX: the terminal is in cbreak mode (no echo, no line buffering; Ctrl-C and Ctrl-Z stay signals),
+which is reset at the end and while the process is stopped. Windows: functions of the console.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from .terminal import before_stopping, in_foreground
 _ESCAPE = "\x1b"
 _ARROWS = {"A": "up", "B": "down", "C": "right", "D": "left"}
 _NAMED = {"\r": "enter", "\n": "enter"}
-_PATIENCE = 0.05  # s after which an escape with nothing behind it was the key of that name
+_ESCAPE_TIMEOUT = 0.05  # s after which a lone escape character is the escape key
 _WINDOWS_ARROWS = {"H": "up", "P": "down", "M": "right", "K": "left"}
 
 
 class Keys:
-    """Context manager around the terminal's keyboard; without a terminal it reads nothing."""
+    """Context manager for the keyboard of the terminal; without a terminal, reads nothing."""
 
     def __init__(self) -> None:
         self._file: int | None = None
-        self._modes: list[object] | None = None  # those to put back; None while they are in force
+        self._modes: list[object] | None = None  # the modes to restore; None if they are set
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._pending = ""
         self._since = 0.0
@@ -69,11 +69,11 @@ class Keys:
         if data:
             self._pending += self._decoder.decode(data)
             self._since = now
-        found, self._pending = decode(self._pending, now - self._since >= _PATIENCE)
-        return found
+        keys, self._pending = decode(self._pending, now - self._since >= _ESCAPE_TIMEOUT)
+        return keys
 
     def _listen(self) -> bool:
-        """See that the terminal sends each key, as long as it is ours."""
+        """Set the terminal to send each key if it is ours; returns whether it is."""
         if sys.platform == "win32" or self._file is None or not in_foreground(self._file):
             return False
         if self._modes is None:
@@ -93,16 +93,16 @@ class Keys:
 
         modes, self._modes = self._modes, None
         try:
-            # Keys that nobody read are not for the shell.
+            # Discard unread keys, so that the shell does not get them.
             termios.tcsetattr(self._file, termios.TCSAFLUSH, modes)  # type: ignore[arg-type]
         except termios.error:  # the terminal is gone
             return
 
 
 def decode(text: str, complete: bool) -> tuple[list[str], str]:
-    r"""Keys in what a terminal sent, and the start of a sequence that has not ended yet.
+    r"""Decode keys; returns them, and the start of an incomplete sequence.
 
-    `complete` says that nothing more belongs to it: then an escape is the key of that name.
+    `complete`: whether the input is complete, so that a trailing escape is the escape key.
 
     >>> decode("q\x1b[A\x1b[15~ ", False)
     (['q', 'up', ' '], '')
@@ -135,14 +135,14 @@ def decode(text: str, complete: bool) -> tuple[list[str], str]:
 
 
 def _sequence_end(text: str, start: int) -> int | None:
-    """Where the escape sequence at `start` ends; None: not within the text."""
+    """End of the escape sequence at `start`, None if it is incomplete."""
     if start + 1 >= len(text):
         return None
     if text[start + 1] == _ESCAPE:
         return start + 1
     if text[start + 1] == "O":  # SS3: one letter
         return start + 3 if start + 2 < len(text) else None
-    if text[start + 1] != "[":  # Alt and a key
+    if text[start + 1] != "[":  # Alt plus a key
         return start + 2
     for i in range(start + 2, len(text)):  # CSI: parameters, then a final character
         if "@" <= text[i] <= "~":
@@ -153,7 +153,7 @@ def _sequence_end(text: str, start: int) -> int | None:
 
 
 def _terminal(leave: ExitStack) -> int | None:
-    """A file descriptor of the keyboard: standard input, or the terminal behind it."""
+    """A file descriptor of the keyboard: standard input, or else the controlling terminal."""
     try:
         if os.isatty(0):
             return 0

@@ -1,6 +1,6 @@
-"""A line of the display: pieces of text, each with its style, measured in cells of the terminal.
+"""A line of the display: pieces of styled text, measured in terminal cells.
 
-Plain lists of rich's segments: rich's own layout takes several times longer for the same frame.
+Plain lists of rich segments: rich's own layout is several times slower for the same frame.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from rich.segment import Segment
 from rich.style import Style
 
 Piece = Segment
-"""Not to be taken for a stretch of the timeline (update.Segment)."""
+"""A rich segment, not a segment of a timeline (update.Segment)."""
 Line = list[Piece]
 
-ROOMY = 60  # columns from which lines are moved in and figures named in full
+ROOMY = 60  # minimum width for indented lines and full names
 
 DIM = Style(dim=True)
 BOLD = Style(bold=True)
@@ -23,12 +23,12 @@ BAD = Style(color="bright_white", bgcolor="red", bold=True)
 
 
 def length(line: Line) -> int:
-    """Cells that a line takes."""
+    """Width of a line in cells."""
     return sum(cell_len(piece.text) for piece in line)
 
 
 def cut(text: str, width: int) -> str:
-    """Text of at most `width` cells; an ellipsis says that some is missing.
+    """Text truncated to at most `width` cells, with an ellipsis.
 
     >>> cut("Electronic", 10), cut("Electronic", 6), cut("Electronic", 0)
     ('Electronic', 'Elect…', '')
@@ -44,7 +44,7 @@ def padded(text: str, width: int) -> str:
 
 
 def fitted(line: Line, width: int) -> Line:
-    """The line cut or filled to exactly `width` cells; where it is cut, an ellipsis says so."""
+    """The line truncated with an ellipsis, or padded, to exactly `width` cells."""
     room = width
     for i, piece in enumerate(line):
         cells = cell_len(piece.text)
@@ -56,12 +56,12 @@ def fitted(line: Line, width: int) -> Line:
 
 
 def inset(lines: list[Line], width: int) -> list[Line]:
-    """Lines moved in to where names and letters stand, in a display of that width."""
+    """The lines, indented if the display is wide enough."""
     return [[Piece("  "), *line] for line in lines] if width >= ROOMY else lines
 
 
 def spread(left: Line, right: Line, width: int) -> Line:
-    """`left` and `right` at the two ends of a line; where both do not fit, `left` alone."""
+    """`left` and `right` at the two ends of a line, or `left` alone if both do not fit."""
     space = width - length(left) - length(right)
     if not right or space < 2:
         return fitted(left, width)
@@ -69,12 +69,12 @@ def spread(left: Line, right: Line, width: int) -> Line:
 
 
 def longest(candidates: list[Line], width: int) -> Line:
-    """The first of several ways to say something, the longest first, that fits; else the last."""
+    """The first candidate that fits, else the last; candidates are ordered from long to short."""
     return next((line for line in candidates if length(line) <= width), candidates[-1])
 
 
 def columns(left: list[Line], right: list[Line], widths: tuple[int, int], gap: int) -> list[Line]:
-    """Two blocks of lines beside each other."""
+    """Two blocks of lines side by side."""
     lines = []
     for i in range(max(len(left), len(right))):
         start = fitted(left[i] if i < len(left) else [], widths[0])

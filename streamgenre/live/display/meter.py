@@ -1,4 +1,4 @@
-"""The level meter: how loud the input is, where its peaks stand, and whether it clips."""
+"""The level meter: level, peak and clipping."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from itertools import pairwise
 
 from rich.style import Style
 
+from ..levels import Level
 from .line import BAD, BOLD, DIM, Line, Piece, fitted
-from .view import Level
 
-FLOOR = -60.0  # dBFS at the meter's left end; the right end is full scale
+FLOOR = -60.0  # dBFS at the left end; the right end is full scale
 _ZONES = ((-18.0, Style(color="green")), (-6.0, Style(color="yellow")), (0.0, Style(color="red")))
 _CLIP = " CLIP"
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 def bar(share: float, width: int) -> str:
-    """A bar over `share` of `width` cells, to an eighth of a cell; not filled up with spaces.
+    """A bar over `share` of `width` cells, in steps of an eighth of a cell, not padded.
 
     >>> bar(0.5, 5)
     '██▌'
@@ -28,7 +28,7 @@ def bar(share: float, width: int) -> str:
 
 
 def meter(level: Level, width: int) -> Line:
-    """One line: the bar with a mark at the peak, the level in figures, CLIP."""
+    """One line: the bar with a mark at the peak, the level as a number, CLIP."""
     start, room = _place(width)
     if start < 0:
         figure = " CLIP" if level.clipped else f" {_decibels(level.now, 0)[-4:]}"
@@ -46,7 +46,7 @@ def meter(level: Level, width: int) -> Line:
 
 
 def scale(width: int) -> Line:
-    """Decibels under the bar of a meter of that width."""
+    """A scale in decibels below a meter of that width."""
     start, room = _place(width)
     line = [" "] * width
     for value in range(int(FLOOR), 1, 10 if room >= 40 else 20):
@@ -58,14 +58,14 @@ def scale(width: int) -> Line:
 
 
 def _place(width: int) -> tuple[int, int]:
-    """Column where the bar's frame starts and the cells inside it; -1 where figures are short."""
+    """Start column and inner width of the bar; -1 if only a short number fits."""
     if width >= 60:
         return 8, width - 8 - 2 - 28
     return (0, width - 2 - 15) if width >= 34 else (-1, 0)
 
 
 def _track(level: Level, width: int) -> Line:
-    """The bar alone, coloured by zones as hardware is: green, yellow near the top, red at it."""
+    """The bar, coloured by zones as on audio hardware: green, yellow, red at the top."""
     filled = bar(_share(level.now), width)
     cells = list(filled.ljust(width, "·"))
     mark = min(width - 1, int(_share(level.peak) * width)) if level.peak > FLOOR else -1
@@ -89,7 +89,7 @@ def _share(decibels: float) -> float:
 
 
 def _decibels(value: float, digits: int = 1) -> str:
-    """Of one width, so that nothing beside it moves."""
+    """A number of constant width, so that nothing beside it moves."""
     if not math.isfinite(value):
         return "  -inf"
     return f"{max(-999.0, min(999.0, value)):6.{digits}f}"

@@ -1,4 +1,4 @@
-"""Boxes over the display: the keys, and the inputs to choose from."""
+"""Boxes over the display: help, and the list of inputs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .view import Choice, View
 KEYS = (
     ("q", "quit"),
     ("space", "pause"),
-    ("r", "reset the memory"),
+    ("r", "reset the state"),
     ("s", "save the timeline so far"),
     ("d", "switch device"),
     ("f", "feedback gates"),
@@ -19,14 +19,14 @@ KEYS = (
 )
 _SHORT = {"r": "reset", "s": "save", "d": "device", "f": "gates"}
 _MEANING = (
-    "Percentages say how sure: of ten times 80%,",
-    "about eight are right. Latency is the time",
-    "from a sound until it shows in the decision.",
+    "Percentages are probabilities: of ten results",
+    "at 80%, about eight are right. Latency is the",
+    "time from a sound until it affects the decision.",
 )
 
 
 def keys_line(width: int) -> Line:
-    """The keys on one line, as many as fit; the last, help, always."""
+    """As many keys as fit on one line, and always the last one, help."""
     items = [[Piece(key, BOLD), Piece(f" {_SHORT.get(key, does)}", DIM)] for key, does in KEYS]
     help_item = items.pop()
     line: Line = []
@@ -38,12 +38,12 @@ def keys_line(width: int) -> Line:
 
 
 def panel_rows(view: View, show_help: bool) -> int:
-    """Rows that the open panel needs; 0 where none is open."""
+    """Rows that the open panel needs; 0 if none is open."""
     return len(view.choices or KEYS) + 2 if view.choices or show_help else 0
 
 
 def help_panel(width: int, height: int) -> list[Line]:
-    """The keys and what they do; below them, how to read the figures."""
+    """The keys, and below them how to read the numbers."""
     inside = [[Piece(f"{key:>5}", BOLD), Piece(f"  {does}")] for key, does in KEYS]
     if height >= len(inside) + len(_MEANING) + 3 and width >= max(map(len, _MEANING)) + 4:
         inside += [[], *([Piece(text, DIM)] for text in _MEANING)]
@@ -51,7 +51,7 @@ def help_panel(width: int, height: int) -> list[Line]:
 
 
 def chooser(view: View, width: int, height: int) -> list[Line]:
-    """The inputs; the current one is marked and always in sight."""
+    """The list of inputs; the current one is marked and always visible."""
     at = next((i for i, choice in enumerate(view.choices) if choice.current), 0)
     rows = max(1, height - 2)
     first = max(0, min(at - rows // 2, len(view.choices) - rows))
@@ -59,15 +59,15 @@ def chooser(view: View, width: int, height: int) -> list[Line]:
     title = "inputs"
     if len(view.choices) > rows:
         title += f" {first + 1}-{first + len(inside)} of {len(view.choices)}"
-    return _box(title, inside, "↑ ↓ or number, enter takes, esc leaves", width, height)
+    return _box(title, inside, "↑ ↓ or number, enter selects, esc closes", width, height)
 
 
 def over(lines: list[Line], panel: list[Line], top: int, width: int) -> list[Line]:
-    """The lines with a panel in the middle of them, from row `top` on."""
+    """The lines with a centred panel over them, from row `top` on."""
     if not panel:
         return lines
     wide = length(panel[0])
-    if wide + 2 <= width:  # a margin, so that the box does not run into what is beside it
+    if wide + 2 <= width:  # a margin around the box
         panel = [[Piece(" "), *row, Piece(" ")] for row in panel]
         wide += 2
     left = (width - wide) // 2
@@ -85,7 +85,7 @@ def _choice(choice: Choice) -> Line:
 
 
 def _box(title: str, inside: list[Line], foot: str, width: int, height: int) -> list[Line]:
-    """A frame around the lines, within the size; bare lines where a frame would leave no room."""
+    """A frame around the lines, or the lines alone if there is no space for a frame."""
     if width < 8 or height < 4 or height - 2 < len(inside) <= height + 1:
         return [fitted(line, width) for line in inside[:height]]
     needed = max(cell_len(title), cell_len(foot), *(length(line) for line in inside)) + 2

@@ -1,8 +1,8 @@
-"""The display on a terminal: whole frames, each in one write, and the terminal put back at the end.
+"""The display on a terminal: draws frames and restores the terminal at the end.
 
-Only rows that changed are sent, between the marks of a synchronized update, so that terminals that
-know them show a frame at once; the others get it in one piece. rich turns styles into what the
-terminal knows of colours.
+Each frame is a single write of the rows that changed, marked as a synchronized update, so that
+terminals that support it show the frame at once. rich converts styles to the colours that the
+terminal supports.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .terminal import before_stopping, in_foreground
 from .view import View
 
 SHORTEST = 1 / 15  # s between two frames
-_REPAINT = 3.0  # s after which every row is sent again: C libraries print where they like
+_REPAINT = 3.0  # s after which all rows are sent again, in case a C library printed
 _ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J"  # alternate screen, no cursor, no wrapping
 _LEAVE = "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l"
 _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
@@ -35,16 +35,16 @@ _ASCII = str.maketrans(
 
 
 def possible(console: rich.console.Console) -> bool:
-    """Whether that console is a terminal that a display can be drawn on."""
+    """Whether the console is a terminal that supports the display."""
     return console.is_terminal and not console.is_dumb_terminal and not console.legacy_windows
 
 
 class Screen:
-    """Context manager around a console's terminal; where it is none, draws nothing."""
+    """Context manager for the terminal of a console; without a terminal, draws nothing."""
 
     def __init__(self, console: rich.console.Console) -> None:
         self._console = console
-        # Draws as the console would, but into memory; its own capture() writes emptiness besides.
+        # Renders like the console, but to memory; capture() would also write to the terminal.
         self._ink = rich.console.Console(
             file=StringIO(),
             force_terminal=True,
@@ -55,7 +55,7 @@ class Screen:
             height=24,
         )
         self._order: Order | None = None
-        self._judged: object = None
+        self._last_update: object = None
         self._gates = self._help = False
         self._rows: list[Line] = []
         self._size = (0, 0)
@@ -69,8 +69,8 @@ class Screen:
 
     def __enter__(self) -> Self:
         with ExitStack() as leave:
-            leave.callback(self._give_back)
-            leave.enter_context(before_stopping(self._give_back))
+            leave.callback(self._restore)
+            leave.enter_context(before_stopping(self._restore))
             self._leave = leave.pop_all()
         return self
 
@@ -78,7 +78,7 @@ class Screen:
         self._leave.close()
 
     def key(self, key: str) -> bool:
-        """Whether the display itself took the key: f and ? show and hide, any key ends the help."""
+        """Handle f and ?, and close the help at any key; returns whether the key was handled."""
         if self._help:
             self._help = False
             return key in ("?", "escape", "enter", " ")
@@ -91,11 +91,11 @@ class Screen:
         return True
 
     def due(self) -> bool:
-        """Whether a frame could be drawn now: a view need not be gathered before."""
-        return time.monotonic() - self._drawn >= SHORTEST and self._ours()
+        """Whether `draw` would draw now, so that a view is needed."""
+        return time.monotonic() - self._drawn >= SHORTEST and self._available()
 
     def draw(self, view: View) -> bool:
-        """Show the view; False where it is too early for that, or where nothing has changed."""
+        """Draw the view; False if it is too early or nothing has changed."""
         if not self.due():
             return False
         now = time.monotonic()
@@ -117,7 +117,7 @@ class Screen:
         start = _ENTER if not entered else _CLEAR if resized else ""
         text = self._text([rows[i] for i in changed])
         moves = "".join(f"\x1b[{i + 1}H{row}" for i, row in zip(changed, text, strict=True))
-        if entered and not self._entered:  # stopped and continued in between: begin anew
+        if entered and not self._entered:  # the process was stopped in between: start over
             return False
         self._entered, self._size, self._rows, self._drawn = True, (width, height), rows, now
         if everything:
@@ -126,23 +126,23 @@ class Screen:
         return True
 
     def _measured(self) -> tuple[int, int]:
-        """Columns and rows of the terminal itself: COLUMNS, if exported, stays what it was."""
+        """Size of the terminal itself, because an exported COLUMNS does not follow it."""
         if self._file is not None:
             with suppress(OSError):
                 return os.get_terminal_size(self._file)
         return self._console.size
 
     def _sorted(self, view: View) -> tuple[str, ...]:
-        """The order of the bars: it moves on with each update, not with each frame."""
+        """The order of the bars, which changes with updates, not with frames."""
         if self._order is None or {*self._order.labels} != {*view.card.label_names}:
-            self._order, self._judged = Order(view.card.label_names), None
-        if view.update is None or view.update is self._judged:
+            self._order, self._last_update = Order(view.card.label_names), None
+        if view.update is None or view.update is self._last_update:
             return self._order.labels
-        self._judged = view.update
+        self._last_update = view.update
         return self._order.update(view.probabilities)
 
     def _text(self, rows: list[Line]) -> list[str]:
-        """The rows with the codes of their styles."""
+        """The rows as text with style codes."""
         paper = StringIO()
         self._ink.file = paper
         self._ink.print(Frame(rows), end="", crop=False, no_wrap=True)
@@ -151,23 +151,23 @@ class Screen:
             text = text.translate(_ASCII)
         return text.split("\n")
 
-    def _ours(self) -> bool:
+    def _available(self) -> bool:
         if not possible(self._console):
             return False
         if self._file is None or sys.platform == "win32":
             return True
-        # A terminal that takes nothing now (Ctrl-S, a slow line) must not hold listening up.
+        # A terminal that accepts no data now (Ctrl-S, a slow line) must not block listening.
         ready = select.select([], [self._file], [], 0)[1]
         return bool(ready) and in_foreground(self._file)
 
-    def _give_back(self) -> None:
-        """The terminal as it was before; the next frame takes it again."""
+    def _restore(self) -> None:
+        """Restore the terminal; the next frame takes it over again."""
         if self._entered:
             self._write(_LEAVE)
             self._entered = False
 
     def _write(self, text: str) -> None:
-        """In one write, past the buffers of Python's file, which would cut it into pieces."""
+        """Write at once, bypassing Python's buffer, which would split the text."""
         file = self._console.file
         if self._file is None or sys.platform == "win32":
             file.write(text)
@@ -175,5 +175,5 @@ class Screen:
             return
         file.flush()
         data = text.encode(self._console.encoding, "replace")
-        while data:  # more than once only where a signal came in between
+        while data:  # repeats only if a signal interrupts it
             data = data[os.write(self._file, data) :]

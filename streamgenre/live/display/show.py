@@ -1,4 +1,4 @@
-"""The live display: what is heard, drawn, and steered with keys."""
+"""The live display: draws a listener, and handles keys."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import rich.console
 
 from ...audio.live.devices import Device, inputs
 from ...errors import StreamgenreError
-from ...files import whole
+from ...files import text_replacement
 from ...output.timeline.json import write_timeline
 from ...timeline import Timeline
 from ...update import Update
@@ -25,39 +25,39 @@ from .keys import Keys
 from .screen import Screen
 from .view import Choice, View
 
-_KEPT_SECONDS = 24 * 3600.0  # of updates that can be saved: some 20 MB
-_GATES = 300  # updates in the picture of the gates
-_TOLD = 5.0  # s for which a message stands
-_LOOK = 0.03  # s between two looks at input and keys
+_KEPT_SECONDS = 24 * 3600.0  # s of updates that can be saved, about 20 MB
+_GATES = 300  # updates shown in the gates
+_SHOWN = 5.0  # s for which a message is shown
+_POLL = 0.03  # s between two reads of input and keys
 
 
 class Show:
-    """The display of one listener; `run` draws it until it ends or somebody quits."""
+    """The display of a listener; see `run`."""
 
     def __init__(self, listener: Listener, console: rich.console.Console) -> None:
         self._listener, self._console = listener, console
-        self._timeline = Timeline(listener.model.card, listener.hop, _KEPT_SECONDS)
+        self._timeline = Timeline(listener.model.card, listener.stream.hop, _KEPT_SECONDS)
         self._recent = Recent(RIBBON_SECONDS)
         self._gates: deque[Sequence[float]] = deque(maxlen=_GATES)
         self._update: Update | None = None
-        self._message, self._told_until = "", 0.0
-        self._devices: list[Device] = []  # while one of them is being chosen
+        self._message, self._shown_until = "", 0.0
+        self._devices: list[Device] = []  # while the user selects one
         self._row, self._typed = 0, ""
         self._quit = False
 
     def run(self) -> None:
-        """Draw until the input ends, a pipe's reader has gone, or `q` is pressed."""
+        """Draw until the input ends, the reader of a pipe closes it, or `q` is pressed."""
         listener = self._listener
         with Keys() as keys, Screen(self._console) as screen:
             while not (self._quit or listener.ended or listener.reader_gone):
                 for update in listener.poll():
                     self._take(update)
                 for key in keys.read():
-                    if not (self._choosing(key) or screen.key(key)):
-                        self._steer(key)
+                    if not (self._choose(key) or screen.key(key)):
+                        self._control(key)
                 if screen.due():
                     screen.draw(self._view())
-                time.sleep(_LOOK)
+                time.sleep(_POLL)
 
     def _take(self, update: Update) -> None:
         self._update = update
@@ -68,16 +68,16 @@ class Show:
 
     def _view(self) -> View:
         listener = self._listener
-        told = self._message if time.monotonic() < self._told_until else ""
+        message = self._message if time.monotonic() < self._shown_until else ""
         return View(
             card=listener.model.card,
             activity=listener.activity,
-            note=told or listener.note,
+            note=message or listener.source.note,
             update=self._update,
-            probabilities=listener.probabilities,
+            probabilities=listener.stream.smoothed,
             segments=self._recent.segments(),
             gates=tuple(self._gates),
-            level=listener.level,
+            level=listener.levels.read(),
             health=listener.health,
             sinks=listener.problems,
             choices=[
@@ -86,44 +86,44 @@ class Show:
             ],
         )
 
-    def _tell(self, message: str) -> None:
-        self._message, self._told_until = message, time.monotonic() + _TOLD
+    def _notify(self, message: str) -> None:
+        self._message, self._shown_until = message, time.monotonic() + _SHOWN
 
-    def _steer(self, key: str) -> None:
+    def _control(self, key: str) -> None:
         match key.lower():
             case "q":
                 self._quit = True
             case " ":
                 self._listener.pause(not self._listener.paused)
             case "r":
-                self._listener.reset_state()
-                self._tell("the memory starts anew")
+                self._listener.stream.reset_state()
+                self._notify("state reset")
             case "s":
                 self._save()
             case "d":
                 self._list_devices()
 
     def _list_devices(self) -> None:
-        """Ask for the inputs aside: a sound server that hangs would hold the display up."""
+        """List the inputs in another thread, because a sound server may hang."""
 
-        def ask() -> None:
+        def query() -> None:
             try:
-                found = inputs()
+                devices = inputs()
             except StreamgenreError as error:
-                self._tell(str(error))
+                self._notify(str(error))
                 return
-            names = [device.name for device in found]
+            names = [device.name for device in devices]
             with suppress(ValueError):
-                self._row = names.index(self._listener.name)
-            self._devices = found
-            if not found:
-                self._tell("there is no other input")
+                self._row = names.index(self._listener.source.name)
+            self._devices = devices
+            if not devices:
+                self._notify("no input device found")
 
         self._row, self._typed = 0, ""
-        threading.Thread(target=ask, name="streamgenre devices", daemon=True).start()
+        threading.Thread(target=query, name="streamgenre devices", daemon=True).start()
 
-    def _choosing(self, key: str) -> bool:
-        """Whether the key belongs to the list of devices."""
+    def _choose(self, key: str) -> bool:
+        """Handle a key of the list of inputs; returns whether it was handled."""
         devices = self._devices
         if not devices:
             return False
@@ -132,7 +132,7 @@ class Show:
         elif key in ("down", "j"):
             self._row = (self._row + 1) % len(devices)
         elif key in ("enter", " "):
-            self._listener.switch(devices[self._row])
+            self._listener.source.switch(devices[self._row])
             self._devices = []
         elif key.isdecimal():
             self._typed += key
@@ -148,19 +148,19 @@ class Show:
         return True
 
     def _save(self) -> None:
-        """Write a copy aside: a day takes seconds, in which sound would be lost."""
+        """Save a copy in another thread: a day takes seconds, in which sound would be lost."""
         path = Path(f"streamgenre-{datetime.now():%Y%m%d-%H%M%S}.json").absolute()
-        timeline, name = copy.deepcopy(self._timeline), self._listener.name
+        timeline, name = copy.deepcopy(self._timeline), self._listener.source.name
 
         def write() -> None:
             try:
-                with whole(path) as file:
+                with text_replacement(path) as file:
                     write_timeline(file, name, timeline)
-            except OSError as error:
-                self._tell(f"{path}: cannot be written: {error.strerror or error}")
+            except StreamgenreError as error:
+                self._notify(str(error))
             else:
-                self._tell(f"saved: {path}")
+                self._notify(f"saved: {path}")
 
-        self._tell(f"saving: {path}")
-        # No daemon: `q` waits until it is whole.
+        self._notify(f"saving: {path}")
+        # Not a daemon, so that `q` waits until the file is complete.
         threading.Thread(target=write, name="streamgenre save").start()

@@ -1,4 +1,4 @@
-"""Whether the terminal is ours, and giving it back while the process is stopped (Ctrl-Z)."""
+"""Whether the terminal belongs to this process, and restoring it while it is stopped (Ctrl-Z)."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from types import FrameType
 def in_foreground(file: int) -> bool:
     """Whether this process may write to the terminal and change its modes now.
 
-    Not so after `bg` or with `&`: then the terminal is the shell's.
+    It may not in the background, after `bg` or `&`.
     """
     if sys.platform == "win32":
         return True
     try:
         return os.tcgetpgrp(file) == os.getpgrp()
-    except OSError:  # a terminal that is not this session's: nobody else's job to mind
+    except OSError:  # a terminal of another session, without job control
         return os.isatty(file)
 
 
 @contextmanager
 def before_stopping(leave: Callable[[], None]) -> Iterator[None]:
-    """Call `leave` each time that Ctrl-Z is about to stop the process.
+    """Call `leave` whenever Ctrl-Z is about to stop the process.
 
-    What continues it is not looked for: who draws or reads asks `in_foreground` each time. Blocks
-    of this may be nested; the inner ones are left first.
+    There is no signal for the opposite: callers check `in_foreground` before each use. Blocks may
+    be nested; the inner ones are left first.
     """
     if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
         yield
         return
     before = signal.getsignal(signal.SIGTSTP)
-    if before in (signal.SIG_IGN, None):  # who started us wants no stopping
+    if before in (signal.SIG_IGN, None):  # ignored by the parent process
         yield
         return
 

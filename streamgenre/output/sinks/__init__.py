@@ -1,4 +1,7 @@
-"""What takes the updates of a live input, one after another: a file, a command, a network."""
+"""Outputs that take the updates of a live input: files, commands, network protocols.
+
+To add one, write a class with the interface of `Sink` and name it in `cli/outputs.py`.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,15 @@ from ...update import Update
 
 
 class Sink(Protocol):
-    """Called with each update in turn, from one thread only; may raise, may be slow."""
+    """Called with each update in turn, from a single thread. May raise, and may be slow."""
 
     name: str
-    """As people know it: "osc 127.0.0.1:9000"."""
+    """The name for display, such as "osc 127.0.0.1:9000"."""
 
     def __call__(self, update: Update, at: datetime, source: str) -> None:
-        """Take an update of the input of that name, which left the network then (local time)."""
+        """Take an update of the input named `source`, computed at that local time."""
         ...
 
     def close(self) -> None:
-        """Finish what is begun; called once, from that same thread."""
+        """Finish pending work. Called once, from the same thread."""
         ...

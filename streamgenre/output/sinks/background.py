@@ -1,6 +1,6 @@
-"""What may be slow or fail works in a thread of its own, behind a queue that has an end.
+"""Run slow or unreliable sinks in their own thread, behind a bounded queue.
 
-Whoever feeds it never waits for it: when the queue is full, the oldest that waits goes.
+The producer never waits: when the queue is full, its oldest item is dropped.
 """
 
 from __future__ import annotations
@@ -11,29 +11,24 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from ...errors import one_line
+from ...errors import reason
 from ...update import Update
 from . import Sink
 
 Item = TypeVar("Item")
 
-_FINISH_SECONDS = 0.5  # for what is in the works and for `finish`, once nothing waits any more
-
-
-def reason(error: BaseException) -> str:
-    """Why, on one line; of an OSError the words alone.
-
-    >>> reason(FileNotFoundError(2, "No such file or directory", "x"))
-    'No such file or directory'
-    """
-    words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return one_line(words or type(error).__name__)
+_FINISH_SECONDS = 0.5  # for the current item and for `finish`, once the queue is empty
 
 
 class Worker(Generic[Item]):
-    """Does `work` with one item after another, then `finish`, in one daemon thread.
+    """Calls `work` with each item in turn, then `finish`, in one daemon thread.
 
-    Args: `longest`: how much may wait, by the sum of `weigh`; the newest item always may.
+    Args:
+        name: part of the thread's name.
+        work: processes one item; may raise and be slow.
+        finish: called once at the end.
+        longest: capacity of the queue, as a sum of `weigh`; the newest item always fits.
+        weigh: the weight of an item.
     """
 
     def __init__(
@@ -46,11 +41,11 @@ class Worker(Generic[Item]):
     ) -> None:
         self.longest = longest
         self.dropped = 0
-        """Weight of all that went without being worked on."""
+        """Total weight of the dropped items."""
         self.problem = ""
-        """Why the last item failed, on one line; empty while all is well."""
+        """Why the last item failed, on one line; empty if it did not."""
         self.broken = False
-        """Nobody takes the output any more (BrokenPipeError); the thread has ended."""
+        """The reader of the output has closed it (BrokenPipeError); the thread has ended."""
         self._work, self._finish, self._weigh = work, finish, weigh
         self._waiting: deque[Item] = deque()
         self._weight = 0
@@ -71,7 +66,7 @@ class Worker(Generic[Item]):
             self._changed.notify()
 
     def close(self, timeout: float = 2.0) -> bool:
-        """Let what waits be worked on for that long (s), then finish; True if the thread ended."""
+        """Process the queue for at most `timeout` seconds, then finish; True if that succeeded."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -101,7 +96,7 @@ class Worker(Generic[Item]):
                 self.problem = ""
             except BrokenPipeError:
                 self.broken = True
-            except BaseException as error:  # SystemExit, too: the thread is not to end of it
+            except BaseException as error:  # even SystemExit must not end the thread
                 self.problem = reason(error)
         try:
             self._finish()
@@ -109,34 +104,9 @@ class Worker(Generic[Item]):
             self.problem = self.problem if self.broken else reason(error)
 
 
-class Aside:
-    """One sink in a thread of its own; a slow or dead one stalls nobody. See Worker."""
+class BackgroundSink(Worker[tuple[Update, datetime, str]]):
+    """A Worker that passes its items (update, local time, name of the input) to a sink."""
 
     def __init__(self, sink: Sink, longest: int = 256) -> None:
         self.name = sink.name
-        self._worker: Worker[tuple[Update, datetime, str]] = Worker(
-            sink.name, lambda item: sink(*item), sink.close, longest
-        )
-
-    def put(self, update: Update, at: datetime, source: str) -> None:
-        """Hand over an update; never waits and never raises. See Sink."""
-        self._worker.put((update, at, source))
-
-    def close(self, timeout: float = 2.0) -> bool:
-        """Let what waits be written for that long (s), then close; True if the thread ended."""
-        return self._worker.close(timeout)
-
-    @property
-    def dropped(self) -> int:
-        """How many updates the sink was too slow for."""
-        return self._worker.dropped
-
-    @property
-    def problem(self) -> str:
-        """Why the sink refused the last update, on one line; empty while all is well."""
-        return self._worker.problem
-
-    @property
-    def broken(self) -> bool:
-        """The sink's reader has gone (BrokenPipeError); it is not called again."""
-        return self._worker.broken
+        super().__init__(sink.name, lambda item: sink(*item), sink.close, longest)

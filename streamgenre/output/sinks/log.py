@@ -1,4 +1,4 @@
-"""Live updates as JSON lines: on standard output, and in a log that is rotated."""
+"""Live updates as lines: JSON on standard output or in a rotated log, or text at each change."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, TextIO
 
-from ...errors import StreamgenreError
+from ...errors import OutputError, reason
 from ...model.card import ModelCard
 from ...timeline import update_to_dict
 from ...update import Update
-from ..ribbon import in_words
+from ..ribbon import decision_text
 from ..timeline.json import dumps
-from .background import reason
 
 LOG_BYTES = 10_000_000
 LOG_FILES = 5
-"""Older files kept beside the one that is written: FILE.1 is the youngest of them."""
+"""Number of older files to keep; FILE.1 is the newest of them."""
 
 
 def live_entries(update: Update, at: datetime, source: str) -> dict[str, Any]:
-    """A live update as JSON has it: what is listened to, when, and what was decided."""
+    """A live update for JSON, with the name of the input and the local time."""
     return {
         "input": source,
         "at": at.isoformat(timespec="milliseconds"),
@@ -32,12 +31,12 @@ def live_entries(update: Update, at: datetime, source: str) -> dict[str, Any]:
 
 
 def live_line(update: Update, at: datetime, source: str) -> str:
-    """`live_entries` as a line of JSON."""
+    """`live_entries` as one line of JSON."""
     return dumps(live_entries(update, at, source)) + "\n"
 
 
-class LinesSink:
-    """A Sink: each update as one line of a text file, out at once. `close` leaves it open."""
+class JsonLines:
+    """A Sink that writes each update as a line of JSON, flushed. `close` leaves the file open."""
 
     def __init__(self, file: TextIO) -> None:
         self.name = "jsonl"
@@ -51,25 +50,25 @@ class LinesSink:
         self._file.flush()
 
 
-class LogSink:
-    """A Sink: each update as one line at the end of a file, which is rotated when it is long.
+class Log:
+    """A Sink that appends each update as a line of JSON to a file, which is rotated by size.
 
-    Raises StreamgenreError where the file cannot be written.
+    Raises OutputError if the file cannot be written.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.name = f"log {path}"
         self._path = Path(path)
         if self._path.is_fifo():  # opening it would wait for a reader
-            raise StreamgenreError(f"--log {path}: is a named pipe; use --format jsonl for one")
+            raise OutputError(f"{path}: is a named pipe; use --format jsonl for pipes")
         try:
             _end_last_line(self._path)
             self._file = _Rotated(
                 path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8", errors="replace"
             )
         except OSError as error:
-            raise StreamgenreError(
-                f"--log {path}: {reason(error)}; name a file in a folder that can be written to"
+            raise OutputError(
+                f"{path}: {reason(error)}; choose a file in a writable folder"
             ) from None
 
     def __call__(self, update: Update, at: datetime, source: str) -> None:
@@ -87,13 +86,13 @@ class LogSink:
 
 
 class _Rotated(RotatingFileHandler):
-    """Outside of logging's tree: it takes updates only, and what fails is raised."""
+    """A handler that is used without a logger and raises its errors."""
 
     def handleError(self, record: LogRecord) -> None:  # noqa: N802
-        raise  # called while the error is handled
+        raise  # called while the error is being handled
 
     def forget(self) -> None:
-        """Close the file with what could not be written; the next line opens it again."""
+        """Close the file after an error; the next line opens it again."""
         if self.stream is not None:
             with suppress(OSError):
                 self.stream.close()
@@ -101,7 +100,7 @@ class _Rotated(RotatingFileHandler):
 
 
 def _end_last_line(path: Path) -> None:
-    """A line cut off by a full disk or a killed process must not swallow the next one."""
+    """End a line that a full disk or a killed process cut off, so that the next one is separate."""
     if not path.is_file() or not path.stat().st_size:
         return
     with path.open("rb+") as file:
@@ -111,7 +110,7 @@ def _end_last_line(path: Path) -> None:
 
 
 class Changes:
-    """See sink.Sink. Writes "2026-05-01 20:15:03  Jazz 83 %" to a text file, flushed."""
+    """A Sink that writes a line such as "2026-05-01 20:15:03  Jazz 83%" at each change, flushed."""
 
     name = "changes"
 
@@ -120,16 +119,15 @@ class Changes:
         self._last: tuple[str, str | None] | None = None
 
     def __call__(self, update: Update, at: datetime, source: str) -> None:
-        """See sink.Sink."""
         decision = update.status, update.genre
         if decision == self._last:
             return
-        line = f"{at:%Y-%m-%d %H:%M:%S}  {in_words(self._card, update)}"
-        if update.genre == update.top:  # a genre that is held has lost the lead
+        line = f"{at:%Y-%m-%d %H:%M:%S}  {decision_text(self._card, update)}"
+        if update.genre == update.top:  # otherwise the confidence is of another label
             line += f" {update.confidence:.0%}"
         self._file.write(line + "\n")
         self._file.flush()
         self._last = decision
 
     def close(self) -> None:
-        """Nothing is left to do."""
+        """Leave the file open."""

@@ -1,7 +1,7 @@
-"""Updates by MQTT, described as Home Assistant finds devices by itself.
+"""Publish updates over MQTT, with discovery for Home Assistant.
 
-MQTT 3.1.1 (OASIS, 2014) through paho; topics and entries of the descriptions as in Home
-Assistant's documentation of MQTT discovery.
+MQTT 3.1.1 (OASIS, 2014) through paho. The topics and discovery messages follow Home Assistant's
+documentation of MQTT discovery.
 """
 
 from __future__ import annotations
@@ -18,26 +18,25 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from ...errors import StreamgenreError
+from ...errors import ConfigError, OutputError, reason
 from ...model.card import ModelCard
 from ...update import Update
 from ..timeline.json import dumps
-from .background import reason
 from .log import live_entries
 
 STATE_SECONDS = 5.0
-"""The state goes out at each change of the decision, and else this often."""
+"""Interval at which the state is published between changes of the decision."""
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _FORM = "mqtt[s]://[user:password@]host[:port][/prefix]"
-_KEEPALIVE_SECONDS = 30  # after one and a half of it the broker gives out the last will
+_KEEPALIVE_SECONDS = 30  # the broker publishes the last will after 1.5 times this
 _LONGEST_RETRY_SECONDS = 30
 _GOODBYE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Broker:
-    """Where to connect, and the topics' common beginning."""
+    """Address of the broker, and the prefix of the topics."""
 
     host: str
     port: int
@@ -48,7 +47,7 @@ class Broker:
 
 
 def broker(url: str) -> Broker:
-    """The parts of an MQTT URL; raises StreamgenreError, which never shows a password.
+    """Parse an MQTT URL; raises ConfigError, whose message never shows a password.
 
     >>> broker("mqtts://home.example/studio/genre")
     Broker(host='home.example', port=8883, tls=True, prefix='studio/genre', user=None)
@@ -57,21 +56,21 @@ def broker(url: str) -> Broker:
     """
     try:
         parts = urlsplit(url)
-        usual = _PORTS[parts.scheme]  # KeyError: another scheme, whatever its port
-        port = parts.port or usual
+        default_port = _PORTS[parts.scheme]  # KeyError for another scheme
+        port = parts.port or default_port
         host = parts.hostname or ""
         host.encode("idna")
     except (KeyError, ValueError):
         host = ""
     prefix = unquote(parts.path).strip("/") if host else ""
-    # A password with such a character ends where the host begins, and its rest is elsewhere.
+    # A password with one of these characters is split, and its rest ends up in another part.
     if not host or parts.query or parts.fragment or "@" in prefix:
-        raise StreamgenreError(
-            f"--mqtt: is no URL like {_FORM}; in a password write %2F for /, %40 for @, %23 for #"
+        raise ConfigError(
+            f"--mqtt: not a URL like {_FORM}; in a password, write %2F for /, %40 for @, %23 for #"
         )
     if not re.fullmatch(r"(?!\$)[^+#\x00-\x1f]{0,200}", prefix):
-        raise StreamgenreError(
-            "--mqtt: the prefix of the topics has at most 200 characters, no +, # or first $"
+        raise ConfigError(
+            "--mqtt: the topic prefix must have at most 200 characters, no + or #, and no leading $"
         )
     return Broker(
         host,
@@ -84,10 +83,11 @@ def broker(url: str) -> Broker:
 
 
 class Mqtt:
-    """A Sink: the newest state, retained, at PREFIX/state, and online or offline at PREFIX/status.
+    """A Sink that publishes the state at PREFIX/state and "online" or "offline" at PREFIX/status.
 
-    Connects, and connects again, by itself; nothing waits for that but the last state. Each of
-    several that use one broker needs a prefix of its own.
+    Messages are retained. It connects and reconnects by itself; without a connection, only the
+    latest state is kept. Each instance at one broker needs its own prefix. Raises ConfigError for
+    an invalid URL.
     """
 
     def __init__(self, url: str, card: ModelCard) -> None:
@@ -95,24 +95,24 @@ class Mqtt:
             import paho.mqtt.client as paho
             from paho.mqtt.enums import CallbackAPIVersion
         except ImportError:
-            raise StreamgenreError(
-                "--mqtt needs paho-mqtt: pip install 'streamgenre[mqtt]'"
-            ) from None
+            raise ConfigError("--mqtt needs paho-mqtt: pip install 'streamgenre[mqtt]'") from None
         to = broker(url)
         self._where = f"{to.host}:{to.port}"
         self.name = f"mqtt {self._where}/{to.prefix}"
         self._status, self._topic = f"{to.prefix}/status", f"{to.prefix}/state"
-        self._descriptions = descriptions(to.prefix, card)
+        self._discovery = discovery(to.prefix, card)
         self._labels = {label.name: label for label in card.labels}
         self._decision: tuple[str, str | None] | None = None
         self._due = 0.0
         self._state = ""
         self._why = ""
-        self._lock = threading.Lock()  # a connection begins with the state that is then the last
-        # The same at each start, so that the broker ends what is left of a killed one (and gives
-        # out its last will) before this one says that it is online.
-        who = hashlib.sha256(f"{socket.gethostname()}/{to.prefix}".encode()).hexdigest()
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=f"streamgenre{who[:12]}")
+        self._lock = threading.Lock()  # a new connection starts with the latest state
+        # The same client at each start, so that the broker ends the connection of a killed process
+        # (and publishes its last will) before this one publishes "online".
+        client = hashlib.sha256(f"{socket.gethostname()}/{to.prefix}".encode()).hexdigest()
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2, client_id=f"streamgenre{client[:12]}"
+        )
         if to.user is not None:
             self._client.username_pw_set(to.user, to.password)
         if to.tls:
@@ -135,14 +135,14 @@ class Mqtt:
                 self._client.publish(self._topic, self._state, retain=True)
                 self._decision, self._due = decision, now + STATE_SECONDS
         if not connected:
-            raise StreamgenreError(f"not connected to {self._where}{self._why}")
+            raise OutputError(f"not connected to {self._where}{self._why}")
 
     def close(self) -> None:
-        """Say that it is offline, and end the thread; where a broker does not answer, later."""
+        """Publish "offline", if the broker answers soon, and end the thread."""
         if self._client.is_connected():
-            said = self._client.publish(self._status, "offline", retain=True)
-            with suppress(RuntimeError):  # where the connection broke, the last will says it
-                said.wait_for_publish(_GOODBYE_SECONDS)
+            sent = self._client.publish(self._status, "offline", retain=True)
+            with suppress(RuntimeError):  # connection lost: the last will is published
+                sent.wait_for_publish(_GOODBYE_SECONDS)
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -159,24 +159,24 @@ class Mqtt:
             self._why = f": {code}"
             return
         self._why = ""
-        for topic, description in self._descriptions.items():
-            client.publish(topic, description, retain=True)
+        for topic, message in self._discovery.items():
+            client.publish(topic, message, retain=True)
         client.publish(self._status, "online", retain=True)
         with self._lock:
             if self._state:
                 client.publish(self._topic, self._state, retain=True)
 
     def _not_connected(self, client: Any, _: Any) -> None:
-        error = sys.exception()  # paho calls this while it handles the one of the connection
+        error = sys.exception()  # paho calls this while it handles the error
         self._why = f": {reason(error)}" if isinstance(error, Exception) else ""
 
     def _disconnected(self, client: Any, _: Any, flags: Any, code: Any, properties: Any) -> None:
-        # A refusal is followed by the broker's hanging up, which says less.
+        # After a refusal, the broker also disconnects; keep the more specific reason.
         self._why = self._why or f": {code}"
 
 
-def descriptions(prefix: str, card: ModelCard) -> dict[str, str]:
-    """Topic -> JSON for Home Assistant: the genre, its confidence, and whether there is music."""
+def discovery(prefix: str, card: ModelCard) -> dict[str, str]:
+    """Topic -> discovery message of Home Assistant: genre, confidence, whether there is music."""
     name = re.sub(r"[^a-zA-Z0-9_-]", "_", prefix)
     common = {
         "availability_topic": f"{prefix}/status",

@@ -1,6 +1,6 @@
-"""Updates by Open Sound Control over UDP, for light, video and music software.
+"""Send updates by Open Sound Control over UDP, for light, video and music software.
 
-Open Sound Control 1.0 (Wright, 2002): one bundle an update, of the messages named in Osc.
+Open Sound Control 1.0 (Wright, 2002): one bundle per update, with the messages listed in Osc.
 """
 
 from __future__ import annotations
@@ -9,22 +9,21 @@ import socket
 from datetime import datetime
 from typing import Any
 
-from ...errors import StreamgenreError
+from ...errors import ConfigError, OutputError, reason
 from ...model.card import ModelCard
 from ...update import Update
 from .address import host_port
-from .background import reason
 
 _TOP = 5
 
 
 class Osc:
-    """A Sink: one OSC bundle an update, to HOST:PORT.
+    """A Sink that sends one OSC bundle per update to HOST:PORT.
 
     /streamgenre/status s, /genre s (the label's name, empty for none), /confidence f, /music f,
     /top s f s f ... (the five most probable), /colour i i i (0 to 255) and /colour/float f f f
-    (0 to 1), black for no genre; and /change s s (status, genre) where the decision changes.
-    Nobody needs to listen. Raises StreamgenreError where the host is unknown.
+    (0 to 1), black for no genre; and /change s s (status, genre) when the decision changes.
+    No receiver is required. Raises OutputError if the host is unknown.
     """
 
     def __init__(self, address: str, card: ModelCard) -> None:
@@ -32,24 +31,22 @@ class Osc:
             from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
             from pythonosc.osc_message_builder import OscMessageBuilder
         except ImportError:
-            raise StreamgenreError(
-                "--osc needs python-osc: pip install 'streamgenre[osc]'"
-            ) from None
+            raise ConfigError("--osc needs python-osc: pip install 'streamgenre[osc]'") from None
         self._new_bundle: Any = lambda: OscBundleBuilder(IMMEDIATELY)
         self._new_message: Any = OscMessageBuilder
         self.name = f"osc {address}"
         host, port = host_port(address, "127.0.0.1")
         try:
-            # Once: looking a name up again for each update could stall. Most programs of this
-            # kind listen on IPv4 alone, while "localhost" is both.
-            ways = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-            family, kind, protocol, _, to = min(ways, key=lambda way: way[0] != socket.AF_INET)
+            # Resolve the name once: a lookup per update could stall. Prefer IPv4, since most
+            # receivers listen on IPv4 only, while "localhost" is both.
+            addresses = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+            family, kind, protocol, _, to = min(
+                addresses, key=lambda each: each[0] != socket.AF_INET
+            )
             self._to: Any = to
             self._socket = socket.socket(family, kind, protocol)
         except (OSError, UnicodeError) as error:
-            raise StreamgenreError(
-                f"--osc {address}: {reason(error)}; is the host's name right?"
-            ) from None
+            raise OutputError(f"{address}: {reason(error)}; check the host name") from None
         self._socket.setblocking(False)
         if family == socket.AF_INET:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)

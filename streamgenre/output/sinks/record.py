@@ -1,7 +1,7 @@
-"""What was heard, as sound files: their times are those of the updates.
+"""Record the audio of a live input to files, with the times of the updates.
 
-A killed process leaves a file that players take: of wav all but the last seconds, for its header
-is brought up to date now and then; flac, ogg and opus are streams, and miss a second at most.
+If the process is killed, players can open the file: a wav file loses the last seconds, because its
+header is updated only now and then; flac, ogg and opus are streams and lose a second at most.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from ...errors import StreamgenreError
-from .background import Worker, reason
+from ...errors import ConfigError, OutputError, reason
+from .background import Worker
 
 WAITING_SECONDS = 30.0
-"""Sound that may wait for a slow disk; what goes beyond becomes silence."""
+"""Audio that can wait for a slow disk; more becomes silence."""
 RETRY_SECONDS = 60.0
-"""After a failure, a further file is tried after this time."""
+"""Time after a failure until a new file is started."""
 
-# 16 bits have 96 dB, more than a room. RF64 is wav that may grow over 4 GB: half a day of sound.
-_FORMS = {
+# 16 bits have a range of 96 dB, more than a room. RF64 is wav without the limit of 4 GB.
+_FORMATS = {
     ".flac": ("FLAC", "PCM_16"),
     ".wav": ("RF64", "PCM_16"),
     ".ogg": ("OGG", "VORBIS"),
@@ -35,11 +35,11 @@ _FORMS = {
 }
 _OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
 _FLUSH_SECONDS = 2.0
-_FULL_BYTES = 1 << 20  # a disk with less room than this is why a write failed
+_FULL_BYTES = 1 << 20  # with less free space than this, a failed write means a full disk
 
 # Commands of libsndfile (sndfile.h) that soundfile has no method for.
 _UPDATE_HEADER_NOW = 0x1060
-_RF64_AUTO_DOWNGRADE = 0x1210  # a plain wav file below 4 GB, which more programs open
+_RF64_AUTO_DOWNGRADE = 0x1210  # plain wav below 4 GB, which more programs can open
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,76 +50,66 @@ class _Block:
 
 
 class Recorder:
-    """Writes what is heard to a file, in a thread of its own; `write` and `gap` never wait.
+    """Records to a file in a background thread; `write` and `gap` never wait.
 
-    The form is that of the extension: .flac, .wav, .ogg or .opus. Gaps, and what a slow disk
-    makes it drop, become silence. Where rate or channels change, and a while after a failure, a
-    further file begins: NAME-2.flac. Raises StreamgenreError for an extension that it has no form
-    for, for a file that is there already, and where none can be written.
+    The extension selects the format: .flac, .wav, .ogg or .opus. Gaps, and samples dropped
+    because of a slow disk, become silence. When the sample rate or channels change, and some time
+    after a failure, a new file begins: NAME-2.flac. Raises ConfigError for an unknown extension,
+    and OutputError if the file exists or cannot be written.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.name = f"record {path}"
         self._path = Path(path)
-        form = _FORMS.get(self._path.suffix.lower())
+        form = _FORMATS.get(self._path.suffix.lower())
         if form is None:
-            raise StreamgenreError(
-                f"--record {path}: no such form of recording; end the name in {', '.join(_FORMS)}"
+            raise ConfigError(
+                f"{path}: unknown recording format; use the extension {', '.join(_FORMATS)}"
             )
         self._form = form
         try:
-            self._path.open("xb").close()  # taken now, so that nothing fails only after an hour
+            self._path.open("xb").close()  # reserve the name and fail early
         except FileExistsError:
-            raise StreamgenreError(
-                f"--record {path}: is there already and is kept; name another file"
+            raise OutputError(
+                f"{path}: exists and is not overwritten; choose another file"
             ) from None
         except OSError as error:
-            raise StreamgenreError(
-                f"--record {path}: {reason(error)}; name a file in a folder that can be written to"
+            raise OutputError(
+                f"{path}: {reason(error)}; choose a file in a writable folder"
             ) from None
-        self._fresh = True  # the first file is still empty
-        self._heard = 0.0
+        self._fresh = True  # nothing was written to the first file yet
+        self._seconds = 0.0
         self._part: _Part | None = None
         self._failed: tuple[float, str] | None = None
-        self._worker: Worker[_Block] = Worker(
+        self.worker: Worker[_Block] = Worker(
             self.name, self._keep, self._finish, 0, weigh=lambda block: len(block.samples)
         )
 
     def check(self, sample_rate: float) -> None:
-        """Raise StreamgenreError where the form has no such sample rate (opus)."""
+        """Raise OutputError if the format does not support the sample rate (opus)."""
         if self._form[1] == "OPUS" and round(sample_rate) not in _OPUS_RATES:
             rates = ", ".join(f"{rate / 1000:g}" for rate in _OPUS_RATES)
-            raise StreamgenreError(
-                f"--record {self._path}: opus has {rates} kHz, not {sample_rate / 1000:g}; "
+            raise OutputError(
+                f"{self._path}: opus supports {rates} kHz, not {sample_rate / 1000:g}; "
                 "record to .flac or .ogg"
             )
 
     def write(self, samples: NDArray[np.float32], sample_rate: float) -> None:
-        """Add samples: float32 (n, channels) in [-1, 1]. What is wrong, `problem` says."""
+        """Add samples: float32 (n, channels) in [-1, 1]. Errors appear in `worker.problem`."""
         if not len(samples):
             return
-        self._worker.longest = round(WAITING_SECONDS * sample_rate)
-        # A copy: the caller may use its array again.
-        self._worker.put(_Block(self._heard, np.array(samples, np.float32), round(sample_rate)))
-        self._heard += len(samples) / sample_rate
+        self.worker.longest = round(WAITING_SECONDS * sample_rate)
+        # A copy, since the caller may reuse its array.
+        self.worker.put(_Block(self._seconds, np.array(samples, np.float32), round(sample_rate)))
+        self._seconds += len(samples) / sample_rate
 
     def gap(self, seconds: float) -> None:
-        """Add silence for what was not heard."""
-        self._heard += seconds
+        """Add silence for a gap."""
+        self._seconds += seconds
 
     def close(self, timeout: float = 2.0) -> bool:
-        """Write what waits for at most that long (s) and end the file; True if that was done."""
-        return self._worker.close(timeout)
-
-    @property
-    def problem(self) -> str:
-        """Why nothing is recorded just now, on one line; empty while all is well."""
-        return self._worker.problem
-
-    @property
-    def dropped(self) -> int:
-        """Frames that a slow disk made silence of."""
-        return self._worker.dropped
+        """Write pending samples for at most `timeout` seconds, then close; True if done."""
+        return self.worker.close(timeout)
 
     def _keep(self, block: _Block) -> None:
         kind = (block.rate, block.samples.shape[1])
@@ -127,7 +117,7 @@ class Recorder:
             self._end_part(block.start)
         if self._part is None:
             if self._failed and time.monotonic() < self._failed[0]:
-                raise StreamgenreError(self._failed[1])
+                raise OutputError(self._failed[1])
             self.check(block.rate)
             self._begin_part(0.0 if self._fresh else block.start, kind)
         assert self._part is not None
@@ -135,7 +125,7 @@ class Recorder:
             self._part.silence_until(block.start)
             self._part.write(block.samples)
         except (soundfile.SoundFileError, AssertionError, OSError) as error:
-            # Frames that libsndfile could not write whole are an AssertionError of soundfile's.
+            # soundfile raises AssertionError if libsndfile writes too few frames.
             raise self._lost(error) from None
         self._failed = None
 
@@ -159,10 +149,10 @@ class Recorder:
             except OSError as error:
                 raise self._lost(error) from None
             return path
-        raise AssertionError("count() does not end")
+        raise AssertionError("unreachable")
 
-    def _lost(self, error: Exception) -> StreamgenreError:
-        """End the file that failed; the error to raise now and until the next try."""
+    def _lost(self, error: Exception) -> OutputError:
+        """Close the file after an error; returns the error to raise until the next attempt."""
         part, self._part = self._part, None
         if part is not None:
             part.close()
@@ -174,12 +164,12 @@ class Recorder:
             if shutil.disk_usage(self._path.absolute().parent).free < _FULL_BYTES:
                 why = "the disk is full"
         text = f"cannot write to {part.path if part else self._path}: {why.rstrip('.')}"
-        text += f"; a further file is tried every {RETRY_SECONDS:g} s"
+        text += f"; retrying with a new file every {RETRY_SECONDS:g} s"
         self._failed = (time.monotonic() + RETRY_SECONDS, text)
-        return StreamgenreError(text)
+        return OutputError(text)
 
     def _end_part(self, end: float) -> None:
-        """Fill the file with silence up to `end` (s from the start of the stream), close it."""
+        """Fill the file with silence up to `end` (s from the start of the stream) and close it."""
         assert self._part is not None
         try:
             self._part.silence_until(end)
@@ -190,13 +180,13 @@ class Recorder:
 
     def _finish(self) -> None:
         if self._part is not None:
-            self._end_part(self._heard)
+            self._end_part(self._seconds)
         if self._fresh:
             self._path.unlink()
 
 
 class _Part:
-    """One file of a recording, from `start` (s) of the stream on."""
+    """One file of a recording, from `start` (s from the start of the stream) on."""
 
     def __init__(
         self, path: Path, form: tuple[str, str], kind: tuple[int, int], start: float
@@ -211,20 +201,20 @@ class _Part:
             _command(self._file, _RF64_AUTO_DOWNGRADE, 1)
 
     def silence_until(self, seconds: float) -> None:
-        """Silence up to a time of the stream, in pieces."""
+        """Write silence up to a time of the stream, in blocks."""
         missing = round((seconds - self._start) * self._rate) - self.frames
         if missing <= 0:
             return
-        piece = np.zeros((min(missing, self._rate), self._channels), np.float32)
-        for done in range(0, missing, len(piece)):
-            self.write(piece[: missing - done])
+        block = np.zeros((min(missing, self._rate), self._channels), np.float32)
+        for done in range(0, missing, len(block)):
+            self.write(block[: missing - done])
 
     def write(self, samples: NDArray[np.float32]) -> None:
-        """Add samples; a second at a time, for the encoders hold what they get on their stack."""
+        """Write samples, one second at a time: encoders copy them to their stack."""
         for at in range(0, len(samples), self._rate):
-            piece = samples[at : at + self._rate]
-            self._file.write(np.nan_to_num(piece, nan=0.0, posinf=1.0, neginf=-1.0))
-            self.frames += len(piece)
+            block = samples[at : at + self._rate]
+            self._file.write(np.nan_to_num(block, nan=0.0, posinf=1.0, neginf=-1.0))
+            self.frames += len(block)
         if self.frames - self._flushed >= _FLUSH_SECONDS * self._rate:
             self._flushed = self.frames
             if self._has_header:

@@ -1,6 +1,6 @@
-"""Updates to every WebSocket client, and a page for streaming software that shows them.
+"""Serve updates to WebSocket clients, and a page that shows them in streaming software.
 
-One thread of its own runs the server (RFC 6455, through the websockets library).
+A background thread runs the server (RFC 6455, through the websockets library).
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ from threading import Thread
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ...errors import StreamgenreError
+from ...errors import ConfigError, OutputError, reason
 from ...model.card import ModelCard
 from ...timeline import model_to_dict
 from ...update import Update
 from ..timeline.json import dumps
 from .address import host_port
-from .background import reason
 from .log import live_line
 
 if TYPE_CHECKING:
@@ -33,27 +32,27 @@ if TYPE_CHECKING:
 
 MOST_CLIENTS = 100
 MOST_WAITING_BYTES = 1_000_000
-"""What may wait for one client: hours of updates. One that is further behind is cut off."""
+"""Size of the send buffer of a client, hours of updates; a slower client is disconnected."""
 
 _TRY_AGAIN_LATER = 1013
-_LARGEST_MESSAGE = 1024  # of a client's: they are read and forgotten
+_LARGEST_MESSAGE = 1024  # from a client; messages are ignored
 _GOODBYE_SECONDS = 1.0
 
 
 class WebSocket:
-    """A Sink: a server on [HOST:]PORT, by default for this machine alone.
+    """A Sink that runs a server on [HOST:]PORT, by default for this machine only.
 
-    A client gets at once an object of model, labels (name, display, colour) and hop (s), then the
-    last update if there is one, then each update as it comes, as `--format jsonl` has it. A
-    browser that opens the same address sees `overlay.html`. Anybody who reaches the port may
-    listen. Raises StreamgenreError where the port cannot be listened on.
+    A client first receives an object with model, labels (name, display, colour) and hop (s), then
+    the latest update if there is one, then each update in the form of `--format jsonl`. A browser
+    that opens the same address shows `overlay.html`. Every client that reaches the port can read.
+    Raises OutputError if the server cannot use the port.
     """
 
     def __init__(self, address: str, card: ModelCard, hop: float) -> None:
         try:
             import websockets.asyncio.server
         except ImportError:
-            raise StreamgenreError(
+            raise ConfigError(
                 "--websocket needs websockets: pip install 'streamgenre[websocket]'"
             ) from None
         self._library = websockets.asyncio.server
@@ -81,22 +80,22 @@ class WebSocket:
         except (OSError, UnicodeError) as error:
             self._thread.join()
             taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
-            why = "something listens there already" if taken else reason(error)
-            raise StreamgenreError(f"--websocket {address}: {why}; choose another port") from None
+            why = "the port is in use" if taken else reason(error)
+            raise OutputError(f"{address}: {why}; choose another port") from None
 
     def __call__(self, update: Update, at: datetime, source: str) -> None:
         line = live_line(update, at, source).rstrip("\n")
         self._loop.call_soon_threadsafe(self._broadcast, line)
 
     def close(self) -> None:
-        """End the server and its thread; a client that does not say goodbye is cut off."""
-        with suppress(RuntimeError):  # its loop has ended already
+        """Stop the server and its thread, and disconnect clients that do not answer."""
+        with suppress(RuntimeError):  # its loop has already ended
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
 
     async def _serve(self) -> None:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
-        # What a client does wrong is the client's matter: nothing of it is printed.
+        # Errors of clients are not printed.
         loop.set_exception_handler(lambda loop, context: None)
         silent = logging.Logger(self.name, logging.CRITICAL + 1)
         try:
@@ -123,9 +122,11 @@ class WebSocket:
 
     async def _client(self, connection: ServerConnection) -> None:
         if len(self._clients) >= MOST_CLIENTS:
-            await connection.close(_TRY_AGAIN_LATER, f"{MOST_CLIENTS} clients are here already")
+            await connection.close(
+                _TRY_AGAIN_LATER, f"{MOST_CLIENTS} clients are already connected"
+            )
             return
-        # Both before anything else can happen: no update is missed, and none comes twice.
+        # Without an await in between, so that no update is missed or sent twice.
         self._clients.add(connection)
         try:
             hello = [self._hello, self._last] if self._last else [self._hello]

@@ -1,6 +1,6 @@
-"""From a recording to its output, one writer for each format.
+"""Write the timeline of each recording in a format: one writer, in its own module, per format.
 
-A writer is called with each recording in turn, and told of those that failed.
+To add a format, write a class with the interface of `Writer` and name it in `writer`.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ class Writer(Protocol):
     """Writes one recording after another in a format."""
 
     def __call__(self, recording: str, hop: float | None, raw: RawFormat | None) -> None:
-        """Read, classify and write; raises StreamgenreError where it cannot be."""
+        """Read, classify and write a recording; raises StreamgenreError if that fails."""
         ...
 
     def failed(self, recording: str, error: StreamgenreError) -> None:
-        """Write down, where the format has a place for it, that a recording failed."""
+        """Record in the output that a recording failed, if the format has a place for it."""
         ...
 
 
-def writer(form: str, file: TextIO, model: Model) -> Writer:
-    """The writer of a format: text, json or jsonl."""
-    if form == "json":
+def writer(format_name: str, file: TextIO, model: Model) -> Writer:
+    """The writer for the format "text", "json" or "jsonl"."""
+    if format_name == "json":
         from .json import JsonWriter
 
         return JsonWriter(file, model)
-    if form == "jsonl":
+    if format_name == "jsonl":
         from .jsonl import JsonlWriter
 
         return JsonlWriter(file, model)

@@ -1,4 +1,4 @@
-"""JSON: one object for each file, on one line, updates written one by one."""
+"""JSON: one object per recording, on one line."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from .reading import opened, progress
 
 
 def dumps(value: Any) -> str:
-    """JSON on one line, as every machine-readable output here is written."""
+    """The value as JSON on one line, the form of all machine-readable output."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def write_timeline(file: TextIO, recording: str, timeline: Timeline) -> None:
-    """Write everything about a recording on one line."""
+    """Write the timeline of a recording as one line."""
     summary = timeline.summary()
     head = {"schema": summary.pop("schema"), "file": recording, **summary}
-    # A day of updates as one string would be a hundred times what the timeline keeps.
+    # One by one: as a string, a day of updates is a hundred times larger than in the timeline.
     file.write(dumps(head)[:-1] + ', "updates": [')
     for i, update in enumerate(timeline.updates):
         file.write((", " if i else "") + dumps(update_to_dict(update)))
@@ -29,24 +29,23 @@ def write_timeline(file: TextIO, recording: str, timeline: Timeline) -> None:
 
 
 class JsonWriter:
-    """See writers.Writer."""
+    """A Writer of JSON."""
 
     def __init__(self, file: TextIO, model: Model) -> None:
         self._file, self._model = file, model
 
     def __call__(self, recording: str, hop: float | None, raw: RawFormat | None) -> None:
-        """See writers.Writer."""
-        with opened(recording, raw) as source, progress(source) as heard:
-            timeline = self._model.timeline(source, hop, heard)
+        with opened(recording, raw) as source, progress(source) as show_progress:
+            timeline = self._model.timeline(source, hop, show_progress)
         write_timeline(self._file, recording, timeline)
         self._file.flush()
 
     def failed(self, recording: str, error: StreamgenreError) -> None:
-        """A row for the failed file, in place of its result."""
+        """Write an object with the error in place of the result."""
         self._file.write(failure(recording, error))
         self._file.flush()
 
 
 def failure(recording: str, error: StreamgenreError) -> str:
-    """The line for a file that failed."""
+    """The line for a recording that failed."""
     return dumps({"schema": SCHEMA, "file": recording, "error": str(error)}) + "\n"

@@ -1,4 +1,4 @@
-"""JSON lines: one update a line, out as soon as it is computed; nothing is kept."""
+"""JSON lines: one update per line, written as soon as it is computed."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ from .reading import opened
 
 
 class JsonlWriter:
-    """See writers.Writer."""
+    """A Writer of JSON lines."""
 
     def __init__(self, file: TextIO, model: Model) -> None:
         self._file, self._model = file, model
 
     def __call__(self, recording: str, hop: float | None, raw: RawFormat | None) -> None:
-        """See writers.Writer."""
         with opened(recording, raw) as source:
             for update in self._model.follow(source, hop):
                 self._file.write(dumps({"file": recording, **update_to_dict(update)}) + "\n")
                 self._file.flush()
 
     def failed(self, recording: str, error: StreamgenreError) -> None:
-        """A line for the failed file, after the updates that it gave."""
+        """Write a line with the error, after the updates so far."""
         self._file.write(failure(recording, error))
         self._file.flush()

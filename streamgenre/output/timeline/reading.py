@@ -1,4 +1,4 @@
-"""Opening a recording for a writer: its warnings told at the end, a progress bar meanwhile."""
+"""Open a recording for a writer, with a progress bar and its warnings."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from ...errors import one_line
 
 @contextmanager
 def opened(recording: str, raw: RawFormat | None) -> Iterator[Source]:
-    """A source for one recording; its warnings go to standard error at the end."""
+    """Open a recording; at the end, print its warnings to standard error."""
     source = open_source(recording, raw)
     try:
         yield source
     finally:
         source.close()
-    # Not where it failed: the error says the same, and one line is enough.
+    # Only after success: an error already says the same.
     for warning in source.warnings:
         print(one_line(f"streamgenre: warning: {recording}: {warning}"), file=sys.stderr)
 
 
 @contextmanager
 def progress(source: Source) -> Iterator[Callable[[float], None]]:
-    """A function to tell the seconds heard; shows a bar if standard error is a terminal."""
+    """Yield a function that takes the seconds read; shows a bar if standard error is a terminal."""
     if not sys.stderr.isatty():
         yield lambda seconds: None
         return
@@ -39,8 +39,8 @@ def progress(source: Source) -> Iterator[Callable[[float], None]]:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.fields[heard]}"),
+        TextColumn("{task.fields[read]}"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(source.name[-40:], total=source.stated_duration, heard="")
-        yield lambda seconds: bar.update(task, completed=seconds, heard=clock(seconds))
+        task = bar.add_task(source.name[-40:], total=source.stated_duration, read="")
+        yield lambda seconds: bar.update(task, completed=seconds, read=clock(seconds))

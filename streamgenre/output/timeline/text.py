@@ -1,4 +1,4 @@
-"""The view for people: ribbon, segments, verdict, speed."""
+"""Text for people: ribbon, segments, overall result, speed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...errors import StreamgenreError, one_line
 from ...model.model import Model
 from ...timeline import Timeline
 from ..console import Console
-from ..ribbon import axis, clock, ribbon, shown, style
+from ..ribbon import axis, clock, label_text, ribbon, style
 from .reading import opened, progress
 
 _MOST_SEGMENTS = 40
@@ -26,7 +26,7 @@ _BOLD = Style(bold=True)
 
 
 class TextWriter:
-    """See writers.Writer."""
+    """A Writer of text."""
 
     def __init__(self, file: TextIO, model: Model) -> None:
         self._console = Console(file)
@@ -34,10 +34,9 @@ class TextWriter:
         self._any = False
 
     def __call__(self, recording: str, hop: float | None, raw: RawFormat | None) -> None:
-        """See writers.Writer."""
         began = time.perf_counter()
-        with opened(recording, raw) as source, progress(source) as heard:
-            timeline = self._model.timeline(source, hop, heard)
+        with opened(recording, raw) as source, progress(source) as show_progress:
+            timeline = self._model.timeline(source, hop, show_progress)
         speed = timeline.duration / (time.perf_counter() - began)
         if self._any:
             self._console.print()
@@ -45,13 +44,13 @@ class TextWriter:
         print_timeline(self._console, recording, timeline, speed)
 
     def failed(self, recording: str, error: StreamgenreError) -> None:
-        """Nothing: standard error says it already."""
+        """Do nothing: the error is on standard error."""
 
 
 def print_timeline(
     console: rich.console.Console, name: str, timeline: Timeline, speed: float
 ) -> None:
-    """Print a timeline at the console's width; `speed` in times real time."""
+    """Print a timeline at the width of the console; `speed`: times real time."""
     card, width = timeline.card, console.width
     title = one_line(name if is_url(name) else Path(name).name)
     head = Text(no_wrap=True, overflow="ellipsis")
@@ -68,35 +67,35 @@ def print_timeline(
         table.add_row(
             clock(segment.start, tenths=True),
             clock(segment.end, tenths=True),
-            Text(shown(card, segment.status, segment.genre), style(card, segment.genre)),
+            Text(label_text(card, segment.status, segment.genre), style(card, segment.genre)),
             f"{segment.confidence:.0%}",
         )
     console.print(table)
     if len(segments) > _MOST_SEGMENTS:
         console.print(
-            f"... {len(segments) - _MOST_SEGMENTS} more; --format json has all", style="dim"
+            f"... {len(segments) - _MOST_SEGMENTS} more; use --format json for all", style="dim"
         )
     _print_verdict(console, timeline)
     console.print(f"[dim]{speed:.0f} times real time[/]", no_wrap=True)
 
 
 def _print_verdict(console: rich.console.Console, timeline: Timeline) -> None:
-    """The recording as a whole, with the most probable labels as bars."""
+    """Print the result for the whole recording, with the most probable labels as bars."""
     card, verdict = timeline.card, timeline.verdict()
     console.print()
     line = Text("Whole recording: ")
-    line.append(shown(card, verdict.status, verdict.genre), style(card, verdict.genre) + _BOLD)
+    line.append(label_text(card, verdict.status, verdict.genre), style(card, verdict.genre) + _BOLD)
     console.print(line)
     if timeline.styles:
-        shown_as = {style.name: style.display for style in card.styles}
+        displays = {style.name: style.display for style in card.styles}
         hints = Text("hints: ", "dim", no_wrap=True, overflow="ellipsis")
-        console.print(hints.append(", ".join(shown_as[name] for name in timeline.styles)))
+        console.print(hints.append(", ".join(displays[name] for name in timeline.styles)))
     if verdict.status == "no-music":
         return
     best = sorted(verdict.probabilities.items(), key=lambda item: -item[1])[:_TOP]
-    names = max(len(shown(card, "", name)) for name, _ in best)
+    names = max(len(label_text(card, "", name)) for name, _ in best)
     room = max(4, min(40, console.width - names - 8))
     for name, probability in best:
-        row = Text(f"  {shown(card, '', name):<{names}} {probability:4.0%} ")
+        row = Text(f"  {label_text(card, '', name):<{names}} {probability:4.0%} ")
         row.append("█" * max(0, round(probability * room)), style(card, name))
         console.print(row, no_wrap=True)

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from audio_files import NAMES, encode, write
+from support.audio_files import NAMES, encode, write
 
-from streamgenre import InputError, SignalError
+from streamgenre import ConfigError, InputError
 from streamgenre.audio.files import open_source
 from streamgenre.audio.files.raw import RawFormat
 
@@ -319,7 +319,7 @@ def test_headerless_formats_are_not_guessed_from_the_name(model, tmp_path):
 
 def test_an_ogg_without_its_end_is_told(model, clip, tmp_path):
     (tmp_path / "cut.ogg").write_bytes(clip.read_bytes()[:100_000])
-    assert "cut off" in model.classify(tmp_path / "cut.ogg").warnings[0]
+    assert "truncated" in model.classify(tmp_path / "cut.ogg").warnings[0]
 
 
 def test_tags_in_no_known_encoding_are_no_obstacle(model, music, reference, tmp_path):
@@ -331,5 +331,5 @@ def test_tags_in_no_known_encoding_are_no_obstacle(model, music, reference, tmp_
 
 
 def test_an_unknown_encoding_is_refused_with_the_known_ones():
-    with pytest.raises(SignalError, match="s16le, s24le, s32le, f32le"):
+    with pytest.raises(ConfigError, match="s16le, s24le, s32le, f32le"):
         RawFormat("u8", 8_000)

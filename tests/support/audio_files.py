@@ -1,4 +1,4 @@
-"""Writes the same music in every form that a user may bring."""
+"""Write the same music in every supported format."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NAMES = [*_SOUNDFILE, *_AV, "film.mp4"]
 
 
 def write(path: Path, samples: np.ndarray, rate: int) -> Path:
-    """Write float32 (n, channels) in the form that the end of the path's name stands for."""
+    """Write float32 (n, channels) in the format that the name of the path selects."""
     name = path.name
     if name in _SOUNDFILE:
         form, subtype = _SOUNDFILE[name]
@@ -59,7 +59,7 @@ def encode(
     codec: str,
     picture: bool = False,
 ) -> None:
-    """Code through FFmpeg, with a small moving picture if asked."""
+    """Encode with FFmpeg, with a small video if `picture`."""
     if codec == "libopus":
         samples, rate = soxr.resample(samples, rate, 48_000), 48_000
     layout = {1: "mono", 2: "stereo", 6: "5.1"}[samples.shape[1]]

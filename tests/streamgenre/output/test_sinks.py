@@ -9,20 +9,19 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from waiting import threads, wait_for
+from support.waiting import threads, wait_for
 
 from streamgenre.audio.files import open_source
-from streamgenre.errors import StreamgenreError
+from streamgenre.errors import ConfigError, OutputError
 from streamgenre.output.sinks import log, on_change, record
-from streamgenre.output.sinks.background import Aside
-from streamgenre.output.sinks.log import LinesSink, LogSink, live_line
+from streamgenre.output.sinks.background import BackgroundSink
+from streamgenre.output.sinks.log import JsonLines, Log, live_line
 from streamgenre.output.sinks.now_playing import NowPlaying
 from streamgenre.output.sinks.on_change import OnChange
 from streamgenre.output.sinks.record import Recorder
@@ -69,16 +68,14 @@ class Probe:
 def test_a_stalled_sink_stalls_nobody_and_gets_the_newest_updates():
     probe = Probe()
     probe.go.clear()
-    aside = Aside(probe, longest=10)
-    began = time.monotonic()
-    aside.put(make(number=-1), AT, "default")
-    wait_for(lambda: not aside._worker._waiting)
+    background = BackgroundSink(probe, longest=10)
+    background.put((make(number=-1), AT, "default"))
+    wait_for(lambda: not background._waiting)
     for i in range(1000):
-        aside.put(make(number=i), AT, "default")
-    assert time.monotonic() - began < 1
-    assert aside.dropped == 990
+        background.put((make(number=i), AT, "default"))  # a put that waits would never return
+    assert background.dropped == 990
     probe.go.set()
-    assert aside.close()
+    assert background.close()
     assert probe.got == [-1, *range(990, 1000)]
     assert probe.closed_in not in (None, threading.current_thread())
     assert not threads("probe")
@@ -87,33 +84,31 @@ def test_a_stalled_sink_stalls_nobody_and_gets_the_newest_updates():
 def test_a_hung_sink_does_not_hang_the_end():
     probe = Probe()
     probe.go.clear()
-    aside = Aside(probe)
+    background = BackgroundSink(probe)
     for i in range(5):
-        aside.put(make(number=i), AT, "default")
-    began = time.monotonic()
-    assert not aside.close(timeout=0.2)
-    assert time.monotonic() - began < 1.5
+        background.put((make(number=i), AT, "default"))
+    assert not background.close(timeout=0.2)  # a close that waits would never return
     assert all(thread.daemon for thread in threads("probe"))
     probe.go.set()
     wait_for(lambda: not threads("probe"))
     assert probe.got == [0]
-    assert aside.dropped == 4
+    assert background.dropped == 4
 
 
 def test_a_problem_is_told_in_one_line_and_forgotten_when_it_is_over(capfd):
     probe = Probe()
-    aside = Aside(probe)
+    background = BackgroundSink(probe)
     probe.fail = OSError(28, "No space left on device", "x\ny")
-    aside.put(make(), AT, "default")
-    wait_for(lambda: aside.problem == "No space left on device")
+    background.put((make(), AT, "default"))
+    wait_for(lambda: background.problem == "No space left on device")
     probe.fail = ValueError("two\nlines")
-    aside.put(make(), AT, "default")
-    wait_for(lambda: aside.problem == "two\\nlines")
+    background.put((make(), AT, "default"))
+    wait_for(lambda: background.problem == "two\\nlines")
     probe.fail = None
-    aside.put(make(number=7), AT, "default")
-    wait_for(lambda: not aside.problem)
+    background.put((make(number=7), AT, "default"))
+    wait_for(lambda: not background.problem)
     assert probe.got == [7]
-    assert aside.close()
+    assert background.close()
     assert capfd.readouterr() == ("", "")
 
 
@@ -122,13 +117,13 @@ def test_a_reader_that_has_gone_is_noticed():
     reader, writer = os.pipe()
     os.close(reader)
     with open(writer, "w") as file:  # noqa: PTH123
-        sink = LinesSink(file)
-        aside = Aside(sink)
-        aside.put(make(), AT, "default")
-        wait_for(lambda: aside.broken)
-        aside.put(make(), AT, "default")
-        assert aside.close()
-        assert not aside.problem
+        sink = JsonLines(file)
+        background = BackgroundSink(sink)
+        background.put((make(), AT, "default"))
+        wait_for(lambda: background.broken)
+        background.put((make(), AT, "default"))
+        assert background.close()
+        assert not background.problem
         with pytest.raises(BrokenPipeError):
             file.flush()
         os.dup2(os.open(os.devnull, os.O_WRONLY), writer)  # for the close at the end
@@ -136,7 +131,7 @@ def test_a_reader_that_has_gone_is_noticed():
 
 def test_updates_are_lines_of_json():
     file = io.StringIO()
-    LinesSink(file)(make(), AT, "Mic ü")
+    JsonLines(file)(make(), AT, "Mic ü")
     line = file.getvalue()
     assert line.endswith("}\n") and line.count("\n") == 1
     entries = json.loads(line)
@@ -150,7 +145,7 @@ def test_the_log_goes_on_where_it_was_and_is_rotated(tmp_path, monkeypatch):
     monkeypatch.setattr(log, "LOG_BYTES", 1000)
     path = tmp_path / "log.jsonl"
     path.write_text('{"cut off": tr', "utf-8")
-    sink = LogSink(path)
+    sink = Log(path)
     for i in range(100):
         sink(make(number=i), AT, "default")
     sink.close()
@@ -165,7 +160,7 @@ def test_the_log_goes_on_where_it_was_and_is_rotated(tmp_path, monkeypatch):
 def test_a_cut_off_line_swallows_no_other(tmp_path):
     path = tmp_path / "log.jsonl"
     path.write_text('{"cut off": tr', "utf-8")
-    sink = LogSink(path)
+    sink = Log(path)
     sink(make(number=3), AT, "default")
     sink.close()
     assert path.read_text("utf-8") == '{"cut off": tr\n' + live_line(make(number=3), AT, "default")
@@ -173,7 +168,7 @@ def test_a_cut_off_line_swallows_no_other(tmp_path):
 
 @linux
 def test_a_full_disk_is_told_of_by_the_log():
-    sink = LogSink("/dev/full")
+    sink = Log("/dev/full")
     for _ in range(3):
         with pytest.raises(OSError, match="No space left"):
             sink(make(), AT, "default")
@@ -187,11 +182,11 @@ def test_a_path_that_cannot_be_is_found_at_once(kind, where, tmp_path, model):
     (tmp_path / "file").touch()
     path = tmp_path / f"{where}.flac"
     make_it = {
-        "log": lambda: LogSink(path),
+        "log": lambda: Log(path),
         "record": lambda: Recorder(path),
         "now-playing": lambda: NowPlaying(path, model.card),
     }
-    with pytest.raises(StreamgenreError, match=f"^--{kind} .*{path.name}: .*; name ") as error:
+    with pytest.raises(OutputError, match=rf"{path.name}: .*; choose ") as error:
         make_it[kind]()
     assert "\n" not in str(error.value) and "Errno" not in str(error.value)
     assert sorted(tmp_path.rglob("*")) == [tmp_path / "file", tmp_path / "folder.flac"]
@@ -200,8 +195,8 @@ def test_a_path_that_cannot_be_is_found_at_once(kind, where, tmp_path, model):
 @linux
 def test_a_folder_that_cannot_be_written_to(model):
     path = "/sys/streamgenre.flac"  # even root may not
-    for make_it in (LogSink, Recorder, lambda path: NowPlaying(path, model.card)):
-        with pytest.raises(StreamgenreError, match=r"Permission denied|Read-only"):
+    for make_it in (Log, Recorder, lambda path: NowPlaying(path, model.card)):
+        with pytest.raises(OutputError, match=r"Permission denied|Read-only"):
             make_it(path)
 
 
@@ -230,7 +225,7 @@ def test_a_recording_has_the_times_of_the_updates(extension, tmp_path):
     recorder.gap(1.5)
     recorder.write(tone(1.0), 16_000.0)
     recorder.gap(1.0)
-    assert recorder.close() and not recorder.problem and not recorder.dropped
+    assert recorder.close() and not recorder.worker.problem and not recorder.worker.dropped
     samples, rate = soundfile.read(path, always_2d=True)
     assert samples.shape[1] == 2 and len(samples) / rate == pytest.approx(5.0)
     assert loud(samples, rate, 0.04, 0.46) is False
@@ -258,9 +253,9 @@ def test_another_device_begins_another_file(tmp_path):
 
 def test_a_recording_overwrites_nothing_and_leaves_nothing_empty(tmp_path):
     (tmp_path / "old.flac").write_text("old")
-    with pytest.raises(StreamgenreError, match=r"old\.flac: is there already"):
+    with pytest.raises(OutputError, match=r"old\.flac: exists"):
         Recorder(tmp_path / "old.flac")
-    with pytest.raises(StreamgenreError, match=r"\.flac, \.wav, \.ogg, \.opus"):
+    with pytest.raises(ConfigError, match=r"\.flac, \.wav, \.ogg, \.opus"):
         Recorder(tmp_path / "new.mp3")
     assert Recorder(tmp_path / "new.flac").close()
     assert [path.name for path in tmp_path.iterdir()] == ["old.flac"]
@@ -269,10 +264,10 @@ def test_a_recording_overwrites_nothing_and_leaves_nothing_empty(tmp_path):
 def test_opus_at_a_rate_that_it_has_not(tmp_path):
     recorder = Recorder(tmp_path / "heard.opus")
     recorder.check(48_000)
-    with pytest.raises(StreamgenreError, match=r"not 44.1; record to \.flac"):
+    with pytest.raises(OutputError, match=r"not 44.1; record to \.flac"):
         recorder.check(44_100)
     recorder.write(tone(1), 44_100)
-    wait_for(lambda: "44.1" in recorder.problem)
+    wait_for(lambda: "44.1" in recorder.worker.problem)
     assert recorder.close()
 
 
@@ -287,12 +282,10 @@ def test_a_slow_disk_makes_silence_and_keeps_the_times(tmp_path, monkeypatch):
     monkeypatch.setattr(record._Part, "write", slow)
     recorder = Recorder(tmp_path / "heard.wav")
     recorder.write(tone(1), 16_000)
-    wait_for(lambda: not recorder._worker._waiting)
-    began = time.monotonic()
+    wait_for(lambda: not recorder.worker._waiting)
     for _ in range(9):
         recorder.write(tone(1), 16_000)
-    assert time.monotonic() - began < 1
-    assert recorder.dropped == 7 * 16_000
+    assert recorder.worker.dropped == 7 * 16_000
     go.set()
     assert recorder.close()
     samples, rate = soundfile.read(tmp_path / "heard.wav")
@@ -310,7 +303,7 @@ recorder = record.Recorder(sys.argv[1])
 noise = np.random.default_rng(0).standard_normal((4800, 2)).astype(np.float32) / 10
 for _ in range(100):
     recorder.write(noise, 48_000)
-while recorder._worker._waiting:
+while recorder.worker._waiting:
     time.sleep(0.01)
 print("written", flush=True)
 time.sleep(60)
@@ -345,23 +338,23 @@ recorder = record.Recorder(sys.argv[1])
 noise = np.random.default_rng(0).standard_normal((4800, 2)).astype(np.float32) / 10
 for _ in range(10):
     recorder.write(noise, 48_000)
-while not recorder.problem:
+while not recorder.worker.problem:
     time.sleep(0.01)
-print(recorder.problem)
+print(recorder.worker.problem)
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
 time.sleep(0.4)
 for _ in range(3):
     recorder.write(noise, 48_000)
     time.sleep(0.1)
-print(recorder.problem)
+print(recorder.worker.problem)
 resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 for _ in range(20):  # the writer works beside us: when it tried last, only it knows
     time.sleep(0.4)
     recorder.write(noise, 48_000)
     time.sleep(0.1)
-    if not recorder.problem:
+    if not recorder.worker.problem:
         break
-print(recorder.close(), repr(recorder.problem))
+print(recorder.close(), repr(recorder.worker.problem))
 """
 
 
@@ -426,10 +419,8 @@ def test_changes_while_a_command_runs_become_one(tmp_path, model):
     names = model.card.label_names[:5]
     sink(make(genre=names[0]), AT, "default")
     wait_for(path.exists)
-    began = time.monotonic()
     for name in names:
         sink(make(genre=name), AT, "default")
-    assert time.monotonic() - began < 1
     go.touch()
     wait_for(lambda: len(told(path)) == 2)
     sink(make(genre=names[2]), AT, "default")
@@ -460,23 +451,27 @@ def test_a_command_that_fails_or_hangs_is_told_of(tmp_path, model, monkeypatch):
     monkeypatch.setattr(on_change, "LONGEST_SECONDS", 0.5)
     path = tmp_path / "pid"
     script = f'[ $STREAMGENRE_STATUS = gap ] && exit 3; sleep 50 & echo $! > "{path}"; wait'
-    aside = Aside(OnChange(script, model.card))
-    aside.put(make("gap"), AT, "default")
-    wait_for(lambda: aside.put(make("gap"), AT, "default") or "status 3" in aside.problem)
-    aside.put(make("unsure"), AT, "default")
-    wait_for(lambda: aside.put(make("unsure"), AT, "default") or "killed" in aside.problem)
+    background = BackgroundSink(OnChange(script, model.card))
+    background.put((make("gap"), AT, "default"))
+    wait_for(
+        lambda: background.put((make("gap"), AT, "default")) or "exit code 3" in background.problem
+    )
+    background.put((make("unsure"), AT, "default"))
+    wait_for(
+        lambda: background.put((make("unsure"), AT, "default")) or "killed" in background.problem
+    )
     pid = int(path.read_text())
     wait_for(lambda: gone(pid))
-    assert aside.close()
+    assert background.close()
 
 
 @posix
 def test_the_end_does_not_wait_for_a_command(tmp_path, model):
     path = tmp_path / "pid"
-    aside = Aside(OnChange(f'echo $$ > "{path}"; sleep 50', model.card))
-    aside.put(make(), AT, "default")
+    background = BackgroundSink(OnChange(f'echo $$ > "{path}"; sleep 50', model.card))
+    background.put((make(), AT, "default"))
     wait_for(lambda: path.exists() and path.read_text())
-    assert aside.close()
+    assert background.close()
     assert gone(int(path.read_text()))
     assert not threads("on-change")
 
@@ -532,10 +527,10 @@ def test_now_playing_keeps_a_link_and_recovers(tmp_path, model):
     sink = NowPlaying(tmp_path / "link", model.card)
     assert (tmp_path / "link").is_symlink()
     (tmp_path / "real").rename(tmp_path / "away")
-    with pytest.raises(OSError):
+    with pytest.raises(OutputError, match="cannot be written"):
         sink(make("unsure"), AT, "default")
     (tmp_path / "away").rename(tmp_path / "real")
     sink(make("unsure"), AT, "default")
     assert (tmp_path / "link").read_text() == "unsure\n"
-    with pytest.raises(StreamgenreError, match="no regular file"):
+    with pytest.raises(OutputError, match="not a regular file"):
         NowPlaying(os.devnull, model.card)

@@ -143,10 +143,10 @@ def test_recent_segments_follow_each_other_and_are_bounded():
 
 def test_the_summary_says_what_was_heard_for_how_long(model):
     tally = Tally(model.card)
-    assert str(tally) == "nothing heard"
+    assert str(tally) == "no audio received"
     for time_, status, genre in ((6, "genre", "jazz"), (9, "no-music", None), (12, "gap", None)):
         tally.add(decided(time_, status, genre))
-    assert str(tally) == "heard 0:12: Jazz 50%, no music 25%, no signal 25%"
+    assert str(tally) == "listened for 0:12: Jazz 50%, no music 25%, no signal 25%"
 
 
 def test_a_paused_file_waits_and_ends_where_it_should(clip, tmp_path):

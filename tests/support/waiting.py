@@ -1,4 +1,4 @@
-"""Waiting for what another thread or process does."""
+"""Wait for another thread or process."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import threading
 import time
 
 
-def wait_for(condition, seconds=5.0):
-    """Until the condition holds; fails where it does not within that time."""
+def wait_for(condition, seconds=60.0):
+    """Wait until the condition holds; fail if it does not within that time, even under load."""
     ends = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < ends, "nothing happened"
@@ -15,5 +15,5 @@ def wait_for(condition, seconds=5.0):
 
 
 def threads(name):
-    """Those that run now and have that in their names."""
+    """The running threads whose name contains `name`."""
     return [thread for thread in threading.enumerate() if name in thread.name]

@@ -39,7 +39,7 @@ def test_a_file_sets_options_and_the_environment_goes_before_it(config, monkeypa
     [
         ('[live]\ninptu = "x"', "has no entry 'inptu'; did you mean 'input'?"),
         ("[live]\nzzz = 1", "has no entry 'zzz'; known: channels"),
-        ("[live]\nhop = [1]", "hop: must be a text or a number"),
+        ("[live]\nhop = [1]", "hop: must be a string or a number"),
         ("live = 1", r"live must be a table: \[live\]"),
         ("[live", "cannot be read"),
     ],

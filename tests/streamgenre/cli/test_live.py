@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from processes import heeding
+from support.processes import default_signals
 
 import streamgenre
 from bench.room import NoRoomError, Room
@@ -53,7 +53,7 @@ class Listening:
         self.process = subprocess.Popen(
             [*PROGRAM, "--format", "jsonl", *options], env=room.environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            preexec_fn=heeding,
+            preexec_fn=default_signals,
         )  # fmt: skip
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -122,7 +122,7 @@ def test_the_genre_is_there_within_five_seconds_of_music(room, listening, wav):
     assert update["input"] == "default"
     code, said = one.end()
     assert code == 130
-    assert said.startswith("streamgenre: heard ") and "Classical" in said
+    assert said.startswith("streamgenre: listened for ") and "Classical" in said
     assert said.count("\n") == 1
 
 
@@ -272,7 +272,7 @@ def test_what_a_late_reader_misses_is_counted_exactly(room):
 
 _RATES = """
 import dataclasses, json
-from streamgenre.audio import capture
+from streamgenre.audio.live import capture
 from streamgenre.audio.live.devices import choose
 device = dataclasses.replace(choose(None), sample_rate=1e6)  # which no sound server takes
 opened = capture.Capture(device)
@@ -288,7 +288,7 @@ except capture.DeviceError as error:
 def test_a_rate_that_is_refused_is_not_insisted_on(room):
     rate, error = python(room, _RATES)[0]
     assert rate == 48_000
-    assert error == "input 'default' cannot be opened: it refuses this sample rate"
+    assert error == "input 'default' cannot be opened: it does not support this sample rate"
 
 
 def failing(room: Room | None, *options: str, **variables: str) -> tuple[int, str]:
@@ -303,7 +303,7 @@ def failing(room: Room | None, *options: str, **variables: str) -> tuple[int, st
 
 def test_a_wrong_choice_is_one_line_with_what_is_near(room):
     assert failing(room, "--input", "monitr") == (
-        4, "streamgenre: no input is called 'monitr'; did you mean 2 'Monitor of Room'?"
+        4, "streamgenre: no input matches 'monitr'; did you mean 2 'Monitor of Room'?"
     )  # fmt: skip
     code, said = failing(room, "--input", "77")
     assert code == 4 and "no input has the index 77" in said and "'default'" in said
@@ -318,18 +318,18 @@ def test_a_wrong_choice_is_one_line_with_what_is_near(room):
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        (("--osc", ""), "--osc: names nothing"),
+        (("--osc", ""), "--osc: is empty"),
         (("--osc", "localhost:0"), "--osc: 'localhost:0'"),
         (("--websocket", "99999"), "--websocket: '99999'"),
-        (("--mqtt", "http://host:1883"), "--mqtt: is no URL"),
-        (("--mqtt", "mqtt://host/a%0ab"), "--mqtt: the prefix"),
-        (("--record", "x"), "--record x"),
-        (("--log", "."), "--log .: "),
-        (("--log", "a.flac", "--record", "a.flac"), "is the file of --"),
-        (("--play", "a.wav", "--now-playing", "./a.wav"), "is the file of --play"),
-        (("--play", "a.wav", "--input", "1"), "--play takes the place of an input"),
+        (("--mqtt", "http://host:1883"), "--mqtt: not a URL"),
+        (("--mqtt", "mqtt://host/a%0ab"), "--mqtt: the topic prefix"),
+        (("--record", "x"), "--record: x: unknown"),
+        (("--log", "."), "--log: .: "),
+        (("--log", "a.flac", "--record", "a.flac"), "is also the file of --"),
+        (("--play", "a.wav", "--now-playing", "./a.wav"), "is also the file of --play"),
+        (("--play", "a.wav", "--input", "1"), "--play replaces an input"),
         (("--wait", "nan"), "--wait: nan"),
-        (("--now-playing", __file__), "holds more than a line"),
+        (("--now-playing", __file__), "has more than one line"),
     ],
 )
 def test_an_option_that_cannot_be_followed_is_named(options, named, tmp_path):
@@ -345,7 +345,7 @@ def test_an_option_that_cannot_be_followed_is_named(options, named, tmp_path):
 def test_without_a_device_or_portaudio_a_line_says_what_to_do(room, tmp_path):
     room.kill()
     code, said = failing(room)
-    assert code == 4 and said.startswith("streamgenre: there is no input: connect a microphone")
+    assert code == 4 and said.startswith("streamgenre: no input device found: connect a microphone")
     code, said = failing(room, "--input", "monitor")
     assert code == 4 and "apt install" in said
     (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')")
@@ -373,7 +373,7 @@ def test_a_device_that_stays_away_is_given_up_when_asked(room, listening):
     room.kill()
     code = one.process.wait(30)
     said = one.process.stderr.read()
-    assert code == 4 and "'default' is gone; is it connected?; given up after" in said
+    assert code == 4 and "'default' is gone; is it connected?; gave up after" in said
 
 
 def test_a_file_plays_as_if_it_were_live(room, listening, clip, tmp_path):
@@ -427,7 +427,7 @@ def test_a_hung_server_does_not_keep_a_file_from_ending(room, clip, tmp_path):
     room.signal(signal.SIGSTOP)
     said = process.communicate(timeout=30)
     room.signal(signal.SIGCONT)
-    assert process.returncode == 0 and said[1].startswith("streamgenre: heard 0:03")
+    assert process.returncode == 0 and said[1].startswith("streamgenre: listened for 0:03")
 
 
 @pytest.mark.parametrize("number", [15, 1])  # SIGTERM, SIGHUP
@@ -438,7 +438,7 @@ def test_a_closed_terminal_is_tidied_up_after(room, listening, tmp_path, number)
     assert now.read_text() == "no music\n"
     code, said = one.end(number)
     assert (code, now.read_text()) == (128 + number, "\n")
-    assert said.startswith("streamgenre: heard")
+    assert said.startswith("streamgenre: listened for")
 
 
 _RATES_OF_ALL = """
@@ -530,7 +530,7 @@ def test_the_display_shows_what_is_heard(room, wav, tmp_path, columns, rows):
         env=room.environment, check=True, cwd=tmp_path,
     )  # fmt: skip
     try:
-        shows("too quiet to judge")
+        shows("too quiet to classify")
         room.play(wav)
         labels = [label.display for label in streamgenre.load().card.labels]
         seen = shows("Classical 9", *labels)
@@ -551,6 +551,6 @@ def test_the_display_shows_what_is_heard(room, wav, tmp_path, columns, rows):
         subprocess.run([*tmux, "resize-window", "-x", "40", "-y", "12"], check=True)
         shows("Classical")
         press("q")
-        shows("streamgenre: heard", "code 0")
+        shows("streamgenre: listened for", "code 0")
     finally:
         subprocess.run([*tmux, "kill-server"], check=False)

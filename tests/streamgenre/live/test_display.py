@@ -12,21 +12,25 @@ import sys
 import textwrap
 import time
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 import rich.console
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from processes import heeding
 from rich.cells import cell_len
+from support.processes import default_signals
 
+from streamgenre.live.display import screen as screen_module
 from streamgenre.live.display.band import RIBBON_SECONDS, band, span
 from streamgenre.live.display.bars import MARGIN, Order
 from streamgenre.live.display.frame import frame
 from streamgenre.live.display.headline import large
 from streamgenre.live.display.keys import decode
 from streamgenre.live.display.screen import SHORTEST, Screen
-from streamgenre.live.display.view import Choice, Health, Level, View
+from streamgenre.live.display.view import Choice, View
+from streamgenre.live.levels import Level
+from streamgenre.live.listener import Health
 from streamgenre.model.card import Label
 from streamgenre.output.ribbon import columns
 from streamgenre.update import Segment, Update
@@ -154,7 +158,7 @@ def test_a_genre_that_is_no_longer_ahead_has_its_own_confidence(model, width, he
         ("no-music", -20.0, 0.5, "no music: speech"),
         ("no-music", -20.0, 0.49, "no music: noise"),
         ("no-music", -20.0, None, "no music: speech or noise"),
-        ("no-music", -90.0, 0.9, "too quiet to judge"),
+        ("no-music", -90.0, 0.9, "too quiet to classify"),
         ("unsure", -20.0, 0.9, "unsure, perhaps Rock 38%"),
         ("gap", -math.inf, None, "gap"),
     ],
@@ -227,7 +231,7 @@ def test_clipping_outputs_and_overload_are_said(model):
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_help_names_every_key_and_the_chooser_every_input(model, width, height):
     text = text_of(view_of(model.card), width, height, show_help=True)
-    for does in ("quit", "pause", "reset the memory", "save", "switch device", "gates", "help"):
+    for does in ("quit", "pause", "reset the state", "save", "switch device", "gates", "help"):
         assert does in text
     choices = [Choice(3, "Built-in", False), Choice(7, "USB [bold]mic", True)]
     text = text_of(view_of(model.card, choices=choices), width, height, show_help=True)
@@ -404,20 +408,21 @@ def screen_on(paper, width=80, height=24):
     )
 
 
-def test_a_frame_is_one_write_and_only_of_what_changed(model):
-    paper = Paper()
+def test_a_frame_is_one_write_and_only_of_what_changed(model, monkeypatch):
+    now, paper = [100.0], Paper()
+    monkeypatch.setattr(screen_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
     view = view_of(model.card)
     with screen_on(paper) as screen:
         assert screen.draw(view)
         assert not screen.draw(view_of(model.card, note="too early")), "66 ms have not passed"
-        time.sleep(SHORTEST)
+        now[0] += SHORTEST + 0.001
         assert not screen.draw(view), "nothing has changed"
         assert screen.draw(view_of(model.card, note="saved"))
         assert len(paper.pieces) == 2
         assert "saved" in paper.pieces[1] and "level" not in paper.pieces[1]
         assert all(p.startswith("\x1b[?2026h") and p.endswith("\x1b[?2026l") for p in paper.pieces)
         assert not screen.key("q") and screen.key("f")
-        time.sleep(SHORTEST)
+        now[0] += SHORTEST + 0.001
         assert screen.draw(view) and "block 4" in paper.pieces[2]
         assert screen.key("?") and not screen.key("q") and screen.key("?") and screen.key("escape")
         assert not screen.key("escape")
@@ -502,7 +507,7 @@ class Terminal:
             stderr=theirs,
             start_new_session=True,
             env={**os.environ, "TERM": "xterm-256color"},
-            preexec_fn=heeding,
+            preexec_fn=default_signals,
         )
 
     def wait_for(self, text, seconds=15):

@@ -16,19 +16,19 @@ from hypothesis import strategies as st
 pytest.importorskip("onnx", reason="needs the `export` extra")
 
 import onnx
+from support.paths import EXAMPLES
 
 from streamgenre import load
 from streamgenre.audio.mix import mix_to_mono
 from streamgenre.audio.resample import Resampler
 from streamgenre.cli.main import run as command
-from streamgenre.errors import OptionError
+from streamgenre.errors import ConfigError, PackageError
 from streamgenre.model.model import read_model
 from streamgenre.model.session import session
 from streamgenre.package import verify as verification
 from streamgenre.package.contents import (
     CARD,
     SUMS,
-    PackageError,
     check_sums,
     read_package_card,
     write_json,
@@ -57,7 +57,7 @@ def pcm(music) -> np.ndarray:
 def quick(package, tmp_path_factory) -> Path:
     """A folder with one labelled clip, so that an export measures little."""
     folder = tmp_path_factory.mktemp("clips")
-    clip = Path(__file__).parent.parent / "examples" / "classical-brandenburg-2.ogg"
+    clip = EXAMPLES / "classical-brandenburg-2.ogg"
     shutil.copy(clip, folder)
     return folder
 
@@ -185,7 +185,7 @@ def test_an_exported_file_is_a_model_like_any_other(package, model, music):
 def test_verify_says_that_it_is_whole(package, quick, capfd):
     assert command(["export", "--verify", "--labelled", str(quick), str(package)]) == 0
     shown = capfd.readouterr().out
-    assert "model.int8.onnx" in shown and "whole" in shown and "clips told right" in shown
+    assert "model.int8.onnx" in shown and "complete" in shown and "clips correct" in shown
 
 
 def _copy(package: Path, folder: Path) -> Path:
@@ -281,7 +281,7 @@ def test_what_the_examples_are_built_with_is_left_alone(package, tmp_path):
     (folder / "examples" / "javascript" / "node_modules").mkdir()
     (folder / "examples" / "javascript" / "node_modules" / "x.js").write_text("x")
     check_sums(folder)
-    with pytest.raises(OptionError, match=r"node_modules/x\.js"):
+    with pytest.raises(ConfigError, match=r"node_modules/x\.js"):
         export_package(NAME, DATA, folder)  # but it would be lost
     assert (folder / "examples" / "javascript" / "node_modules" / "x.js").exists()
 
@@ -331,10 +331,10 @@ def test_other_shapes_are_other_packages(tmp_path, quick, pcm):
 
 def test_nothing_that_is_no_package_is_overwritten(tmp_path, capfd):
     (tmp_path / "music.txt").write_text("mine")
-    with pytest.raises(OptionError, match="did not write"):
+    with pytest.raises(ConfigError, match="did not write"):
         export_package(NAME, DATA, tmp_path)
     assert command(["export", str(tmp_path / "music.txt")]) == 2
-    assert "name a folder" in capfd.readouterr().err
+    assert "choose a folder" in capfd.readouterr().err
     assert command(["export", "--hop", "0.7", str(tmp_path / "new")]) == 2
     assert "2.5, 1.25, 0.5" in capfd.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["music.txt"]
@@ -346,7 +346,7 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path, capfd, monkeypatch):
     assert "cannot be written" in capfd.readouterr().err
     monkeypatch.chdir(tmp_path)
     assert command(["export", "."]) == 2
-    assert "where you are" in capfd.readouterr().err
+    assert "is the current folder" in capfd.readouterr().err
 
 
 # Hosts
