@@ -33,8 +33,8 @@ def as_frames(samples: NDArray[np.generic], channels: int = 0) -> NDArray[np.gen
     frames, count = array.shape
     if count != channels and (count > _MOST_CHANNELS or 0 < frames <= 8 < count):
         raise SignalError(
-            f"{count} channels in {frames} frames; at most {_MOST_CHANNELS} are taken "
-            "(if these are (channels, n), pass samples.T)"
+            f"{count} channels in {frames} frames; at most {_MOST_CHANNELS} are supported "
+            "(if the shape is (channels, n), pass samples.T)"
         )
     return array
 

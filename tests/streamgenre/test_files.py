@@ -55,7 +55,7 @@ def test_mode_and_link_are_kept(tmp_path):
     assert path.stat().st_mode & 0o777 == 0o640
 
 
-def test_a_file_that_cannot_be_written_is_named(tmp_path):
+def test_an_error_names_the_file(tmp_path):
     path = tmp_path / "none" / "a.txt"
     with pytest.raises(OutputError, match=r"a\.txt: cannot be written: ") as error:
         replace_bytes(path, b"x")

@@ -27,7 +27,7 @@ _LOOPBACK = "[Loopback]"  # suffix of WASAPI loopback devices in PortAudio
 _SERVER_DEVICES = ("pulse", "pipewire")  # names of the sound server as an ALSA device
 _MIXED = (*_SERVER_DEVICES, "default")
 _LOOPBACK_DRIVERS = ("blackhole", "loopback audio", "soundflower", "vb-cable", "stereo mix")
-NO_INPUT = "no input device entries: connect a microphone or start the sound server, and try again"
+NO_INPUT = "no input device found: connect a microphone or start the sound server, and try again"
 _NO_MONITOR = {
     "linux": "this needs a running sound server and its ALSA plugin: "
     "apt install libasound2-plugins (with PipeWire: pipewire-pulse and pipewire-alsa)",

@@ -1,4 +1,4 @@
-"""The feedback gates as a shades map: a row for each block, a column for each update.
+"""The feedback gates as a heat map: a row for each block, a column for each update.
 
 A gate is the factor by which the network's state scales a block's features. Means change little, so
 each row is shaded relative to its own range; the number beside it is the absolute value.

@@ -109,9 +109,9 @@ class Mqtt:
         self._lock = threading.Lock()  # a new connection starts with the latest state
         # The same client at each start, so that the broker ends the connection of a killed process
         # (and publishes its last will) before this one publishes "online".
-        client = hashlib.sha256(f"{socket.gethostname()}/{to.prefix}".encode()).hexdigest()
+        digest = hashlib.sha256(f"{socket.gethostname()}/{to.prefix}".encode()).hexdigest()
         self._client = paho.Client(
-            CallbackAPIVersion.VERSION2, client_id=f"streamgenre{client[:12]}"
+            CallbackAPIVersion.VERSION2, client_id=f"streamgenre{digest[:12]}"
         )
         if to.user is not None:
             self._client.username_pw_set(to.user, to.password)

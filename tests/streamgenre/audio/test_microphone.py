@@ -1,7 +1,7 @@
-"""A microphone's account of time: sound and gaps last as long as what has passed.
+"""The time of a microphone: sound and gaps last as long as the time that has passed.
 
-The capture is the real ring with a clock and a device of the test's own in place of PortAudio's;
-what PortAudio does is in test_live.py.
+The capture has a real ring, but a simulated clock and device instead of PortAudio, which
+test_live.py covers.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RATE = 1_000.0
 
 
 class Capture:
-    """Gives what `hear` puts in."""
+    """Returns the samples that `play` adds."""
 
     latency = 0.0
     channels = 1
@@ -33,7 +33,7 @@ class Capture:
         self.ring = LiveRing(int(seconds * rate))
         self.active, self.closed, self.overflows = True, False, 0
 
-    def hear(self, seconds):
+    def play(self, seconds):
         self.ring.write(np.ones(round(seconds * self.sample_rate), np.float32))
 
     @property
@@ -57,7 +57,7 @@ def device(name, sleeps=False):
 
 
 class Machine:
-    """The devices of a computer: `there` can be opened."""
+    """The devices of a computer; those in `there` can be opened."""
 
     def __init__(self):
         self.now = 100.0
@@ -94,7 +94,7 @@ def machine(monkeypatch):
     monkeypatch.setattr(watchdog, "_FIRST_PAUSE", 0.01)
 
     class Clock:
-        """The reader's: it goes when the test says so; the watchdog's is the real one."""
+        """The clock of the reader, set by the test; the watchdog uses the real one."""
 
         @staticmethod
         def monotonic():
@@ -104,133 +104,133 @@ def machine(monkeypatch):
     return made
 
 
-def told(heard):
-    """Kind and seconds of each, sounds that follow each other as one."""
-    found = []
-    for part in heard:
+def reported(parts):
+    """Kind and seconds of each part, with consecutive sounds joined."""
+    joined = []
+    for part in parts:
         gap = isinstance(part, Gap)
         seconds = part.seconds if gap else len(part.samples) / part.sample_rate
-        if found and not gap and found[-1][0] == "sound":
-            found[-1] = ("sound", found[-1][1] + seconds)
+        if joined and not gap and joined[-1][0] == "sound":
+            joined[-1] = ("sound", joined[-1][1] + seconds)
         else:
-            found.append(("gap" if gap else "sound", seconds))
-    return [(kind, pytest.approx(seconds)) for kind, seconds in found]
+            joined.append(("gap" if gap else "sound", seconds))
+    return [(kind, pytest.approx(seconds)) for kind, seconds in joined]
 
 
-def hear(machine, seconds):
+def play(machine, seconds):
     machine.now += seconds
-    machine.opened[-1].hear(seconds)
+    machine.opened[-1].play(seconds)
 
 
-def test_what_was_away_is_a_gap_as_long_as_it_took(machine):
+def test_the_absence_of_a_device_is_a_gap_of_the_same_length(machine):
     with microphone.Microphone() as one:
-        hear(machine, 1.5)
-        assert told(one.read()) == [("sound", 1.5)]
-        hear(machine, 0.25)  # still unread when it goes
+        play(machine, 1.5)
+        assert reported(one.read()) == [("sound", 1.5)]
+        play(machine, 0.25)  # still unread when it goes
         del machine.there["mic"]
         machine.opened[-1].active = False
         wait_for(lambda: one.lost)
         machine.now += 2.0
-        assert told(one.read()) == [("sound", 0.25), ("gap", 2.0)]
+        assert reported(one.read()) == [("sound", 0.25), ("gap", 2.0)]
         wait_for(lambda: "is gone; is it connected?" in one.note)
         machine.now += 4.0
         assert one.read() == []
         machine.now += 1.5  # time goes on for whoever listens, every five seconds
-        assert told(one.read()) == [("gap", 5.5)]
+        assert reported(one.read()) == [("gap", 5.5)]
         machine.there["mic"] = 2 * RATE  # another one of that name
         wait_for(lambda: len(machine.opened) == 2 and not one.lost)
         machine.now += 1.0
-        hear(machine, 0.5)
-        assert told(one.read()) == [("gap", 1.0), ("sound", 0.5)]
+        play(machine, 0.5)
+        assert reported(one.read()) == [("gap", 1.0), ("sound", 0.5)]
         wait_for(lambda: one.note == "")
         assert one.sample_rate == 2 * RATE
         assert machine.opened[0].closed
     assert machine.opened[1].closed
 
 
-def test_the_sound_cards_clock_is_put_right_at_each_gap(machine):
+def test_each_gap_corrects_the_drift_of_the_sound_card(machine):
     with microphone.Microphone() as one:
-        hear(machine, 1.0)
+        play(machine, 1.0)
         one.read()
         machine.now += 10.0
-        machine.opened[0].hear(9.0)  # a slow clock, or what the system lost without a word
+        machine.opened[0].play(9.0)  # a slow clock, or what the system lost without a word
         one.read()
         one.pause(True)
-        hear(machine, 3.0)
+        play(machine, 3.0)
         assert one.read() == []
         one.pause(False)
-        hear(machine, 1.0)
-        assert told(one.read()) == [("gap", 4.0), ("sound", 1.0)]
+        play(machine, 1.0)
+        assert reported(one.read()) == [("gap", 4.0), ("sound", 1.0)]
 
 
-def test_what_the_system_lost_while_all_was_stopped_is_a_gap(machine):
+def test_samples_lost_while_the_process_was_stopped_are_a_gap(machine):
     with microphone.Microphone() as one:
-        hear(machine, 1.0)
+        play(machine, 1.0)
         one.read()
         machine.now += 20.0  # of which the system kept the first five seconds
-        machine.opened[0].hear(2.0)
-        assert told(one.read()) == [("sound", 2.0)]
-        machine.opened[0].hear(3.0)
-        assert told(one.read()) == [("sound", 3.0)]
-        heard = []
+        machine.opened[0].play(2.0)
+        assert reported(one.read()) == [("sound", 2.0)]
+        machine.opened[0].play(3.0)
+        assert reported(one.read()) == [("sound", 3.0)]
+        parts = []
         for _ in range(12):
-            hear(machine, 0.1)
-            heard += one.read()
-        (gap,) = [part.seconds for part in heard if isinstance(part, Gap)]
+            play(machine, 0.1)
+            parts += one.read()
+        (gap,) = [part.seconds for part in parts if isinstance(part, Gap)]
         assert gap == pytest.approx(15.0, abs=0.1)
-        hear(machine, 1.0)
-        assert told(one.read()) == [("sound", 1.0)]
+        play(machine, 1.0)
+        assert reported(one.read()) == [("sound", 1.0)]
 
 
-def test_what_is_dropped_is_told_where_it_was(machine):
+def test_dropped_samples_are_a_gap_at_their_position(machine):
     with microphone.Microphone(ring_seconds=2.0) as one:
-        hear(machine, 0.5)
+        play(machine, 0.5)
         one.read()
-        hear(machine, 5.0)
-        assert told(one.read()) == [("gap", 3.0), ("sound", 2.0)]
+        play(machine, 5.0)
+        assert reported(one.read()) == [("gap", 3.0), ("sound", 2.0)]
         assert one.dropped == 3_000
-        hear(machine, 0.1)
-        assert told(one.read()) == [("sound", 0.1)]
+        play(machine, 0.1)
+        assert reported(one.read()) == [("sound", 0.1)]
 
 
-def test_nothing_is_told_while_paused_however_long(machine):
+def test_nothing_is_reported_while_paused(machine):
     with microphone.Microphone() as one:
-        hear(machine, 1.0)
+        play(machine, 1.0)
         one.read()
         one.pause(True)
         machine.opened[0].active = False  # away and back, unheard
         wait_for(lambda: len(machine.opened) == 2)
         for _ in range(5):
-            hear(machine, 10.0)
+            play(machine, 10.0)
             assert one.read() == []
         one.pause(False)
-        hear(machine, 1.0)
-        assert told(one.read()) == [("gap", 50.0), ("sound", 1.0)]
+        play(machine, 1.0)
+        assert reported(one.read()) == [("gap", 50.0), ("sound", 1.0)]
 
 
-def test_switching_goes_over_and_a_wrong_name_goes_back(machine):
+def test_switching_changes_the_device_and_a_wrong_name_keeps_it(machine):
     with microphone.Microphone() as one:
-        hear(machine, 1.0)
+        play(machine, 1.0)
         one.read()
         one.switch("line")
         wait_for(lambda: len(machine.opened) == 2 and not one.lost)
-        hear(machine, 1.0)
-        heard = one.read()
+        play(machine, 1.0)
+        parts = one.read()
         assert one.name == "line"
-        assert isinstance(heard[0], Gap)
-        assert isinstance(heard[-1], Sound) and heard[-1].sample_rate == 2 * RATE
+        assert isinstance(parts[0], Gap)
+        assert isinstance(parts[-1], Sound) and parts[-1].sample_rate == 2 * RATE
         one.switch("lien")
         wait_for(lambda: len(machine.opened) == 3 and not one.lost)
         assert one.note == "no input matches 'lien'"
-        hear(machine, 1.0)
+        play(machine, 1.0)
         one.read()
         assert one.name == "line"
         assert [capture.closed for capture in machine.opened] == [True, True, False]
 
 
-def test_one_that_is_lost_for_good_is_an_error(machine):
+def test_a_device_that_is_lost_for_good_is_an_error(machine):
     with microphone.Microphone(patience=0.05) as one:
-        hear(machine, 1.0)
+        play(machine, 1.0)
         machine.there.clear()
         machine.opened[0].active = False
 
@@ -245,7 +245,7 @@ def test_one_that_is_lost_for_good_is_an_error(machine):
         wait_for(failed)
 
 
-def test_a_watchdog_that_fails_does_not_fail_in_silence(machine, monkeypatch):
+def test_a_failure_of_the_watchdog_is_reported(machine, monkeypatch):
     def broken():
         raise RuntimeError("out of luck")
 
@@ -257,17 +257,17 @@ def test_a_watchdog_that_fails_does_not_fail_in_silence(machine, monkeypatch):
             one.read()
 
 
-def test_a_loopback_that_sleeps_while_nothing_plays_is_not_lost(machine, monkeypatch):
+def test_an_idle_loopback_device_is_not_lost(machine, monkeypatch):
     monkeypatch.setattr(watchdog, "TIMEOUT", 0.02)
     monkeypatch.setattr(watchdog, "_STARTING", 0.02)
     monkeypatch.setattr(microphone, "choose", lambda wanted: device("mic", sleeps=True))
     machine.there["mic [Loopback]"] = RATE
     with microphone.Microphone() as one:
-        hear(machine, 1.0)
-        assert told(one.read()) == [("sound", 1.0)]
+        play(machine, 1.0)
+        assert reported(one.read()) == [("sound", 1.0)]
         time.sleep(0.2)
         assert not one.lost
         machine.now += 30.0
-        hear(machine, 1.0)
-        assert told(one.read()) == [("gap", 30.0), ("sound", 1.0)]
+        play(machine, 1.0)
+        assert reported(one.read()) == [("gap", 30.0), ("sound", 1.0)]
     assert len(machine.opened) == 1

@@ -1,4 +1,4 @@
-"""The ring loses nothing and invents nothing, also between two threads."""
+"""A ring neither loses nor adds samples, even between two threads."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from streamgenre.audio.ring import Ring
     st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=60),
     st.integers(1, 20),
 )
-def test_what_goes_in_comes_out_in_order(turns, capacity):
+def test_samples_are_read_in_the_order_written(turns, capacity):
     ring, written, read = Ring(capacity), 0, []
 
     def take(samples):
@@ -36,12 +36,12 @@ def test_what_goes_in_comes_out_in_order(turns, capacity):
     assert read == list(range(len(read)))
 
 
-def test_reading_more_than_there_is_is_an_error():
+def test_reading_more_than_is_available_is_an_error():
     with pytest.raises(ValueError, match="3 samples to read, 0 there"):
         Ring(10).advance(3)
 
 
-def test_frames_report_level_and_damage_of_what_is_new():
+def test_frames_report_level_and_damage_of_new_samples():
     ring, out = Ring(8, history=4), np.empty(8, np.float32)
     ring.write(np.array([1, 1, 1, 1, 0.5, -0.5, np.nan, 0.5], np.float32))
     first = frame(ring, 4, out)
@@ -76,7 +76,7 @@ def test_a_producer_and_a_consumer_in_two_threads():
     st.lists(st.tuples(st.integers(0, 50), st.integers(0, 30)), max_size=60),
     st.integers(1, 20),
 )
-def test_a_live_ring_keeps_the_newest_and_counts_what_it_drops(turns, capacity):
+def test_a_live_ring_keeps_the_newest_samples_and_counts_dropped_ones(turns, capacity):
     ring, written, position = LiveRing(capacity), 0, 0
     for put, get in turns:
         ring.write(np.arange(written, written + put, dtype=np.float32))
@@ -91,7 +91,7 @@ def test_a_live_ring_keeps_the_newest_and_counts_what_it_drops(turns, capacity):
         position += len(samples)
 
 
-def test_a_late_reader_of_a_live_ring_knows_of_every_sample():
+def test_every_sample_of_a_live_ring_is_read_or_counted_as_dropped():
     ring, total, got, lost = LiveRing(997), 300_000, [], 0
 
     def produce():

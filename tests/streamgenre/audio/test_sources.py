@@ -1,4 +1,4 @@
-"""The same music in every form gives the same verdict; damage gives one clear line."""
+"""The same music in every format gives the same result; damage gives one clear line."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def same_music(timeline, reference, tolerance=0.12):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_form_gives_the_same_verdict(model, music, reference, tmp_path, name):
+def test_every_format_gives_the_same_result(model, music, reference, tmp_path, name):
     timeline = model.classify(write(tmp_path / name, *music))
     same_music(timeline, reference)
     assert timeline.warnings == ()
 
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 22_050, 32_000, 48_000, 96_000, 192_000])
-def test_every_rate_gives_the_same_verdict(model, music, reference, tmp_path, rate):
+def test_every_sample_rate_gives_the_same_result(model, music, reference, tmp_path, rate):
     samples = soxr.resample(*music, rate)
     # Below 16 kHz half of the spectrum is gone, and with it some certainty.
     same_music(
@@ -51,7 +51,7 @@ def test_every_rate_gives_the_same_verdict(model, music, reference, tmp_path, ra
 
 @pytest.mark.parametrize("name", ["s16.wav", "x.flac", "x.m4a"])
 @pytest.mark.parametrize("channels", [1, 6])
-def test_every_channel_count_gives_the_same_verdict(
+def test_every_channel_count_gives_the_same_result(
     model, music, reference, tmp_path, name, channels
 ):
     samples, rate = music
@@ -67,7 +67,7 @@ def test_a_pipe_that_cannot_seek(model, music, reference, tmp_path, name):
 
 
 def piped(data: bytes):
-    """A file object over a real pipe, filled by a thread."""
+    """A file object of a real pipe that a thread fills."""
     reading, writing = os.pipe()
 
     def fill():
@@ -80,7 +80,7 @@ def piped(data: bytes):
 
 @pytest.mark.parametrize("encoding", ["s16le", "s24le", "s32le", "f32le"])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_bare_samples(model, music, reference, encoding, channels):
+def test_raw_samples(model, music, reference, encoding, channels):
     samples, rate = music
     samples = samples if channels == 2 else samples.mean(1, keepdims=True)
     if encoding == "f32le":
@@ -115,24 +115,24 @@ def test_a_stream_over_http_without_a_length(model, music, reference, content):
         server.shutdown()
 
 
-def test_a_url_that_answers_with_nothing(model):
+def test_a_url_that_does_not_answer(model):
     with pytest.raises(InputError, match="cannot be fetched"):
         model.classify("http://127.0.0.1:9/none")
 
 
 @pytest.mark.parametrize("name", ["x.mp3", "x.flac", "x.ogg", "s16.wav", "x.opus", "x.aac"])
-def test_a_truncated_file_gives_what_is_left(model, music, tmp_path, name):
+def test_a_truncated_file_is_read_as_far_as_possible(model, music, tmp_path, name):
     path = write(tmp_path / name, *music)
     data = path.read_bytes()
     path.write_bytes(data[: len(data) * 6 // 10])
     timeline = model.classify(path)
     assert 5 < timeline.duration < 9
     assert timeline.updates
-    if name in ("x.flac", "s16.wav"):  # their headers say how long they should be
+    if name in ("x.flac", "s16.wav"):  # these headers state the length
         assert timeline.warnings
 
 
-def test_an_m4a_cut_in_its_middle_is_refused_in_one_line(model, music, tmp_path):
+def test_a_truncated_m4a_is_refused_in_one_line(model, music, tmp_path):
     path = write(tmp_path / "x.m4a", *music)
     path.write_bytes(path.read_bytes()[:20_000])
     with pytest.raises(InputError, match=r"x\.m4a") as caught:
@@ -150,7 +150,7 @@ def lying_wav(path, music, claim):
 
 
 @pytest.mark.parametrize("claim", [0xFFFFFFFF, 0x7FFFFFFF])
-def test_a_wav_header_that_lies(model, music, reference, tmp_path, claim):
+def test_a_wav_header_with_a_wrong_length(model, music, reference, tmp_path, claim):
     path = tmp_path / "lie.wav"
     lying_wav(path, music, claim)
     timeline = model.classify(path)
@@ -204,7 +204,7 @@ def test_not_a_file(model, tmp_path):
 def test_files_without_audio(model, tmp_path):
     empty, text, noise = (tmp_path / n for n in ("empty.mp3", "text.mp3", "noise.wav"))
     empty.touch()
-    text.write_text("This is no music, whatever its name says.\n" * 200)
+    text.write_text("This is not music, despite its name.\n" * 200)
     noise.write_bytes(np.random.default_rng(0).bytes(50_000))
     with pytest.raises(InputError, match="is empty"):
         model.classify(empty)
@@ -236,7 +236,7 @@ def test_no_permission(tmp_path):
         os.seteuid(was)
 
 
-def test_a_file_with_damage_in_its_middle_goes_on(model, music, tmp_path):
+def test_reading_continues_after_damage(model, music, tmp_path):
     path = write(tmp_path / "x.mp3", *music)
     data = bytearray(path.read_bytes())
     data[60_000:64_000] = np.random.default_rng(0).bytes(4_000)
@@ -246,7 +246,7 @@ def test_a_file_with_damage_in_its_middle_goes_on(model, music, tmp_path):
     assert timeline.warnings
 
 
-def test_a_play_list_opens_no_other_file(model, tmp_path, clip):
+def test_a_playlist_opens_no_other_file(model, tmp_path, clip):
     listing = tmp_path / "list.m3u8"
     listing.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:20\n#EXTINF:20,\nhttp://127.0.0.1:9/x.ts\n")
     with pytest.raises(InputError):
@@ -256,14 +256,14 @@ def test_a_play_list_opens_no_other_file(model, tmp_path, clip):
 def test_a_chained_ogg_is_read_to_its_end(model, music, tmp_path):
     path = write(tmp_path / "x.ogg", *music)
     path.write_bytes(path.read_bytes() + write(tmp_path / "x.opus", *music).read_bytes())
-    assert model.classify(path).warnings  # another codec on the way is not followed, but told
+    assert model.classify(path).warnings  # a change of codec is not supported, but gives a warning
     path = write(tmp_path / "x.ogg", *music)
     soundfile.write(tmp_path / "second.ogg", music[0], music[1])
     path.write_bytes(path.read_bytes() + (tmp_path / "second.ogg").read_bytes())
     assert model.classify(path).duration == pytest.approx(24, abs=0.2)
 
 
-def test_a_stream_that_changes_its_form_goes_on(model, music, tmp_path):
+def test_a_stream_may_change_its_format(model, music, tmp_path):
     samples, rate = music
     stereo, mono = io.BytesIO(), io.BytesIO()
     encode(stereo, samples, rate, "mp3", "libmp3lame")
@@ -272,7 +272,7 @@ def test_a_stream_that_changes_its_form_goes_on(model, music, tmp_path):
     assert timeline.duration == pytest.approx(24, abs=0.5)
 
 
-def test_what_follows_the_samples_of_a_piped_wav_is_no_sound(model, music, tmp_path):
+def test_chunks_after_the_samples_of_a_piped_wav_are_not_audio(model, music, tmp_path):
     data = write(tmp_path / "s16.wav", *music).read_bytes()
     trailer = b"LIST" + struct.pack("<I", 400_000) + np.random.default_rng(0).bytes(400_000)
     assert model.classify(piped(data + trailer)).duration == pytest.approx(12, abs=0.01)
@@ -285,13 +285,13 @@ def test_sixteen_channels_are_channels(model, music, tmp_path):
     assert model.classify(path).duration == pytest.approx(16_388 / rate)
 
 
-def test_a_rate_that_cannot_be_is_a_bad_input(model, tmp_path):
+def test_an_impossible_sample_rate_is_a_bad_input(model, tmp_path):
     soundfile.write(tmp_path / "slow.wav", np.zeros(1000), 500)
     with pytest.raises(InputError, match=r"slow\.wav.*sample rate"):
         model.classify(tmp_path / "slow.wav")
 
 
-def test_a_file_object_stays_its_owners(model, music, tmp_path):
+def test_a_file_object_is_not_closed(model, music, tmp_path):
     file = io.BytesIO(np.zeros(32_000, "<i2").tobytes())
     model.classify(file, raw=RawFormat("s16le", 16_000))
     assert not file.closed
@@ -305,7 +305,7 @@ def test_joined_mp3s_are_read_to_their_end(model, music, tmp_path):
     assert model.classify(path).duration == pytest.approx(24, abs=0.3)
 
 
-def test_one_single_frame_is_still_heard(model, tmp_path):
+def test_a_single_frame_is_classified(model, tmp_path):
     soundfile.write(tmp_path / "one.wav", np.full(1, 0.1), 48_000)
     timeline = model.classify(tmp_path / "one.wav")
     assert len(timeline.updates) == 1 and timeline.duration == pytest.approx(1 / 48_000)
@@ -317,12 +317,12 @@ def test_headerless_formats_are_not_guessed_from_the_name(model, tmp_path):
         model.classify(tmp_path / "text.vox")
 
 
-def test_an_ogg_without_its_end_is_told(model, clip, tmp_path):
+def test_an_ogg_file_without_end_mark_gives_a_warning(model, clip, tmp_path):
     (tmp_path / "cut.ogg").write_bytes(clip.read_bytes()[:100_000])
     assert "truncated" in model.classify(tmp_path / "cut.ogg").warnings[0]
 
 
-def test_tags_in_no_known_encoding_are_no_obstacle(model, music, reference, tmp_path):
+def test_tags_in_an_unknown_encoding_are_ignored(model, music, reference, tmp_path):
     data = write(tmp_path / "s16.wav", *music).read_bytes()
     tag = b"INAM" + struct.pack("<I", 4) + b"\xff\xfe\xe9\x00"
     listing = b"LIST" + struct.pack("<I", 4 + len(tag)) + b"INFO" + tag
@@ -330,6 +330,6 @@ def test_tags_in_no_known_encoding_are_no_obstacle(model, music, reference, tmp_
     same_music(model.classify(piped(data[:at] + listing + data[at:])), reference)
 
 
-def test_an_unknown_encoding_is_refused_with_the_known_ones():
+def test_an_unknown_encoding_is_refused_with_a_list_of_known_ones():
     with pytest.raises(ConfigError, match="s16le, s24le, s32le, f32le"):
         RawFormat("u8", 8_000)

@@ -50,31 +50,31 @@ def test_text_fits_a_narrow_terminal(clip):
     assert max(map(len, text.splitlines())) <= 40
 
 
-def test_json_is_the_contract(clip):
+def test_json_has_the_documented_keys(clip):
     done = streamgenre("--format", "json", clip)
     (line,) = done.stdout.decode().splitlines()
-    found = json.loads(line)
-    assert list(found) == [
+    result = json.loads(line)
+    assert list(result) == [
         "schema", "file", "duration", "status", "genre", "confidence", "music", "hop",
         "probabilities", "styles", "segments", "updates", "model",
     ]  # fmt: skip
-    assert found["schema"] == 1 and found["file"] == str(clip) and found["hop"] == 2.5
-    assert found["status"] == "genre" and found["genre"] == "classical"
-    assert set(found["probabilities"]) == LABELS
-    assert sum(found["probabilities"].values()) == pytest.approx(1, abs=1e-3)
-    assert found["confidence"] == found["probabilities"]["classical"]
-    assert set(found["segments"][0]) == {"start", "end", "status", "genre", "confidence"}
-    assert found["segments"][0]["start"] == 0.0
-    assert found["segments"][-1]["end"] == found["duration"] == pytest.approx(20, abs=0.1)
-    for a, b in pairwise(found["segments"]):
+    assert result["schema"] == 1 and result["file"] == str(clip) and result["hop"] == 2.5
+    assert result["status"] == "genre" and result["genre"] == "classical"
+    assert set(result["probabilities"]) == LABELS
+    assert sum(result["probabilities"].values()) == pytest.approx(1, abs=1e-3)
+    assert result["confidence"] == result["probabilities"]["classical"]
+    assert set(result["segments"][0]) == {"start", "end", "status", "genre", "confidence"}
+    assert result["segments"][0]["start"] == 0.0
+    assert result["segments"][-1]["end"] == result["duration"] == pytest.approx(20, abs=0.1)
+    for a, b in pairwise(result["segments"]):
         assert a["end"] == b["start"]
-    for update in found["updates"]:
+    for update in result["updates"]:
         assert set(update) >= {"time", "status", "genre", "top", "confidence", "music"}
         assert set(update["probabilities"]) == LABELS
-    assert set(found["model"]) == {"name", "version", "sha256"}
+    assert set(result["model"]) == {"name", "version", "sha256"}
 
 
-def test_jsonl_and_json_say_the_same(clip):
+def test_jsonl_and_json_agree(clip):
     whole = json.loads(streamgenre("--format", "json", clip).stdout)
     lines = [
         json.loads(line)
@@ -82,12 +82,12 @@ def test_jsonl_and_json_say_the_same(clip):
     ]
     assert all(line.pop("file") == str(clip) for line in lines)
     for line, update in zip(lines, whole["updates"], strict=True):
-        # Rows are kept in single precision: the last of four digits may round the other way.
+        # Rows have single precision, so that the last of four digits may differ.
         assert line.pop("probabilities") == pytest.approx(update.pop("probabilities"), abs=1e-4)
         for name in ("confidence", "music", "level"):
             assert line.pop(name) == pytest.approx(update.pop(name), abs=0.11)
-        line.pop("styles", None)  # of the whole recording only, in json
-        assert 0 <= line.pop("speech") <= 1  # for who follows along only
+        line.pop("styles", None)  # in json, only for the whole recording
+        assert 0 <= line.pop("speech") <= 1  # only in live updates
         assert line == update
 
 
@@ -117,9 +117,9 @@ def bad_inputs(folder: Path) -> list[Path]:
 def test_each_bad_input_gives_one_line_and_code_3(tmp_path):
     for path in bad_inputs(tmp_path):
         done = streamgenre(path)
-        said = done.stderr.decode()
-        assert done.returncode == 3, said
-        assert said.count("\n") == 1 and path.name in said and "Traceback" not in said
+        message = done.stderr.decode()
+        assert done.returncode == 3, message
+        assert message.count("\n") == 1 and path.name in message and "Traceback" not in message
         assert done.stdout == b""
 
 
@@ -141,20 +141,20 @@ def test_odd_but_decodable_inputs_end_with_0(tmp_path, music, kind):
     if kind == "cut":
         path.write_bytes(path.read_bytes()[:400_000])
     done = streamgenre("--format", "json", path)
-    found = json.loads(done.stdout)
-    assert done.returncode == 0 and len(found["updates"]) >= 1
-    assert found["segments"][-1]["end"] == found["duration"]
+    result = json.loads(done.stdout)
+    assert done.returncode == 0 and len(result["updates"]) >= 1
+    assert result["segments"][-1]["end"] == result["duration"]
     assert ("warning" in done.stderr.decode()) == (kind in ("nan", "cut"))
     if kind == "silent":
-        assert found["status"] == "no-music" and found["genre"] is None
+        assert result["status"] == "no-music" and result["genre"] is None
 
 
 def test_raw_samples_on_standard_input(clip, music):
     samples, rate = music
     data = (samples * 32767).astype("<i2").tobytes()
     arguments = ("--raw", "s16le", "--rate", rate, "--channels", 2, "--format", "json", "-")
-    found = json.loads(streamgenre(*arguments, stdin=data).stdout)
-    assert found["genre"] == "classical" and found["duration"] == pytest.approx(12)
+    result = json.loads(streamgenre(*arguments, stdin=data).stdout)
+    assert result["genre"] == "classical" and result["duration"] == pytest.approx(12)
 
 
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs the ffmpeg command")
@@ -168,12 +168,12 @@ def test_a_pipe_from_ffmpeg(clip, form):
             capture_output=True,
             timeout=120,
         )
-    found = json.loads(done.stdout)
-    assert found["genre"] == "classical" and found["duration"] == pytest.approx(20, abs=0.1)
+    result = json.loads(done.stdout)
+    assert result["genre"] == "classical" and result["duration"] == pytest.approx(20, abs=0.1)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["inof"], "did you mean 'info'"),
         (["--hop", "0.7", "x.mp3"], "trained for"),
@@ -183,10 +183,10 @@ def test_a_pipe_from_ffmpeg(clip, form):
         (["--nothing", "x.mp3"], "--nothing"),
     ],
 )
-def test_wrong_usage_ends_with_2(arguments, says):
+def test_wrong_usage_ends_with_2(arguments, message):
     done = streamgenre(*arguments)
     assert done.returncode == 2
-    assert says in done.stderr.decode()
+    assert message in done.stderr.decode()
 
 
 def test_bad_models_end_with_5(clip, tmp_path):
@@ -213,7 +213,7 @@ def test_files_named_like_commands(clip, tmp_path):
         assert done.returncode == 0 and b"Classical" in done.stdout
 
 
-def test_output_file_is_whole_or_not_there(clip, tmp_path):
+def test_an_output_file_is_complete_or_absent(clip, tmp_path):
     target = tmp_path / "out.json"
     done = streamgenre("--format", "json", "-o", target, clip)
     assert done.returncode == 0 and done.stdout == b""
@@ -287,30 +287,30 @@ def test_ctrl_c_ends_with_130():
     ) as running:
         running.stdin.write(bytes(16_000 * 2 * 10))
         running.stdin.flush()
-        running.stdout.readline()  # it is at work
+        running.stdout.readline()  # it is running
         time.sleep(0.2)
         running.send_signal(signal.SIGINT)
         assert running.wait(30) == 130
         assert b"Traceback" not in running.stderr.read()
 
 
-def test_jsonl_speaks_while_the_pipe_is_open():
+def test_jsonl_is_written_while_the_pipe_is_open():
     program = [sys.executable, "-m", "streamgenre", "--format", "jsonl"]
     program += ["--raw", "s16le", "--rate", "16000", "-"]
     with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
         running.stdin.write(bytes(40_000 * 2 + 10))
         running.stdin.flush()
-        first = json.loads(running.stdout.readline())  # nothing is closed yet
+        first = json.loads(running.stdout.readline())  # the pipe is still open
         assert first["time"] == 2.5 and first["file"] == "-"
         running.stdin.close()
         assert running.wait(30) == 0
 
 
-def test_works_where_no_cache_folder_can_be_written(clip, tmp_path):
+def test_works_without_a_writable_cache_folder(clip, tmp_path):
     package = ROOT / "streamgenre"
     copy = tmp_path / "streamgenre"
     shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    # A file where each cache folder would have to be: no user, not even root, can write there.
+    # A file in place of each cache folder: not even root can write there.
     (copy / "audio" / "__pycache__").touch()
     home = tmp_path / "home"
     home.touch()
@@ -336,13 +336,13 @@ def test_an_input_is_never_overwritten(clip, tmp_path):
     assert Path(copy).read_bytes() == clip.read_bytes()
 
 
-def test_an_earlier_result_outlives_a_failure(tmp_path):
+def test_a_failure_keeps_an_earlier_result(tmp_path):
     (tmp_path / "out.txt").write_text("earlier")
     assert streamgenre("-o", tmp_path / "out.txt", tmp_path / "none.mp3").returncode == 3
     assert (tmp_path / "out.txt").read_text() == "earlier"
 
 
-def test_a_broken_cache_is_compiled_around(tmp_path):
+def test_a_damaged_cache_is_ignored(tmp_path):
     program = """if True:
         import numpy as np, streamgenre
         pool = streamgenre.load().pool(patience=0)
@@ -363,7 +363,7 @@ def test_a_broken_cache_is_compiled_around(tmp_path):
     assert run().strip() == b"1"
 
 
-def test_a_file_is_heard_without_what_takes_long_to_load(clip):
+def test_a_file_is_classified_without_slow_imports(clip):
     program = f"""if True:
         import sys
         from streamgenre.cli.main import main
@@ -396,7 +396,7 @@ def test_a_name_with_a_line_break_stays_on_one_line(tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_silent_radio_does_not_hold_up_an_interrupt(tmp_path, number, code):
+def test_a_stalled_stream_does_not_delay_an_interrupt(tmp_path, number, code):
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}/silent"
         program = [sys.executable, "-m", "streamgenre", "-o", str(tmp_path / "out"), url]
@@ -405,7 +405,7 @@ def test_a_silent_radio_does_not_hold_up_an_interrupt(tmp_path, number, code):
         ) as running:
             connection, _ = server.accept()
             with connection:
-                connection.recv(10)  # it waits for an answer now
+                connection.recv(10)  # the program waits for an answer now
                 time.sleep(0.5)
                 running.send_signal(number)
                 assert running.wait(8) == code

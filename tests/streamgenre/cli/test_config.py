@@ -21,7 +21,7 @@ def config(tmp_path, monkeypatch):
     return write
 
 
-def test_a_file_sets_options_and_the_environment_goes_before_it(config, monkeypatch):
+def test_a_file_sets_options_and_the_environment_overrides_it(config, monkeypatch):
     text = '[live]\ninput = "monitor"\nnow-playing = "now.txt"\nhop = 0.5\n[other]\nx = 1\n'
     assert config(text) == {"wanted": "monitor", "now_playing": "now.txt", "hop": "0.5"}
     monkeypatch.setenv("STREAMGENRE_INPUT", "3")
@@ -35,7 +35,7 @@ def test_a_file_sets_options_and_the_environment_goes_before_it(config, monkeypa
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ('[live]\ninptu = "x"', "has no entry 'inptu'; did you mean 'input'?"),
         ("[live]\nzzz = 1", "has no entry 'zzz'; known: channels"),
@@ -44,12 +44,12 @@ def test_a_file_sets_options_and_the_environment_goes_before_it(config, monkeypa
         ("[live", "cannot be read"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_named(config, text, said):
-    with pytest.raises(click.UsageError, match=said):
+def test_an_error_in_a_file_is_named(config, text, message):
+    with pytest.raises(click.UsageError, match=message):
         config(text)
 
 
-def test_a_file_that_is_named_must_be_there(monkeypatch, tmp_path):
+def test_a_given_file_must_exist(monkeypatch, tmp_path):
     monkeypatch.setenv("STREAMGENRE_CONFIG", str(tmp_path / "none.toml"))
     with pytest.raises(click.UsageError, match="no such file"):
         defaults("live", command)

@@ -1,4 +1,4 @@
-"""Listening live, through PortAudio, to a sound server of the tests' own."""
+"""Live audio through PortAudio, from a sound server that the tests start."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ PROGRAM = [sys.executable, "-m", "streamgenre", "live"]
 
 @pytest.fixture
 def room(tmp_path):
-    """The default input hears what is played to the default output."""
+    """A sound server whose default input records its default output."""
     try:
-        found = Room(tmp_path)
-        found.start()
+        server = Room(tmp_path)
+        server.start()
     except NoRoomError as why:
         pytest.skip(str(why))
-    yield found
-    found.stop()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")
 def wav(clip, tmp_path_factory) -> Path:
-    """The clip as a wav file, for a player that knows nothing else."""
+    """The clip as a wav file, for a player without other formats."""
     path = tmp_path_factory.mktemp("wav") / "clip.wav"
     soundfile.write(path, *soundfile.read(clip))
     return path
 
 
 class Listening:
-    """`streamgenre live --format jsonl` in a room, line by line."""
+    """A running `streamgenre live --format jsonl`, read line by line."""
 
     def __init__(self, room: Room, *options: str) -> None:
         self.lines: queue.Queue[dict] = queue.Queue()
@@ -63,18 +63,18 @@ class Listening:
             self.lines.put(json.loads(line))
 
     def until(self, wanted, patience: float = 30.0) -> list[dict]:
-        """The updates up to the first that is wanted."""
-        found = []
+        """The updates up to the first that is `wanted`."""
+        updates = []
         ends = time.monotonic() + patience
         while time.monotonic() < ends:
             try:
-                found.append(self.lines.get(timeout=0.5))
+                updates.append(self.lines.get(timeout=0.5))
             except queue.Empty:
                 assert self.process.poll() is None, self.process.stderr.read()
                 continue
-            if wanted(found[-1]):
-                return found
-        raise AssertionError(f"not within {patience} s; the last: {found[-3:]}")
+            if wanted(updates[-1]):
+                return updates
+        raise AssertionError(f"not within {patience} s; the last: {updates[-3:]}")
 
     def end(self, number: int = signal.SIGINT) -> tuple[int, str]:
         """Exit code and standard error after that signal."""
@@ -97,12 +97,12 @@ def listening(room):
         one.process.wait(10)
 
 
-def heard(update: dict) -> bool:
+def audible(update: dict) -> bool:
     return update["level"] is not None and update["level"] > -60
 
 
 def python(room: Room, code: str) -> list:
-    """The JSON lines that a piece of Python prints."""
+    """The JSON lines that a Python program prints."""
     done = subprocess.run(
         [sys.executable, "-c", code], env=room.environment, capture_output=True, text=True,
         timeout=90,
@@ -111,19 +111,19 @@ def python(room: Room, code: str) -> list:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_the_genre_is_there_within_five_seconds_of_music(room, listening, wav):
+def test_the_genre_is_known_after_five_seconds_of_music(room, listening, wav):
     one = listening()
     assert all(u["status"] == "no-music" for u in one.until(lambda u: u["time"] >= 1.0))
     room.play(wav)
-    before = one.until(heard)[-1]["time"]
+    before = one.until(audible)[-1]["time"]
     update = one.until(lambda u: u["status"] == "genre")[-1]
     assert update["genre"] == "classical"
-    assert update["time"] - before <= 4.5  # the update before began up to half a second earlier
+    assert update["time"] - before <= 4.5  # the previous update began up to half a second earlier
     assert update["input"] == "default"
-    code, said = one.end()
+    code, message = one.end()
     assert code == 130
-    assert said.startswith("streamgenre: listened for ") and "Classical" in said
-    assert said.count("\n") == 1
+    assert message.startswith("streamgenre: listened for ") and "Classical" in message
+    assert message.count("\n") == 1
 
 
 _LISTEN = """
@@ -134,7 +134,7 @@ assert threading.active_count() == 1, threading.enumerate()
 """
 
 
-def test_listen_hears_what_is_played(room, wav):
+def test_listen_classifies_what_is_played(room, wav):
     room.play(wav)
     updates = python(room, _LISTEN)
     assert [time for time, _, _ in updates] == [0.5 * i for i in range(1, 13)]
@@ -142,7 +142,7 @@ def test_listen_hears_what_is_played(room, wav):
     assert updates[-1][1] == "classical"
 
 
-def test_a_monitor_is_listed_and_heard(room, listening, wav):
+def test_a_monitor_is_listed_and_recorded(room, listening, wav):
     done = subprocess.run(
         [sys.executable, "-m", "streamgenre", "devices", "--json"], env=room.environment,
         capture_output=True, text=True, check=True,
@@ -152,11 +152,11 @@ def test_a_monitor_is_listed_and_heard(room, listening, wav):
     monitor = next(d for d in inputs if d["monitor"])
     assert (monitor["name"], monitor["source"]) == ("Monitor of Room", "room.monitor")
     assert (monitor["channels"], monitor["sample_rate"]) == (2, 44_100)
-    room.plug("elsewhere")  # is the default now, and silent
+    room.plug("elsewhere")  # the new default, which is silent
     room.play(wav)
     for wanted in ("monitor of room", str(monitor["index"])):
         one = listening("--input", wanted)
-        assert one.until(heard)[-1]["input"] == "Monitor of Room"
+        assert one.until(audible)[-1]["input"] == "Monitor of Room"
         one.end()
 
 
@@ -170,41 +170,41 @@ def test_the_device_goes_and_comes_back(room, listening, wav):
         time.sleep(1)
         back()
         room.play(wav)
-        updates += one.until(heard)
+        updates += one.until(audible)
     updates += one.until(lambda u: u["genre"] is not None)
     assert updates[-1]["genre"] == "classical"
-    # The stream's clock went on with the wall's, gaps and all.
+    # The stream's clock follows the wall clock, including gaps.
     started, ended = (datetime.fromisoformat(updates[i]["at"]) for i in (0, -1))
     passed = updates[-1]["time"] - updates[0]["time"]
     assert passed == pytest.approx((ended - started).total_seconds(), abs=1.0)
     assert all(before["time"] < after["time"] for before, after in pairwise(updates))
-    code, said = one.end()
-    assert code == 130 and "gaps" in said
+    code, message = one.end()
+    assert code == 130 and "gaps" in message
 
 
 @pytest.mark.parametrize("wanted", ["default", "room"])
-def test_a_server_that_hangs_is_survived(room, listening, wav, wanted):
+def test_listening_continues_after_the_server_hangs(room, listening, wav, wanted):
     one = listening("--input", wanted)
     one.until(lambda u: u["time"] >= 1.0)
     room.signal(signal.SIGSTOP)
     one.until(lambda u: u["status"] == "gap")
     room.signal(signal.SIGCONT)
     room.play(wav)
-    one.until(heard, patience=60)
+    one.until(audible, patience=60)
     room.signal(signal.SIGSTOP)
     one.until(lambda u: u["status"] == "gap")
     began = time.monotonic()
-    code, _ = one.end()  # and it ends though a call to the server does not
+    code, _ = one.end()  # although a call to the server hangs
     assert code == 130 and time.monotonic() - began < 15
     room.signal(signal.SIGCONT)
 
 
-def test_a_source_that_moves_elsewhere_is_not_listened_to(room, listening):
+def test_a_stream_that_the_server_moves_is_closed(room, listening):
     room.plug("kitchen")
     one = listening("--input", "kitchen")
     one.until(lambda u: u["time"] >= 1.0)
     room.unplug()
-    room.plug("room")  # the server may move the stream there
+    room.plug("room")  # the server may move the stream to it
     gap = one.until(lambda u: u["status"] == "gap")[-1]
     room.plug("kitchen")
     after = one.until(lambda u: u["status"] != "gap")[-1]
@@ -241,11 +241,11 @@ with Microphone(block=0.01, ring_seconds=1.0) as microphone:
     sound = gap = 0
     def take():
         global sound, gap
-        for heard in microphone.read():
-            if isinstance(heard, Gap):
-                gap += round(heard.seconds * microphone.sample_rate)
+        for part in microphone.read():
+            if isinstance(part, Gap):
+                gap += round(part.seconds * microphone.sample_rate)
             else:
-                sound += len(heard.samples)
+                sound += len(part.samples)
     while sound < 20_000:
         take()
         time.sleep(0.02)
@@ -263,10 +263,10 @@ with Microphone(block=0.01, ring_seconds=1.0) as microphone:
 """
 
 
-def test_what_a_late_reader_misses_is_counted_exactly(room):
+def test_samples_that_a_late_reader_misses_are_counted(room):
     frames, sound, late, gap, dropped = python(room, _OVERLOAD)[0]
     assert frames == sound + dropped
-    assert gap == late == dropped  # told once, and nothing is missed afterwards
+    assert gap == late == dropped  # reported once, and nothing is lost afterwards
     assert 1.5 * 44_100 < dropped < 3 * 44_100
 
 
@@ -274,7 +274,7 @@ _RATES = """
 import dataclasses, json
 from streamgenre.audio.live import capture
 from streamgenre.audio.live.devices import choose
-device = dataclasses.replace(choose(None), sample_rate=1e6)  # which no sound server takes
+device = dataclasses.replace(choose(None), sample_rate=1e6)  # no sound server supports this
 opened = capture.Capture(device)
 opened.close()
 capture._OTHER_RATES = ()
@@ -285,7 +285,7 @@ except capture.DeviceError as error:
 """
 
 
-def test_a_rate_that_is_refused_is_not_insisted_on(room):
+def test_another_rate_is_used_if_one_is_refused(room):
     rate, error = python(room, _RATES)[0]
     assert rate == 48_000
     assert error == "input 'default' cannot be opened: it does not support this sample rate"
@@ -301,15 +301,15 @@ def failing(room: Room | None, *options: str, **variables: str) -> tuple[int, st
     return done.returncode, done.stderr.strip()
 
 
-def test_a_wrong_choice_is_one_line_with_what_is_near(room):
+def test_a_wrong_input_is_one_line_with_similar_names(room):
     assert failing(room, "--input", "monitr") == (
         4, "streamgenre: no input matches 'monitr'; did you mean 2 'Monitor of Room'?"
     )  # fmt: skip
-    code, said = failing(room, "--input", "77")
-    assert code == 4 and "no input has the index 77" in said and "'default'" in said
-    code, said = failing(room, "--channels", "40")
+    code, message = failing(room, "--input", "77")
+    assert code == 4 and "no input has the index 77" in message and "'default'" in message
+    code, message = failing(room, "--channels", "40")
     assert code == 4
-    assert said.startswith(
+    assert message.startswith(
         "streamgenre: input 'default' has channels 1 to 2 to choose from, not 40"
     )
     assert failing(room, "--input", "1" * 5000)[0] == 4
@@ -332,7 +332,7 @@ def test_a_wrong_choice_is_one_line_with_what_is_near(room):
         (("--now-playing", __file__), "has more than one line"),
     ],
 )
-def test_an_option_that_cannot_be_followed_is_named(options, named, tmp_path):
+def test_an_invalid_option_is_named(options, named, tmp_path):
     done = subprocess.run(
         [*PROGRAM, *options], capture_output=True, text=True, timeout=60, cwd=tmp_path
     )
@@ -342,15 +342,17 @@ def test_an_option_that_cannot_be_followed_is_named(options, named, tmp_path):
     assert Path(__file__).stat().st_size > 1000
 
 
-def test_without_a_device_or_portaudio_a_line_says_what_to_do(room, tmp_path):
+def test_without_a_device_or_portaudio_the_message_has_a_remedy(room, tmp_path):
     room.kill()
-    code, said = failing(room)
-    assert code == 4 and said.startswith("streamgenre: no input device found: connect a microphone")
-    code, said = failing(room, "--input", "monitor")
-    assert code == 4 and "apt install" in said
-    (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')")
-    code, said = failing(room, PYTHONPATH=str(tmp_path))
-    assert code == 4 and "PortAudio is not installed; install it: apt install" in said
+    code, message = failing(room)
+    assert code == 4 and message.startswith(
+        "streamgenre: no input device updates: connect a microphone"
+    )
+    code, message = failing(room, "--input", "monitor")
+    assert code == 4 and "apt install" in message
+    (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not updates')")
+    code, message = failing(room, PYTHONPATH=str(tmp_path))
+    assert code == 4 and "PortAudio is not installed; install it: apt install" in message
 
 
 def test_a_busy_device_is_named(monkeypatch):
@@ -367,13 +369,13 @@ def test_a_busy_device_is_named(monkeypatch):
         Capture(device)
 
 
-def test_a_device_that_stays_away_is_given_up_when_asked(room, listening):
+def test_wait_limits_the_search_for_a_device(room, listening):
     one = listening("--wait", "1")
     one.until(lambda u: u["time"] >= 1.0)
     room.kill()
     code = one.process.wait(30)
-    said = one.process.stderr.read()
-    assert code == 4 and "'default' is gone; is it connected?; gave up after" in said
+    message = one.process.stderr.read()
+    assert code == 4 and "'default' is gone; is it connected?; gave up after" in message
 
 
 def test_a_file_plays_as_if_it_were_live(room, listening, clip, tmp_path):
@@ -397,13 +399,13 @@ def test_a_file_plays_as_if_it_were_live(room, listening, clip, tmp_path):
     assert (tmp_path / "log.jsonl").read_text() == done.stdout
     assert soundfile.info(tmp_path / "heard.flac").frames == soundfile.info(wav).frames
     assert (tmp_path / "on").read_text().split()[-1] == "classical"
-    assert (tmp_path / "now.txt").read_text().strip() == ""  # nothing plays any more
-    other.until(heard)  # it was played aloud
+    assert (tmp_path / "now.txt").read_text().strip() == ""  # empty at the end
+    other.until(audible)  # the file was played on the output
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("form", ["text", "jsonl"])
-def test_results_that_cannot_be_written_are_a_failure(room, clip, tmp_path, form):
+def test_a_full_disk_is_a_failure(room, clip, tmp_path, form):
     samples, rate = soundfile.read(clip, frames=2 * 44_100)
     soundfile.write(tmp_path / "short.wav", samples, rate)
     with Path("/dev/full").open("w") as full:
@@ -425,20 +427,20 @@ def test_a_hung_server_does_not_keep_a_file_from_ending(room, clip, tmp_path):
     assert process.stdout is not None
     process.stdout.readline()
     room.signal(signal.SIGSTOP)
-    said = process.communicate(timeout=30)
+    message = process.communicate(timeout=30)
     room.signal(signal.SIGCONT)
-    assert process.returncode == 0 and said[1].startswith("streamgenre: listened for 0:03")
+    assert process.returncode == 0 and message[1].startswith("streamgenre: listened for 0:03")
 
 
 @pytest.mark.parametrize("number", [15, 1])  # SIGTERM, SIGHUP
-def test_a_closed_terminal_is_tidied_up_after(room, listening, tmp_path, number):
+def test_a_closed_terminal_ends_with_a_clean_up(room, listening, tmp_path, number):
     now = tmp_path / "now.txt"
     one = listening("--now-playing", str(now))
     one.until(lambda u: u["time"] >= 1.0)
     assert now.read_text() == "no music\n"
-    code, said = one.end(number)
+    code, message = one.end(number)
     assert (code, now.read_text()) == (128 + number, "\n")
-    assert said.startswith("streamgenre: listened for")
+    assert message.startswith("streamgenre: listened for")
 
 
 _RATES_OF_ALL = """
@@ -467,7 +469,7 @@ def test_each_source_has_its_own_rate_and_channels(room):
     }  # fmt: skip
     good, wide, picked, second = opened
     assert (good, wide, second) == ([48_000, 2], [96_000, 8], [48_000, 1])
-    assert "the sound server mixes them" in picked
+    assert "the sound server mixes the channels" in picked
 
 
 def test_monitor_follows_the_default_output(room, listening, wav):
@@ -476,11 +478,11 @@ def test_monitor_follows_the_default_output(room, listening, wav):
     room.plug("headphones")
     room.control("set-default-sink", "headphones")
     room.play(wav)
-    one.until(lambda u: heard(u) and u["input"] == "Monitor of Headphones")
+    one.until(lambda u: audible(u) and u["input"] == "Monitor of Headphones")
     one.end()
 
 
-def test_what_passes_while_it_is_stopped_is_a_gap(room, listening):
+def test_the_time_while_stopped_is_a_gap(room, listening):
     one = listening("--input", "room")
     first = one.until(lambda u: u["time"] >= 1.0)[-1]
     one.process.send_signal(signal.SIGSTOP)
@@ -494,7 +496,7 @@ def test_what_passes_while_it_is_stopped_is_a_gap(room, listening):
     assert last["time"] - first["time"] == pytest.approx(passed, abs=2.0)
 
 
-def test_a_closed_pipe_ends_it_quietly(room):
+def test_a_closed_pipe_ends_live_quietly(room):
     done = subprocess.run(
         f"{sys.executable} -m streamgenre live --format jsonl | head -2", shell=True,
         env=room.environment, capture_output=True, text=True, timeout=60,
@@ -505,7 +507,7 @@ def test_a_closed_pipe_ends_it_quietly(room):
 
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (200, 50)])
-def test_the_display_shows_what_is_heard(room, wav, tmp_path, columns, rows):
+def test_the_display_shows_the_genre(room, wav, tmp_path, columns, rows):
     tmux = ["tmux", "-S", str(tmp_path / "tmux"), "-f", "/dev/null"]
 
     def screen() -> str:

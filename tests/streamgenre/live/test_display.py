@@ -1,4 +1,4 @@
-"""The live display: says everything at every size, moves little, and leaves the terminal whole."""
+"""The live display: complete at every size, steady, and restores the terminal."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ HEALTH = Health("Scarlett 2i2", 44_100.0, 2, 3725.0, 0.021, 0.5, 0.0042, 2.0, 11
 def view_of(
     card, status="genre", genre="rock", time=100.0, loud=-20.0, confidence=0.72, speech=0.1, **more
 ):
-    """A view after an update of that status; `more` gives fields of the view."""
+    """A view after an update with that status; `more`: fields of the view."""
     names = card.label_names
     genre = genre if genre in names else names[0]
     probabilities = dict.fromkeys(names, (1 - confidence) / max(1, len(names) - 1))
@@ -70,7 +70,7 @@ def view_of(
 
 
 def lines_of(view, width, height, **how):
-    """What a frame looks like, without colours; each line is as wide as the display."""
+    """The lines of a frame without colours; each is as wide as the display."""
     file = io.StringIO()
     console = rich.console.Console(file=file, width=width, height=height, color_system=None)
     order = Order(view.card.label_names).update(view.probabilities)
@@ -86,7 +86,7 @@ def text_of(view, width, height, **how):
 
 
 def labelled(card, displays):
-    """The card with labels that are shown so."""
+    """The card with labels of these display names."""
     labels = [Label(f"l{i}", name, f"#{i * 40 % 256:02x}80c0") for i, name in enumerate(displays)]
     return dataclasses.replace(card, labels=tuple(labels))
 
@@ -101,7 +101,7 @@ def test_genre_confidence_and_level_show_at_every_size(model, width, height):
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES[1:])
-def test_all_genres_and_all_figures_show_from_80_by_24(model, width, height):
+def test_all_genres_and_all_numbers_show_from_80_by_24(model, width, height):
     text = text_of(view_of(model.card), width, height)
     assert all(label.display in text for label in model.card.labels)
     for figure in ("21 ms", "500 ms", "4 ms", "2 s", "17", "3", "5", "44.1 kHz", "stereo"):
@@ -112,7 +112,7 @@ def test_all_genres_and_all_figures_show_from_80_by_24(model, width, height):
     assert "q quit" in text and "? help" in text
 
 
-def test_the_frame_at_80_by_24_is_as_it_was(model):
+def test_the_frame_at_80_by_24(model):
     assert [line.rstrip() for line in lines_of(view_of(model.card), 80, 24)] == [
         "● listening  Scarlett 2i2  44.1 kHz, stereo                           up 1:02:05",
         "",
@@ -142,7 +142,7 @@ def test_the_frame_at_80_by_24_is_as_it_was(model):
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
-def test_a_genre_that_is_no_longer_ahead_has_its_own_confidence(model, width, height):
+def test_a_held_genre_shows_its_own_confidence(model, width, height):
     view = view_of(model.card)
     chances = {**view.probabilities, "rock": 0.31, "jazz": 0.59}
     update = dataclasses.replace(view.update, top="jazz", confidence=0.59)
@@ -153,7 +153,7 @@ def test_a_genre_that_is_no_longer_ahead_has_its_own_confidence(model, width, he
 
 @pytest.mark.parametrize(("width", "height"), [(28, 5), *SIZES])
 @pytest.mark.parametrize(
-    ("status", "loud", "speech", "said"),
+    ("status", "loud", "speech", "expected"),
     [
         ("no-music", -20.0, 0.5, "no music: speech"),
         ("no-music", -20.0, 0.49, "no music: noise"),
@@ -163,10 +163,10 @@ def test_a_genre_that_is_no_longer_ahead_has_its_own_confidence(model, width, he
         ("gap", -math.inf, None, "gap"),
     ],
 )
-def test_what_is_no_genre_is_said_in_words(model, width, height, status, loud, speech, said):
+def test_other_decisions_are_in_words(model, width, height, status, loud, speech, expected):
     view = view_of(model.card, status, loud=loud, confidence=0.38, speech=speech)
     text = text_of(view, width, height)
-    assert said in text and (speech is None or "speech or noise" not in text)
+    assert expected in text and (speech is None or "speech or noise" not in text)
 
 
 KINDS = [
@@ -174,28 +174,30 @@ KINDS = [
     ("no-music", -20.0, 0.9, " music ▸speech  noise  silence"),
     ("no-music", -20.0, 0.1, " music  speech ▸noise  silence"),
     ("no-music", -90.0, 0.1, " music  speech  noise ▸silence"),
-    ("gap", -math.inf, None, " music  speech  noise  silence"),  # as before and after it
+    ("gap", -math.inf, None, " music  speech  noise  silence"),  # as before and after the gap
     ("genre", -20.0, None, "▸music  speech or noise  silence"),
     ("no-music", -20.0, None, " music ▸speech or noise  silence"),
 ]
 
 
-@pytest.mark.parametrize(("status", "loud", "speech", "said"), KINDS)
-def test_the_kinds_of_sound_stand_in_a_row(model, status, loud, speech, said):
-    """Speech and noise apart where the model tells them; the meter never moves for it."""
+@pytest.mark.parametrize(("status", "loud", "speech", "expected"), KINDS)
+def test_the_kinds_of_sound_are_in_one_row(model, status, loud, speech, expected):
+    """Speech and noise are separate if the model has the output; the meter does not move."""
     (row,) = [
         line
         for line in lines_of(view_of(model.card, status, loud=loud, speech=speech), 120, 30)
         if "level" in line and "silence" in line
     ]
-    assert said in row and row.index("music") == 120 - 33 + 2
+    assert expected in row and row.index("music") == 120 - 33 + 2
 
 
 def test_before_the_first_update_the_card_tells_which_kinds_there_are(model):
-    told = dataclasses.replace(model.card, network={"kind": "adapted", "base": {"speech": True}})
-    mute = dataclasses.replace(model.card, network={"kind": "trunk"})
-    for card, said in ((told, "speech  noise"), (mute, "speech or noise")):
-        assert said in text_of(view_of(card, update=None, probabilities={}), 120, 30)
+    with_speech = dataclasses.replace(
+        model.card, network={"kind": "adapted", "base": {"speech": True}}
+    )
+    without_speech = dataclasses.replace(model.card, network={"kind": "trunk"})
+    for card, expected in ((with_speech, "speech  noise"), (without_speech, "speech or noise")):
+        assert expected in text_of(view_of(card, update=None, probabilities={}), 120, 30)
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
@@ -216,7 +218,7 @@ def test_before_the_first_update_and_without_a_device(model, width, height):
     assert "paused" in text_of(view_of(model.card, activity="paused"), width, height)
 
 
-def test_clipping_outputs_and_overload_are_said(model):
+def test_clipping_outputs_and_overload_are_shown(model):
     sinks = [("jsonl", ""), ("osc", "connection refused")]
     slow = dataclasses.replace(HEALTH, real_time=0.8)
     loud = Level(-2.0, 0.0, True)
@@ -263,7 +265,7 @@ def test_other_models_labels(model):
     assert len(large("Rock", 30, 5)) == 3 and large("Rock", 5, 5) == ()
 
 
-def test_the_smallest_displays_still_say_the_genre(model):
+def test_the_smallest_displays_show_the_genre(model):
     for width, height in ((25, 7), (12, 2), (9, 1), (4, 1)):
         assert "Rock" in text_of(view_of(model.card, note="a note"), width, height)
     assert "a note" in text_of(view_of(model.card, note="a note"), 20, 2)
@@ -279,8 +281,8 @@ def test_nothing_moves_as_the_music_changes(model):
     assert rows(views[0]) == rows(view_of(model.card, note="saved"))
 
 
-def test_the_ribbon_flows_by_whole_columns(model):
-    """Edges keep their distances while time passes, and the scale its span."""
+def test_the_ribbon_scrolls_by_whole_columns(model):
+    """Edges keep their distances while time passes, and the span is constant."""
     cuts = [0.0, 13.0, 31.0, 57.0, 90.0]
     seen = set()
     for tenth in range(1000, 1190, 5):
@@ -382,7 +384,7 @@ def test_any_view_fits_any_size(model, data, width, height, gates, help_):
 
 
 class Paper(io.StringIO):
-    """A console's file that counts writes."""
+    """A file of a console that records writes."""
 
     def __init__(self):
         super().__init__()
@@ -408,7 +410,7 @@ def screen_on(paper, width=80, height=24):
     )
 
 
-def test_a_frame_is_one_write_and_only_of_what_changed(model, monkeypatch):
+def test_a_frame_is_one_write_of_the_changed_rows(model, monkeypatch):
     now, paper = [100.0], Paper()
     monkeypatch.setattr(screen_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
     view = view_of(model.card)
@@ -429,7 +431,7 @@ def test_a_frame_is_one_write_and_only_of_what_changed(model, monkeypatch):
     assert paper.pieces[-1].endswith("\x1b[?25h\x1b[?1049l")
 
 
-def test_no_terminal_is_left_alone(model):
+def test_nothing_is_written_without_a_terminal(model):
     paper = Paper()
     with Screen(rich.console.Console(file=paper)) as screen:
         assert not screen.draw(view_of(model.card))
@@ -441,7 +443,7 @@ def test_keys_are_decoded():
         ["a", "up", "down", "right", "enter", " ", "é"],
         "",
     )
-    assert decode("\x1b[15~\x1b[M7", True)[0] == ["7"], "unknown ones are swallowed"
+    assert decode("\x1b[15~\x1b[M7", True)[0] == ["7"], "unknown sequences are ignored"
     assert decode("\x1b\x1b[B", True)[0] == ["escape", "down"]
     assert decode("1\x1b[", False) == (["1"], "\x1b[")
 
@@ -461,25 +463,25 @@ CHILD = textwrap.dedent(
     from streamgenre.live.display.screen import Screen
 
     view = pickle.load(open(sys.argv[1], "rb"))
-    heard = []
+    keys_read = []
     try:
         with Keys() as keys, Screen(rich.console.Console()) as screen:
             until = time.monotonic() + 20
             while time.monotonic() < until:
                 screen.draw(view)
                 for key in keys.read():
-                    heard.append(key)
+                    keys_read.append(key)
                     if key == "x":
                         raise RuntimeError("boom")
                 time.sleep(0.01)
     finally:
-        print("heard", heard, flush=True)
+        print("keys_read", keys_read, flush=True)
     """
 )
 
 
 class Terminal:
-    """A child with a pseudo-terminal of its own."""
+    """A child process with its own pseudo-terminal."""
 
     def __init__(self, tmp_path, view):
         import fcntl
@@ -498,7 +500,7 @@ class Terminal:
         self.modes = lambda: termios.tcgetattr(theirs)
         self.before = self.modes()
         self.seen = ""
-        # Its own session, whose terminal this is; the file stays open here, so its modes stay.
+        # A new session with this terminal; the file stays open here, so that its modes are kept.
         take = f"import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n{CHILD}"
         self.child = subprocess.Popen(
             [sys.executable, "-c", take, str(path)],
@@ -525,7 +527,7 @@ class Terminal:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pseudo-terminals are POSIX")
-def test_a_real_terminal_is_given_back_after_an_error(model, tmp_path):
+def test_a_real_terminal_is_restored_after_an_error(model, tmp_path):
     import termios
 
     terminal = Terminal(tmp_path, view_of(model.card))
@@ -540,14 +542,14 @@ def test_a_real_terminal_is_given_back_after_an_error(model, tmp_path):
     time.sleep(0.2)
     terminal.send(b"x")
     terminal.wait_for("\x1b[?25h\x1b[?1049l")
-    terminal.wait_for("heard ['q', ' ', 'up', '7', 'escape', 'x']")
+    terminal.wait_for("keys_read ['q', ' ', 'up', '7', 'escape', 'x']")
     terminal.wait_for("RuntimeError: boom")
     terminal.child.wait(10)
     assert terminal.modes() == terminal.before
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGTSTP there")
-def test_interrupted_it_gives_the_terminal_back(model, tmp_path):
+def test_an_interrupt_restores_the_terminal(model, tmp_path):
     terminal = Terminal(tmp_path, view_of(model.card))
     terminal.wait_for("\x1b[?2026l")
     terminal.send(b"\x03")
@@ -558,16 +560,16 @@ def test_interrupted_it_gives_the_terminal_back(model, tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGTSTP there")
-def test_stopped_it_gives_the_terminal_back_until_it_goes_on(model, tmp_path):
+def test_the_terminal_is_restored_while_stopped(model, tmp_path):
     terminal = Terminal(tmp_path, view_of(model.card))
     terminal.wait_for("\x1b[?2026l")
     os.kill(terminal.child.pid, signal.SIGTSTP)
     terminal.wait_for("\x1b[?1049l")
     time.sleep(0.1)
-    # The kernel stops no orphan (its parent here is in another session): it goes on by itself.
+    # The kernel does not stop an orphan (its parent is in another session), so it continues.
     terminal.wait_for("\x1b[?1049h")
     terminal.wait_for("\x1b[?2026l")
     terminal.send(b"x")
-    terminal.wait_for("heard ['x']")
+    terminal.wait_for("keys_read ['x']")
     terminal.child.wait(10)
     assert terminal.modes() == terminal.before

@@ -1,4 +1,4 @@
-"""From a live input to updates, and to what the display shows of them."""
+"""From a live input to updates, levels and segments."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from streamgenre.update import Update
 
 
 class Input:
-    """Gives what it is told to, a part at each look."""
+    """Returns its parts, one per read."""
 
     name, note, warnings = "test", "", ()
     sample_rate, channels, latency = 44_100.0, 2, 0.01
@@ -90,7 +90,7 @@ def test_sound_and_gaps_become_updates_for_the_caller_and_for_sinks(model, music
     assert listener.close() is True and source.calls == ["close"]
 
 
-def test_whoever_stops_iterating_closes_it_and_errors_pass_through(model, music):
+def test_the_end_of_the_iteration_closes_the_listener(model, music):
     samples, rate = music
     source = Input(*([Sound(samples[:rate], rate)] for _ in range(9)))
     for _ in Listener(source, model):
@@ -102,7 +102,7 @@ def test_whoever_stops_iterating_closes_it_and_errors_pass_through(model, music)
     assert lost.calls == ["close"]
 
 
-def test_levels_are_those_of_the_sound():
+def test_levels_match_the_sound():
     levels, rate = Levels(), 48_000
     t = np.arange(rate) / rate
     tone = (0.5 * np.sin(2 * np.pi * 1000 * t)).astype(np.float32)
@@ -114,7 +114,7 @@ def test_levels_are_those_of_the_sound():
     spike = np.zeros((100, 2), np.float32)
     spike[50] = 1.0
     levels.add(spike, rate)
-    assert not levels.read().clipped  # loud masters touch full scale
+    assert not levels.read().clipped  # loud masters reach full scale
     spike[50:53, 1] = -1.0
     levels.add(spike, rate)
     assert levels.read().clipped
@@ -141,7 +141,7 @@ def test_recent_segments_follow_each_other_and_are_bounded():
     assert all(segment.confidence == pytest.approx(0.5, abs=0.02) for segment in segments[1:-1])
 
 
-def test_the_summary_says_what_was_heard_for_how_long(model):
+def test_the_summary_lists_the_share_of_each_decision(model):
     tally = Tally(model.card)
     assert str(tally) == "no audio received"
     for time_, status, genre in ((6, "genre", "jazz"), (9, "no-music", None), (12, "gap", None)):
@@ -149,7 +149,7 @@ def test_the_summary_says_what_was_heard_for_how_long(model):
     assert str(tally) == "listened for 0:12: Jazz 50%, no music 25%, no signal 25%"
 
 
-def test_a_paused_file_waits_and_ends_where_it_should(clip, tmp_path):
+def test_a_paused_file_waits_and_is_read_to_its_end(clip, tmp_path):
     samples, rate = soundfile.read(clip, frames=44_100)
     soundfile.write(tmp_path / "short.wav", samples, rate)
     playback = Playback(str(tmp_path / "short.wav"))
@@ -170,6 +170,6 @@ def test_a_paused_file_waits_and_ends_where_it_should(clip, tmp_path):
     assert playback.close()
 
 
-def test_listen_names_a_file_that_is_not_there(tmp_path):
+def test_listen_names_a_missing_file(tmp_path):
     with pytest.raises(streamgenre.InputError, match="no such file"):
         streamgenre.listen(play=tmp_path / "none.wav")

@@ -1,4 +1,4 @@
-"""Sinks on this machine: files, commands, and the thread that each of them has."""
+"""Local sinks: files and commands, and the thread of each sink."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def make(status="genre", genre="jazz", number=1.0, labels=("jazz", "rock", "clas
 
 
 class Probe:
-    """A sink that can be slow, fail and hang, and says what it was given."""
+    """A sink that can be slow, fail and hang, and records its updates."""
 
     name = "probe"
 
@@ -65,7 +65,7 @@ class Probe:
         self.closed_in = threading.current_thread()
 
 
-def test_a_stalled_sink_stalls_nobody_and_gets_the_newest_updates():
+def test_a_stalled_sink_does_not_block_and_gets_the_newest_updates():
     probe = Probe()
     probe.go.clear()
     background = BackgroundSink(probe, longest=10)
@@ -81,7 +81,7 @@ def test_a_stalled_sink_stalls_nobody_and_gets_the_newest_updates():
     assert not threads("probe")
 
 
-def test_a_hung_sink_does_not_hang_the_end():
+def test_a_sink_that_hangs_does_not_block_close():
     probe = Probe()
     probe.go.clear()
     background = BackgroundSink(probe)
@@ -95,7 +95,7 @@ def test_a_hung_sink_does_not_hang_the_end():
     assert background.dropped == 4
 
 
-def test_a_problem_is_told_in_one_line_and_forgotten_when_it_is_over(capfd):
+def test_a_problem_is_one_line_and_is_cleared_by_the_next_success(capfd):
     probe = Probe()
     background = BackgroundSink(probe)
     probe.fail = OSError(28, "No space left on device", "x\ny")
@@ -113,7 +113,7 @@ def test_a_problem_is_told_in_one_line_and_forgotten_when_it_is_over(capfd):
 
 
 @posix
-def test_a_reader_that_has_gone_is_noticed():
+def test_a_closed_pipe_is_noticed():
     reader, writer = os.pipe()
     os.close(reader)
     with open(writer, "w") as file:  # noqa: PTH123
@@ -141,7 +141,7 @@ def test_updates_are_lines_of_json():
     assert list(entries)[:3] == ["input", "at", "time"]
 
 
-def test_the_log_goes_on_where_it_was_and_is_rotated(tmp_path, monkeypatch):
+def test_the_log_is_appended_to_and_rotated(tmp_path, monkeypatch):
     monkeypatch.setattr(log, "LOG_BYTES", 1000)
     path = tmp_path / "log.jsonl"
     path.write_text('{"cut off": tr', "utf-8")
@@ -157,7 +157,7 @@ def test_the_log_goes_on_where_it_was_and_is_rotated(tmp_path, monkeypatch):
     assert kept == list(range(100 - len(kept), 100)) and len(kept) > 10
 
 
-def test_a_cut_off_line_swallows_no_other(tmp_path):
+def test_a_truncated_line_does_not_affect_the_next_one(tmp_path):
     path = tmp_path / "log.jsonl"
     path.write_text('{"cut off": tr', "utf-8")
     sink = Log(path)
@@ -167,7 +167,7 @@ def test_a_cut_off_line_swallows_no_other(tmp_path):
 
 
 @linux
-def test_a_full_disk_is_told_of_by_the_log():
+def test_the_log_reports_a_full_disk():
     sink = Log("/dev/full")
     for _ in range(3):
         with pytest.raises(OSError, match="No space left"):
@@ -177,7 +177,7 @@ def test_a_full_disk_is_told_of_by_the_log():
 
 @pytest.mark.parametrize("where", ["missing/file", "folder", "file/below"])
 @pytest.mark.parametrize("kind", ["log", "record", "now-playing"])
-def test_a_path_that_cannot_be_is_found_at_once(kind, where, tmp_path, model):
+def test_an_invalid_path_is_an_error_at_once(kind, where, tmp_path, model):
     (tmp_path / "folder.flac").mkdir()
     (tmp_path / "file").touch()
     path = tmp_path / f"{where}.flac"
@@ -193,7 +193,7 @@ def test_a_path_that_cannot_be_is_found_at_once(kind, where, tmp_path, model):
 
 
 @linux
-def test_a_folder_that_cannot_be_written_to(model):
+def test_a_folder_without_write_permission(model):
     path = "/sys/streamgenre.flac"  # even root may not
     for make_it in (Log, Recorder, lambda path: NowPlaying(path, model.card)):
         with pytest.raises(OutputError, match=r"Permission denied|Read-only"):
@@ -206,7 +206,7 @@ def tone(seconds, rate=16_000, channels=2):
 
 
 def loud(samples, rate, begin, end):
-    """Is there sound in that stretch of time (True), silence (False), or both (None)?"""
+    """Whether that interval has sound (True), silence (False), or both (None)."""
     part = np.abs(samples[round(begin * rate) : round(end * rate)]).max(1)
     runs = part.reshape(-1, rate // 50).max(1) > 0.1
     return bool(runs[0]) if (runs == runs[0]).all() else None
@@ -214,14 +214,14 @@ def loud(samples, rate, begin, end):
 
 @pytest.mark.parametrize("extension", ["wav", "flac", "ogg", "opus"])
 def test_a_recording_has_the_times_of_the_updates(extension, tmp_path):
-    path = tmp_path / f"heard.{extension}"
+    path = tmp_path / f"recording.{extension}"
     recorder = Recorder(path)
     recorder.gap(0.5)
     buffer = np.empty((1600, 2), np.float32)
     for _ in range(10):
         buffer[:] = tone(0.1)
         recorder.write(buffer, 16_000.0)
-        buffer[:] = 0  # the caller fills it anew
+        buffer[:] = 0  # the caller reuses it
     recorder.gap(1.5)
     recorder.write(tone(1.0), 16_000.0)
     recorder.gap(1.0)
@@ -235,23 +235,23 @@ def test_a_recording_has_the_times_of_the_updates(extension, tmp_path):
     assert loud(samples, rate, 4.04, 4.96) is False
 
 
-def test_another_device_begins_another_file(tmp_path):
-    (tmp_path / "heard-2.wav").write_text("somebody's")
-    recorder = Recorder(tmp_path / "heard.wav")
+def test_another_device_starts_another_file(tmp_path):
+    (tmp_path / "recording-2.wav").write_text("somebody's")
+    recorder = Recorder(tmp_path / "recording.wav")
     recorder.write(tone(1), 16_000)
     recorder.gap(1)
     recorder.write(tone(1, 48_000, 1), 48_000)
     assert recorder.close()
-    (tmp_path / "heard-2.wav").rename(tmp_path / "theirs")
+    (tmp_path / "recording-2.wav").rename(tmp_path / "theirs")
     infos = {path.name: soundfile.info(path) for path in tmp_path.glob("*.wav")}
     assert {n: (i.samplerate, i.channels, i.duration) for n, i in infos.items()} == {
-        "heard.wav": (16_000, 2, 2.0),
-        "heard-3.wav": (48_000, 1, 1.0),
+        "recording.wav": (16_000, 2, 2.0),
+        "recording-3.wav": (48_000, 1, 1.0),
     }
     assert (tmp_path / "theirs").read_text() == "somebody's"
 
 
-def test_a_recording_overwrites_nothing_and_leaves_nothing_empty(tmp_path):
+def test_a_recording_overwrites_no_file_and_leaves_no_empty_one(tmp_path):
     (tmp_path / "old.flac").write_text("old")
     with pytest.raises(OutputError, match=r"old\.flac: exists"):
         Recorder(tmp_path / "old.flac")
@@ -261,8 +261,8 @@ def test_a_recording_overwrites_nothing_and_leaves_nothing_empty(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["old.flac"]
 
 
-def test_opus_at_a_rate_that_it_has_not(tmp_path):
-    recorder = Recorder(tmp_path / "heard.opus")
+def test_opus_at_an_unsupported_rate(tmp_path):
+    recorder = Recorder(tmp_path / "recording.opus")
     recorder.check(48_000)
     with pytest.raises(OutputError, match=r"not 44.1; record to \.flac"):
         recorder.check(44_100)
@@ -271,7 +271,7 @@ def test_opus_at_a_rate_that_it_has_not(tmp_path):
     assert recorder.close()
 
 
-def test_a_slow_disk_makes_silence_and_keeps_the_times(tmp_path, monkeypatch):
+def test_a_slow_disk_causes_silence_and_keeps_the_times(tmp_path, monkeypatch):
     monkeypatch.setattr(record, "WAITING_SECONDS", 2.0)
     go, write = threading.Event(), record._Part.write
 
@@ -280,7 +280,7 @@ def test_a_slow_disk_makes_silence_and_keeps_the_times(tmp_path, monkeypatch):
         write(part, samples)
 
     monkeypatch.setattr(record._Part, "write", slow)
-    recorder = Recorder(tmp_path / "heard.wav")
+    recorder = Recorder(tmp_path / "recording.wav")
     recorder.write(tone(1), 16_000)
     wait_for(lambda: not recorder.worker._waiting)
     for _ in range(9):
@@ -288,7 +288,7 @@ def test_a_slow_disk_makes_silence_and_keeps_the_times(tmp_path, monkeypatch):
     assert recorder.worker.dropped == 7 * 16_000
     go.set()
     assert recorder.close()
-    samples, rate = soundfile.read(tmp_path / "heard.wav")
+    samples, rate = soundfile.read(tmp_path / "recording.wav")
     assert len(samples) == 10 * rate
     assert loud(samples, rate, 0, 1) is True
     assert loud(samples, rate, 1, 8) is False
@@ -312,8 +312,8 @@ time.sleep(60)
 
 @posix
 @pytest.mark.parametrize(("extension", "lost"), [("wav", 2.2), ("flac", 0.2), ("ogg", 1.2)])
-def test_what_a_killed_process_has_recorded_can_be_played(extension, lost, tmp_path):
-    path = tmp_path / f"heard.{extension}"
+def test_the_recording_of_a_killed_process_can_be_played(extension, lost, tmp_path):
+    path = tmp_path / f"recording.{extension}"
     child = subprocess.Popen([sys.executable, "-c", RECORD, path], stdout=subprocess.PIPE)
     assert child.stdout.readline() == b"written\n"
     child.send_signal(signal.SIGKILL)
@@ -348,7 +348,7 @@ for _ in range(3):
     time.sleep(0.1)
 print(recorder.worker.problem)
 resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-for _ in range(20):  # the writer works beside us: when it tried last, only it knows
+for _ in range(20):  # the writer runs in parallel: the time of its last attempt is unknown
     time.sleep(0.4)
     recorder.write(noise, 48_000)
     time.sleep(0.1)
@@ -360,21 +360,24 @@ print(recorder.close(), repr(recorder.worker.problem))
 
 @posix
 @pytest.mark.parametrize("extension", ["wav", "flac"])
-def test_a_full_disk_is_told_and_recording_goes_on_after_it(extension, tmp_path):
-    path = tmp_path / f"heard.{extension}"
+def test_recording_continues_after_a_full_disk(extension, tmp_path):
+    path = tmp_path / f"recording.{extension}"
     run = subprocess.run([sys.executable, "-c", FULL, path], capture_output=True, text=True)
     assert run.stderr == ""
     first, second, last = run.stdout.splitlines()
     assert first.startswith(f"cannot write to {path}: ")
     assert second.startswith("cannot write to ")
     assert last == "True ''"
-    assert sorted(file.name for file in tmp_path.iterdir()) == [f"heard-2.{extension}", path.name]
-    # What was written from then on is in it: a block, seldom two.
-    seconds = soundfile.info(tmp_path / f"heard-2.{extension}").duration
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        f"recording-2.{extension}",
+        path.name,
+    ]
+    # It has the blocks written since then: one, or rarely two.
+    seconds = soundfile.info(tmp_path / f"recording-2.{extension}").duration
     assert seconds in (pytest.approx(0.1), pytest.approx(0.2))
 
 
-def told(path):
+def read_lines(path):
     return [line.split("|") for line in path.read_text("utf-8").splitlines()]
 
 
@@ -387,7 +390,7 @@ ECHO = (
 
 @posix
 def test_a_command_runs_at_each_change(tmp_path, model, capfd):
-    path = tmp_path / "told"
+    path = tmp_path / "read_lines"
     label = model.card.labels[0]
     sink = OnChange(ECHO.format(path=path) + "; echo out; echo err >&2", model.card)
     steps = [
@@ -399,10 +402,10 @@ def test_a_command_runs_at_each_change(tmp_path, model, capfd):
     for i, (status, genre) in enumerate(steps):
         sink(make(status, genre, i), AT, "default")
         done = max(1, i)
-        wait_for(lambda done=done: path.exists() and len(told(path)) == done)
+        wait_for(lambda done=done: path.exists() and len(read_lines(path)) == done)
     sink.close()
     known = [label.name, label.display, label.name, "0.83"]
-    assert told(path) == [
+    assert read_lines(path) == [
         ["genre", *known, "0.000", label.colour, ""],
         ["unsure", "", "", label.name, "0.83", "2.000", "", label.name],
         ["genre", *known, "3.000", label.colour, "unsure"],
@@ -412,8 +415,8 @@ def test_a_command_runs_at_each_change(tmp_path, model, capfd):
 
 
 @posix
-def test_changes_while_a_command_runs_become_one(tmp_path, model):
-    path, go = tmp_path / "told", tmp_path / "go"
+def test_several_changes_while_a_command_runs_become_one(tmp_path, model):
+    path, go = tmp_path / "read_lines", tmp_path / "go"
     wait = f'; while [ ! -e "{go}" ]; do sleep 0.02; done'
     sink = OnChange(ECHO.format(path=path) + wait, model.card)
     names = model.card.label_names[:5]
@@ -422,16 +425,16 @@ def test_changes_while_a_command_runs_become_one(tmp_path, model):
     for name in names:
         sink(make(genre=name), AT, "default")
     go.touch()
-    wait_for(lambda: len(told(path)) == 2)
+    wait_for(lambda: len(read_lines(path)) == 2)
     sink(make(genre=names[2]), AT, "default")
     sink.close()
-    assert [line[1] for line in told(path)] == [names[0], names[4], names[2]]
-    assert [line[7] for line in told(path)] == ["", names[0], names[4]]
+    assert [line[1] for line in read_lines(path)] == [names[0], names[4], names[2]]
+    assert [line[7] for line in read_lines(path)] == ["", names[0], names[4]]
 
 
 @posix
-def test_a_change_that_is_undone_while_a_command_runs_is_none(tmp_path, model):
-    path, go = tmp_path / "told", tmp_path / "go"
+def test_a_change_that_is_undone_while_a_command_runs_is_ignored(tmp_path, model):
+    path, go = tmp_path / "read_lines", tmp_path / "go"
     wait = f'; while [ ! -e "{go}" ]; do sleep 0.02; done'
     sink = OnChange(ECHO.format(path=path) + wait, model.card)
     one, other = model.card.label_names[:2]
@@ -443,11 +446,11 @@ def test_a_change_that_is_undone_while_a_command_runs_is_none(tmp_path, model):
     wait_for(lambda: not sink._worker._waiting)
     sink(make(genre=other), AT, "default")
     sink.close()
-    assert [(line[1], line[7]) for line in told(path)] == [(one, ""), (other, one)]
+    assert [(line[1], line[7]) for line in read_lines(path)] == [(one, ""), (other, one)]
 
 
 @posix
-def test_a_command_that_fails_or_hangs_is_told_of(tmp_path, model, monkeypatch):
+def test_a_command_that_fails_or_hangs_is_reported(tmp_path, model, monkeypatch):
     monkeypatch.setattr(on_change, "LONGEST_SECONDS", 0.5)
     path = tmp_path / "pid"
     script = f'[ $STREAMGENRE_STATUS = gap ] && exit 3; sleep 50 & echo $! > "{path}"; wait'
@@ -466,7 +469,7 @@ def test_a_command_that_fails_or_hangs_is_told_of(tmp_path, model, monkeypatch):
 
 
 @posix
-def test_the_end_does_not_wait_for_a_command(tmp_path, model):
+def test_close_does_not_wait_for_a_command(tmp_path, model):
     path = tmp_path / "pid"
     background = BackgroundSink(OnChange(f'echo $$ > "{path}"; sleep 50', model.card))
     background.put((make(), AT, "default"))
@@ -477,7 +480,7 @@ def test_the_end_does_not_wait_for_a_command(tmp_path, model):
 
 
 def gone(pid):
-    """No such process, or one that only waits for init to take note of its end."""
+    """Whether the process has exited; it may be a zombie."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -486,7 +489,7 @@ def gone(pid):
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
-def test_now_playing_holds_one_line_of_what_plays(tmp_path, model):
+def test_now_playing_keeps_the_genre_in_one_line(tmp_path, model):
     path, label = tmp_path / "now.txt", model.card.labels[3]
     sink = NowPlaying(path, model.card)
     assert path.read_text("utf-8") == "\n"
@@ -500,7 +503,7 @@ def test_now_playing_holds_one_line_of_what_plays(tmp_path, model):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_now_playing_is_always_whole_and_changes_only_when_it_must(tmp_path, model):
+def test_now_playing_is_always_complete_and_replaced_only_on_change(tmp_path, model):
     path, stop, read = tmp_path / "now.txt", threading.Event(), set()
     sink = NowPlaying(path, model.card)
 

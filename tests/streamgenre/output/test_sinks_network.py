@@ -1,4 +1,4 @@
-"""Sinks that other programs listen to: OSC, WebSocket and MQTT, each with a real receiver."""
+"""Network sinks, each with a real receiver: OSC, WebSocket and MQTT."""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ BAD = ["", "host", "host:", "host:x", "::1", "[::1]", "host:0", "host:65536", "a
 
 
 @pytest.mark.parametrize("text", BAD)
-def test_what_is_no_host_and_port(text):
+def test_invalid_addresses(text):
     with pytest.raises(ConfigError, match=r"HOST:PORT|a port is"):
         host_port(text, "127.0.0.1")
 
 
 @pytest.fixture
 def receiver():
-    """A port, and the OSC bundles that come to it: each a list of (address, values)."""
+    """A port, and a function that receives an OSC bundle as a list of (address, values)."""
     pytest.importorskip("pythonosc")
     from pythonosc.osc_bundle import OscBundle
 
@@ -124,7 +124,7 @@ def test_osc_sends_a_bundle_for_each_update(receiver, model):
     sink.close()
 
 
-def test_osc_needs_no_listener_and_a_host_that_exists(model):
+def test_osc_needs_no_receiver_but_an_existing_host(model):
     pytest.importorskip("pythonosc")
     sink = Osc(f"127.0.0.1:{free_port()}", model.card)
     for _ in range(5):
@@ -152,7 +152,7 @@ def connect(port, **options):
 
 
 def connect_and_sleep(port):
-    """A client that never reads, nor answers a goodbye."""
+    """A client that never reads and does not answer a close."""
     sleeper = socket.create_connection(("127.0.0.1", port))
     sleeper.sendall(
         b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -198,7 +198,9 @@ def test_a_browser_gets_the_page(server):
         urllib.request.urlopen(f"http://127.0.0.1:{port}/other", timeout=5)
 
 
-def test_a_client_that_never_reads_is_cut_off_and_delays_nobody(server, model, monkeypatch, capfd):
+def test_a_client_that_never_reads_is_disconnected_and_delays_no_other(
+    server, model, monkeypatch, capfd
+):
     sink, port = server
     monkeypatch.setattr(websocket_sink, "MOST_WAITING_BYTES", 200_000)
     sleeper = connect_and_sleep(port)
@@ -219,7 +221,7 @@ def test_a_client_that_never_reads_is_cut_off_and_delays_nobody(server, model, m
     assert capfd.readouterr() == ("", "")
 
 
-def test_more_clients_than_there_is_room_for_are_refused(server, monkeypatch):
+def test_the_number_of_clients_is_limited(server, monkeypatch):
     from websockets.exceptions import ConnectionClosed
 
     _, port = server
@@ -241,7 +243,7 @@ def test_a_port_in_use_is_one_line(server, model):
         WebSocket("nowhere.invalid:9000", model.card, 1.0)
 
 
-def test_the_server_ends_soon_whatever_its_clients_do(model):
+def test_the_server_stops_whatever_its_clients_do(model):
     pytest.importorskip("websockets")
     port = free_port()
     sink = WebSocket(f"127.0.0.1:{port}", model.card, 1.0)
@@ -285,7 +287,7 @@ def test_a_bad_mqtt_url_is_one_line_without_the_password(url):
     assert error.value.__context__ is None or error.value.__suppress_context__
 
 
-def test_an_mqtt_url_has_all_there_is_to_say():
+def test_the_parts_of_an_mqtt_url():
     assert broker("mqtts://me:p%40ss%2F@host/a%20b/") == mqtt_sink.Broker(
         "host", 8883, True, "a b", "me", "p@ss/"
     )
@@ -293,7 +295,7 @@ def test_an_mqtt_url_has_all_there_is_to_say():
 
 
 class Mosquitto:
-    """A real broker that asks for a password, and can be killed and started again."""
+    """A real broker with a password, which can be killed and restarted."""
 
     def __init__(self, folder):
         self.port, self._folder, self._process = free_port(), folder, None
@@ -333,7 +335,7 @@ def mosquitto(tmp_path):
 
 
 class Home:
-    """A subscriber to everything, as Home Assistant is one: topic -> messages, and the retained."""
+    """A subscriber to all topics, as Home Assistant is: all messages and the retained ones."""
 
     def __init__(self, port):
         from paho.mqtt.client import Client
@@ -361,7 +363,7 @@ class Home:
         self._client.loop_stop()
 
 
-def test_mqtt_describes_itself_and_shows_the_newest_state(mosquitto, model):
+def test_mqtt_publishes_discovery_messages_and_the_latest_state(mosquitto, model):
     mosquitto.start()
     url = f"mqtt://me:s3cret@127.0.0.1:{mosquitto.port}/studio/genre"
     sink = Mqtt(url, model.card)
@@ -376,24 +378,24 @@ def test_mqtt_describes_itself_and_shows_the_newest_state(mosquitto, model):
         assert [state["time"] for state in states] == [0, 9]
         assert states[0]["display"] == model.card.labels[1].display
         assert (states[1]["display"], states[1]["input"]) == ("unsure", "default")
-    with Home(mosquitto.port) as home:  # Home Assistant starts anew
+    with Home(mosquitto.port) as home:  # Home Assistant restarts
         wait_for(lambda: len(home.retained) == 5)
         assert json.loads(home.retained["studio/genre/state"])["time"] == 9
-        found = {k: v for k, v in home.retained.items() if k.startswith("homeassistant/")}
-        assert found == discovery("studio/genre", model.card)
+        messages = {k: v for k, v in home.retained.items() if k.startswith("homeassistant/")}
+        assert messages == discovery("studio/genre", model.card)
         sink.close()
         wait_for(lambda: home.got["studio/genre/status"][-1] == "offline")
     assert not waiting.threads("paho")
 
 
 def test_home_assistant_finds_three_entities_of_one_device(model):
-    found = discovery("studio/genre", model.card)
-    assert list(found) == [
+    messages = discovery("studio/genre", model.card)
+    assert list(messages) == [
         "homeassistant/sensor/studio_genre/genre/config",
         "homeassistant/sensor/studio_genre/confidence/config",
         "homeassistant/binary_sensor/studio_genre/music/config",
     ]
-    entries = [json.loads(text) for text in found.values()]
+    entries = [json.loads(text) for text in messages.values()]
     assert len({entry["unique_id"] for entry in entries}) == 3
     assert len({json.dumps(entry["device"]) for entry in entries}) == 1
     for entry in entries:
@@ -402,7 +404,7 @@ def test_home_assistant_finds_three_entities_of_one_device(model):
         assert entry["value_template"].startswith("{{ ") and entry["icon"].startswith("mdi:")
 
 
-def test_mqtt_is_sparing_while_nothing_changes(mosquitto, model, monkeypatch):
+def test_mqtt_publishes_rarely_while_nothing_changes(mosquitto, model, monkeypatch):
     monkeypatch.setattr(mqtt_sink, "STATE_SECONDS", 0.4)
     mosquitto.start()
     sink = Mqtt(f"mqtt://me:s3cret@127.0.0.1:{mosquitto.port}", model.card)
@@ -418,7 +420,7 @@ def test_mqtt_is_sparing_while_nothing_changes(mosquitto, model, monkeypatch):
         assert 2 <= len(home.got["streamgenre/state"]) <= most < 60
 
 
-def test_mqtt_comes_back_when_the_broker_does(mosquitto, model):
+def test_mqtt_reconnects_when_the_broker_is_back(mosquitto, model):
     mosquitto.start()
     sink = Mqtt(f"mqtt://me:s3cret@127.0.0.1:{mosquitto.port}", model.card)
     background = BackgroundSink(sink)
@@ -454,7 +456,7 @@ time.sleep(60)
 """
 
 
-def test_the_broker_says_that_a_killed_process_is_offline(mosquitto):
+def test_the_broker_publishes_offline_for_a_killed_process(mosquitto):
     mosquitto.start()
     url = f"mqtt://me:s3cret@127.0.0.1:{mosquitto.port}"
     child = subprocess.Popen([sys.executable, "-c", KILLED, url])
@@ -465,9 +467,9 @@ def test_the_broker_says_that_a_killed_process_is_offline(mosquitto):
         wait_for(lambda: home.got["streamgenre/status"] == ["online", "offline"])
 
 
-def test_mqtt_tells_why_it_is_not_connected_and_ends_soon(mosquitto, model, capfd):
-    nobody = Mqtt(f"mqtt://127.0.0.1:{mosquitto.port}", model.card)
-    refused = BackgroundSink(nobody)
+def test_mqtt_reports_why_it_is_not_connected(mosquitto, model, capfd):
+    unreachable = Mqtt(f"mqtt://127.0.0.1:{mosquitto.port}", model.card)
+    refused = BackgroundSink(unreachable)
     wait_for(lambda: refused.put((make(model.card), AT, "default")) or "refused" in refused.problem)
     assert refused.close(timeout=60)
     mosquitto.start()

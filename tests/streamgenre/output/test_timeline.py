@@ -1,4 +1,4 @@
-"""Timelines tile their time; the ribbon and the table are as they were (golden)."""
+"""Timelines have no gaps; the ribbon and the table match a golden file."""
 
 from __future__ import annotations
 
@@ -82,14 +82,14 @@ def test_updates_are_a_sequence(model):
 
 
 def test_to_dict_is_json(model, music):
-    found = json.loads(json.dumps(model.classify(music).to_dict(), allow_nan=False))
-    assert found["schema"] == 1 and found["model"]["name"] == "tfcrnn"
+    result = json.loads(json.dumps(model.classify(music).to_dict(), allow_nan=False))
+    assert result["schema"] == 1 and result["model"]["name"] == "tfcrnn"
 
 
 GOLDEN = Path(__file__).parent / "golden" / "timeline.txt"
 
 
-def test_the_text_view_is_as_it_was(model, capsys):
+def test_the_text_matches_the_golden_file(model, capsys):
     decisions = [("genre", "jazz")] * 4 + [("unsure", None)] * 4 + [("genre", "rock")] * 8
     limits = dataclasses.replace(model.card.thresholds, unsure=0.3)
     card = dataclasses.replace(model.card, thresholds=limits)

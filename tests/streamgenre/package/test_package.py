@@ -1,4 +1,4 @@
-"""The embedded package: the same step, whole or refused, and hosts that need nothing of ours."""
+"""The embedded package: the exported step, verification, and host programs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ NAME, DATA = read_model(None)
 
 @pytest.fixture(scope="module")
 def pcm(music) -> np.ndarray:
-    """The music as a host gets it: 16 bits at 16 kHz, mono; not a whole number of hops."""
+    """The music as a host receives it: 16 bits, 16 kHz, mono; not a multiple of the hop."""
     samples, rate = music
     resampler = Resampler(rate, 16_000)
     mono = np.concatenate([resampler.push(mix_to_mono(samples)[0]), resampler.finish()])
@@ -55,7 +55,7 @@ def pcm(music) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def quick(package, tmp_path_factory) -> Path:
-    """A folder with one labelled clip, so that an export measures little."""
+    """A folder with one labelled clip, so that an export is fast."""
     folder = tmp_path_factory.mktemp("clips")
     clip = EXAMPLES / "classical-brandenburg-2.ogg"
     shutil.copy(clip, folder)
@@ -66,30 +66,30 @@ def quick(package, tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("seconds", [0.5, 1.25, 2.5])
-def test_the_step_hears_what_the_stream_hears(model, seconds):
-    """Frames carried in the state are those of whole windows, from a stream's first step on."""
+def test_the_exported_step_matches_the_stream(model, seconds):
+    """Frames carried in the state equal those of complete windows, from the first step on."""
     hop = model.card.hop(seconds)
     layout = Layout(hop.samples, hop.window)
     sound = changing_sound(30 * hop.samples, 16_000, 5).astype(np.float32) / np.float32(32768)
     graph = step_graph(DATA, model.card, hop, 1)
     shape = Shape(hop.samples, layout.samples, 1, model.card.state_size + layout.state)
-    heard = run(session(graph.SerializeToString()), shape, sound[None])
+    outputs = run(session(graph.SerializeToString()), shape, sound[None])
     updates = model.stream(seconds).feed(sound, 16_000)
     expected = [list(update.probabilities.values()) for update in updates]
-    np.testing.assert_allclose(heard.probabilities[:, 0], expected, atol=1e-4)
-    np.testing.assert_allclose(heard.music[:, 0], [u.music for u in updates], atol=1e-4)
+    np.testing.assert_allclose(outputs.probabilities[:, 0], expected, atol=1e-4)
+    np.testing.assert_allclose(outputs.music[:, 0], [u.music for u in updates], atol=1e-4)
 
 
-def test_a_short_hop_reads_and_computes_little(model):
+def test_a_short_hop_reads_few_samples(model):
     hop = model.card.hop(0.5)
     layout = Layout(hop.samples, hop.window)
     assert layout.samples < 1.05 * hop.samples
     assert Layout(hop.window, hop.window).state == 0
-    # A hop that moves frames by no whole number shares none.
+    # If a hop is not a multiple of the frame step, no frames are shared.
     assert not Layout(8001, 40_000).shares and not Layout(24_000, 40_000).shares
 
 
-def test_the_graph_is_plain_and_static(package):
+def test_the_graph_has_standard_operators_and_static_shapes(package):
     model = onnx.load(package / "model.onnx")
     assert {node.domain for node in model.graph.node} == {""}
     assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 17)]
@@ -106,7 +106,7 @@ def test_the_graph_is_plain_and_static(package):
     st.integers(0, 2**32 - 1),
     st.floats(-6, 3),
 )
-def test_rounding_is_never_worse_than_half_a_step_of_the_plain_scale(bits, seed, power):
+def test_rounding_is_never_worse_than_with_the_full_scale(bits, seed, power):
     values = np.random.default_rng(seed).standard_normal((4, 64)).astype(np.float32) * 10**power
     numbers, scales = rounded(values, bits)
     largest = 2 ** (bits - 1) - 1
@@ -118,10 +118,10 @@ def test_rounding_is_never_worse_than_half_a_step_of_the_plain_scale(bits, seed,
 
 
 @pytest.mark.parametrize("shape", [(768, 888), (96, 384), (16, 256), (384, 64, 1, 1), (3, 512)])
-def test_what_a_runtime_gets_back_are_the_rounded_weights(shape):
-    """Whatever the number of bits: 5, 6, 8 and 16 by size and kind."""
+def test_a_runtime_decodes_the_rounded_weights(shape):
+    """For 5, 6, 8 and 16 bits, depending on size and kind."""
     weight = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
-    weight[0] = 0  # a channel that fills a width up
+    weight[0] = 0  # a channel from padding
     graph = onnx.helper.make_graph(
         [onnx.helper.make_node("Add", ["w/weight", "x"], ["y"])],
         "weights",
@@ -171,7 +171,7 @@ def test_a_package_has_what_a_host_needs(package):
 
 
 def test_an_exported_file_is_a_model_like_any_other(package, model, music):
-    """`--model` takes it: one hop, the same updates."""
+    """`--model` accepts the file: one hop, the same updates."""
     samples, rate = music
     exported = load(package / "model.onnx")
     assert [hop.seconds for hop in exported.card.hops] == [0.5]
@@ -182,7 +182,7 @@ def test_an_exported_file_is_a_model_like_any_other(package, model, music):
         assert mine.probabilities == pytest.approx(yours.probabilities, abs=1e-4)
 
 
-def test_verify_says_that_it_is_whole(package, quick, capfd):
+def test_verify_accepts_a_package(package, quick, capfd):
     assert command(["export", "--verify", "--labelled", str(quick), str(package)]) == 0
     shown = capfd.readouterr().out
     assert "model.int8.onnx" in shown and "complete" in shown and "clips correct" in shown
@@ -202,13 +202,15 @@ def test_one_flipped_byte_is_refused(package, tmp_path, capfd, file):
     data[len(data) // 2] ^= 1
     (folder / file).write_bytes(data)
     assert command(["export", "--verify", str(folder)]) == 5
-    said = capfd.readouterr().err
-    assert "damaged" in said or "missing" in said  # a byte of SHA256SUMS may be one of a name
-    assert file in said or file == SUMS
+    message = capfd.readouterr().err
+    assert (
+        "damaged" in message or "missing" in message
+    )  # the byte of SHA256SUMS may belong to a name
+    assert file in message or file == SUMS
 
 
 @pytest.mark.parametrize("option", ["--hop=0.5", "--dtype=fp16", "--opset=17", "--batch=2"])
-def test_verify_refuses_what_is_for_writing(package, option, capfd):
+def test_verify_refuses_options_for_export(package, option, capfd):
     assert command(["export", "--verify", option, str(package)]) == 2
     assert "leave out" in capfd.readouterr().err
 
@@ -221,7 +223,7 @@ def test_a_missing_file_is_refused_by_name(package, tmp_path, capfd, file):
     assert f"{file} is missing" in capfd.readouterr().err
 
 
-def test_a_file_that_nobody_vouches_for_is_refused(package, tmp_path):
+def test_a_file_without_a_hash_is_refused(package, tmp_path):
     folder = _copy(package, tmp_path)
     (folder / "extra.onnx").write_bytes(b"x")
     with pytest.raises(PackageError, match=r"extra\.onnx has no hash"):
@@ -229,7 +231,7 @@ def test_a_file_that_nobody_vouches_for_is_refused(package, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda card: card["labels"].reverse(), "labels"),
         (lambda card: card.update(sample_rate=22_050), "sample_rate"),
@@ -265,28 +267,28 @@ def test_a_file_that_nobody_vouches_for_is_refused(package, tmp_path):
         "format",
     ],
 )
-def test_a_card_that_does_not_match_is_refused(package, tmp_path, change, said):
-    """With hashes that are right: somebody mixed two packages."""
+def test_a_card_that_does_not_match_is_refused(package, tmp_path, change, message):
+    """The hashes are correct, as if two packages had been mixed."""
     folder = _copy(package, tmp_path)
     card = json.loads((folder / CARD).read_text())
     change(card)
     write_json(folder / CARD, card)
     write_sums(folder)
-    with pytest.raises(PackageError, match=said):
+    with pytest.raises(PackageError, match=message):
         verification.verify(folder)
 
 
-def test_what_the_examples_are_built_with_is_left_alone(package, tmp_path):
+def test_build_outputs_in_the_examples_are_kept(package, tmp_path):
     folder = _copy(package, tmp_path)
     (folder / "examples" / "javascript" / "node_modules").mkdir()
     (folder / "examples" / "javascript" / "node_modules" / "x.js").write_text("x")
     check_sums(folder)
     with pytest.raises(ConfigError, match=r"node_modules/x\.js"):
-        export_package(NAME, DATA, folder)  # but it would be lost
+        export_package(NAME, DATA, folder)  # it would be lost
     assert (folder / "examples" / "javascript" / "node_modules" / "x.js").exists()
 
 
-def test_a_link_goes_on_pointing_to_the_package(package, tmp_path, quick):
+def test_a_link_keeps_pointing_to_the_package(package, tmp_path, quick):
     folder = _copy(package, tmp_path)
     (tmp_path / "current").symlink_to(folder)
     before = (folder / CARD).stat().st_ino
@@ -295,7 +297,7 @@ def test_a_link_goes_on_pointing_to_the_package(package, tmp_path, quick):
 
 
 def test_weights_of_another_model_fail_the_test_vector(package, tmp_path, quick):
-    """A file that is whole in itself, its card right, but computes something else."""
+    """The files are complete and match the card, but compute something else."""
     folder = _copy(package, tmp_path)
     probabilities = np.fromfile(folder / "test/probabilities.f32", "<f4")
     (probabilities[::-1].copy()).tofile(folder / "test/probabilities.f32")
@@ -311,8 +313,8 @@ def test_a_package_that_fails_is_not_left_behind(tmp_path, quick, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_other_shapes_are_other_packages(tmp_path, quick, pcm):
-    """Two streams a step, another hop, newer operators, sixteen bits; an old one is replaced."""
+def test_hop_batch_dtype_and_opset_are_options(tmp_path, quick, pcm):
+    """Two streams per step, another hop, newer operators, 16 bits; replaces a folder."""
     target = tmp_path / "made"
     target.mkdir()
     card = export_package(NAME, DATA, target, 1.25, 2, ("fp16",), 20, quick)
@@ -321,15 +323,15 @@ def test_other_shapes_are_other_packages(tmp_path, quick, pcm):
     assert onnx.load(target / "model.onnx").opset_import[0].version == 20
     sound = np.zeros((2, 80_000), np.float32)
     sound[1] = pcm[:80_000] / np.float32(32768)
-    heard = run(session(target / "model.onnx"), Shape(20_000, 20_360, 2, card["state"]), sound)
+    outputs = run(session(target / "model.onnx"), Shape(20_000, 20_360, 2, card["state"]), sound)
     alone = load().stream(1.25).feed(sound[1], 16_000)
     expected = [list(update.probabilities.values()) for update in alone]
-    np.testing.assert_allclose(heard.probabilities[:, 1], expected, atol=1e-4)
+    np.testing.assert_allclose(outputs.probabilities[:, 1], expected, atol=1e-4)
     assert [path.name for path in (target / "examples").iterdir()] == ["python"]
     assert [path.name for path in tmp_path.iterdir()] == ["made"]
 
 
-def test_nothing_that_is_no_package_is_overwritten(tmp_path, capfd):
+def test_only_packages_are_overwritten(tmp_path, capfd):
     (tmp_path / "music.txt").write_text("mine")
     with pytest.raises(ConfigError, match="did not write"):
         export_package(NAME, DATA, tmp_path)
@@ -340,7 +342,7 @@ def test_nothing_that_is_no_package_is_overwritten(tmp_path, capfd):
     assert [path.name for path in tmp_path.iterdir()] == ["music.txt"]
 
 
-def test_a_place_that_cannot_be_written_is_said(tmp_path, capfd, monkeypatch):
+def test_a_target_that_cannot_be_written_is_named(tmp_path, capfd, monkeypatch):
     (tmp_path / "file").write_text("x")
     assert command(["export", str(tmp_path / "file" / "package")]) == 5
     assert "cannot be written" in capfd.readouterr().err
@@ -353,7 +355,7 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path, capfd, monkeypatch):
 
 
 @pytest.mark.parametrize("file", ["model.onnx", "model.int8.onnx"])
-def test_the_python_host_says_what_the_stream_says(package, pcm, file):
+def test_the_python_host_matches_the_stream(package, pcm, file):
     host = package / "examples" / "python" / "main.py"
     done = subprocess.run(
         [sys.executable, str(host), str(package), "--model", file],
@@ -361,20 +363,20 @@ def test_the_python_host_says_what_the_stream_says(package, pcm, file):
         capture_output=True,
     )
     assert done.returncode == 0, done.stderr.decode()
-    said = [json.loads(line) for line in done.stdout.splitlines()]
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
     stream = load(package / file).stream()
     expected = [*stream.feed(pcm.astype(np.int16), 16_000), *stream.flush()]
-    assert [(u["status"], u["genre"], u["top"]) for u in said] == [
+    assert [(u["status"], u["genre"], u["top"]) for u in lines] == [
         (u.status, u.genre, u.top) for u in expected
     ]
-    for mine, theirs in zip(said, expected, strict=True):
+    for mine, theirs in zip(lines, expected, strict=True):
         assert mine["time"] == pytest.approx(theirs.time, abs=1e-3)
         assert mine["confidence"] == pytest.approx(theirs.confidence, abs=1e-3)
         assert mine["probabilities"] == pytest.approx(theirs.probabilities, abs=1e-3)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "given", "code", "said"),
+    ("arguments", "given", "code", "message"),
     [
         (["nowhere"], b"", 5, "is nowhere a package?"),
         (["{package}", "--model", "other.onnx"], b"", 5, "card.json has no 'other.onnx'"),
@@ -384,7 +386,7 @@ def test_the_python_host_says_what_the_stream_says(package, pcm, file):
         (["--help"], b"", 0, ""),
     ],
 )
-def test_the_python_host_refuses_in_one_line(package, tmp_path, arguments, given, code, said):
+def test_the_python_host_refuses_in_one_line(package, tmp_path, arguments, given, code, message):
     host = package / "examples" / "python" / "main.py"
     words = [word.format(package=package) for word in arguments]
     done = subprocess.run(
@@ -392,7 +394,7 @@ def test_the_python_host_refuses_in_one_line(package, tmp_path, arguments, given
     )
     assert done.returncode == code
     text = done.stderr.decode()
-    assert said in text and text.count("\n") == bool(said)
+    assert message in text and text.count("\n") == bool(message)
 
 
 def test_a_closed_pipe_ends_the_python_host_quietly(package, pcm):
@@ -402,5 +404,5 @@ def test_a_closed_pipe_ends_the_python_host_quietly(package, pcm):
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     running.stdout.close()
-    _, said = running.communicate(pcm.tobytes())
-    assert running.returncode == 0 and said == b""
+    _, errors = running.communicate(pcm.tobytes())
+    assert running.returncode == 0 and errors == b""
