@@ -34,7 +34,7 @@ _EPILOG = "\b\nCommands:\n" + "\n".join(f"  {name:8} {does}" for name, does in C
     type=click.Choice(["text", "json", "jsonl"]),
     default="text",
     show_default=True,
-    help="text; json: one object per file; jsonl: one update per line as it is computed.",
+    help="text for people; json: one object per file; jsonl: one update per line, at once.",
 )
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Write to a file, not to the terminal."

@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from support.processes import default_signals
+from support.waiting import wait_for
 
 from streamgenre.live.display import screen as screen_module
 from streamgenre.live.display.band import RIBBON_SECONDS, band, span
@@ -458,6 +459,7 @@ def test_keys_may_arrive_in_pieces(text, cut):
 CHILD = textwrap.dedent(
     """
     import sys, time, pickle
+    from pathlib import Path
     import rich.console
     from streamgenre.live.display.keys import Keys
     from streamgenre.live.display.screen import Screen
@@ -466,11 +468,12 @@ CHILD = textwrap.dedent(
     keys_read = []
     try:
         with Keys() as keys, Screen(rich.console.Console()) as screen:
-            until = time.monotonic() + 20
+            until = time.monotonic() + 200
             while time.monotonic() < until:
                 screen.draw(view)
                 for key in keys.read():
                     keys_read.append(key)
+                    Path(sys.argv[1] + ".keys").write_text(repr(keys_read))
                     if key == "x":
                         raise RuntimeError("boom")
                 time.sleep(0.01)
@@ -490,7 +493,7 @@ class Terminal:
         import struct
         import termios
 
-        path = tmp_path / "view"
+        path, self.keys = tmp_path / "view", tmp_path / "view.keys"
         path.write_bytes(pickle.dumps(view))
         self.ours, theirs = pty.openpty()
         self.resize = lambda width, height: fcntl.ioctl(
@@ -512,7 +515,7 @@ class Terminal:
             preexec_fn=default_signals,
         )
 
-    def wait_for(self, text, seconds=15):
+    def wait_for(self, text, seconds=60):
         import select
 
         until = time.monotonic() + seconds
@@ -521,6 +524,17 @@ class Terminal:
             if select.select([self.ours], [], [], 0.1)[0]:
                 self.seen += os.read(self.ours, 65536).decode(errors="replace")
         self.seen = self.seen.partition(text)[2]
+
+    def wait_for_key(self, key):
+        """Wait until the child has read a key, and keep its terminal from filling up."""
+        import select
+
+        def read():
+            if select.select([self.ours], [], [], 0)[0]:
+                self.seen += os.read(self.ours, 65536).decode(errors="replace")
+            return self.keys.exists() and f"{key!r}]" in self.keys.read_text()
+
+        wait_for(read)
 
     def send(self, keys):
         os.write(self.ours, keys)
@@ -537,14 +551,14 @@ def test_a_real_terminal_is_restored_after_an_error(model, tmp_path):
     terminal.resize(50, 20)
     terminal.wait_for("\x1b[2J")
     terminal.send(b"q \x1b[A\x1b[99~7")
-    time.sleep(0.2)
+    terminal.wait_for_key("7")
     terminal.send(b"\x1b")
-    time.sleep(0.2)
+    terminal.wait_for_key("escape")
     terminal.send(b"x")
     terminal.wait_for("\x1b[?25h\x1b[?1049l")
     terminal.wait_for("keys_read ['q', ' ', 'up', '7', 'escape', 'x']")
     terminal.wait_for("RuntimeError: boom")
-    terminal.child.wait(10)
+    terminal.child.wait(60)
     assert terminal.modes() == terminal.before
 
 
@@ -555,7 +569,7 @@ def test_an_interrupt_restores_the_terminal(model, tmp_path):
     terminal.send(b"\x03")
     terminal.wait_for("\x1b[?1049l")
     terminal.wait_for("KeyboardInterrupt")
-    terminal.child.wait(10)
+    terminal.child.wait(60)
     assert terminal.modes() == terminal.before
 
 
@@ -571,5 +585,5 @@ def test_the_terminal_is_restored_while_stopped(model, tmp_path):
     terminal.wait_for("\x1b[?2026l")
     terminal.send(b"x")
     terminal.wait_for("keys_read ['x']")
-    terminal.child.wait(10)
+    terminal.child.wait(60)
     assert terminal.modes() == terminal.before
