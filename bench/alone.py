@@ -19,9 +19,9 @@ _BLOCK = 16_384
 
 def ours(path: Path) -> int:
     """Samples that the program's own parts give."""
+    from streamgenre.audio.files import open_source
     from streamgenre.audio.mix import as_frames, mix_to_mono
     from streamgenre.audio.resample import Resampler
-    from streamgenre.audio.sources import open_source
 
     source = open_source(path)
     try:

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from streamgenre.audio.sources import decode_mono
+from streamgenre.audio.files import decode_mono
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"

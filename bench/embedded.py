@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamgenre.audio.sources import decode_mono
+from streamgenre.audio.files import decode_mono
 from streamgenre.model.model import read_model
 from streamgenre.model.session import session
 
@@ -30,7 +30,7 @@ _TIMES = ("load_ms", "p50_ms", "p99_ms")
 def measure(options: Options) -> dict[str, Any]:
     """Files, their costs, and what they say of the test split."""
     try:
-        from streamgenre.export.package import export_package
+        from streamgenre.package.export import export_package
     except ImportError as error:
         raise Skipped(f"needs pip install '.[export]' ({error.name} is missing)") from None
     with tempfile.TemporaryDirectory() as made:
@@ -45,7 +45,7 @@ def measure(options: Options) -> dict[str, Any]:
 
 
 def _files(folder: Path, card: Mapping[str, Any], quick: bool) -> dict[str, Any]:
-    from streamgenre.export.probe import cost
+    from streamgenre.package.probe import cost
 
     files = {variant["file"]: dict(variant) for variant in card["variants"]}
     rounds: dict[str, list[dict[str, Any]]] = {file: [] for file in files}
@@ -59,8 +59,8 @@ def _files(folder: Path, card: Mapping[str, Any], quick: bool) -> dict[str, Any]
 
 
 def _on_test(folder: Path, card: Mapping[str, Any], options: Options) -> dict[str, Any]:
-    from streamgenre.export.contents import shape_of
-    from streamgenre.export.run import run
+    from streamgenre.package.contents import shape_of
+    from streamgenre.package.run import run
 
     from .peers_accuracy import test_tracks
 

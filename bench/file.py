@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from streamgenre.model.model import load
-from streamgenre.output.writers import writer
+from streamgenre.output.timeline import writer
 
 from . import alone, recordings
 from .common import (

@@ -36,7 +36,7 @@ def of_model(data: bytes) -> dict[str, Any]:
     """
     import onnx
 
-    from streamgenre.export.work import constants, every_value, node_multiply_adds
+    from streamgenre.package.work import constants, every_value, node_multiply_adds
 
     model = onnx.load_from_string(data)
     nodes = model.graph.node
@@ -69,7 +69,7 @@ def inputs_of(data: bytes) -> dict[str, NDArray[Any]]:
     """Zeros for every input of a serialized model, for one stream."""
     import onnx
 
-    from streamgenre.export.work import zeros
+    from streamgenre.package.work import zeros
 
     return zeros(onnx.load_from_string(data))
 

@@ -21,8 +21,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from streamgenre.audio import capture
-from streamgenre.audio.microphone import Microphone
+from streamgenre.audio.live import capture
+from streamgenre.audio.live.microphone import Microphone
 from streamgenre.live.listener import Listener
 from streamgenre.model.model import load
 
@@ -49,9 +49,11 @@ class _Timed(capture.Capture):
         self._quiet = 0
         super().__init__(*arguments, **options)
 
-    def _heard(self, block: NDArray[np.float32], frames: int, times: Any, status: object) -> None:
+    def _callback(
+        self, block: NDArray[np.float32], frames: int, times: Any, status: object
+    ) -> None:
         began = time.perf_counter()
-        super()._heard(block, frames, times, status)
+        super()._callback(block, frames, times, status)
         now = time.perf_counter()
         self.own.append(now - began)
         if hasattr(self, "_stream"):  # not yet in callbacks before the opening returns
@@ -106,7 +108,7 @@ def _callback_and_latency(room: Room, folder: Path, trials: int) -> dict[str, An
     trial = np.concatenate([music, np.zeros((int(_PAUSE * rate), music.shape[1]))])
     silence = np.zeros((3 * rate, music.shape[1]))
     soundfile.write(folder / "trials.wav", np.concatenate([silence, *[trial] * trials]), rate)
-    with mock.patch("streamgenre.audio.microphone.Capture", _Timed):
+    with mock.patch("streamgenre.audio.live.microphone.Capture", _Timed):
         source = Microphone(block=_BLOCK)
     return _listen(Listener(source, load()), source, room, folder, trials)
 

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamgenre.audio.sources import decode_mono
+from streamgenre.audio.files import decode_mono
 from streamgenre.model.model import Model
 
 from .common import Skipped

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from streamgenre.audio.live_ring import LiveRing
+from streamgenre.audio.live.ring import LiveRing
 from streamgenre.audio.ring import Ring
 
 CAPACITY = 65_536  # samples that may wait

@@ -24,16 +24,16 @@ def pipeline() -> Targets:
 
     Who moves one of these functions changes its entry; a name that is gone is an AttributeError.
     """
-    from streamgenre.audio.ffmpeg import FFmpegSource
-    from streamgenre.audio.libsndfile import SoundFileSource
+    from streamgenre.audio.files.ffmpeg import FFmpegSource
+    from streamgenre.audio.files.libsndfile import SoundFileSource
     from streamgenre.audio.resample import Resampler
     from streamgenre.audio.ring import Ring
     from streamgenre.model import stream
     from streamgenre.model.decide import Decider
     from streamgenre.model.front import LogMelWindow, SampleWindow
     from streamgenre.model.onnx import OnnxEngine
-    from streamgenre.output import reading
-    from streamgenre.output.text import TextWriter
+    from streamgenre.output.timeline import reading
+    from streamgenre.output.timeline.text import TextWriter
 
     return {
         "decode": [

@@ -44,7 +44,7 @@ from streamgenre.model.model import load
 done()
 model = load()
 done()
-from streamgenre.audio.sources import open_source
+from streamgenre.audio.files import open_source
 source = open_source(sys.argv[1])
 second = [next(source.blocks()).copy() for _ in range(3)]
 done()

@@ -14,7 +14,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from streamgenre.timing import calibration, machine
+from streamgenre.timing import machine, speed_kernel
 
 from .common import Options
 
@@ -42,11 +42,11 @@ def measurement(name: str) -> Measurement:
 
 def run(name: str, options: Options) -> dict[str, Any]:
     """One measurement with the machine, its speed and the commit beside it."""
-    before = calibration()
+    before = speed_kernel()
     found = measurement(name).measure(options)
     return {
         "machine": machine(),
-        "calibration_ms": [before * 1e3, calibration() * 1e3],
+        "calibration_ms": [before * 1e3, speed_kernel() * 1e3],
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
         "quick": options.quick,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from streamgenre.audio.sources import decode_mono
+from streamgenre.audio.files import decode_mono
 
 from .common import EXAMPLES, RATE, Options, Skipped, Spread, shown, table
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 import streamgenre
-from streamgenre.output.text import print_timeline
+from streamgenre.output.timeline.text import print_timeline
 
 
 def main() -> None:

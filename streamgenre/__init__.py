@@ -1,4 +1,4 @@
-"""What music is playing, as it plays: a streaming genre classifier.
+"""Streaming music genre classification: what is playing, as it plays.
 
 >>> import streamgenre
 >>> timeline = streamgenre.classify("examples/mix.ogg")  # doctest: +SKIP
@@ -15,24 +15,30 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .errors import (
+        ConfigError,
         DeviceError,
         InputError,
         ModelFileError,
+        OutputError,
+        PackageError,
         SignalError,
         StreamgenreError,
     )
-    from .live.listen import listen
+    from .live.listener import Listener, listen
     from .model.model import Model, load
     from .model.pool import StreamPool
     from .model.stream import Stream
     from .model.timeline import Timeline
     from .update import Segment, Update
 
-# Loaded when first used: importing the package must not wait for Numba and ONNX Runtime.
+# Imported on first use: `import streamgenre` must not wait for Numba and ONNX Runtime.
 _HOMES = {
+    "ConfigError": "errors",
     "DeviceError": "errors",
     "InputError": "errors",
     "ModelFileError": "errors",
+    "OutputError": "errors",
+    "PackageError": "errors",
     "SignalError": "errors",
     "StreamgenreError": "errors",
     "Segment": "update",
@@ -42,14 +48,19 @@ _HOMES = {
     "StreamPool": "model.pool",
     "Model": "model.model",
     "load": "model.model",
-    "listen": "live.listen",
+    "Listener": "live.listener",
+    "listen": "live.listener",
 }
 
 __all__ = [
+    "ConfigError",
     "DeviceError",
     "InputError",
+    "Listener",
     "Model",
     "ModelFileError",
+    "OutputError",
+    "PackageError",
     "Segment",
     "SignalError",
     "Stream",
@@ -76,7 +87,7 @@ def __dir__() -> list[str]:
 
 
 def classify(recording: Any, hop: float | None = None) -> Timeline:
-    """`load().classify(recording, hop)`: the timeline of a path, file object or (samples, rate)."""
+    """The timeline of a path, file object or (samples, rate): `load().classify(recording, hop)`."""
     from .model.model import load
 
     return load().classify(recording, hop)

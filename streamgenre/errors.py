@@ -1,10 +1,13 @@
-"""What can go wrong, one type for each remedy. `exit_code` is what the command ends with."""
+"""The errors of streamgenre: one type per remedy, all under StreamgenreError.
+
+A message names cause and remedy on one line. `exit_code` is the exit code of the command.
+"""
 
 from __future__ import annotations
 
 
 def one_line(text: object) -> str:
-    r"""A message or a name on one line, whatever characters it has.
+    r"""The text on one line, with non-printable characters escaped.
 
     >>> one_line("a\nb")
     'a\\nb'
@@ -13,7 +16,7 @@ def one_line(text: object) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    r"""What a library's error says, without what it says below; its type where it says nothing.
+    r"""The first line of an error's message, or its type if it has no message.
 
     >>> first_line(ValueError("no such node\nin graph.cc:12")), first_line(MemoryError())
     ('no such node', 'MemoryError')
@@ -22,10 +25,32 @@ def first_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
+def reason(error: BaseException) -> str:
+    """The cause of an error on one line, without the number and path of an OSError.
+
+    >>> reason(FileNotFoundError(2, "No such file or directory", "x"))
+    'No such file or directory'
+    """
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return one_line(text or type(error).__name__)
+
+
 class StreamgenreError(Exception):
-    """Base of all errors of this package; its message names cause and remedy in one line."""
+    """Base class of all errors that streamgenre raises."""
 
     exit_code = 1
+
+
+class ConfigError(StreamgenreError, ValueError):
+    """An option, argument or setting has a value that is not possible, such as an unknown hop."""
+
+    exit_code = 2
+
+
+class SignalError(StreamgenreError, ValueError):
+    """A stream was fed samples of an unsupported shape, type or rate, or after it was flushed."""
+
+    exit_code = 2
 
 
 class InputError(StreamgenreError):
@@ -34,25 +59,21 @@ class InputError(StreamgenreError):
     exit_code = 3
 
 
+class OutputError(StreamgenreError):
+    """An output cannot be opened, written or sent."""
+
+
 class DeviceError(StreamgenreError):
-    """No such audio or compute device, or it is lost for good."""
+    """There is no such audio or compute device, or it is lost for good."""
 
     exit_code = 4
 
 
 class ModelFileError(StreamgenreError):
-    """The model file is damaged, of another kind, or needs something that is not there."""
+    """A model file is damaged, of another format, or needs something that is missing."""
 
     exit_code = 5
 
 
-class OptionError(StreamgenreError):
-    """What an option asks for cannot be."""
-
-    exit_code = 2
-
-
-class SignalError(StreamgenreError, ValueError):
-    """Samples were fed that a stream cannot take: their shape, type, rate or order is wrong."""
-
-    exit_code = 2
+class PackageError(ModelFileError):
+    """An embedded package is incomplete, or does not do what its card states."""

@@ -1,4 +1,4 @@
-"""What flows out of a stream: updates, and the segments that they form."""
+"""The output of a stream: updates, and the segments that they form."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ STATUSES: tuple[Status, ...] = ("genre", "unsure", "no-music", "gap")
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What is known after one step; it speaks for the time since the previous update."""
+    """The result of one step. It covers the interval since the previous update."""
 
     time: float
-    """Seconds from the start of the stream to the end of what was heard."""
+    """Seconds from the start of the stream to the end of the samples that were read."""
     status: Status
     genre: str | None
-    """The decided label, smoothed and with hysteresis; None unless status is "genre"."""
+    """The decided label, after smoothing and hysteresis; None unless status is "genre"."""
     top: str
     """The most probable label after smoothing."""
     confidence: float
@@ -30,28 +30,28 @@ class Update:
     level: float
     """Level of the new samples in dBFS, -inf for digital silence."""
     styles: Mapping[str, float]
-    """Finer hints (house, punk, opera), not calibrated: probability of this step alone.
+    """Style hints (house, punk, opera) -> probability of this step alone, not calibrated.
 
-    Those under `top` and those under no genre, the likeliest first. Empty where the model has
-    none, and in the updates that a timeline keeps: it keeps their means (Timeline.styles).
+    Holds the styles of `top` and those of no genre, the most probable first. Empty if the model
+    has no styles, and in the updates of a timeline, which keeps their means (Timeline.styles).
     """
     gates: tuple[float, ...] = ()
-    """Mean of each feedback gate in this step, 0..1: how far the memory lets each block through.
+    """Mean of each feedback gate in this step, 0..1: how much of each block's features passes.
 
-    In the order of the card's `gates`, which names them. Empty where the model gives none, in a
-    gap, and in the updates that a timeline keeps.
+    In the order of the card's `gates`, which names them. Empty if the model has no gates, in a
+    gap, and in the updates of a timeline.
     """
     speech: float | None = None
-    """Probability that this is speech, of this step alone; None where the model does not say.
+    """Probability that this is speech, of this step alone; None if the model has no such output.
 
-    It tells what is no music apart; over music it says little. None, too, in a gap and in the
-    updates that a timeline keeps.
+    It distinguishes speech from other non-music; over music it is not informative. Also None in a
+    gap and in the updates of a timeline.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of one decision. Segments tile a timeline without gaps."""
+    """An interval with a single decision. Segments tile a timeline without gaps."""
 
     start: float
     end: float

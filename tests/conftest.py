@@ -1,4 +1,4 @@
-"""What the tests share: the bundled model, real music, and the example clips."""
+"""Shared fixtures: the bundled model, real music, and an exported package."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from support.paths import EXAMPLES
 
 import streamgenre
-
-EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +32,7 @@ def music(clip: Path) -> tuple[np.ndarray, int]:
 
 @pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """The bundled model's embedded package, made once for all test processes; not to be changed."""
+    """The embedded package of the bundled model, shared by all test processes; read only."""
     pytest.importorskip("onnx", reason="needs the `export` extra")
     from filelock import FileLock
 
@@ -42,8 +41,8 @@ def package(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     target = shared / "package"
     with FileLock(f"{target}.lock"):
         if not target.exists():
-            from streamgenre.export.package import export_package
             from streamgenre.model.model import read_model
+            from streamgenre.package.export import export_package
 
             export_package(*read_model(None), target)
     return target

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import heeding
+from support.processes import default_signals
 
 import streamgenre
+from streamgenre.audio.files import open_source
 from streamgenre.audio.mix import mix_to_mono
 from streamgenre.audio.resample import Resampler
-from streamgenre.audio.sources import open_source
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "examples" / "cpp"
@@ -204,7 +204,9 @@ def test_a_reader_that_leaves_ends_it_quietly(program, package, pcm):
 
 
 def test_ctrl_c_ends_it(program, package):
-    with subprocess.Popen([program, package], stdin=subprocess.PIPE, preexec_fn=heeding) as running:
+    with subprocess.Popen(
+        [program, package], stdin=subprocess.PIPE, preexec_fn=default_signals
+    ) as running:
         time.sleep(0.5)
         running.send_signal(signal.SIGINT)
         assert running.wait(60) == -signal.SIGINT  # which a shell calls 130

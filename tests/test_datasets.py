@@ -24,7 +24,7 @@ pytest.importorskip("sklearn", reason="training needs the train extra")
 pytest.importorskip("filelock", reason="training needs the train extra")
 pytest.importorskip("platformdirs", reason="training needs the train extra")
 
-from streamgenre.audio import sources
+from streamgenre.audio import files as sources
 from streamgenre.errors import InputError
 from training.data import (
     AudioCache,

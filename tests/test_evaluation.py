@@ -18,8 +18,8 @@ pytest.importorskip("matplotlib", reason="evaluation needs the train extra")
 
 from tones import CARD, LIVE, PITCHES, SECOND, Tones, tone, track
 
-from streamgenre.audio.sources import decode_mono
-from streamgenre.errors import SignalError
+from streamgenre.audio.files import decode_mono
+from streamgenre.errors import ConfigError
 from streamgenre.model.model import Model
 from streamgenre.update import Segment
 from training.cli.compare import tables
@@ -361,7 +361,7 @@ def test_little_music_makes_few_mixes_and_snippets_none(data):
 def test_predictions_alone_need_no_more_than_one_run(data):
     found = evaluate(Model(Tones()), *data, Plan(hops=(2.5,), predictions_only=True)).found
     assert set(found["hops"]["2.5"]) == {"hop", "track_mean"} and "mixes" not in found
-    with pytest.raises(SignalError, match="no hop of 3 s"):
+    with pytest.raises(ConfigError, match="no hop of 3 s"):
         evaluate(Model(Tones()), *data, Plan(hops=(3.0,)))
 
 

@@ -15,7 +15,7 @@ pytest.importorskip("matplotlib", reason="evaluation needs the train extra")
 import soundfile
 from tones import CARD, LIVE, PITCHES, SECOND, Tones, tone, track
 
-from streamgenre.audio.sources import decode_mono
+from streamgenre.audio.files import decode_mono
 from streamgenre.model.engine import Step
 from streamgenre.model.model import Model
 from streamgenre.model.timeline import Timeline

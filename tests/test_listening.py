@@ -17,7 +17,7 @@ pytest.importorskip("librosa", reason="listening needs the train extra")
 
 from click.testing import CliRunner  # noqa: E402
 
-from streamgenre.errors import OptionError  # noqa: E402
+from streamgenre.errors import ConfigError  # noqa: E402
 from streamgenre.model.engine import Engine, Step  # noqa: E402
 from streamgenre.model.model import Model  # noqa: E402
 from streamgenre.networks import KINDS, build  # noqa: E402
@@ -206,7 +206,7 @@ def test_the_neuron_by_audio_is_the_one_most_often_most_active(bundled):
     choice = by_audio(subject, "jazz", tracks, audio)
     assert (choice.neuron, choice.by) == (2, "audio")
     assert choice.figures == {"share": 1.0, "share_elsewhere": 0.0}
-    with pytest.raises(OptionError, match="no track of blues"):
+    with pytest.raises(ConfigError, match="no track of blues"):
         by_audio(subject, "blues", tracks, audio)
 
 
@@ -285,9 +285,9 @@ def test_a_wrong_genre_is_a_line_with_near_names_and_exit_code_2(tmp_path):
 
 
 def test_what_cannot_be_asked_is_refused(bundled, tmp_path):
-    with pytest.raises(OptionError, match="a genre of ambient"):
+    with pytest.raises(ConfigError, match="a genre of ambient"):
         listen(bundled, tmp_path)
-    with pytest.raises(OptionError, match=f"0 to {bundled.network.embedding_size - 1}"):
+    with pytest.raises(ConfigError, match=f"0 to {bundled.network.embedding_size - 1}"):
         listen(bundled, tmp_path, neuron=100_000, method="neuron")
     where = ["-o", str(tmp_path)]
     for arguments in (["--method", "genre", "--neuron", "1"], [str(tmp_path), "--genre", "jazz"]):

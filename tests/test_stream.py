@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import streamgenre
-from streamgenre import SignalError
+from streamgenre import ConfigError, SignalError
 from streamgenre.model.engine import Engine, Step, initial_state
 from streamgenre.model.stream import Stream
 
@@ -206,7 +206,7 @@ def test_rate_and_channels_stay_what_they_were(model):
 
 
 def test_unknown_hops_are_refused_with_the_known_ones(model):
-    with pytest.raises(SignalError, match=r"2\.5.*0\.5|0\.5.*2\.5"):
+    with pytest.raises(ConfigError, match=r"2\.5.*0\.5|0\.5.*2\.5"):
         model.stream(0.7)
 
 

@@ -18,7 +18,7 @@ from streamgenre.model.card import METADATA_KEY, Style, Thresholds, card_to_json
 from streamgenre.model.engine import Engine, Step
 from streamgenre.model.model import Model
 from streamgenre.model.timeline import Timeline, update_to_dict
-from streamgenre.output.text import print_timeline
+from streamgenre.output.timeline.text import print_timeline
 from streamgenre.update import Update
 
 STYLES = (

@@ -79,7 +79,7 @@ def run(wheel, music, tmp_path_factory):
 
 def test_the_wheel_carries_the_trainer_and_no_results(wheel):
     assert (wheel / "streamgenre/training/configs/trunk.toml").is_file()
-    assert (wheel / "streamgenre/output/overlay.html").is_file()
+    assert (wheel / "streamgenre/output/sinks/overlay.html").is_file()
     assert not (wheel / "training").exists()
     assert not (wheel / "streamgenre/training/results").exists()
 
@@ -115,7 +115,7 @@ def test_adapt_and_run(run, music):
     assert max(row["probabilities"], key=row["probabilities"].get) == "drone"
     # A model of one's own goes elsewhere as the bundled one does; the wheel carries the hosts.
     arguments = ("--model", "adapted.onnx", "--dtype", "fp32", "--labelled", music)
-    assert "clips told right" in run("export", "package", *arguments)
+    assert "clips correct" in run("export", "package", *arguments)
     for host in ("python/main.py", "cpp/CMakeLists.txt", "javascript/main.mjs", "web/build.py"):
         assert (run.here / "package" / "examples" / host).is_file()
 

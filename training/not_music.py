@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from streamgenre.audio.sources import decode_mono
+from streamgenre.audio.files import decode_mono
 from streamgenre.errors import StreamgenreError
 
 from .data import SAMPLE_RATE, DataError

@@ -1,4 +1,4 @@
-"""Hops and windows out of the ring: their level and damage, and copies of them, in place."""
+"""Read hops and windows from a ring: their samples, level and damage."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .ring import Ring
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What is found in the new samples of a step."""
+    """Level and damage of the new samples of a step."""
 
     level: float  # RMS in dBFS (a full-scale square wave is 0), -inf for digital silence
-    non_finite: int  # samples that became 0
+    non_finite: int  # samples that were not finite and are 0 now
 
 
 def decibels(amplitude: float) -> float:
-    """dBFS of an amplitude. -inf for 0.
+    """dBFS of an amplitude, -inf for 0.
 
     >>> decibels(1.0), decibels(0.0)
     (0.0, -inf)
@@ -29,12 +29,12 @@ def decibels(amplitude: float) -> float:
 
 
 def _power(part: NDArray[np.float32]) -> float:
-    """Sum of squares. Not a product of vectors: BLAS would wake all cores for it."""
+    """Sum of squares. Not a dot product, for which BLAS would wake all cores."""
     return float(np.einsum("i,i->", part, part))
 
 
 def take(ring: Ring, hop: int) -> Taken:
-    """Count the next `hop` samples as read; those not finite become 0 where they lie."""
+    """Mark the next `hop` samples as read. Samples that are not finite become 0 in place."""
     parts = ring.held(0, hop)
     power, damaged = sum(map(_power, parts)), 0
     if not math.isfinite(power):
@@ -48,10 +48,10 @@ def take(ring: Ring, hop: int) -> Taken:
 
 
 def frame(ring: Ring, hop: int, out: NDArray[np.float32]) -> Taken:
-    """`take`, and fill `out` (window,) with the samples up to there, the new ones last."""
-    found = take(ring, hop)
+    """`take`, and copy the last `len(out)` samples into `out` (window,), the new ones last."""
+    taken = take(ring, hop)
     at = 0
     for part in ring.held(len(out), len(out)):
         out[at : at + len(part)] = part
         at += len(part)
-    return found
+    return taken

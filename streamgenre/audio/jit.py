@@ -1,8 +1,8 @@
-"""Numba's compiler with its cache where one can be kept, and without where none can.
+"""Compile with Numba, with a cache on disk where one can be kept.
 
-`numba.njit(cache=True)` raises where neither the source folder nor the user's cache folder can be
-written (a read-only container, say), and fails at the first call on a cache file that a full disk
-or a power cut left in pieces; the kernels then compile anew in each process.
+`numba.njit(cache=True)` raises if neither the source folder nor the user's cache folder is writable
+(in a read-only container, for example), and fails on the first call if a full disk or a power cut
+left a damaged cache file. The kernels are then compiled again in each process.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ R = TypeVar("R")
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile on first call. The GIL is held all along: a call is one step to other threads."""
+    """Compile on first call. A call holds the GIL, so it is atomic to other threads."""
     try:
         compiled: Any = numba.njit(cache=True)(function)
-    except RuntimeError:  # no cache folder can be written
+    except RuntimeError:  # no writable cache folder
         compiled = numba.njit(function)
     proven = False
 
@@ -31,7 +31,7 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
         if not proven:
             try:
                 result: R = compiled(*args, **kwargs)
-            except Exception:  # whatever reading a broken cache raises
+            except Exception:  # reading a damaged cache raises almost anything
                 compiled = numba.njit(function)
                 result = compiled(*args, **kwargs)
             proven = True
@@ -42,7 +42,7 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def cache_folder(function: Callable[..., object]) -> str | None:
-    """Where a kernel of that function is cached, None where it cannot be."""
+    """The folder that a kernel of this function is cached in, or None if there is none."""
     try:
         compiled: Any = numba.njit(cache=True)(getattr(function, "__wrapped__", function))
     except RuntimeError:

@@ -1,8 +1,8 @@
-"""Log-mel bands of the frames of a window.
+"""Log-mel spectrogram of the frames of a window.
 
 The bands are those of EfficientAT (Schmid, Koutini, Widmer 2023: 25 ms Hann window every 10 ms,
-Kaldi mel scale, 0 to 15 kHz), evaluated directly at 16 kHz. Its 0.97 pre-emphasis at 32 kHz is a
-fixed curve over frequency, so it lives in the filter bank.
+Kaldi mel scale, 0 to 15 kHz), evaluated directly at 16 kHz. Its pre-emphasis of 0.97 at 32 kHz is a
+fixed curve over frequency and therefore part of the filter bank.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 SAMPLE_RATE = 16_000
 FRAME, STEP, FFT = 400, 160, 512  # samples
 BANDS, TOP_HZ = 128, 15_000.0
-EDGE = -(-FRAME // 2 // STEP)  # frames at each end of a window that hear the silence around it
+EDGE = -(-FRAME // 2 // STEP)  # frames at each end of a window that include zero padding
 FLOOR, SHIFT, SCALE = 1e-5, 4.5, 5.0  # the network reads (log(power + FLOOR) + SHIFT) / SCALE
-_TRUNK_RATE = 32_000  # the rate that the published bands were defined at
+_BACKBONE_RATE = 32_000  # the sample rate that the published bands are defined at
 _PRE_EMPHASIS = 0.97
 
 Floats = NDArray[np.float32]
@@ -31,38 +31,38 @@ def _mel(hz: NDArray[np.float64] | float) -> NDArray[np.float64]:
 
 
 def filter_bank() -> Floats:
-    """Triangles (bands, bins) on the power spectrum at 16 kHz, pre-emphasis and scale included."""
+    """Triangular filters (bands, bins) on the power spectrum at 16 kHz, pre-emphasis included."""
     width = _mel(TOP_HZ) / (BANDS + 1)
     low = np.arange(BANDS)[:, None] * width
     hz = np.arange(FFT // 2 + 1) * SAMPLE_RATE / FFT
     mel = _mel(hz)[None]
     triangles = np.maximum(0.0, np.minimum((mel - low) / width, (low + 2 * width - mel) / width))
-    omega = 2 * np.pi * hz / _TRUNK_RATE
+    omega = 2 * np.pi * hz / _BACKBONE_RATE
     pre_emphasis = np.abs(1 - _PRE_EMPHASIS * np.exp(-1j * omega)) ** 2
-    # A window at 32 kHz sums twice as many samples: four times the power.
+    # A window at 32 kHz sums twice as many samples, which is four times the power.
     return np.asarray(triangles * pre_emphasis * 4.0, np.float32)
 
 
 def hann() -> NDArray[np.float64]:
-    """The window (FRAME,), symmetric."""
+    """The symmetric Hann window (FRAME,)."""
     return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FRAME) / (FRAME - 1))
 
 
 class _Group(NamedTuple):
-    """Bands that lie side by side, and the bins that they reach."""
+    """Adjacent bands, and the bins that they cover."""
 
     bands: slice
     bins: slice
     weights: Floats  # (bins, bands)
 
 
-_GROUPS = (0, 48, 80, 100, BANDS)  # bands: most weights of the whole bank are 0
+_GROUPS = (0, 48, 80, 100, BANDS)  # bands; most weights of the whole bank are 0
 _ROWS = 64
-"""Frames at a time: they stay in the processor's cache, and BLAS leaves the other cores alone."""
+"""Frames at a time: few enough for the cache, and too few for BLAS to use several cores."""
 
 
 class LogMel(Protocol):
-    """A way to compute log-mel: `logmel` here, or the one in logmel_kernel.py."""
+    """An implementation of log-mel: `logmel` here, or the one in logmel_kernel.py."""
 
     def __call__(
         self, samples: Floats, begin: int, length: int, frames: range, out: Floats
@@ -70,7 +70,7 @@ class LogMel(Protocol):
 
 
 class _Workspace(threading.local):
-    """Memory to work in, one for each thread, so that a step allocates next to nothing."""
+    """Buffers, one set per thread, so that a step allocates next to nothing."""
 
     def __init__(self) -> None:
         bins = FFT // 2 + 1
@@ -95,11 +95,11 @@ _work = _Workspace()
 
 
 def logmel(samples: Floats, begin: int, length: int, frames: range, out: Floats) -> None:
-    """Log-mel of the numbered frames of a window into `out` (BANDS, frames), about -1.4 to 2.
+    """Write log-mel of the given frames of a window to `out` (BANDS, frames), about -1.4 to 2.
 
-    `samples` (n,) in [-1, 1], finite, at SAMPLE_RATE. The window is the `length` samples from
-    `begin` on, going on at the front where the array ends, as in a ring. Frame k is centred on the
-    window's sample k * STEP; silence is around the window.
+    `samples`: float32 (n,) in [-1, 1], finite, at SAMPLE_RATE, used as a ring. The window is the
+    `length` samples from index `begin` on, continuing at the front of the array. Frame k is
+    centred on the window's sample k * STEP. The window is zero-padded on both sides.
     """
     work = _work
     for done in range(0, len(frames), _ROWS):
@@ -111,7 +111,7 @@ def logmel(samples: Floats, begin: int, length: int, frames: range, out: Floats)
         np.square(spectra.real, out=power)
         np.square(spectra.imag, out=squares)
         np.add(power, squares, out=power)
-        # All rows, whatever lies in the last: BLAS may round another number of them otherwise.
+        # Always all rows: with another number of rows, BLAS may round differently.
         for group in work.groups:
             np.matmul(work.power[:, group.bins], group.weights, out=work.bands[:, group.bands])
         part = out[:, done : done + _ROWS]
@@ -119,7 +119,7 @@ def logmel(samples: Floats, begin: int, length: int, frames: range, out: Floats)
 
 
 def _unroll(samples: Floats, begin: int, length: int, first: int, out: Floats) -> None:
-    """The window from its sample `first` on, with silence around it."""
+    """Copy the window from its sample `first` on, zero-padded on both sides."""
     before, size = max(0, -first), len(samples)
     count = max(0, min(length - max(first, 0), len(out) - before))
     at = (begin + max(first, 0)) % size
@@ -131,7 +131,7 @@ def _unroll(samples: Floats, begin: int, length: int, first: int, out: Floats) -
 
 
 def log_scale(power: Floats) -> Floats:
-    """Powers to what the network reads, in place."""
+    """Convert powers to the scale that the network reads, in place."""
     power += np.float32(FLOOR)
     np.log(power, out=power)
     power += np.float32(SHIFT)
@@ -140,4 +140,4 @@ def log_scale(power: Floats) -> Floats:
 
 
 SILENT = float(log_scale(np.zeros(1, np.float32))[0])
-"""What the network reads of silence."""
+"""The value that the network reads for silence."""

@@ -1,8 +1,8 @@
-"""Log-mel in one kernel: framing, window, FFT, filter bank (Numba), for who has many streams.
+"""Log-mel in one compiled kernel: framing, window, FFT, filter bank (Numba), for many streams.
 
-The transform is a radix-4 Stockham FFT (Stockham 1966) of the real frame as half as many complex
-numbers, sixteen frames side by side: the same butterfly runs on all of them, so the compiler's
-vectors are full, and a frame's values do not depend on which ones lie beside it.
+The transform is a radix-4 Stockham FFT (Stockham 1966) of the real frame, as half as many complex
+numbers. Sixteen frames are transformed side by side: each butterfly runs on all of them, so that
+the compiler fills its vectors, and a frame's values do not depend on its neighbours.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _HALF = FFT // 2
 
 class _Tables(NamedTuple):
     window: Floats  # (FRAME,)
-    turn: Floats  # (2, _HALF), cosine and sine of the FFT's factors
-    split: Floats  # (2, _HALF + 1), of those that part even from odd samples
+    turn: Floats  # (2, _HALF), cosines and sines of the twiddle factors
+    split: Floats  # (2, _HALF + 1), those that separate even from odd samples
     bank: Floats  # (bands, bins)
     reach: NDArray[np.int64]  # (bands, 2), first bin and end of each band
 
@@ -32,7 +32,7 @@ def _tables() -> _Tables:
     turn = np.exp(-2j * np.pi * np.arange(_HALF) / _HALF)
     split = np.exp(-2j * np.pi * np.arange(_HALF + 1) / FFT)
     bank = filter_bank()
-    # The highest bands lie above half the sample rate: they have no bins.
+    # The highest bands lie above half the sample rate and have no bins.
     bins = [np.flatnonzero(band) for band in bank]
     reach = [(int(b[0]), int(b[-1]) + 1) if len(b) else (0, 0) for b in bins]
     return _Tables(
@@ -57,8 +57,8 @@ def _powers(
     reach: NDArray[np.int64],
     out: Floats,
 ) -> None:
-    """Band powers of the numbered frames into `out` (bands, frames); see `logmel`."""
-    # Real and imaginary parts in arrays of their own: the compiler makes better vectors of them.
+    """Write the band powers of the given frames to `out` (bands, frames); see `logmel`."""
+    # Real and imaginary parts are in separate arrays, which the compiler vectorises better.
     ar, ai = np.zeros((256, 16), np.float32), np.zeros((256, 16), np.float32)
     br, bi = np.empty((256, 16), np.float32), np.empty((256, 16), np.float32)
     power = np.empty((257, 16), np.float32)
@@ -72,7 +72,9 @@ def _powers(
             at = (begin + start) % size
             if start >= 0 and start + 400 <= length and at + 400 <= size:
                 part = ring[at : at + 400]
-                for j in range(200):  # even samples are the real part, odd ones the imaginary
+                for j in range(
+                    200
+                ):  # even samples are the real part, odd samples the imaginary part
                     ar[j, lane] = part[2 * j] * window[2 * j]
                     ai[j, lane] = part[2 * j + 1] * window[2 * j + 1]
             else:
@@ -127,7 +129,7 @@ def _powers(
             xr, xi, yr, yi = yr, yi, xr, xi
             rows //= 4
             stride *= 4
-        # Four passes: the result lies in `ar` and `ai` again, which the next frames fill anew.
+        # After four passes, the result is in `ar` and `ai` again, which the next frames overwrite.
         for k in range(129):
             m = (256 - k) % 256
             wr, wi = split[0, k], split[1, k]

@@ -1,4 +1,4 @@
-"""Channels to mono, int16 or float32 to float32, with unusable samples made harmless."""
+"""Mix channels to mono: int16 or float32 to float32, with unusable samples set to 0."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 from ..errors import SignalError
 
 LARGEST_SAMPLE = 1e6
-"""120 dB over full scale: beyond it a "sample" is damage, and its power would overflow."""
+"""120 dB over full scale. A larger "sample" is damage, and its power would overflow."""
 _MOST_CHANNELS = 64
 _INT16_SCALE = np.float32(1 / 32768)
 
 
 def as_frames(samples: NDArray[np.generic], channels: int = 0) -> NDArray[np.generic]:
-    """`samples` as (n, channels), float32 or int16; float64 is made float32.
+    """`samples` as (n, channels), float32 or int16; float64 becomes float32.
 
-    `channels`: how many are known to be right, 0 where that is not known.
+    `channels`: the known number of channels, 0 if it is not known.
 
     Raises SignalError for other types, more than two dimensions, and arrays that look like
     (channels, n).
@@ -30,24 +30,24 @@ def as_frames(samples: NDArray[np.generic], channels: int = 0) -> NDArray[np.gen
         array = array[:, None]
     if array.ndim != 2 or array.shape[1] == 0:
         raise SignalError(f"samples must have shape (n,) or (n, channels), not {np.shape(samples)}")
-    frames, found = array.shape
-    if found != channels and (found > _MOST_CHANNELS or 0 < frames <= 8 < found):
+    frames, count = array.shape
+    if count != channels and (count > _MOST_CHANNELS or 0 < frames <= 8 < count):
         raise SignalError(
-            f"{found} channels in {frames} frames; at most {_MOST_CHANNELS} are taken "
-            "(if these are (channels, n), pass samples.T)"
+            f"{count} channels in {frames} frames; at most {_MOST_CHANNELS} are supported "
+            "(if the shape is (channels, n), pass samples.T)"
         )
     return array
 
 
 def mix_to_mono(samples: NDArray[np.generic]) -> tuple[NDArray[np.float32], int]:
-    """Mono float32 (n,) of (n, channels) from `as_frames`, and the number of unusable samples.
+    """Mono float32 (n,) of frames from `as_frames`, and the number of unusable samples.
 
-    An unusable sample (not finite, or beyond LARGEST_SAMPLE) counts as 0.
+    A sample that is not finite, or beyond LARGEST_SAMPLE, is unusable and counts as 0.
     """
     if samples.dtype == np.int16:
         return _mean(samples.astype(np.float32) * _INT16_SCALE), 0
     values = samples.astype(np.float32, copy=False)
-    # One look at the extremes tells whether any sample needs one; they are NaN where one is.
+    # The extremes show whether any sample is unusable; they are NaN if a sample is.
     if not len(values) or (values.min() >= -LARGEST_SAMPLE and values.max() <= LARGEST_SAMPLE):
         return _mean(values), 0
     bad = ~(np.abs(values) <= LARGEST_SAMPLE)
@@ -55,7 +55,7 @@ def mix_to_mono(samples: NDArray[np.generic]) -> tuple[NDArray[np.float32], int]
 
 
 def _mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean over the channels, a new array (n,)."""
+    """Mean over the channels: a new array (n,)."""
     total: NDArray[np.float32] = values[:, 0].copy()
     for channel in range(1, values.shape[1]):
         total += values[:, channel]

@@ -1,4 +1,4 @@
-"""Sample-rate conversion of an endless mono stream, by the SoX resampler library."""
+"""Sample-rate conversion of an endless mono stream, with the SoX resampler library."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LOWEST, _HIGHEST = 1_000, 1_536_000
 
 
 class Resampler:
-    """Mono float32 at one rate in, at another out; the same output under any cut of the input."""
+    """Converts mono float32 from one rate to another; the output does not depend on block sizes."""
 
     def __init__(self, source_rate: float, target_rate: int) -> None:
         if (
@@ -31,7 +31,7 @@ class Resampler:
         self._taken = self._given = 0
 
     def push(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What is ready after these samples: any number, also none."""
+        """The output that is ready after these samples, possibly none."""
         self._taken += len(samples)
         if self._stream is not None and len(samples):
             samples = self._stream.resample_chunk(samples)
@@ -39,10 +39,10 @@ class Resampler:
         return samples
 
     def finish(self) -> NDArray[np.float32]:
-        """The rest, so that all that was given lasts as long as all that was taken."""
+        """The remaining output, so that output and input have the same duration."""
         if self._stream is None:
             return np.zeros(0, np.float32)
         rest = self._stream.resample_chunk(np.zeros(0, np.float32), last=True)
-        whole = max(round(self._taken * self._ratio), min(1, self._taken))  # never nothing
+        whole = max(round(self._taken * self._ratio), min(1, self._taken))  # at least one sample
         missing = max(0, whole - self._given)
         return np.pad(rest[:missing], (0, max(0, missing - len(rest))))

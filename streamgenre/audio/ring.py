@@ -1,8 +1,8 @@
-"""A ring buffer for one producer, which waits, and one consumer.
+"""A ring buffer for one consumer and one producer, which waits for free space.
 
-Head and tail are counters that only grow, each with one writer: the producer moves the head after
-its samples are in place, the consumer moves the tail after it is done with them. What makes that
-order hold between threads is the GIL; on builds without one a lock around each call does.
+Head and tail are counters that only grow, each with one writer: the producer advances the head
+after its samples are in place, the consumer advances the tail after it has used them. The GIL
+keeps this order between threads; on builds without a GIL, a lock around each call does.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ HEAD, TAIL = 0, 1
 
 
 def guard() -> contextlib.AbstractContextManager[object]:
-    """What orders the two sides' looks at the counters: the GIL, or a lock where there is none."""
+    """What keeps the order of both sides: the GIL, or a lock on builds without one."""
     gil = getattr(sys, "_is_gil_enabled", lambda: True)()
     return contextlib.nullcontext() if gil else threading.Lock()
 
 
 class Ring:
-    """Holds up to `capacity` unread samples, and the `history` read before them.
+    """Holds up to `capacity` unread samples, and the last `history` samples that were read.
 
-    What was never written reads as zeros: a stream begins in silence.
+    Samples that were never written read as zeros: a stream begins with silence.
     """
 
     def __init__(self, capacity: int, history: int = 0) -> None:
@@ -36,17 +36,17 @@ class Ring:
         self._guard = guard()
 
     def __len__(self) -> int:
-        """Samples that wait to be read."""
+        """Number of unread samples."""
         with self._guard:
             return int(self._ends[HEAD] - self._ends[TAIL])
 
     @property
     def tail(self) -> int:
-        """Count of all samples read so far."""
+        """Number of samples read so far."""
         return int(self._ends[TAIL])
 
     def write(self, block: NDArray[np.float32]) -> int:
-        """Take float32 samples (n,) as far as there is room; gives how many were taken."""
+        """Write as many of the float32 samples (n,) as fit; returns how many."""
         with self._guard:
             waiting = int(self._ends[HEAD] - self._ends[TAIL])
             count = min(len(block), len(self.buffer) - self._history - waiting)
@@ -58,7 +58,7 @@ class Ring:
         return count
 
     def read(self, out: NDArray[np.float32]) -> int:
-        """Fill `out` (n,) with the oldest waiting samples, as far as there are; gives how many."""
+        """Read the oldest samples into `out` (n,), as many as there are; returns how many."""
         with self._guard:
             count = min(len(out), int(self._ends[HEAD] - self._ends[TAIL]))
             at = 0
@@ -69,20 +69,20 @@ class Ring:
         return count
 
     def advance(self, samples: int) -> None:
-        """Count so many waiting samples as read; the last `history` of them stay readable."""
+        """Mark samples as read; the last `history` of them stay readable."""
         if samples > len(self):
             raise ValueError(f"{samples} samples to read, {len(self)} there")
         with self._guard:
             self._ends[TAIL] += samples
 
     def held(self, back: int, count: int) -> list[NDArray[np.float32]]:
-        """The `count` samples from `back` before the tail on, in place: one part, or two."""
+        """Views of the `count` samples that begin `back` before the tail: one part, or two."""
         if count > len(self.buffer):
             raise ValueError(f"{count} samples to see, {len(self.buffer)} held")
         return self._parts(self.tail - back, count)
 
     def _parts(self, position: int, count: int) -> list[NDArray[np.float32]]:
-        """Where `count` samples from a position on lie: one part of the buffer, or two."""
+        """Views of `count` samples from a position on: one part of the buffer, or two."""
         first = position % len(self.buffer)
         parts = [self.buffer[first : first + count]]
         if (rest := count - len(parts[0])) > 0:
@@ -90,7 +90,7 @@ class Ring:
         return parts
 
     def clear(self) -> None:
-        """Forget everything, as at the start."""
+        """Reset to the initial state."""
         with self._guard:
             self.buffer[:] = 0
             self._ends[:] = 0

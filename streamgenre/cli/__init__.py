@@ -1,1 +1,1 @@
-"""The command line: parses, calls the public API, prints. One file for each command."""
+"""The command line: one file per command, which parses, calls the public API and prints."""

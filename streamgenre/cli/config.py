@@ -1,7 +1,7 @@
-"""Defaults of a command's options, from a file and from the environment.
+"""Defaults of a command's options, from a file and from environment variables.
 
-The file is TOML: `[live]`, say, with an entry for each long option. The variables are named like
-the options: STREAMGENRE_NOW_PLAYING.
+The file is TOML: a table such as `[live]` with an entry per long option. The variables are named
+after the options: STREAMGENRE_NOW_PLAYING.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ VARIABLE = "STREAMGENRE_CONFIG"
 
 
 def config_path() -> Path:
-    """Where the file is looked for: where the system keeps such, or what the variable names."""
+    """Path of the file: from the variable, or else in the system's folder for settings."""
     return Path(os.environ.get(VARIABLE) or Path(click.get_app_dir("streamgenre")) / "config.toml")
 
 
 def defaults(name: str, command: click.Command) -> dict[str, Any]:
-    """Option -> value of what is set, the environment first.
+    """Parameter -> value of those that are set; the environment takes precedence.
 
-    Raises click.UsageError for what cannot be read, and for entries that the command has no
-    option for.
+    Raises click.UsageError if the file cannot be read, or has an entry for which the command has
+    no option.
     """
     options = {
         option.removeprefix("--"): parameter.name or ""
@@ -34,20 +34,22 @@ def defaults(name: str, command: click.Command) -> dict[str, Any]:
         for option in parameter.opts
         if option.startswith("--")
     }
-    path, found = config_path(), {}
+    path, values = config_path(), {}
     for entry, value in _table(path, name).items():
         if entry not in options:
-            near = difflib.get_close_matches(entry, options, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(options))}"
+            close = difflib.get_close_matches(entry, options, n=1)
+            hint = (
+                f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(options))}"
+            )
             raise click.UsageError(f"{path}: [{name}] has no entry {entry!r}; {hint}")
         if not isinstance(value, (str, int, float)):
-            raise click.UsageError(f"{path}: [{name}] {entry}: must be a text or a number")
-        found[options[entry]] = str(value)
+            raise click.UsageError(f"{path}: [{name}] {entry}: must be a string or a number")
+        values[options[entry]] = str(value)
     for option, parameter in options.items():
         variable = f"STREAMGENRE_{option.replace('-', '_').upper()}"
         if os.environ.get(variable):
-            found[parameter] = os.environ[variable]
-    return found
+            values[parameter] = os.environ[variable]
+    return values
 
 
 def _table(path: Path, name: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`streamgenre devices`: what can be listened to."""
+"""`streamgenre devices`: list the inputs."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import click
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--json", "as_json", is_flag=True, help="As JSON, one object for all.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, a single object.")
 def command(as_json: bool) -> None:
-    """Inputs, and monitors, which hear what the computer plays.
+    """List the inputs, and the monitors, which record what the computer plays.
 
-    `streamgenre live --input` takes the index, a part of the name, or "monitor". An asterisk
-    marks the default.
+    `streamgenre live --input` accepts the index, a part of the name, or "monitor". An asterisk
+    marks the default input.
     """
     from dataclasses import asdict
 
-    from ..audio.devices import NO_INPUT, inputs
+    from ..audio.live.devices import NO_INPUT, inputs
     from ..errors import DeviceError
-    from ..output.json import dumps
+    from ..output.timeline.json import dumps
 
     devices = inputs()
     if as_json:

@@ -1,4 +1,4 @@
-"""`streamgenre export`: the embedded package."""
+"""`streamgenre export`: write or verify the embedded package."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ..export.limits import (
+from ..package.limits import (
     DTYPES,
     LARGEST_BATCH,
     LARGEST_OPSET,
@@ -21,13 +21,13 @@ from .options import model_option, on_the_command_line
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("folder", type=click.Path(path_type=Path))
 @model_option
-@click.option("--hop", type=float, metavar="S", help="Seconds a step.  [default: the live hop]")
+@click.option("--hop", type=float, metavar="S", help="Seconds per step.  [default: the live hop]")
 @click.option(
     "--batch",
     type=click.IntRange(1, LARGEST_BATCH),
     default=1,
     show_default=True,
-    help="Streams in one step.",
+    help="Streams per step.",
 )
 @click.option(
     "--dtype",
@@ -36,24 +36,24 @@ from .options import model_option, on_the_command_line
     multiple=True,
     default=("int8",),
     show_default=True,
-    help="How weights are stored in a file beside model.onnx; fp32: in no other file. "
-    "Any number of times.",
+    help="Write a further file with weights stored in this type; fp32: none besides model.onnx. "
+    "Can be repeated.",
 )
 @click.option(
     "--opset",
     type=click.IntRange(SMALLEST_OPSET, LARGEST_OPSET),
     default=SMALLEST_OPSET,
     show_default=True,
-    help="Version of the ONNX operators.",
+    help="Version of the ONNX operator set.",
 )
 @click.option(
     "--labelled",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Clips to measure each file on, named jazz/song.mp3 or jazz-song.mp3.  "
+    help="Clips to measure accuracy on, named jazz/song.mp3 or jazz-song.mp3.  "
     "[default: the example clips of a checkout]",
 )
 @click.option(
-    "--verify", "only_verify", is_flag=True, help="Write nothing: check the package in FOLDER."
+    "--verify", "only_verify", is_flag=True, help="Write nothing; check the package in FOLDER."
 )
 def command(
     folder: Path,
@@ -65,33 +65,34 @@ def command(
     labelled: Path | None,
     only_verify: bool,
 ) -> None:
-    """Write the model as a package that needs nothing else of ours into FOLDER.
+    """Write the model to FOLDER as a package that works without streamgenre.
 
-    ONNX files with everything inside, one for reduced builds of ONNX Runtime, a card, a test vector
-    and hosts in Python, C++ and JavaScript. It is verified before it is kept.
+    The package has self-contained ONNX files, one of them for reduced builds of ONNX Runtime, a
+    card, a test vector and host programs in Python, C++ and JavaScript. It is verified before it is
+    kept.
     """
     if only_verify and on_the_command_line("model", "hop", "batch", "dtypes", "opset"):
         raise click.UsageError(
-            "--verify takes the package as it is; leave out --model, --hop, --batch, --dtype, "
-            "--opset"
+            "--verify checks the package as it is; leave out --model, --hop, --batch, --dtype "
+            "and --opset"
         )
 
     from rich.table import Table
 
-    from ..errors import OptionError
+    from ..errors import ConfigError
     from ..output.console import Console
     from . import interrupt
 
-    interrupt.patience = 30.0  # what was begun is removed, after a step that may take long
+    interrupt.patience = 30.0  # to remove an unfinished package after a long step
 
     try:
-        from ..export.contents import read_package_card
-        from ..export.package import export_package
-        from ..export.verify import verify
+        from ..package.contents import read_package_card
+        from ..package.export import export_package
+        from ..package.verify import verify
     except ImportError as error:
-        raise OptionError(f"export needs {error.name}: pip install 'streamgenre[export]'") from None
+        raise ConfigError(f"export needs {error.name}: pip install 'streamgenre[export]'") from None
     if only_verify:
-        measured = verify(folder, labelled, told=_tell)
+        measured = verify(folder, labelled, progress=_progress)
         card = read_package_card(folder)
     else:
         from ..model.model import read_model
@@ -106,7 +107,7 @@ def command(
             dtypes,
             opset,
             labelled,
-            _tell,
+            _progress,
         )
         measured = {entry["file"]: entry for entry in card["variants"]}
     head, *lines = _rows(measured, card)
@@ -116,20 +117,17 @@ def command(
     for line in lines:
         table.add_row(*line)
     Console().print(table)
-    against = "model.onnx" if only_verify else "the model"
-    click.echo(
-        f"{folder}: whole; compared with {against} over {PARITY_STEPS} carried steps of changing "
-        "sound"
-    )
+    reference = "model.onnx" if only_verify else "the model"
+    click.echo(f"{folder}: complete; compared with {reference} over {PARITY_STEPS} steps")
 
 
-def _tell(stage: str) -> None:
-    """A minute is long without a word."""
+def _progress(stage: str) -> None:
+    """Print the current stage: an export takes a minute."""
     click.echo(f"streamgenre: {stage} ...", err=True)
 
 
 def _rows(measured: dict[str, dict[str, Any]], card: dict[str, Any]) -> list[list[str]]:
-    """The table of figures: a column for each file, their names in the first row."""
+    """The table of results: a column for each file, with their names in the first row."""
     files = [variant["file"] for variant in card["variants"]]
     every = [measured[file] for file in files]
     sizes = [f"{variant['bytes'] / 1e6:.2f}" for variant in card["variants"]]
@@ -137,20 +135,20 @@ def _rows(measured: dict[str, dict[str, Any]], card: dict[str, Any]) -> list[lis
         ["", *files],
         ["size, MB", *sizes],
         ["weights", *(variant["dtype"] for variant in card["variants"])],
-        ["differs by at most", *(f"{one['difference']:.1e}" for one in every)],
+        ["largest difference", *(f"{one['difference']:.1e}" for one in every)],
         ["same label", *(f"{one['same_label']:.1%}" for one in every)],
-        ["on the test vector by", *(f"{one['test_difference']:.1e}" for one in every)],
+        ["on the test vector", *(f"{one['test_difference']:.1e}" for one in every)],
         ["million multiply-adds", *(_millions(one["multiply_adds"]) for one in every)],
         ["load, ms", *(f"{one['load_ms']:.0f}" for one in every)],
         ["step p50, ms", *(f"{one['p50_ms']:.2f}" for one in every)],
         ["step p99, ms", *(f"{one['p99_ms']:.2f}" for one in every)],
     ]
     if all(one["peak_mb"] for one in every):
-        table.append(["bare memory, MB", *(f"{one['bare_mb']:.0f}" for one in every)])
+        table.append(["runtime memory, MB", *(f"{one['bare_mb']:.0f}" for one in every)])
         table.append(["peak memory, MB", *(f"{one['peak_mb']:.0f}" for one in every)])
     if all("clips" in one for one in every):
         right = (f"{one['clips_right']} of {one['clips']}" for one in every)
-        table.append(["clips told right", *right])
+        table.append(["clips correct", *right])
         table.append(["same label in clips", *(f"{one['clip_steps_same']:.1%}" for one in every)])
     return table
 

@@ -1,4 +1,4 @@
-"""`streamgenre info`: the model card."""
+"""`streamgenre info`: print the model card."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .options import model_option
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @model_option
-@click.option("--json", "as_json", is_flag=True, help="The whole card as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the complete card as JSON.")
 def command(model: Path | None, as_json: bool) -> None:
-    """What the model is: labels, hops, accuracy, data, limits, licence."""
+    """Print the model card: labels, hops, accuracy, data, limits, licence."""
     from dataclasses import asdict
 
     from rich.table import Table
@@ -22,8 +22,8 @@ def command(model: Path | None, as_json: bool) -> None:
 
     from ..model.model import load
     from ..output.console import Console
-    from ..output.json import dumps
     from ..output.ribbon import style
+    from ..output.timeline.json import dumps
 
     card = load(model).card
     if as_json:

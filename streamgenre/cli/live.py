@@ -1,4 +1,4 @@
-"""`streamgenre live`: what is playing now."""
+"""`streamgenre live`: classify live audio."""
 
 from __future__ import annotations
 
@@ -13,28 +13,27 @@ from ..errors import one_line
 from . import interrupt
 from .config import config_path
 from .options import compute_option, model_option, on_the_command_line
-from .outputs import apart, recorder_of, sinks_of
+from .outputs import check_files, open_recorder, open_sinks
 
 if TYPE_CHECKING:
     from ..live.listener import Listener
-    from ..live.tally import Tally
     from ..output.console import Console
 
 _EPILOG = """\b
 Keys of the display:
-  q quit   space pause   r forget what was heard   s save the timeline so far
+  q quit   space pause   r reset the state   s save the timeline so far
   d switch device   f feedback gates   ? help
 
-Defaults of all options: the table [live] of the file that STREAMGENRE_CONFIG
-names, else {path}
-(input = "monitor"), and variables named like them, which come first:
-STREAMGENRE_INPUT, STREAMGENRE_NOW_PLAYING.
+Defaults for all options: environment variables such as STREAMGENRE_INPUT and
+STREAMGENRE_NOW_PLAYING, then the table [live] (input = "monitor") of the file
+given by STREAMGENRE_CONFIG, or else of
+{path}
 """
-_PATIENCE = 8.0  # s for closing files, sinks and devices before Ctrl-C ends it hard
+_PATIENCE = 8.0  # s to close files, sinks and devices after Ctrl-C
 
 
 class _Channels(click.ParamType):  # type: ignore[type-arg]  # no generic before click 8.2
-    """Channel numbers from 1 on: 2 or 3,4."""
+    """Channel numbers, counted from 1: 2 or 3,4."""
 
     name = "N[,N]"
 
@@ -46,7 +45,7 @@ class _Channels(click.ParamType):  # type: ignore[type-arg]  # no generic before
         except ValueError:
             channels = (0,)
         if min(channels) < 1 or len(set(channels)) != len(channels):
-            self.fail(f"{value!r} names no channels; say 1, or 3,4", param, context)
+            self.fail(f"{value!r} is not a list of channels such as 1 or 3,4", param, context)
         return channels
 
 
@@ -59,48 +58,52 @@ class _Channels(click.ParamType):  # type: ignore[type-arg]  # no generic before
     "--input",
     "wanted",
     metavar="D",
-    help="Index or part of the name of an input, or monitor: what the computer plays. "
-    "`streamgenre devices` lists them.  [default: the system's]",
+    help="Index or part of the name of an input, or monitor for what the computer plays; see "
+    "`streamgenre devices`.  [default: the system default]",
 )
 @click.option(
-    "--channels", type=_Channels(), default=(), help="Which of its channels to hear, from 1 on."
+    "--channels", type=_Channels(), default=(), help="Channels of the input to use, from 1."
 )
 @click.option(
-    "--play", metavar="FILE", help="Listen to a file in real time instead, and play it aloud."
+    "--play", metavar="FILE", help="Classify a file in real time instead, while it plays."
 )
-@click.option("--hop", type=float, help="Seconds between updates; `info` lists them.")
+@click.option("--hop", type=float, help="Seconds between updates; see `info`.")
 @click.option(
     "--wait",
     type=click.FloatRange(0),
     metavar="S",
-    help="Seconds to look for a device that went away.  [default: for ever]",
+    help="Seconds to look for a device that is gone.  [default: for ever]",
 )
 @model_option
 @compute_option
 @click.option(
     "--format",
-    "form",
+    "output_format",
     type=click.Choice(["text", "jsonl"]),
     default="text",
     show_default=True,
-    help="text: the display, or a line a change where there is no terminal; jsonl: one update a "
+    help="text: the display, or without a terminal one line per change; jsonl: one update per "
     "line on standard output.",
 )
-@click.option("--log", type=click.Path(path_type=Path), help="Append each update there, rotated.")
+@click.option(
+    "--log", type=click.Path(path_type=Path), help="Append each update to a rotated file."
+)
 @click.option(
     "--record",
     type=click.Path(path_type=Path),
-    help="Record what is heard: .flac, .wav, .ogg, .opus.",
+    help="Record the audio: .flac, .wav, .ogg, .opus.",
 )
-@click.option("--on-change", metavar="CMD", help="Run at each change, STREAMGENRE_GENRE set.")
+@click.option("--on-change", metavar="CMD", help="Run at each change, with STREAMGENRE_GENRE set.")
 @click.option(
-    "--now-playing", type=click.Path(path_type=Path), help="Keep the genre in that file, one line."
+    "--now-playing", type=click.Path(path_type=Path), help="Keep the genre in a file of one line."
 )
-@click.option("--osc", metavar="HOST:PORT", help="Send OSC messages there, for lights.")
+@click.option("--osc", metavar="HOST:PORT", help="Send OSC messages, for example to lights.")
 @click.option(
-    "--websocket", metavar="[HOST:]PORT", help="Serve updates and a page that shows them there."
+    "--websocket", metavar="[HOST:]PORT", help="Serve updates, and a page that shows them."
 )
-@click.option("--mqtt", metavar="URL", help="mqtt://[user:password@]host[:port][/prefix]")
+@click.option(
+    "--mqtt", metavar="URL", help="Publish to mqtt://[user:password@]host[:port][/prefix]."
+)
 def command(
     wanted: str | None,
     channels: tuple[int, ...],
@@ -109,71 +112,71 @@ def command(
     wait: float | None,
     model: Path | None,
     compute: Any,
-    form: str,
+    output_format: str,
     **outputs: Any,
 ) -> int:
-    """What is playing now, as it plays, from a microphone, a line input or the computer itself.
+    """Classify live audio from a microphone, a line input or the computer itself.
 
-    A device that goes away is looked for until it is back. `q` or Ctrl-C ends it.
+    If a device goes away, it is looked for until it is back. `q` or Ctrl-C ends the command.
     """
-    from ..live.listen import listen
-    from ..live.tally import Tally
+    from ..live.listener import listen
     from ..model.model import load
 
     if play is not None and on_the_command_line("wanted", "channels"):
-        raise click.UsageError("--play takes the place of an input; leave out --input, --channels")
+        raise click.UsageError("--play replaces an input; leave out --input and --channels")
     if wait is not None and not wait >= 0:
-        raise click.UsageError("--wait: nan is no number of seconds")
+        raise click.UsageError("--wait: nan is not a number of seconds")
     loaded = load(model, compute)
     if hop is not None:
-        loaded.card.hop(hop)  # a wrong one is told before any device is opened
-    tally, console = Tally(loaded.card), _console(form)
+        loaded.card.hop(hop)  # fail before a device is opened
+    console = _console(output_format)
     with ExitStack() as undo:
-        apart(play, outputs)
-        recorder = recorder_of(outputs["record"], undo)
-        sinks = sinks_of(outputs, form, console, loaded, hop, undo)
+        check_files(play, outputs)
+        recorder = open_recorder(outputs["record"], undo)
+        sinks = open_sinks(outputs, output_format, console, loaded, hop, undo)
         listener = listen(
             wanted, loaded, hop, channels=channels, patience=wait, play=play, sinks=sinks,
             recorder=recorder,
         )  # fmt: skip
-        undo.pop_all()  # the listener's from here on
-    interrupt.patience = _PATIENCE  # now there is something to close
+        undo.pop_all()  # from here on, the listener closes them
+    interrupt.patience = _PATIENCE  # from here on, there is something to close
     try:
-        _follow(listener, console, tally)
+        _follow(listener, console)
     finally:
         interrupt.hanging = not listener.close()
-        click.echo(one_line(f"streamgenre: {tally}{_troubles(listener)}"), err=True)
-        for warning in listener.warnings:
-            click.echo(one_line(f"streamgenre: warning: {listener.name}: {warning}"), err=True)
+        click.echo(one_line(f"streamgenre: {listener.tally}{_problems(listener)}"), err=True)
+        for warning in listener.source.warnings:
+            click.echo(
+                one_line(f"streamgenre: warning: {listener.source.name}: {warning}"), err=True
+            )
     return int(any(problem for _, problem in listener.problems))
 
 
-def _console(form: str) -> Console | None:
-    """Where the display goes, None for nowhere: beside JSON to the terminal, if there is one."""
-    from ..live.screen import possible
+def _console(output_format: str) -> Console | None:
+    """The console for the display, or None; next to JSON, it is on standard error."""
+    from ..live.display.screen import possible
     from ..output.console import Console
 
-    if form == "jsonl" and sys.stdout.isatty():
+    if output_format == "jsonl" and sys.stdout.isatty():
         return None
-    console = Console(sys.stdout if form == "text" else sys.stderr)
+    console = Console(sys.stdout if output_format == "text" else sys.stderr)
     return console if possible(console) else None
 
 
-def _follow(listener: Listener, console: Console | None, tally: Tally) -> None:
-    """Until it ends, somebody quits, or the reader of a pipe has gone."""
+def _follow(listener: Listener, console: Console | None) -> None:
+    """Listen until the input ends, the user quits, or the reader of a pipe closes it."""
     if console is not None:
-        from ..live.show import Show
+        from ..live.display.show import Show
 
-        Show(listener, console, tally.add).run()
+        Show(listener, console).run()
         return
-    for update in listener:
-        tally.add(update)
+    for _ in listener:
         if listener.reader_gone:
             break
 
 
-def _troubles(listener: Listener) -> str:
-    """What went wrong meanwhile, for the summary."""
+def _problems(listener: Listener) -> str:
+    """Losses and problems, for the summary."""
     health = listener.health
     parts = [f"{health.gaps} gap{'s' * (health.gaps > 1)}"] if health.gaps else []
     if health.dropped:

@@ -1,6 +1,6 @@
-"""Entry point: the timeline of files is the default command, other commands go by name.
+"""Entry point: the timeline of files is the default command, other commands are called by name.
 
-Only click is imported here, so that `--help` answers at once.
+Imports nothing but click, so that `--help` is fast.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .options import COMMANDS
 
 
 def _command(arguments: Sequence[str]) -> tuple[click.Command, list[str]]:
-    """The command that the arguments name, and what is left for it."""
+    """The command that the arguments select, and its own arguments."""
     first = arguments[0] if arguments else ""
     if first in trainer.COMMANDS:
         return trainer.trainer_command(first), list(arguments[1:])
@@ -39,7 +39,7 @@ def _command(arguments: Sequence[str]) -> tuple[click.Command, list[str]]:
 
 
 def _defaults(arguments: Sequence[str], command: click.Command) -> dict[str, Any]:
-    """Where options of the command come from besides the command line."""
+    """Further settings of the click context: defaults from the config file and environment."""
     if not arguments or arguments[0] != "live":
         return {}
     from .config import defaults
@@ -48,11 +48,11 @@ def _defaults(arguments: Sequence[str], command: click.Command) -> dict[str, Any
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one call of the command; gives its exit code."""
+    """Run the command with these arguments; returns the exit code."""
     try:
         command, rest = _command(arguments)
         name = "streamgenre" + (f" {arguments[0]}" if arguments and rest != [*arguments] else "")
-        # Not command.main: it turns a closed pipe into an error.
+        # Not command.main, which turns a closed pipe into an error.
         with command.make_context(name, rest, **_defaults(arguments, command)) as context:
             result = command.invoke(context)
         sys.stdout.flush()
@@ -69,44 +69,44 @@ def run(arguments: Sequence[str]) -> int:
         return 128 + signal.SIGINT
     except ImportError as error:
         if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
-            return 128 + signal.SIGINT  # Ctrl-C while a library was loaded, in the library's words
+            return 128 + signal.SIGINT  # Ctrl-C while a library was imported
         raise
     except BrokenPipeError:
-        # Whoever read the output has had enough. Python would complain once more at exit.
+        # The reader closed the pipe. Without this, Python would print an error at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:  # a full disk under standard output, say
+    except OSError as error:  # standard output on a full disk, for example
         click.echo(f"streamgenre: {error}", err=True)
         return 1
 
 
-def _quieten_libraries() -> None:
-    """Decoders written in C print to descriptor 2 by themselves; only this command speaks there."""
+def _silence_libraries() -> None:
+    """Discard what C libraries print to file descriptor 2; only this command may write there."""
     try:
         ours = os.dup(2)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    except OSError:  # closed: nobody listens anyway
+    except OSError:  # closed
         return
     sys.stderr = os.fdopen(ours, "w", buffering=1, errors="backslashreplace")
 
 
 def main() -> None:
     """The `streamgenre` command."""
-    _quieten_libraries()
+    _silence_libraries()
     if sys.stderr is None:  # closed by the caller
         sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
     if sys.stdout is None:
         click.echo("streamgenre: standard output is closed", err=True)
         sys.exit(1)
     interrupt.install()
-    if isinstance(sys.stdout, io.TextIOWrapper):  # whatever the locale, and for any file name
+    if isinstance(sys.stdout, io.TextIOWrapper):  # for any locale and file name
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         code = run(sys.argv[1:])
     except SystemExit as ended:  # SIGTERM
         code = ended.code if isinstance(ended.code, int) else 1
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the end is near; a second Ctrl-C spoils it
-    if interrupt.hanging:  # Python would wait for what it holds at its end
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ignore a second Ctrl-C
+    if interrupt.hanging:  # Python would wait for the thread at exit
         sys.stdout.flush()
         os._exit(code)
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""The commands by name, and the options that several of them share."""
+"""The commands by name, and options that several of them share."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ import click
 from click.core import ParameterSource
 
 COMMANDS = {
-    "live": "what is playing now: microphone, line in, or what the computer plays",
-    "devices": "what can be listened to",
-    "info": "what the model is: labels, accuracy, data, licence",
-    "export": "the model as a package for small devices, browsers, C++",
-    "adapt": "a model for genres of your own, from a folder of music",
+    "live": "classify a microphone, a line input, or what the computer plays",
+    "devices": "list the inputs",
+    "info": "print the model card: labels, accuracy, data, licence",
+    "export": "export the model for small devices, browsers, C++",
+    "adapt": "make a model for your own genres, from a folder of music",
     "train": "train a network on a data set",
     "evaluate": "measure a model on a data set",
-    "doctor": "what works on this machine",
-    "bench": "time this machine for a few seconds",
+    "doctor": "check what works on this machine",
+    "bench": "measure the speed of this machine",
 }
 
 model_option = click.option(
     "--model",
     type=click.Path(path_type=Path),
     envvar="STREAMGENRE_MODEL",
-    help="A model file instead of the bundled one, or tfcrnn-half: the bundled one at half its "
-    "size.  [env: STREAMGENRE_MODEL]",
+    help="A model file instead of the bundled model, or tfcrnn-half: the bundled model at half "
+    "the size.  [env: STREAMGENRE_MODEL]",
 )
 compute_option = click.option(
     "--compute",
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
     show_default=True,
-    help="Where the network runs.",
+    help="Device that runs the network.",
 )
 
 
 def on_the_command_line(*names: str) -> bool:
-    """Whether any of these options was given there, and not as somebody's default."""
+    """Whether any of these options was given on the command line, not as a default."""
     source = click.get_current_context().get_parameter_source
     return any(source(name) is ParameterSource.COMMANDLINE for name in names)

@@ -1,8 +1,7 @@
-"""The default command: how the genre moves through files, URLs or standard input."""
+"""The default command: the timeline of files, URLs or standard input."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,46 +11,48 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from .. import __version__
-from ..audio.encodings import BYTES
-from ..errors import StreamgenreError, one_line
-from . import interrupt
+from ..audio import ENCODINGS
+from ..errors import OutputError, StreamgenreError, one_line, reason
+from ..files import text_replacement
 from .options import COMMANDS, compute_option, model_option
 
 if TYPE_CHECKING:
-    from ..audio.raw import RawFormat
+    from ..audio.files.raw import RawFormat
 
 _EPILOG = "\b\nCommands:\n" + "\n".join(f"  {name:8} {does}" for name, does in COMMANDS.items())
 
 
 @click.command(
-    epilog=_EPILOG + "\n\nA file named like a command: ./info, or after --.",
+    epilog=_EPILOG + "\n\nWrite a file named like a command as ./info, or after --.",
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
 )
 @click.argument("recordings", metavar="FILE|URL|- ...", nargs=-1, required=True)
 @click.option(
     "--format",
-    "form",
+    "output_format",
     type=click.Choice(["text", "json", "jsonl"]),
     default="text",
     show_default=True,
-    help="text for people; json, one object a file; jsonl, one update a line as it is computed.",
+    help="text for people; json: one object per file; jsonl: one update per line, at once.",
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Write there, not to the terminal."
+    "-o", "--output", type=click.Path(path_type=Path), help="Write to a file, not to the terminal."
 )
-@click.option("--hop", type=float, help="Seconds between updates; `info` lists them.")
+@click.option("--hop", type=float, help="Seconds between updates; see `info`.")
 @model_option
 @compute_option
 @click.option(
-    "--raw", type=click.Choice(list(BYTES)), help="The input is bare samples of this kind."
+    "--raw", type=click.Choice(list(ENCODINGS)), help="The input is raw samples in this encoding."
 )
 @click.option("--rate", type=click.IntRange(1), help="With --raw: sample rate in Hz.")
-@click.option("--channels", type=click.IntRange(1, 64), help="With --raw: channels  [default: 1]")
+@click.option(
+    "--channels", type=click.IntRange(1, 64), help="With --raw: number of channels.  [default: 1]"
+)
 @click.version_option(__version__, prog_name="streamgenre")
 def command(
     recordings: tuple[str, ...],
-    form: str,
+    output_format: str,
     output: Path | None,
     hop: float | None,
     model: Path | None,
@@ -60,23 +61,23 @@ def command(
     rate: int | None,
     channels: int | None,
 ) -> int:
-    """What music is playing, as it plays: the genre through each FILE.
+    """Classify music as it plays: the genre over the course of each FILE.
 
-    Takes any audio or video file, http(s) radio streams, and - for standard input.
+    Accepts audio and video files, http(s) radio streams, and - for standard input.
     """
     raw_format = _raw_format(raw, rate, channels)
     for recording in recordings:
         if output is not None and _same_file(output, recording):
-            raise click.UsageError(f"{output}: is an input, too; name another file for -o")
+            raise click.UsageError(f"{output}: is also an input; choose another file for -o")
     from ..model.model import load
-    from ..output import writers
+    from ..output.timeline import writer
 
     loaded = load(model, compute)
     if hop is not None:
-        loaded.card.hop(hop)  # a wrong one is told before any work
+        loaded.card.hop(hop)  # fail before any work
     codes = []
     with _opened(output) as file:
-        write = writers.writer(form, file, loaded)
+        write = writer(output_format, file, loaded)
         for recording in recordings:
             try:
                 write(recording, hop, raw_format)
@@ -84,7 +85,7 @@ def command(
                 write.failed(recording, error)
                 click.echo(f"streamgenre: {one_line(error)}", err=True)
                 codes.append(error.exit_code)
-    return _worst(codes)
+    return max(codes, default=0)  # with several failures: 5, then 4, 3, 1
 
 
 def _raw_format(raw: str | None, rate: int | None, channels: int | None) -> RawFormat | None:
@@ -93,8 +94,8 @@ def _raw_format(raw: str | None, rate: int | None, channels: int | None) -> RawF
             raise click.UsageError("--rate and --channels describe --raw input; add --raw")
         return None
     if rate is None:
-        raise click.UsageError("--raw needs --rate: bare samples do not say how fast they are")
-    from ..audio.raw import RawFormat
+        raise click.UsageError("--raw needs --rate, the sample rate")
+    from ..audio.files.raw import RawFormat
 
     return RawFormat(raw, rate, channels or 1)
 
@@ -108,33 +109,18 @@ def _same_file(output: Path, recording: str) -> bool:
 
 @contextmanager
 def _opened(output: Path | None) -> Iterator[TextIO]:
-    """Standard output, or a file that appears whole or not at all."""
+    """Standard output, or a file that appears complete or not at all."""
     if output is None:
         yield sys.stdout
         return
     if output.is_dir():
-        raise click.UsageError(f"{output}: is a folder; name a file in it")
-    try:
-        if output.exists() and not output.is_file():  # a device or a pipe takes it as it comes
+        raise click.UsageError(f"{output}: is a folder; give a file in it")
+    if output.exists() and not output.is_file():  # a device or a pipe is written directly
+        try:
             with output.open("w", encoding="utf-8", errors="backslashreplace") as file:
                 yield file
-            return
-        target = output.resolve()  # a link stays a link
-        partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
-        interrupt.unfinished.add(partial)
-        try:
-            with partial.open("x", encoding="utf-8", errors="backslashreplace") as file:
-                yield file
-                written = file.tell()
-            if written:  # nothing to say is no reason to lose an earlier result
-                partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
-            interrupt.unfinished.discard(partial)
-    except OSError as error:
-        raise StreamgenreError(f"{output}: cannot be written: {error.strerror or error}") from None
-
-
-def _worst(codes: list[int]) -> int:
-    """With several failures: 5, then 4, 3, 1."""
-    return max(codes, default=0)
+        except OSError as error:
+            raise OutputError(f"{output}: cannot be written: {reason(error)}") from None
+        return
+    with text_replacement(output) as file:
+        yield file

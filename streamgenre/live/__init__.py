@@ -1,1 +1,1 @@
-"""Listening to what plays now."""
+"""Classify live audio, and show it on a terminal."""

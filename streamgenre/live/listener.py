@@ -1,40 +1,96 @@
-"""A live input's way through a model, to whatever takes its updates."""
+"""Run a live input through a model, and pass the updates to the caller and to sinks."""
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Literal
 
-from ..audio.devices import Device
-from ..audio.live import Gap, LiveInput
-from ..model.model import Model
-from ..output.aside import Aside
-from ..output.record import Recorder
-from ..output.sink import Sink
+from ..audio.live.input import Gap, LiveInput
+from ..model.card import ModelCard
+from ..model.model import Model, load
+from ..output.ribbon import clock, decision_text
+from ..output.sinks import Sink
+from ..output.sinks.background import BackgroundSink, Worker
+from ..output.sinks.record import Recorder
 from ..update import Update
 from .levels import Levels
-from .view import Activity, Health, Level
 
-_POLL = 0.05  # s between two looks at the input
-_MEASURED = 64  # steps and looks over which health is taken
+_POLL = 0.05  # s between two reads of the input
+_MEASURED = 64  # number of steps and reads over which health is measured
+_MOST_DECISIONS = 5  # listed in the summary
+
+Activity = Literal["starting", "listening", "paused", "lost", "ended"]
+"""The state of the input; "lost" while its device is gone and being looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Latency, speed and losses of a listener. Durations in seconds."""
+
+    device: str
+    sample_rate: float
+    channels: int
+    uptime: float
+    capture: float
+    """From the arrival of a sound at the device until it is read."""
+    window: float
+    """The hop: the longest time that a sound waits for the next step."""
+    compute: float
+    """Of one step, the median of the latest ones."""
+    smoothing: float
+    """Time constant of the smoothing of decisions."""
+    real_time: float
+    """Real-time factor of a step; 0 before the first step."""
+    dropped: int
+    """Frames since the start that were not read in time."""
+    overflows: int
+    """Times since the start that PortAudio reported late or lost samples."""
+    gaps: int
+    """Gaps since the start, whatever their cause."""
+
+
+class Tally:
+    """Seconds of each decision; as text, the summary of a session."""
+
+    def __init__(self, card: ModelCard) -> None:
+        self._card = card
+        self._seconds: dict[str, float] = {}
+        self._end = 0.0
+
+    def add(self, update: Update) -> None:
+        """Add the interval of the next update to its decision."""
+        name = decision_text(self._card, update)
+        self._seconds[name] = self._seconds.get(name, 0.0) + update.time - self._end
+        self._end = update.time
+
+    def __str__(self) -> str:
+        if not self._seconds:
+            return "no audio received"
+        ranked = sorted(self._seconds.items(), key=lambda item: -item[1])
+        parts = [f"{name} {seconds / self._end:.0%}" for name, seconds in ranked[:_MOST_DECISIONS]]
+        return f"listened for {clock(self._end)}: {', '.join(parts)}"
 
 
 class Listener:
-    """Iterate over it for updates, which waits for them; or `poll` now and then, which does not.
+    """Iterate over it to wait for updates, or call `poll` regularly, which does not wait.
 
-    Iterating closes it at its end; so does leaving it as a context manager. One thread only.
+    It is closed at the end of the iteration and when left as a context manager. For use by one
+    thread only.
 
     Args:
-        source: the microphone, or a file as if it were one.
-        model: what it is listened to with.
-        hop: seconds between updates, None for the card's hop for live audio.
-        sinks: what takes the updates besides, each in a thread of its own.
-        recorder: what takes the sound besides.
+        source: a microphone, or a file that is read in real time.
+        model: the model to run.
+        hop: seconds between updates; None: the card's hop for live audio.
+        sinks: further outputs of the updates, each run in its own thread.
+        recorder: records the audio.
 
-    Raises StreamgenreError where the recorder's form has no such sample rate.
+    Raises OutputError if the recorder's format does not support the sample rate.
     """
 
     def __init__(
@@ -45,68 +101,73 @@ class Listener:
         sinks: Sequence[Sink] = (),
         recorder: Recorder | None = None,
     ) -> None:
-        self.model = model
-        self._source, self._recorder = source, recorder
-        self._stream = model.stream(hop)
+        self.source, self.model = source, model
+        self.stream = model.stream(hop)
+        """Its `smoothed` probabilities are those that decisions are based on."""
         if recorder is not None:
             recorder.check(source.sample_rate)
-        self._levels = Levels()
-        self._asides = [Aside(sink) for sink in sinks]
+        self.levels = Levels()
+        self.tally = Tally(model.card)
+        self.ended = False
+        """Whether the input has ended."""
+        self.paused = False
+        """Whether listening is paused; see `pause`."""
+        self._recorder = recorder
+        self._sinks = [BackgroundSink(sink) for sink in sinks]
         self._began = time.monotonic()
         self._gaps = 0
-        self._ended = self._heard = False
+        self._received = False
         self._closed: bool | None = None
-        self.paused = False
-        """Whether listening is interrupted: see `pause`."""
         self._latencies: deque[float] = deque(maxlen=_MEASURED)
-        self._compute: deque[float] = deque(maxlen=_MEASURED)  # of a step with all before it
+        self._compute: deque[float] = deque(maxlen=_MEASURED)  # per step, resampling included
         self._computing = 0.0  # since the last update
 
     def poll(self) -> list[Update]:
-        """The updates since the last call: often none. Returns at once.
+        """The updates since the last call, often none. Returns at once.
 
-        Raises DeviceError where the input is lost for good.
+        Raises DeviceError if the input is lost for good.
         """
         updates: list[Update] = []
-        if self._ended:
+        if self.ended:
             return updates
-        self._latencies.append(self._source.latency)
-        for heard in self._source.read():
-            if isinstance(heard, Gap):
+        self._latencies.append(self.source.latency)
+        for part in self.source.read():
+            if isinstance(part, Gap):
                 self._gaps += 1
                 if self._recorder is not None:
-                    self._recorder.gap(heard.seconds)
-                self._send(self._stream.gap(heard.seconds), updates)
+                    self._recorder.gap(part.seconds)
+                self._send(self.stream.gap(part.seconds), updates)
                 continue
-            self._heard = True
+            self._received = True
             began = time.perf_counter()
-            self._levels.add(heard.samples, heard.sample_rate)
+            self.levels.add(part.samples, part.sample_rate)
             if self._recorder is not None:
-                self._recorder.write(heard.samples, heard.sample_rate)
-            found = self._stream.feed(heard.samples, heard.sample_rate)
+                self._recorder.write(part.samples, part.sample_rate)
+            new = self.stream.feed(part.samples, part.sample_rate)
             self._computing += time.perf_counter() - began
-            if found:
-                self._compute.extend([self._computing / len(found)] * len(found))
+            if new:
+                self._compute.extend([self._computing / len(new)] * len(new))
                 self._computing = 0.0
-            self._send(found, updates)
-        if self._source.lost or self.paused:
-            self._levels.silence()
-        if self._source.ended:
-            self._ended = True
-            self._send(self._stream.flush(), updates)
+            self._send(new, updates)
+        if self.source.lost or self.paused:
+            self.levels.silence()
+        if self.source.ended:
+            self.ended = True
+            self._send(self.stream.flush(), updates)
         return updates
 
-    def _send(self, found: Sequence[Update], updates: list[Update]) -> None:
+    def _send(self, new: Sequence[Update], updates: list[Update]) -> None:
         at = datetime.now().astimezone()
-        for update in found:
+        for update in new:
             updates.append(update)
-            for aside in self._asides:
-                aside.put(update, at, self._source.name)
+            self.tally.add(update)
+            for sink in self._sinks:
+                sink.put((update, at, self.source.name))
 
     def __iter__(self) -> Iterator[Update]:
-        """Updates as they come, until the input ends or the caller stops asking."""
+        """Updates as they are computed, until the input ends or the caller stops iterating."""
         try:
-            while not self._ended:
+            while not self.ended:
                 updates = self.poll()
                 yield from updates
                 if not updates:
@@ -115,112 +176,74 @@ class Listener:
             self.close()
 
     @property
-    def ended(self) -> bool:
-        """Whether nothing will come any more."""
-        return self._ended
-
-    @property
     def reader_gone(self) -> bool:
-        """Whether somebody closed the pipe that a sink writes to."""
-        return any(aside.broken for aside in self._asides)
+        """Whether a pipe that a sink writes to has been closed by its reader."""
+        return any(sink.broken for sink in self._sinks)
 
     def pause(self, paused: bool = True) -> None:
-        """Stop listening, or go on; what a microphone would have heard meanwhile is a gap."""
+        """Pause or resume; the pause of a microphone is a gap."""
         self.paused = paused
-        self._source.pause(paused)
-
-    def reset_state(self) -> None:
-        """Let the network forget what it heard; time goes on."""
-        self._stream.reset_state()
-
-    def switch(self, device: Device | int | str) -> None:
-        """Listen to another input from now on; `note` says so where there is none such."""
-        self._source.switch(device)
-
-    @property
-    def name(self) -> str:
-        """The input's."""
-        return self._source.name
-
-    @property
-    def note(self) -> str:
-        """What is wrong with the input, in a line; empty while all is well."""
-        return self._source.note
-
-    @property
-    def warnings(self) -> list[str]:
-        """What was wrong with a file that could still be played."""
-        return self._source.warnings
+        self.source.pause(paused)
 
     @property
     def activity(self) -> Activity:
-        """What the input is doing."""
-        if self._ended:
+        """The state of the input."""
+        if self.ended:
             return "ended"
-        if self._source.lost:
+        if self.source.lost:
             return "lost"
         if self.paused:
             return "paused"
-        return "listening" if self._heard else "starting"
-
-    @property
-    def level(self) -> Level:
-        """How loud it is now."""
-        return self._levels.read()
-
-    @property
-    def time(self) -> float:
-        """Seconds of sound and gaps so far: the clock of the updates."""
-        return self._stream.time
-
-    @property
-    def hop(self) -> float:
-        """Seconds between updates."""
-        return self._stream.hop
-
-    @property
-    def probabilities(self) -> dict[str, float]:
-        """Label -> smoothed probability, of which decisions are made."""
-        return self._stream.smoothed
+        return "listening" if self._received else "starting"
 
     @property
     def problems(self) -> list[tuple[str, str]]:
-        """Each sink's name and what is wrong with it, empty where nothing is."""
-        found = [
-            (aside.name, aside.problem or _lost(aside.dropped, "updates")) for aside in self._asides
+        """Name of each output and its problem, empty if there is none."""
+        outputs: list[tuple[str, str, Worker[Any]]] = [
+            (sink.name, "updates", sink) for sink in self._sinks
         ]
-        if (recorder := self._recorder) is not None:
-            found.append((recorder.name, recorder.problem or _lost(recorder.dropped, "frames")))
-        return found
+        if self._recorder is not None:
+            outputs.append((self._recorder.name, "frames", self._recorder.worker))
+        return [
+            (
+                name,
+                worker.problem or f"{worker.dropped} {unit} lost: too slow" * bool(worker.dropped),
+            )
+            for name, unit, worker in outputs
+        ]
 
     @property
     def health(self) -> Health:
-        """How well listening goes."""
+        """Latency, speed and losses."""
         compute = statistics.median(self._compute) if self._compute else 0.0
         return Health(
-            device=self._source.name,
-            sample_rate=self._source.sample_rate,
-            channels=self._source.channels,
+            device=self.source.name,
+            sample_rate=self.source.sample_rate,
+            channels=self.source.channels,
             uptime=time.monotonic() - self._began,
             capture=statistics.fmean(self._latencies) if self._latencies else 0.0,
-            window=self._stream.hop,
+            window=self.stream.hop,
             compute=compute,
             smoothing=self.model.card.thresholds.smoothing,
-            real_time=self._stream.hop / compute if compute else 0.0,
-            dropped=self._source.dropped,
-            overflows=self._source.overflows,
+            real_time=self.stream.hop / compute if compute else 0.0,
+            dropped=self.source.dropped,
+            overflows=self.source.overflows,
             gaps=self._gaps,
         )
 
     def close(self) -> bool:
-        """Stop, close the input, let the sinks finish; False where one of their threads hangs."""
+        """Stop, close the input and let the sinks finish. False if one of their threads hangs."""
         if self._closed is None:
-            self._ended = True
-            # The recording first: what hangs may use up the time that is left.
+            self.ended = True
+            # The recording first: a part that hangs may use up the remaining time.
             recorder = [] if self._recorder is None else [self._recorder]
-            parts: list[LiveInput | Recorder | Aside] = [*recorder, *self._asides, self._source]
-            ended = [part.close() for part in parts]  # all of them, whichever hangs
-            self._closed = all(ended)
+            parts: list[LiveInput | Recorder | BackgroundSink] = [
+                *recorder,
+                *self._sinks,
+                self.source,
+            ]
+            closed = [part.close() for part in parts]  # all of them, even if one hangs
+            self._closed = all(closed)
         return self._closed
 
     def __enter__(self) -> Listener:
@@ -230,6 +253,47 @@ class Listener:
         self.close()
 
 
-def _lost(count: int, what: str) -> str:
-    """What a sink was too slow for, in words; empty where it was not."""
-    return f"{count} {what} lost: it is too slow" if count else ""
+def listen(
+    device: int | str | None = None,
+    model: Model | None = None,
+    hop: float | None = None,
+    *,
+    channels: Sequence[int] = (),
+    patience: float | None = None,
+    play: str | os.PathLike[str] | None = None,
+    sinks: Sequence[Sink] = (),
+    recorder: Recorder | None = None,
+) -> Listener:
+    """Listen to an input: iterate over the result for updates.
+
+    If a device goes away, it is looked for until it is back; the time between is a gap.
+
+    Args:
+        device: index or part of the name of an input (`streamgenre devices` lists them),
+            "monitor" for what the computer plays, None for the default input.
+        model: the model to run; None: the bundled one.
+        hop: seconds between updates; None: the card's hop for live audio.
+        channels: the channels of the input to read, counted from 1; empty: the first two.
+        patience: seconds to look for a device that is gone; None: for ever.
+        play: a file or URL to classify instead, in real time, while it plays on the default
+            output.
+        sinks: further outputs of the updates (`streamgenre.output.sinks`), each in its own thread.
+        recorder: records the audio.
+
+    Raises DeviceError if there is no such device, or when it is lost for good; InputError for
+    `play`.
+    """
+    source: LiveInput
+    if play is not None:
+        from ..audio.live.playback import Playback
+
+        source = Playback(os.fspath(play))
+    else:
+        from ..audio.live.microphone import Microphone
+
+        source = Microphone(device, channels, patience)
+    try:
+        return Listener(source, model or load(), hop, sinks, recorder)
+    except BaseException:
+        source.close()
+        raise

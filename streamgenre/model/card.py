@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ..errors import ModelFileError, SignalError
+from ..errors import ConfigError, ModelFileError
 from .onnxfile import LARGEST_FILE, read_onnx
 
 FORMAT = 1
@@ -93,12 +93,12 @@ class ModelCard:
         return tuple(label.name for label in self.labels)
 
     def hop(self, seconds: float) -> Hop:
-        """The hop of that length; raises SignalError naming those that there are."""
+        """The hop of that length; raises ConfigError naming those that there are."""
         for hop in self.hops:
             if abs(hop.seconds - seconds) < 1e-9:
                 return hop
         known = ", ".join(f"{hop.seconds:g}" for hop in self.hops)
-        raise SignalError(f"this model has no hop of {seconds:g} s; it was trained for: {known}")
+        raise ConfigError(f"this model has no hop of {seconds:g} s; it was trained for: {known}")
 
 
 def card_to_json(card: Mapping[str, Any], sha256: str) -> str:

@@ -11,9 +11,9 @@ from typing import BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio.raw import RawFormat
-from ..audio.source import BLOCK, Source
-from ..audio.sources import open_source
+from ..audio.files import open_source
+from ..audio.files.raw import RawFormat
+from ..audio.files.source import BLOCK, Source
 from ..errors import InputError, ModelFileError, SignalError
 from ..update import Update
 from .card import ModelCard, read_card
@@ -43,7 +43,7 @@ class Model:
     def stream(self, hop: float | None = None) -> Stream:
         """A new stream, an update every `hop` seconds (None: the card's hop for live audio).
 
-        Raises SignalError, naming the hops that there are, for one the model was not trained for.
+        Raises ConfigError, naming the hops that there are, for one the model was not trained for.
         """
         return Stream(self.engine, self.card.hop(self.card.live_hop if hop is None else hop))
 

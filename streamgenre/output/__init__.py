@@ -1,1 +1,1 @@
-"""One file for each output format."""
+"""Outputs: the timeline of a recording in several formats, and sinks for live updates."""

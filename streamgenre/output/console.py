@@ -1,4 +1,4 @@
-"""The console that everything for people is printed through."""
+"""The console for all output to people."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import rich.console
 
 
 class Console(rich.console.Console):
-    """Marks nothing up by itself; a closed pipe is the caller's to handle, as with print."""
+    """A console without automatic highlighting; a closed pipe raises, as with print."""
 
     def __init__(self, file: TextIO | None = None) -> None:
         super().__init__(file=file, highlight=False)
 
     def on_broken_pipe(self) -> None:
-        """Raise rather than end the process with an error."""
+        """Raise an error instead of exiting."""
         raise BrokenPipeError

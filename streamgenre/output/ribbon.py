@@ -1,4 +1,4 @@
-"""The genre over time as one coloured line that fits a width, with a time axis under it."""
+"""The genre over time as one coloured line with a time axis, and decisions as text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ..errors import one_line
 from ..model.card import ModelCard
-from ..update import Segment
+from ..update import Segment, Update
 
 _AXIS_STEPS = (
     1,
@@ -48,13 +48,13 @@ def clock(seconds: float, tenths: bool = False) -> str:
     return f"{text}.{rest % 10}" if tenths else text
 
 
-def shown(card: ModelCard, status: str, genre: str | None) -> str:
-    """How a decision reads: the genre's display name, or the status."""
+def label_text(card: ModelCard, status: str, genre: str | None) -> str:
+    """The display name of the genre, or the status if there is none."""
     return next((one_line(label.display) for label in card.labels if label.name == genre), status)
 
 
 def style(card: ModelCard, genre: str | None, background: bool = False) -> Style:
-    """A genre's colour; none for what is no genre."""
+    """The colour of a genre; dim if there is none."""
     for label in card.labels:
         if label.name == genre:
             return _filled(label.colour) if background else _inked(label.colour)
@@ -79,10 +79,10 @@ def _filled(colour: str) -> Style:
 def columns(
     segments: Sequence[Segment], width: int, start: float = 0.0, end: float | None = None
 ) -> list[Segment | None]:
-    """The segment that fills most of each of `width` equal parts of the time.
+    """The segment that fills most of each of `width` equal intervals.
 
-    The time is from `start` to `end`, by default to the end of the last segment; None stands
-    where there is no segment.
+    The intervals divide the time from `start` to `end`, by default the end of the last segment.
+    None stands for an interval without a segment.
     """
     span = (segments[-1].end if end is None else end) - start
     chosen: list[Segment | None] = []
@@ -103,22 +103,22 @@ def columns(
     return chosen
 
 
-def runs(found: Sequence[Segment | None]) -> Iterator[list[Segment | None]]:
-    """Neighbouring columns of the same decision, together."""
+def runs(segments: Sequence[Segment | None]) -> Iterator[list[Segment | None]]:
+    """Group adjacent columns of the same decision."""
     key = lambda segment: segment and (segment.status, segment.genre)  # noqa: E731
-    for _, run in groupby(found, key):
+    for _, run in groupby(segments, key):
         yield list(run)
 
 
 def ribbon(card: ModelCard, segments: Sequence[Segment], width: int) -> Text:
-    """One line of `width` columns; names stand inside, so that it reads without colour too."""
+    """One line of `width` columns, with names inside, so that it is readable without colour."""
     line = Text(no_wrap=True, overflow="crop")
     for run in runs(columns(segments, width)):
         size, decision = len(run), run[0]
-        if decision is None:  # a part too short for a float to tell its ends apart
+        if decision is None:  # an interval too short for its ends to differ
             line.append(" " * size)
             continue
-        name = f"|{shown(card, decision.status, decision.genre)}"
+        name = f"|{label_text(card, decision.status, decision.genre)}"
         if cell_len(name) > size:
             name = set_cell_size(name, size)
         name += ("-" if decision.genre else ".") * (size - cell_len(name))
@@ -127,7 +127,7 @@ def ribbon(card: ModelCard, segments: Sequence[Segment], width: int) -> Text:
 
 
 def axis(duration: float, width: int) -> Text:
-    """Times under a ribbon, as many as fit."""
+    """Times below a ribbon, as many as fit."""
     longest = len(clock(duration)) + 2
     step = next((s for s in _AXIS_STEPS if s / max(duration, 1e-9) * width >= longest), duration)
     line = [" "] * width
@@ -138,3 +138,11 @@ def axis(duration: float, width: int) -> Text:
         if at + len(label) <= width:
             line[at : at + len(label)] = label
     return Text("".join(line), style="dim")
+
+
+_WORDS = {"no-music": "no music", "gap": "no signal"}
+
+
+def decision_text(card: ModelCard, update: Update) -> str:
+    """The display name of the genre, "unsure", "no music" or "no signal"."""
+    return _WORDS.get(update.status) or label_text(card, update.status, update.genre)

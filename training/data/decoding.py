@@ -42,7 +42,7 @@ def to_int16(samples: np.ndarray) -> np.ndarray:
 
 def decode(path: str) -> Decoded:
     """int16 samples at 16 kHz."""
-    from streamgenre.audio.sources import decode_mono
+    from streamgenre.audio.files import decode_mono
 
     try:
         samples = decode_mono(path, SAMPLE_RATE)

@@ -16,8 +16,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from streamgenre.audio.files import open_source
 from streamgenre.audio.mix import mix_to_mono
-from streamgenre.audio.sources import open_source
 from streamgenre.errors import InputError
 from streamgenre.model.model import Model
 

@@ -16,8 +16,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from streamgenre.audio.files import decode_mono
 from streamgenre.audio.resample import Resampler
-from streamgenre.audio.sources import decode_mono
 from streamgenre.errors import StreamgenreError
 
 from ..data.audio_files import EXTENSIONS

@@ -64,7 +64,7 @@ def evaluate(
     plan: Plan,
     told: Told = silent,
 ) -> Evaluation:
-    """Measure; `told` hears of the progress. Raises DataError and SignalError."""
+    """Measure; `told` hears of the progress. Raises DataError and ConfigError."""
     card = model.card
     if card.sample_rate != SAMPLE_RATE:
         raise DataError(f"the model listens at {card.sample_rate} Hz, the data is {SAMPLE_RATE} Hz")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from streamgenre.errors import OptionError, one_line
+from streamgenre.errors import ConfigError, one_line
 
 from .ascent import Target, Told, ascend, reached, show_weights
 from .canvas import Canvas
@@ -23,14 +23,14 @@ Measure = Callable[[str], Choice]
 
 
 def genre_index(subject: Subject, genre: str) -> int:
-    """The output of a genre; OptionError with the nearest names where there is none such."""
+    """The output of a genre; ConfigError with the nearest names where there is none such."""
     labels = subject.model.card.label_names
     if genre in labels:
         return labels.index(genre)
     near = difflib.get_close_matches(genre.lower(), labels)
     meant = f"did you mean {' or '.join(near)}? " if near else ""
     listed = ", ".join(labels)
-    raise OptionError(one_line(f"no genre {genre!r}; {meant}This model has: {listed}"))
+    raise ConfigError(one_line(f"no genre {genre!r}; {meant}This model has: {listed}"))
 
 
 def listen(
@@ -55,15 +55,15 @@ def listen(
             classifier's weights without it.
         seconds: rounded to whole steps of the model.
 
-    Raises OptionError for a genre or neuron that there is not.
+    Raises ConfigError for a genre or neuron that there is not.
     """
     if genre is None and (method == "genre" or neuron is None):
         listed = ", ".join(subject.model.card.label_names)
-        raise OptionError(f"say what to listen for: a genre of {listed}; or a neuron")
+        raise ConfigError(f"say what to listen for: a genre of {listed}; or a neuron")
     output = None if genre is None else genre_index(subject, genre)
     size = subject.network.embedding_size
     if neuron is not None and not 0 <= neuron < size:
-        raise OptionError(f"no neuron {neuron}: the embedding of this model has 0 to {size - 1}")
+        raise ConfigError(f"no neuron {neuron}: the embedding of this model has 0 to {size - 1}")
     canvas = Canvas(subject, seconds, seed)
     choice = None
     if method != "genre":

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from streamgenre.errors import OptionError
+from streamgenre.errors import ConfigError
 
 from ..adapt.features import hear
 from ..data.record import Track
@@ -52,7 +52,7 @@ def by_weights(canvas: Canvas, genre: int) -> Choice:
     found = torch.autograd.grad(likely, steps.embeddings, allow_unused=True)
     kept = [gradient for gradient in found if gradient is not None]
     if not kept:
-        raise OptionError(
+        raise ConfigError(
             "this network's genres do not depend on its embedding; give --genre alone"
         )
     pull = torch.stack(kept).sum(0)[0]
@@ -78,7 +78,7 @@ def by_audio(
     """The neuron that most often is the most active in steps of a genre's tracks.
 
     Most active: the furthest above its mean over all that was heard, in deviations. Tracks of the
-    test split stay unheard. Raises OptionError where no track of the genre could be read.
+    test split stay unheard. Raises ConfigError where no track of the genre could be read.
     """
     genres = {t.key: t.genre for t in tracks if t.genre and t.split != "test" and t.key in audio}
     keys: list[str] = []
@@ -86,7 +86,7 @@ def by_audio(
         own = [key for key, g in genres.items() if g == label]
         keys += own[:: -(-len(own) // MOST)]
     if genre not in {genres[key] for key in keys}:
-        raise OptionError(f"no track of {genre} could be read; leave DATA out to go by the weights")
+        raise ConfigError(f"no track of {genre} could be read; leave DATA out to go by the weights")
     count = iter(range(1, len(keys) + 1))
     found = hear(
         subject.model.engine, audio, keys, subject.hop, ("embedding",),

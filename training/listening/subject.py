@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from streamgenre.errors import ModelFileError, OptionError
+from streamgenre.errors import ConfigError, ModelFileError
 from streamgenre.model.card import Hop, read_card
 from streamgenre.model.model import Model, read_model
 from streamgenre.model.onnx import OnnxEngine
@@ -72,7 +72,7 @@ class Subject:
 def open_subject(path: Path | None) -> Subject:
     """Of the bundled model (None), a model file, or a finished checkpoint (.safetensors).
 
-    Raises ModelFileError, and OptionError for a trunk whose steps are not whole frames.
+    Raises ModelFileError, and ConfigError for a trunk whose steps are not whole frames.
     """
     if path is not None and path.suffix == ".safetensors":
         network, about = load_network(path)
@@ -93,7 +93,7 @@ def open_subject(path: Path | None) -> Subject:
     if isinstance(base, TrunkTFCRNN):
         base.front = _Given()
         if subject.hop.samples % FRAME or subject.hop.window % FRAME:
-            raise OptionError(
+            raise ConfigError(
                 f"steps of {subject.hop.seconds:g} s are not whole frames of 10 ms, which the "
                 "bands of a trunk come in; give a model with another hop for files"
             )

@@ -1,0 +1,51 @@
+"""The interface of an audio source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK = 16_384
+"""Frames read at a time: some hundred milliseconds, far less than a window."""
+
+
+def is_url(name: str) -> bool:
+    """Whether a name is an http(s) URL rather than a file."""
+    return name.lower().startswith(("http://", "https://"))
+
+
+_LONGEST = 1_000_000.0  # s, eleven days; a longer stated duration is a marker or damage
+
+
+def plausible(stated: float) -> float | None:
+    """The stated duration in seconds, or None if it is not plausible."""
+    return stated if 0 < stated < _LONGEST else None
+
+
+def cut_off(stated: float, read: float) -> str | None:
+    """A warning if much less audio was read than stated, else None. Durations in seconds."""
+    if stated - read <= max(1.0, 0.02 * read):
+        return None
+    claim = "an impossible length" if plausible(stated) is None else f"{stated:.1f} s"
+    return f"truncated or damaged: the header states {claim}, but only {read:.1f} s are there"
+
+
+class Source(Protocol):
+    """Audio that is read once, from start to end."""
+
+    name: str
+    sample_rate: int
+    channels: int
+    stated_duration: float | None
+    """Seconds according to the header. Only for a progress bar: it may be wrong."""
+    warnings: list[str]
+    """Problems in data that could still be read; filled while reading."""
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """float32 (n, channels), n up to about BLOCK; valid until the next block is requested."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,1 @@
+"""Live input and output: devices, capture and playback through PortAudio."""

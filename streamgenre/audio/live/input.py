@@ -1,0 +1,91 @@
+"""The interface of a live input: sound as it arrives, and gaps where it is missing."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .devices import Device
+
+
+class Sound(NamedTuple):
+    """Consecutive samples."""
+
+    samples: NDArray[np.float32]  # (n, channels)
+    sample_rate: float
+
+
+class Gap(NamedTuple):
+    """A time without sound."""
+
+    seconds: float
+
+
+class LiveInput(Protocol):
+    """Audio that arrives in real time, whether it is read or not."""
+
+    @property
+    def name(self) -> str:
+        """The name for display."""
+        ...
+
+    @property
+    def note(self) -> str:
+        """The current problem on one line, empty if there is none."""
+        ...
+
+    @property
+    def warnings(self) -> list[str]:
+        """Problems in audio that could still be read."""
+        ...
+
+    @property
+    def sample_rate(self) -> float: ...
+    @property
+    def channels(self) -> int: ...
+
+    @property
+    def lost(self) -> bool:
+        """Whether the device is gone and being looked for."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether the input has ended."""
+        ...
+
+    @property
+    def latency(self) -> float:
+        """Seconds from a sound at the device until it can be read."""
+        ...
+
+    @property
+    def dropped(self) -> int:
+        """Number of frames dropped since the start, because they were not read in time."""
+        ...
+
+    @property
+    def overflows(self) -> int:
+        """Number of times since the start that the system reported late or lost samples."""
+        ...
+
+    def read(self) -> list[Sound | Gap]:
+        """Sound and gaps since the last call, in order; does not wait.
+
+        Raises StreamgenreError if the input is lost for good.
+        """
+        ...
+
+    def pause(self, paused: bool) -> None:
+        """Pause or resume. A microphone has a gap then; a file waits."""
+        ...
+
+    def switch(self, device: Device | int | str) -> None:
+        """Change to another device. If there is no such device, `note` says so."""
+        ...
+
+    def close(self) -> bool:
+        """Stop. False if the system hangs and a thread is left behind."""
+        ...

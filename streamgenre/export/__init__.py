@@ -1,1 +1,0 @@
-"""The embedded package: one step as files that run where nothing else of ours does."""

@@ -1,0 +1,60 @@
+"""Atomic file replacement: a file appears complete or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TextIO
+
+from .errors import OutputError, reason
+
+unfinished: set[Path] = set()
+"""Temporary files that are being written. A process that exits abruptly should remove them."""
+
+
+@contextmanager
+def replacement(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success, the file there replaces `path`.
+
+    The replaced file keeps its mode, and a symbolic link keeps pointing to it. If the block raises
+    or creates no file, `path` stays as it was. Raises OutputError if the file cannot be written.
+    """
+    target = Path(os.path.realpath(path))
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    unfinished.add(partial)
+    try:
+        partial.unlink(missing_ok=True)  # left by a killed process of the same number
+        yield partial
+        if partial.exists():
+            if target.exists():
+                shutil.copymode(target, partial)
+            partial.replace(target)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {reason(error)}") from None
+    finally:
+        unfinished.discard(partial)
+        with suppress(OSError):  # its folder may be gone
+            partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def text_replacement(path: str | os.PathLike[str]) -> Iterator[TextIO]:
+    """Yield a UTF-8 text file that replaces `path` on success; see `replacement`.
+
+    If nothing is written, `path` stays as it was.
+    """
+    with replacement(path) as partial:
+        with partial.open("x", encoding="utf-8", errors="backslashreplace") as file:
+            yield file
+            empty = not file.tell()
+        if empty:
+            partial.unlink()
+
+
+def replace_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Replace the content of `path` atomically; see `replacement`."""
+    with replacement(path) as partial:
+        partial.write_bytes(data)

@@ -1,0 +1,112 @@
+"""A bar for each genre, in as many columns as needed, in an order that changes slowly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich.cells import cell_len
+
+from ...errors import one_line
+from ...output.ribbon import style
+from .line import BOLD, DIM, Line, Piece, cut, fitted, padded
+from .meter import bar
+from .view import View
+
+_NARROWEST = 32  # cells, the minimum width of a column of bars
+_LONGEST_NAME = 24
+_GAP = 2
+
+
+def bars(view: View, order: Sequence[str], width: int, rows: int) -> list[Line]:
+    """`rows` lines; labels fill the first column, then the next."""
+    if rows < 1 or width < 1 or not order:
+        return []
+    names = {label.name: one_line(label.display) for label in view.card.labels}
+    count = columns(len(order), width, rows)
+    each = (width - _GAP * (count - 1)) // count
+    shown = list(order)
+    if len(shown) > rows * count:
+        # With one or two rows, further labels are worth more than the line "and n more".
+        shown = shown[: rows * count - (rows > 2)]
+    room = min(_LONGEST_NAME, each // 3, max(cell_len(names.get(name, name)) for name in order))
+    cells = [_bar(view, name, names.get(name, one_line(name)), room, each) for name in shown]
+    more = len(order) - len(shown)
+    if more and rows > 2:
+        cells.append(fitted([Piece(cut(f"  and {more} more", each), DIM)], each))
+    depth = math.ceil(len(cells) / count) if len(cells) < rows * count else rows
+    lines: list[Line] = [[] for _ in range(rows)]
+    for i, cell in enumerate(cells):
+        line = lines[i % depth]
+        if line:
+            line.append(Piece(" " * _GAP))
+        line += cell
+    return lines
+
+
+def columns(labels: int, width: int, rows: int) -> int:
+    """Number of columns for that many labels, limited by the width."""
+    return min(abreast(width), max(1, math.ceil(labels / max(1, rows))))
+
+
+def abreast(width: int) -> int:
+    """Number of columns of bars that fit."""
+    return max(1, (width + _GAP) // (_NARROWEST + _GAP))
+
+
+def _bar(view: View, label: str, name: str, room: int, width: int) -> Line:
+    """Mark, name, percent and bar in exactly `width` cells."""
+    probability = view.probabilities.get(label, 0.0)
+    percent = f"{probability:4.0%}" if view.update is not None else "   -"
+    decided = view.update is not None and view.update.genre == label
+    colour = style(view.card, label)
+    line = [
+        Piece("▸ " if decided else "  ", colour),
+        Piece(padded(name, room), BOLD if decided else None),
+        Piece(f" {percent} ", BOLD if decided else None if probability >= 0.1 else DIM),
+    ]
+    space = width - room - 8
+    if space > 0:
+        line.append(Piece(bar(probability, space), colour))
+    return fitted(line, width)
+
+
+MARGIN = 0.05  # probability by which a row must exceed the one above to swap with it
+
+
+class Order:
+    """The order of the bars: by probability, but with few moves, so that rows are easy to follow.
+
+    Each update is one pass of a bubble sort, and only over clear differences: a row rises by one
+    place at a time, and rows of similar probability keep their places.
+    """
+
+    def __init__(self, labels: Iterable[str]) -> None:
+        self._labels = list(labels)
+        self._sorted = False
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The current order."""
+        return tuple(self._labels)
+
+    def update(self, probabilities: Mapping[str, float]) -> tuple[str, ...]:
+        """Update the order; a label without a probability has 0.
+
+        >>> order = Order(["folk", "jazz", "rock"])
+        >>> order.update({"folk": 0.2, "jazz": 0.3, "rock": 0.5})
+        ('rock', 'jazz', 'folk')
+        >>> order.update({"folk": 0.8, "jazz": 0.1, "rock": 0.1})
+        ('rock', 'folk', 'jazz')
+        """
+        labels = self._labels
+        if not self._sorted:
+            labels.sort(key=lambda label: -probabilities.get(label, 0.0))
+            self._sorted = True
+            return tuple(labels)
+        # From the top down, so that a row rises by at most one place.
+        for i in range(1, len(labels)):
+            above, below = labels[i - 1], labels[i]
+            if probabilities.get(below, 0.0) > probabilities.get(above, 0.0) + MARGIN:
+                labels[i - 1], labels[i] = below, above
+        return tuple(labels)

@@ -1,0 +1,159 @@
+"""Latency, speed and losses: one or two lines, or a column if there is space."""
+
+from __future__ import annotations
+
+import math
+
+from ...errors import one_line
+from ...output.ribbon import clock
+from ..listener import Health
+from .line import BAD, BOLD, DIM, GOOD, WARN, Line, Piece, cut, fitted, longest, spread
+from .meter import bar
+from .view import View
+
+_STATES = {
+    "starting": ("◌", BOLD),
+    "listening": ("●", GOOD),
+    "paused": ("‖", WARN),
+    "lost": ("✕", BAD),
+    "ended": ("■", BOLD),
+}
+
+
+def header(view: View, width: int) -> Line:
+    """One line: state and name of the input, and uptime."""
+    mark, look = _STATES[view.activity]
+    state = [Piece(f"{mark} {view.activity}", look), Piece("  ")]
+    up = [Piece("up ", DIM), Piece(clock(max(0.0, view.health.uptime)))]
+    room = width - 4 - len(view.activity) - 15
+    device = one_line(view.health.device)
+    form = f"  {rate(view.health)}, {channels(view.health)}"
+    name = cut(device, room - len(form)) if len(form) + 12 <= room else cut(device, room)
+    state.append(Piece(name, BOLD))
+    if len(form) + 12 <= room:
+        state.append(Piece(form, DIM))
+    return spread(state, up, width)
+
+
+def health_lines(view: View, width: int, rows: int) -> list[Line]:
+    """`rows` lines, one or two."""
+    health = view.health
+    total = [Piece("latency ", DIM), Piece(duration(latency(health)))]
+    parts = ", ".join(f"{name} {duration(seconds)}" for name, seconds in _parts(health))
+    split = [*total, Piece(f" = {parts}", DIM)]
+    short = ", ".join(f"{name[:4]} {duration(seconds)}" for name, seconds in _parts(health))
+    if rows > 1:
+        speed = [*_speed(health, " times real time"), Piece("   ")]
+        first = longest([split, [*total, Piece(f" = {short}", DIM)], total], width)
+        second = longest(
+            [[*speed, *_losses(health)], [*_speed(health, "x  "), *_losses(health, 4)]], width
+        )
+        return [fitted(first, width), fitted(second, width)]
+    speed = _speed(health, "x")
+    gap = Piece("  ")
+    every = [
+        [*split, gap, *_speed(health, "x real time"), gap, *_losses(health)],
+        [*total, gap, *_speed(health, "x real time"), gap, *_losses(health)],
+        [*total, gap, *speed, gap, *_losses(health)],
+        [Piece(duration(latency(health))), gap, *speed, gap, *_losses(health)],
+        [Piece(duration(latency(health))), gap, *speed, gap, *_losses(health, 4)],
+    ]
+    return [fitted(longest(every, width), width)]
+
+
+def health_words(view: View, width: int) -> list[Line]:
+    """Seven lines for a column: each figure with its name, the latency as bars."""
+    health = view.health
+    total = latency(health)
+    lines: list[Line] = [
+        [Piece("latency    ", BOLD), Piece(f"{duration(total):>7}", BOLD), Piece("  in total", DIM)]
+    ]
+    room = max(0, width - 22)
+    for name, seconds in _parts(health):
+        share = seconds / total if total > 0 else 0.0
+        figure = Piece(f"  {name:<9}{duration(seconds):>7}  ")
+        lines.append([figure, Piece(bar(share, room), DIM)])
+    lines.append([Piece("speed      ", BOLD), *_speed(health, " times real time")])
+    lines.append([Piece("lost       ", BOLD), *_losses(health)])
+    return [fitted(line, width) for line in lines]
+
+
+def sinks_line(view: View, width: int) -> Line:
+    """The further outputs, those with problems first."""
+    line = [Piece("outputs ", DIM)]
+    for name, problem in sorted(view.sinks, key=lambda sink: not sink[1]):
+        line.append(Piece(one_line(name), BOLD if problem else None))
+        line.append(
+            Piece(f": {one_line(problem)}  " if problem else " ok  ", WARN if problem else DIM)
+        )
+    return fitted(line, width)
+
+
+def sinks_words(view: View, width: int) -> list[Line]:
+    """A title and a line for each output."""
+    lines: list[Line] = [[Piece("outputs", BOLD)]]
+    room = max(6, min(28, width // 2))
+    for name, problem in sorted(view.sinks, key=lambda sink: not sink[1]):
+        text = cut(one_line(name), room)
+        lines.append(
+            [Piece(f"  {text}  "), Piece(one_line(problem) or "ok", WARN if problem else DIM)]
+        )
+    return [fitted(line, width) for line in lines]
+
+
+def latency(health: Health) -> float:
+    """Longest time in seconds from a sound to the decision that it causes."""
+    return sum(seconds for _, seconds in _parts(health))
+
+
+def duration(seconds: float) -> str:
+    """A duration in seconds as text.
+
+    >>> duration(0.0004), duration(0.0042), duration(0.5), duration(2.0), duration(12.34)
+    ('0.4 ms', '4 ms', '500 ms', '2 s', '12 s')
+    """
+    if not math.isfinite(seconds):
+        return "?"
+    if seconds >= 0.9995:
+        return f"{round(seconds, 2 if seconds < 9.995 else 0):g} s"
+    milliseconds = seconds * 1000
+    return f"{milliseconds:.0f} ms" if milliseconds >= 1 else f"{round(milliseconds, 1):g} ms"
+
+
+def rate(health: Health) -> str:
+    """The sample rate in kHz as text."""
+    return f"{health.sample_rate / 1000:g} kHz"
+
+
+def channels(health: Health) -> str:
+    """The number of channels as text."""
+    return {1: "mono", 2: "stereo"}.get(health.channels, f"{health.channels} channels")
+
+
+def _parts(health: Health) -> list[tuple[str, float]]:
+    return [
+        ("capture", health.capture),
+        ("window", health.window),
+        ("compute", health.compute),
+        ("smoothing", health.smoothing),
+    ]
+
+
+def _speed(health: Health, unit: str) -> Line:
+    if not health.real_time > 0:
+        return [Piece("no step yet", DIM)]
+    figure = f"{health.real_time:.{0 if health.real_time >= 10 else 1}f}"
+    if health.real_time < 1:
+        return [Piece(f"{figure}{unit}: too slow", BAD)]
+    return [Piece(figure), Piece(unit, DIM)]
+
+
+def _losses(health: Health, letters: int = 9) -> Line:
+    """Counts of losses with their names (the first letters), highlighted unless 0."""
+    line: Line = []
+    counts = {"dropped": health.dropped, "overflows": health.overflows, "gaps": health.gaps}
+    for name, count in counts.items():
+        line.append(Piece(f"{name[:letters]} ", WARN if count else DIM))
+        line.append(Piece(f"{count}", WARN if count else None))
+        line.append(Piece("  "))
+    return line[:-1]

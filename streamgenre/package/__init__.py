@@ -1,0 +1,1 @@
+"""The embedded package: one step of a model as files that run without streamgenre."""

@@ -1,0 +1,13 @@
+"""The options of a package, without importing onnx, for `--help`."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+Dtype = Literal["fp32", "fp16", "int8"]
+"""Type in which weights are stored."""
+DTYPES: tuple[Dtype, ...] = get_args(Dtype)
+SMALLEST_OPSET, LARGEST_OPSET = 17, 22
+LARGEST_BATCH = 64
+PARITY_STEPS = 500
+"""Number of steps, with carried state, over which each file is compared with the model."""
