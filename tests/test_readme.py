@@ -136,6 +136,18 @@ def test_the_live_page_names_existing_options(tmp_path, monkeypatch):
     assert defaults("live", command)["wanted"] == "monitor"
 
 
+def test_the_api_page_lists_the_public_names():
+    import streamgenre
+
+    listed = re.findall(r"^::: streamgenre\.(\w+)$", text_of(ROOT / "docs/api.md"), re.M)
+    assert sorted(listed) == sorted(streamgenre.__all__)
+
+
+def test_every_page_is_in_the_navigation():
+    navigation = text_of(ROOT / "mkdocs.yml")
+    assert not [page.name for page in (ROOT / "docs").glob("*.md") if page.name not in navigation]
+
+
 def test_the_site_builds(tmp_path):
     for package in ("mkdocs", "material", "mkdocstrings"):
         pytest.importorskip(package, reason="building the site needs the docs extra")
