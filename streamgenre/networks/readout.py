@@ -48,19 +48,18 @@ class Readout(StepNetwork):
         speech: bool,
         memory: Memory,
         hidden: int,
-        pooled: int,
     ) -> None:
-        """Make the layers; the first `pooled` of the features are what the statistics are of."""
-        self.size, self.memory, self.pooled = size, memory, pooled
+        """Make the layers on `features`; arguments as those of TrunkTFCRNN."""
+        self.size, self.memory = size, memory
         self.features_size = self.embedding_size = features
         self.gru = GRUCell(features, size)
         self.dropout, self.state_dropout = nn.Dropout(dropout), nn.Dropout(_STATE_DROPOUT)
         self.statistics = self.inner = self.from_state = None
         self.state_size = size
         if memory == "statistics":
-            self.statistics = RunningStatistics(pooled)
-            self.embedding_size = 2 * pooled
-            self.inner = nn.Linear(2 * pooled, hidden)
+            self.statistics = RunningStatistics(features)
+            self.embedding_size = 2 * features
+            self.inner = nn.Linear(2 * features, hidden)
             self.from_state = nn.Linear(size, hidden, bias=False)
             nn.init.zeros_(self.from_state.weight)
             self.register_buffer("default_hop", torch.tensor(DEFAULT_HOP))
@@ -75,7 +74,7 @@ class Readout(StepNetwork):
     def share_readout(self, other: Readout) -> None:
         """Use the layers of another network."""
         for name in (
-            "size", "memory", "pooled", "features_size", "embedding_size", "state_size",
+            "size", "memory", "features_size", "embedding_size", "state_size",
             "hop_entry", "gru", "dropout", "state_dropout", "statistics", "inner", "from_state",
             "classifier", "music", "styles", "speech",
         ):  # fmt: skip
@@ -92,9 +91,7 @@ class Readout(StepNetwork):
         seconds = torch.where(hop > 0, hop, self.default_hop)
         # The square: a window that is mostly padding says less than its share of frames.
         weight = active**2 * torch.sigmoid(self.music(features)[:, 0]).detach()
-        pooled, memory = self.statistics(
-            features[:, : self.pooled], weight, seconds, state[:, self.size : -1]
-        )
+        pooled, memory = self.statistics(features, weight, seconds, state[:, self.size : -1])
         hidden = F.relu(self.inner(pooled) + self.from_state(self.state_dropout(h)))
         logits = self.classifier(self.dropout(hidden))
         return Tick(logits, torch.cat([h, memory, hop], 1), pooled)

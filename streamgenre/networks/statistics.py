@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 LONGEST = 60.0  # s, time constant of the memory while the music stays the same
-PRIOR = 5.0  # s of the training data's variance that every stream starts with
+PRIOR = 2.5  # s of the training data's variance that every stream starts with
 _FIRST = 1e-3  # weight of the present embedding where nothing else has any
 _NEVER = -6.0  # initial offset of the change rate: e**-6 = 0.0025 per second
 

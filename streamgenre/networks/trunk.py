@@ -10,7 +10,7 @@ whatever the hop. Blocks before `first_feedback` keep their pretrained gates, wh
 window only: what they compute does not depend on the state.
 
 With `memory="statistics"` the classifier reads the running mean and standard deviation of the
-backbone's embedding (statistics.py) beside the GRU's state. The GRU alone overfits small data; the
+features (statistics.py) beside the GRU's state. The GRU alone overfits small data; the
 running statistics do not.
 """
 
@@ -180,7 +180,7 @@ class TrunkTFCRNN(Readout, TrainableNetwork):
         levelled: bool = False,
         speech: bool = False,
         memory: Memory = "gru",
-        hidden: int = 768,
+        hidden: int = 512,
     ) -> None:
         super().__init__()
         if size < 1 or width <= 0 or hidden < 1 or window < _SHORTEST:
@@ -212,7 +212,7 @@ class TrunkTFCRNN(Readout, TrainableNetwork):
         self.register_buffer("feature_scale", torch.ones(features))
         self.feature_mean: Tensor
         self.feature_scale: Tensor
-        self.add_readout(classes, features, size, dropout, styles, speech, memory, hidden, 6 * last)
+        self.add_readout(classes, features, size, dropout, styles, speech, memory, hidden)
 
     def window_for(self, hop: int) -> int:
         """Samples that a step of `hop` new samples reads: the window, whatever the hop."""

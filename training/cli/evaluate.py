@@ -52,6 +52,11 @@ _folder = click.Path(path_type=Path, file_okay=False, exists=True)
 )
 @click.option("--predictions-only", is_flag=True, help="Accuracy per track and the CSV files only.")
 @click.option(
+    "--baseline",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Predictions of `head --baseline` on the same split, to compare with.",
+)
+@click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
@@ -67,6 +72,7 @@ def command(
     originals: Path | None,
     speech: Path | None,
     predictions_only: bool,
+    baseline: Path | None,
     output: Path,
     **where: Any,
 ) -> None:
@@ -87,6 +93,7 @@ def command(
         originals=originals,
         speech=speech,
         predictions_only=predictions_only,
+        baseline=baseline,
         data=dataset.fingerprint,
         audio=audio.source,
     )
@@ -133,7 +140,10 @@ def show(found: dict[str, Any]) -> None:
         ("accuracy", "accuracy"),
         ("macro_recall", "macro recall"),
         ("top2", "top 2"),
+        ("either_accuracy", "accuracy, either genre"),
     ):
+        if not all(name in f["track_mean"] for f in hops):
+            continue
         table.add_row(f"{words}, per track", *(value(f["track_mean"][name]) for f in hops))
     if all("calibration" in f for f in hops):
         table.add_row(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..data import AudioCache, DataSet
 
 TEACHERS = ("msd_musicnn",)  # others add little: README
+NONE = "none"  # the trunk alone
 
 
 @click.command()
@@ -31,7 +32,12 @@ TEACHERS = ("msd_musicnn",)  # others add little: README
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="EfficientAT's mn04 (.pt): the trunk's own opinion, and AudioSet's tags; for lessons.",
 )
-@click.option("--teacher", "names", multiple=True, help=f"[default: {', '.join(TEACHERS)}]")
+@click.option(
+    "--teacher",
+    "names",
+    multiple=True,
+    help=f"{NONE}: the trunk alone.  [default: {', '.join(TEACHERS)}]",
+)
 @click.option(
     "--heard",
     type=click.Path(path_type=Path, file_okay=False),
@@ -69,7 +75,7 @@ def command(
     """
     from ..data import DataError
 
-    names = names or TEACHERS
+    names = () if names == (NONE,) else names or TEACHERS
     if output is None and table is None:
         raise click.UsageError("give -o for lessons, --tags-csv for a table of tags, or both")
     if output is not None and trunk is None:

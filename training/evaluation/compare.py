@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.record import DataError
-from .bootstrap import with_interval
+from .bootstrap import Groups, with_interval
 from .measures import MEASURES, Integers, draws, hits, values
 from .predictions import Predictions, read_predictions
 from .protocols import protocol_masks
@@ -49,15 +49,20 @@ def compare_systems(systems: Mapping[str, Sequence[Path]]) -> dict[str, Any]:
     names = sorted(set(genres.values()))
     true = np.array([names.index(genre) for genre in genres.values()])
     found = {name: _hits(seeds, list(genres)) for name, seeds in read.items()}
+    groups = _groups(everything, list(genres))
     return {
         "tracks": len(genres),
         "left_out": {
             name: max(len(p.keys) for p in seeds) - len(genres) for name, seeds in read.items()
         },
-        **_side_by_side(found, true),
+        **_side_by_side(found, true, groups),
         "groups": {
             name: {"tracks": int(mask.sum()), "genres": len(np.unique(true[mask]))}
-            | _side_by_side({n: h.at(mask) for n, h in found.items()}, true[mask])
+            | _side_by_side(
+                {n: h.at(mask) for n, h in found.items()},
+                true[mask],
+                None if groups is None else np.unique(groups[mask], return_inverse=True)[1],
+            )
             for name, mask in protocol_masks(
                 _sets(everything[0], list(genres)), list(genres.values())
             ).items()
@@ -65,15 +70,28 @@ def compare_systems(systems: Mapping[str, Sequence[Path]]) -> dict[str, Any]:
     }
 
 
-def _side_by_side(found: Mapping[str, _Hits], true: Integers) -> dict[str, Any]:
+def _side_by_side(
+    found: Mapping[str, _Hits], true: Integers, groups: Groups | None
+) -> dict[str, Any]:
     first = next(iter(found))
     return {
-        "systems": {name: _figures(h, true) for name, h in found.items()},
+        "systems": {name: _figures(h, true, groups) for name, h in found.items()},
         "against": first,
         "differences": {
-            name: _difference(h, found[first], true) for name, h in found.items() if name != first
+            name: _difference(h, found[first], true, groups)
+            for name, h in found.items()
+            if name != first
         },
     }
+
+
+def _groups(everything: Sequence[Predictions], keys: Sequence[str]) -> Groups | None:
+    """Artist of each track as a number, where a file names the artists."""
+    named = next((p for p in everything if p.groups), None)
+    if named is None:
+        return None
+    of = dict(zip(named.keys, named.groups, strict=True))
+    return np.unique([of[key] for key in keys], return_inverse=True)[1]
 
 
 def _sets(p: Predictions, keys: Sequence[str]) -> list[str]:
@@ -103,9 +121,9 @@ def _hits(seeds: Sequence[Predictions], keys: Sequence[str]) -> _Hits:
     return _Hits(*(np.stack(side) for side in zip(*pairs, strict=True)))
 
 
-def _figures(system: _Hits, true: Integers) -> dict[str, Any]:
+def _figures(system: _Hits, true: Integers, groups: Groups | None) -> dict[str, Any]:
     right, among_two = system.right.mean(0), system.among_two.mean(0)
-    value, spread = values(right, among_two, true), draws(right, among_two, true)
+    value, spread = values(right, among_two, true), draws(right, among_two, true, groups)
     found: dict[str, Any] = {"seeds": len(system.right)}
     found |= {m: with_interval(value[m], spread[m]) for m in MEASURES}
     if len(system.right) > 1:
@@ -120,10 +138,12 @@ def _figures(system: _Hits, true: Integers) -> dict[str, Any]:
     return found
 
 
-def _difference(system: _Hits, first: _Hits, true: Integers) -> dict[str, Any]:
+def _difference(
+    system: _Hits, first: _Hits, true: Integers, groups: Groups | None
+) -> dict[str, Any]:
     mine, other = ((h.right.mean(0), h.among_two.mean(0), true) for h in (system, first))
     value, against = values(*mine), values(*other)
-    spread, base = draws(*mine), draws(*other)
+    spread, base = draws(*mine, groups), draws(*other, groups)
     return {
         m: {
             "difference": with_interval(value[m] - against[m], spread[m] - base[m]),

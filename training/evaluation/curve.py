@@ -13,7 +13,7 @@ import numpy as np
 
 from streamgenre.model.card import Hop
 
-from .measures import Floats, differences, figures
+from .measures import Floats, differences, scored_figures
 from .protocols import protocol_figures
 from .scored import Scored, groups
 from .streaming import Audio, Run
@@ -71,10 +71,10 @@ def after(carried: Runs, alone: Runs, scored: Scored, audio: Audio, hop: Hop) ->
             "running_mean": np.stack([p.mean(0) for p in reset]),
         }
         found[f"{elapsed:g}"] = {"tracks": len(long.keys)} | {
-            kind: figures(at[kind], long.true) for kind in KINDS
+            kind: scored_figures(at[kind], long) for kind in KINDS
         }
         found[f"{elapsed:g}"]["carried_less"] = {
-            kind: differences(at["carried"], at[kind], long.true) for kind in BASELINES
+            kind: differences(at["carried"], at[kind], long.true, long.groups) for kind in BASELINES
         }
     return found
 
@@ -86,15 +86,17 @@ def streaming_figures(
     mean, last = mean_over_steps(carried, scored), last_step(carried, scored, audio, hop)
     masks = groups(scored.tracks, audio)
     return {
-        "track_mean": figures(mean, scored.true),
-        "track_last_step": figures(last, scored.true),
-        "track_mean_without_state": figures(mean_over_steps(alone, scored), scored.true),
+        "track_mean": scored_figures(mean, scored),
+        "track_last_step": scored_figures(last, scored),
+        "track_mean_without_state": scored_figures(mean_over_steps(alone, scored), scored),
         "windows_without_state": windows(alone, scored),
         "windows_with_state": windows(carried, scored),
         "after": after(carried, alone, scored, audio, hop),
         "protocols": protocol_figures(mean, scored),
-        "sets": {name: figures(mean[m], scored.true[m]) for name, m in masks.items()},
-        "sets_last_step": {name: figures(last[m], scored.true[m]) for name, m in masks.items()},
+        "sets": {name: scored_figures(mean[m], scored.at(m)) for name, m in masks.items()},
+        "sets_last_step": {
+            name: scored_figures(last[m], scored.at(m)) for name, m in masks.items()
+        },
         "sets_after": {
             name: after(carried, alone, scored.at(m), audio, hop) for name, m in masks.items()
         },

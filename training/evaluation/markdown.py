@@ -30,6 +30,16 @@ def value(figure: Sequence[float]) -> str:
     return f"{middle:.3f} ({low:.3f} to {high:.3f})"
 
 
+def signed(figure: Sequence[float]) -> str:
+    """[difference, low, high] as text.
+
+    >>> signed([-0.0311, -0.075, 0.0125])
+    '-0.031 (-0.075 to +0.013)'
+    """
+    middle, low, high = figure
+    return f"{middle:+.3f} ({low:+.3f} to {high:+.3f})"
+
+
 def number(figure: float | None, digits: int = 3) -> str:
     """A number, or a dash where there is none."""
     return "–" if figure is None else f"{figure:.{digits}f}"

@@ -1,8 +1,9 @@
 """The predictions behind the published figures, as CSV, and the figures from them again.
 
-Columns: key, set, genre, artist, title, then the probability of each label (mean over the track's
-steps, five digits). Files without artist and title are read, too, and what a spreadsheet program
-makes of them (a byte-order mark, empty lines at the end), and gzipped ones (.gz).
+Columns: key, set, genre, artist, title, group, genre2, then the probability of each label (mean
+over the track's steps, five digits). Files with the first three of them alone are read, too, and
+what a spreadsheet program makes of them (a byte-order mark, empty lines at the end), and gzipped
+ones (.gz).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ..data.record import DataError, Track
 from .measures import Floats, figures
 
 _NEEDED = ["key", "set", "genre"]
-_KNOWN = [*_NEEDED, "artist", "title"]
+_KNOWN = [*_NEEDED, "artist", "title", "group", "genre2"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Predictions:
     genres: tuple[str, ...]
     labels: tuple[str, ...]
     probabilities: NDArray[np.float64]  # (tracks, C)
+    groups: tuple[str, ...] = ()  # artist of each track, resampled as a whole; empty: unknown
+    seconds: tuple[str, ...] = ()  # second acceptable genre of each; empty: unknown
 
     @property
     def true(self) -> NDArray[np.int64]:
@@ -50,7 +53,8 @@ def write_predictions(
         writer.writerow([*_KNOWN, *labels])
         for t, row in zip(tracks, probabilities, strict=True):
             digits = (f"{p:.5f}" for p in row)
-            writer.writerow([t.key, t.set, t.genre, t.artist, t.title, *digits])
+            known = (t.key, t.set, t.genre, t.artist, t.title, t.group, t.second)
+            writer.writerow([*known, *digits])
 
 
 def read_predictions(path: Path) -> Predictions:
@@ -58,7 +62,7 @@ def read_predictions(path: Path) -> Predictions:
     try:
         with _opened(path) as file:
             header, *rows = [row for row in csv.reader(file) if any(row)] or [[]]
-        start = len(_KNOWN) if header[: len(_KNOWN)] == _KNOWN else len(_NEEDED)
+        start = next(n for n in (7, 5, 3, 0) if header[:n] == _KNOWN[:n])
         if header[: len(_NEEDED)] != _NEEDED or not rows or len(header) < start + 2:
             raise ValueError(f"its columns must be {', '.join(_KNOWN)} and two labels or more")
         for number, row in enumerate(rows, 2):
@@ -85,7 +89,10 @@ def read_predictions(path: Path) -> Predictions:
     except (ValueError, csv.Error, EOFError, zlib.error) as error:
         raise DataError(f"{path}: no file of predictions: {error}") from None
     sets = tuple(row[1] for row in rows)
-    return Predictions(keys, sets, genres, labels, probabilities)
+    groups, seconds = (
+        tuple(row[column] for row in rows) if start > column else () for column in (5, 6)
+    )
+    return Predictions(keys, sets, genres, labels, probabilities, groups, seconds)
 
 
 def _opened(path: Path) -> TextIO:
@@ -97,4 +104,5 @@ def _opened(path: Path) -> TextIO:
 def recompute(path: Path) -> dict[str, Any]:
     """The per-track figures ("track_mean") from a file of predictions."""
     predictions = read_predictions(path)
-    return figures(predictions.probabilities, predictions.true)
+    numbered = np.unique(predictions.groups, return_inverse=True)[1] if predictions.groups else None
+    return figures(predictions.probabilities, predictions.true, numbered)

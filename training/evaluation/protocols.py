@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .measures import Floats, figures
+from .measures import Floats, scored_figures
 from .scored import Scored
 
 GTZAN_TEN = frozenset(
@@ -58,6 +58,6 @@ def protocol_figures(mean: Floats, scored: Scored) -> dict[str, Any]:
     """Figures of each group, from mean probabilities (tracks, C), and of how many genres."""
     masks = protocol_masks([t.set for t in scored.tracks], [t.genre for t in scored.tracks])
     return {
-        name: {"genres": len(np.unique(scored.true[m])), **figures(mean[m], scored.true[m])}
+        name: {"genres": len(np.unique(scored.true[m])), **scored_figures(mean[m], scored.at(m))}
         for name, m in masks.items()
     }

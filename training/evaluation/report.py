@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from . import baseline
 from .curve import BASELINES, KINDS
-from .markdown import number, table, value
-from .measures import MEASURES
+from .markdown import number, signed, table, value
+from .measures import COMMON, MEASURES
 from .report_product import (
     gates_section,
     joined_section,
     no_music_section,
     protocols_section,
-    signed,
     spoken_section,
     switches_section,
 )
@@ -75,7 +75,7 @@ def _head(found: Found) -> str:
         "\n".join(f"- {line}" for line in in_words(found)),
         "\n".join(f"- Mind: {caution}." for caution in found["cautions"]),
         table(["what", "which"], rows),
-        "Figures stand with their 95 % bootstrap interval over tracks, 2,000 draws.",
+        "Intervals are 95 % bootstrap intervals over artists, of mixes over mixes; 2,000 draws.",
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -98,13 +98,33 @@ def _tracks(found: Found) -> list[str]:
             if kind in f
         ]
     text = table(["per track", "tracks", "accuracy", "macro recall", "top 2"], rows)
+    either = [
+        f"Accuracy with either acceptable genre, steps of {hop} s: "
+        f"{value(f['track_mean']['either_accuracy'])}."
+        for hop, f in found["hops"].items()
+        if "either_accuracy" in f["track_mean"]
+    ]
+    common = [
+        f"Macro recall of the {part['genres']} genres with {COMMON} tracks or more, steps of {hop} "
+        f"s: {value(part['macro_recall'])}."
+        for hop, f in found["hops"].items()
+        if (part := f["track_mean"].get("common"))
+    ]
     areas = [
         f"ROC-AUC (macro, one against the rest), steps of {hop} s: {number(f['roc_auc'])}."
         for hop, f in found["hops"].items()
         if "roc_auc" in f
     ]
     again = f"`compare {found['split']}-HOP.csv` computes the mean over steps from the predictions."
-    return ["## Whole tracks", text, again, *areas]
+    return [
+        "## Whole tracks",
+        text,
+        again,
+        *either,
+        *common,
+        *areas,
+        *baseline.section(found["hops"]),
+    ]
 
 
 def _streaming(found: Found) -> list[str]:

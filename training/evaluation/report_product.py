@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .markdown import number, table, value
+from .markdown import number, signed, table, value
 
 Found = Mapping[str, Any]
 _JOINTS = {"cuts": "hard cuts", "crossfades": "crossfades"}
@@ -225,16 +225,6 @@ def gates_section(found: Found) -> list[str]:
         "[picture: gates]",
         table(["block", "mean", "spread over time", "carried against empty state"], rows),
     ]
-
-
-def signed(figure: Sequence[float]) -> str:
-    """[difference, low, high] as text.
-
-    >>> signed([-0.0311, -0.075, 0.0125])
-    '-0.031 (-0.075 to +0.013)'
-    """
-    middle, low, high = figure
-    return f"{middle:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
 def _or_dash(figure: Sequence[float] | None, digits: int) -> str:

@@ -23,6 +23,7 @@ class Scored:
 
     tracks: tuple[Track, ...]
     true: NDArray[np.int64]  # (tracks,), index of the genre among the model's labels
+    second: NDArray[np.int64]  # (tracks,), index of a second acceptable genre, or -1
     without_genre: int
     without_audio: int
     other_genres: Mapping[str, int]
@@ -33,10 +34,15 @@ class Scored:
         """The keys of the tracks, in order."""
         return tuple(track.key for track in self.tracks)
 
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """Number of each track's artist: artists are resampled as a whole (bootstrap.py)."""
+        return np.unique([track.group for track in self.tracks], return_inverse=True)[1]
+
     def at(self, mask: NDArray[np.bool_]) -> Scored:
         """Only the tracks of a mask."""
         chosen = tuple(t for t, member in zip(self.tracks, mask, strict=True) if member)
-        return Scored(chosen, self.true[mask], 0, 0, {})
+        return Scored(chosen, self.true[mask], self.second[mask], 0, 0, {})
 
 
 def scored_tracks(
@@ -57,6 +63,7 @@ def scored_tracks(
     return Scored(
         heard,
         np.array([labels.index(t.genre) for t in heard]),
+        np.array([labels.index(t.second) if t.second in labels else -1 for t in heard]),
         len(asked) - len(named),
         len(known) - len(heard),
         dict(Counter(t.genre for t in named if t.genre not in labels)),

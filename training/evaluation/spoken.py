@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from streamgenre.model.timeline import Verdict
 
-from .bootstrap import mean_draws, ratio_draws, with_interval
+from .bootstrap import Groups, mean_draws, ratio_draws, with_interval
 from .replay import Timelines
 from .scored import Scored
 
@@ -29,38 +29,47 @@ def spoken(timelines: Timelines, scored: Scored) -> dict[str, Any]:
     said = np.array([verdict.genre is not None for verdict in verdicts])
     right = top == scored.true
     confidence = np.array([v.confidence * (v.status != "no-music") for v in verdicts])
+    groups, either = scored.groups, (top == scored.true) | (top == scored.second)
     counts = Counter(verdict.status for verdict in verdicts)
     threshold = timelines[scored.keys[0]].card.thresholds.unsure
     return {
         "tracks": len(said),
         "threshold": threshold,
-        "said": with_interval(float(said.mean()), mean_draws(said)),
-        "right_where_said": _share(right & said, said),
-        "said_and_right": with_interval(float((right & said).mean()), mean_draws(right & said)),
+        "said": with_interval(float(said.mean()), mean_draws(said, groups)),
+        "right_where_said": _share(right & said, said, groups),
+        "either_where_said": _share(either & said, said, groups),
+        "said_and_right": with_interval(
+            float((right & said).mean()), mean_draws(right & said, groups)
+        ),
         "unsure": counts["unsure"],
         "no_music": counts["no-music"],
-        "risk_coverage": coverage_table(confidence, right),
+        "risk_coverage": coverage_table(confidence, right, either, groups),
     }
 
 
 def coverage_table(
-    confidence: NDArray[np.float64], right: NDArray[np.bool_]
+    confidence: NDArray[np.float64],
+    right: NDArray[np.bool_],
+    either: NDArray[np.bool_],
+    groups: Groups,
 ) -> list[dict[str, Any]]:
     """The share right of the most confident tracks, at each of COVERAGES.
 
-    "threshold" is the confidence of the last track that still gets its genre.
+    "threshold" is the confidence of the last track that still gets its genre; "either" counts a
+    second acceptable genre as right.
     """
     order = np.argsort(-confidence, kind="stable")
     rows = []
     for coverage in COVERAGES:
         count = int(np.ceil(coverage * len(order) - 1e-9))
-        answered = right[order[:count]]
+        chosen = order[:count]
         rows.append(
             {
                 "coverage": coverage,
                 "tracks": count,
                 "threshold": round(float(confidence[order[count - 1]]), 4),
-                "right": with_interval(float(answered.mean()), mean_draws(answered)),
+                "right": _mean(right[chosen], groups[chosen]),
+                "either": _mean(either[chosen], groups[chosen]),
             }
         )
     return rows
@@ -70,7 +79,14 @@ def _top(verdict: Verdict) -> int:
     return int(np.argmax(list(verdict.probabilities.values())))
 
 
-def _share(parts: NDArray[np.bool_], wholes: NDArray[np.bool_]) -> list[float] | None:
+def _mean(values: NDArray[np.bool_], groups: Groups) -> list[float]:
+    numbered = np.unique(groups, return_inverse=True)[1]
+    return with_interval(float(values.mean()), mean_draws(values, numbered))
+
+
+def _share(
+    parts: NDArray[np.bool_], wholes: NDArray[np.bool_], groups: Groups
+) -> list[float] | None:
     if not wholes.any():
         return None
-    return with_interval(float(parts.sum() / wholes.sum()), ratio_draws(parts, wholes))
+    return with_interval(float(parts.sum() / wholes.sum()), ratio_draws(parts, wholes, groups))

@@ -12,12 +12,13 @@ from streamgenre.model.model import Model
 from streamgenre.model.timeline import model_to_dict
 
 from ..data.record import SAMPLE_RATE, DataError, Track
+from .baseline import against_baseline, baseline_of
 from .calibration import calibration
 from .cautions import cautions
 from .curve import mean_over_steps, streaming_figures
 from .gates import GatesOver, gates_over_genres, gates_summary
 from .joined import joined
-from .measures import Floats, classes, confusion, figures, roc_auc
+from .measures import Floats, classes, confusion, roc_auc, scored_figures
 from .minutes import minutes
 from .mixes import make_mixes, mixable, usual_count
 from .no_music import no_music
@@ -41,6 +42,7 @@ class Plan:
     originals: Path | None = None  # a folder of full-quality audio files
     speech: Path | None = None  # a folder of recorded speech
     predictions_only: bool = False
+    baseline: Path | None = None  # predictions of a baseline on the same split
     data: str = ""  # hash of the data set
     audio: str = ""  # hash of what was decoded
 
@@ -114,8 +116,13 @@ def _at_hop(
     doing = f"{len(scored.tracks)} tracks in steps of {hop.seconds:g} s"
     carried = stream_tracks(engine, audio, scored.keys, hop, told=told, doing=doing)
     mean = mean_over_steps(carried, scored)
+    beside: dict[str, Any] = {}
+    if plan.baseline is not None:
+        plain = baseline_of(plan.baseline, scored, card.label_names)
+        beside["baseline"] = against_baseline(mean, plain, scored)
     if plan.predictions_only:
-        return {"hop": hop.seconds, "track_mean": figures(mean, scored.true)}, mean, {}
+        tracks = scored_figures(mean, scored)
+        return {"hop": hop.seconds, "track_mean": tracks, **beside}, mean, {}
     doing += ", state reset"
     alone = stream_tracks(engine, audio, scored.keys, hop, carry=False, told=told, doing=doing)
     trust = calibration(carried, scored, card, hop.seconds)
@@ -123,6 +130,7 @@ def _at_hop(
     found = {
         "hop": hop.seconds,
         **streaming_figures(carried, alone, scored, audio, hop),
+        **beside,
         "roc_auc": roc_auc(mean, scored.true),
         "classes": classes(mean, scored.true, card.label_names),
         "confusion": confusion(mean, scored.true, card.label_names),

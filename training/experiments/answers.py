@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..evaluation.markdown import number, p_value, table
-from ..evaluation.report_product import signed
+from ..evaluation.markdown import number, p_value, signed, table
 from ..writing import replace_file
 from .answers_tags import tag_answers
 from .questions import LEVEL, MEASURES, SEEDS, Compared, Question, answered, seeds_apart, sign

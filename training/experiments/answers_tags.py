@@ -8,8 +8,7 @@ import numpy as np
 from scipy.stats import bootstrap  # type: ignore[import-untyped]
 
 from ..evaluation.bootstrap import DRAWS
-from ..evaluation.markdown import number, p_value, table
-from ..evaluation.report_product import signed
+from ..evaluation.markdown import number, p_value, signed, table
 from .questions import LEVEL, areas, sign
 from .systems import System
 from .tag_groups import GROUPS, against_commonness, group_of

@@ -30,7 +30,7 @@ def embed(
     path: Path,
     progress: Progress,
 ) -> dict[str, NDArray[np.float32]]:
-    """The embeddings (windows, E) of every track, kept in a file that a second call reads.
+    """The features (windows, F) of every track, kept in a file that a second call reads.
 
     `network` has no state in its gates: a window is embedded on its own.
     """
@@ -44,7 +44,7 @@ def embed(
             network.features(
                 torch.from_numpy(cut[first : first + _BATCH]),
                 network.initial_state(len(cut[first : first + _BATCH]), STRIDE),
-            )[:, : network.pooled]
+            )
             for first in range(0, len(cut), _BATCH)
         ]
         middle = (starts + WINDOW / 2)[:, None] / SAMPLE_RATE
@@ -82,11 +82,11 @@ class MeanEmbedding:
 class Excerpts:
     """Mean and standard deviation of excerpts, as streamgenre.networks.statistics pools them.
 
-    Most excerpts are short ones from anywhere in a clip, with lengths spread evenly over their
-    logarithm: a stream's first seconds have to be classified, too.
+    Half of the excerpts are whole clips, half are of any length from anywhere in a clip: a stream's
+    first seconds have to be classified, too.
     """
 
-    short = 0.6  # share of the excerpts
+    short = 0.5  # share of the excerpts of any length
 
     def __init__(self, clips: Sequence[NDArray[np.float32]], variance: Tensor) -> None:
         """Clips as embeddings (windows, E); `variance` (E,) as in RunningStatistics."""
@@ -114,7 +114,7 @@ class Excerpts:
         """See perceptron.Inputs."""
         counts = self._counts[clips]
         u, v, w = torch.rand((3, *clips.shape), generator=generator)
-        length = (counts.float() ** u).long().clamp_min(1)
+        length = (1 + u * counts).long().minimum(counts)
         length = torch.where(v < self.short, length, counts)
         begin = (w * (counts - length + 1)).long()
         return self._pooled(clips, begin, begin + length)

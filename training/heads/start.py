@@ -20,7 +20,7 @@ from ..start import start_from
 from .embeddings import Excerpts, MeanEmbedding, Progress, embed, variance_within
 from .perceptron import Perceptron, Settings, fit
 
-_SETTINGS = Settings(class_power=0.4)
+_SETTINGS = Settings(class_power=0.45, input_dropout=0.5)
 BASELINE = Settings()
 _PREPARE = 800  # windows that the constants of the features are measured on
 
@@ -91,8 +91,7 @@ def fit_head(
     network.eval().prepare(_windows(tracks, audio, network.window))
     alone = backbone(config.start, network.levelled)
     rows = embed(alone, audio, [t.key for t in tracks], embedded, progress)
-    mean = network.feature_mean[: network.pooled].numpy()
-    scale = network.feature_scale[: network.pooled].numpy()
+    mean, scale = network.feature_mean.numpy(), network.feature_scale.numpy()
     clips = [(rows[t.key] - mean) * scale for t in tracks]
     variance = variance_within(clips)
     settings = Settings(
@@ -141,9 +140,11 @@ def baseline(
     tracks = chosen(dataset, audio, splits)
     keys = [t.key for t in (*tracks, *measured)]
     rows = embed(network, audio, keys, embedded, progress)
-    inputs = MeanEmbedding.of([rows[t.key] for t in tracks])
+    # The features begin with the embedding.
+    size = network.top.out_channels
+    inputs = MeanEmbedding.of([rows[t.key][:, :size] for t in tracks])
     fitted = fit_on(tracks, dataset.labels, inputs, BASELINE, seed)
-    return fitted.probabilities(MeanEmbedding.of([rows[t.key] for t in measured]).means)
+    return fitted.probabilities(MeanEmbedding.of([rows[t.key][:, :size] for t in measured]).means)
 
 
 def _windows(tracks: Sequence[Track], audio: AudioCache, window: int) -> torch.Tensor:

@@ -1,0 +1,115 @@
+"""The memory of running statistics: what it remembers, how fast it forgets, and what it ignores."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from streamgenre.networks import build, step_form  # noqa: E402
+from streamgenre.networks.logmel import LogMel, activity  # noqa: E402
+from streamgenre.networks.statistics import LONGEST, PRIOR, RunningStatistics  # noqa: E402
+
+POOLED = {"kind": "trunk", "classes": 3, "memory": "statistics", "levelled": True, "hidden": 32}
+
+
+def run(statistics, embeddings, seconds, weights=None):
+    """Statistics after each of embeddings (T, E), as one stream."""
+    memory = torch.zeros(1, statistics.memory_size)
+    hop, found = torch.full((1, 1), seconds), []
+    for t, embedding in enumerate(embeddings):
+        weight = torch.ones(1) if weights is None else weights[t : t + 1]
+        pooled, memory = statistics(embedding[None], weight, hop, memory)
+        found.append(pooled[0])
+    return torch.stack(found), memory
+
+
+@pytest.fixture
+def statistics():
+    made = RunningStatistics(4).eval()
+    with torch.no_grad():
+        made.offset.fill_(-1e4)  # never a change of music
+    return made
+
+
+def test_mean_and_deviation_of_a_short_stream_are_those_of_its_embeddings(statistics):
+    embeddings = torch.randn(4, 4, generator=torch.Generator().manual_seed(0))
+    pooled, _ = run(statistics, embeddings, 0.5)
+    torch.testing.assert_close(pooled[-1, :4], embeddings.mean(0), atol=0.03, rtol=0)
+    deviation = torch.sqrt((embeddings.var(0, unbiased=False) * 2 + PRIOR) / (2 + PRIOR))
+    torch.testing.assert_close(pooled[-1, 4:], deviation, atol=0.03, rtol=0)
+
+
+def test_the_first_step_is_its_own_mean_with_the_deviation_of_the_training_data(statistics):
+    pooled, _ = run(statistics, torch.full((1, 4), 2.0), 2.5)
+    torch.testing.assert_close(pooled[0, :4], torch.full((4,), 2.0))
+    assert (pooled[0, 4:] < 1).all()
+    assert (pooled[0, 4:] > 0.5).all()
+
+
+@pytest.mark.parametrize("seconds", [0.5, 2.5])
+def test_the_decay_is_per_second_whatever_the_hop(statistics, seconds):
+    steps = round(LONGEST / seconds)
+    embeddings = torch.cat([torch.ones(steps, 4), torch.zeros(steps, 4)])
+    pooled, _ = run(statistics, embeddings, seconds)
+    # A minute of each: what came first has decayed to 1/e.
+    assert pooled[-1, 0].item() == pytest.approx(1 / (1 + np.e), abs=0.02)
+
+
+def test_steps_without_weight_change_nothing_that_is_remembered(statistics):
+    music, noise = torch.ones(10, 4), torch.full((5, 4), 9.0)
+    weights = torch.cat([torch.ones(10), torch.zeros(5)])
+    pooled, _ = run(statistics, torch.cat([music, noise]), 0.5, weights)
+    torch.testing.assert_close(pooled[-1, :4], torch.ones(4), atol=0.01, rtol=0)
+
+
+def test_a_distant_embedding_makes_it_forget(statistics):
+    with torch.no_grad():
+        statistics.offset.fill_(-3.0)
+    embeddings = torch.cat([torch.zeros(20, 4), torch.full((6, 4), 6.0)])
+    changed, _ = run(statistics, embeddings, 0.5)
+    with torch.no_grad():
+        statistics.offset.fill_(-1e4)
+    kept, _ = run(statistics, embeddings, 0.5)
+    assert changed[-1, 0] > kept[-1, 0] + 1
+
+
+def test_levelling_makes_the_volume_irrelevant_and_leaves_silence_silent():
+    front = LogMel()
+    samples = torch.randn(1, 16_000, generator=torch.Generator().manual_seed(0)) * 0.2
+    loud, soft = (front.levelled(front(samples * gain)) for gain in (1.0, 0.1))
+    torch.testing.assert_close(loud, soft, atol=2e-3, rtol=0)
+    silent = front(torch.zeros(1, 16_000))
+    torch.testing.assert_close(front.levelled(silent), silent, atol=1e-4, rtol=0)
+    assert activity(silent).item() == 0
+    half = torch.cat([torch.zeros(1, 8_000), samples[:, :8_000]], 1)
+    assert activity(front(half)).item() == pytest.approx(0.5, abs=0.02)
+
+
+def test_the_exported_form_gives_the_same_and_keeps_the_hop_in_the_state():
+    torch.manual_seed(0)
+    network = build(POOLED).eval()
+    exported = step_form(network).eval()
+    state = other = network.initial_state(2, 0.5)
+    assert state[:, network.hop_entry].tolist() == [0.5, 0.5]
+    with torch.inference_mode():
+        for _ in range(3):
+            samples = torch.randn(2, 40_000) * 0.1
+            ours, theirs = network(samples, state), exported(samples, other)
+            state, other = ours.next_state, theirs.next_state
+            torch.testing.assert_close(ours.logits, theirs.logits, atol=1e-5, rtol=0)
+    assert state[:, network.hop_entry].tolist() == [0.5, 0.5]
+    again = network.restart(state, torch.tensor([True, False]))
+    torch.testing.assert_close(again[0], network.initial_state(1, 0.5)[0])
+    torch.testing.assert_close(again[1], state[1])
+
+
+def test_a_state_of_zeros_stands_for_the_default_hop():
+    torch.manual_seed(0)
+    network = build(POOLED).eval()
+    zeros, named = torch.zeros(1, network.state_size), network.initial_state(1, 2.5)
+    with torch.inference_mode():
+        samples = torch.randn(1, 40_000) * 0.1
+        for _ in range(2):
+            plain, hop = network(samples, zeros), network(samples, named)
+            zeros, named = plain.next_state, hop.next_state
+            torch.testing.assert_close(plain.logits, hop.logits)
