@@ -178,7 +178,7 @@ def test_raw_networks_carry_a_head_on_all_they_give(tmp_path, quick, monkeypatch
         "gates": [],
     }  # fmt: skip
     base = Base.read(signed(graph_of, card), "raw")
-    monkeypatch.setattr("training.adapt.READS", ("embedding", "next_state"))
+    monkeypatch.setattr("training.adapt.outputs_read", lambda card: ("embedding", "next_state"))
     adapt(*tracks_and_audio, base, tmp_path / "m.onnx")
     model = streamgenre.load(tmp_path / "m.onnx")
     engine = TorchEngine((tmp_path / "m.onnx").read_bytes(), model.card, device="cpu")

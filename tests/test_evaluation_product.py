@@ -286,7 +286,8 @@ def of_sets(rows):
     tracks = tuple(
         dataclasses.replace(track(f"t{i}", genre), set=name) for i, (name, genre) in enumerate(rows)
     )
-    return Scored(tracks, np.array([labels.index(t.genre) for t in tracks]), 0, 0, {}), labels
+    true = np.array([labels.index(t.genre) for t in tracks])
+    return Scored(tracks, true, np.full_like(true, -1), 0, 0, {}), labels
 
 
 def test_groups_of_genres_are_figures_over_their_tracks_alone():

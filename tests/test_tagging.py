@@ -242,7 +242,11 @@ def test_the_loss_is_the_cross_entropy_of_every_tag_where_a_track_is_heard():
     labels[0, 0] = NO_GENRE, 3
     logits = rng.standard_normal((2, 3, 2, 4)).astype(np.float32)
     batch = Batch(
-        np.zeros((2, 3, 1), np.float32), labels, np.ones((2, 3), np.float32), np.zeros((2, 3), bool)
+        np.zeros((2, 3, 1), np.float32),
+        labels,
+        np.full_like(labels, NO_GENRE),
+        np.ones((2, 3), np.float32),
+        np.zeros((2, 3), bool),
     )
     learner = Learner(
         Says(torch.from_numpy(logits)),

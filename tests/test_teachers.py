@@ -305,6 +305,7 @@ def batch_of(labels, taught):
     return Batch(
         np.zeros((lanes_, steps, 1), np.float32),
         labels,
+        np.full_like(labels, NO_GENRE),
         np.ones((lanes_, steps), np.float32),
         np.zeros((lanes_, steps), bool),
         taught,

@@ -37,7 +37,7 @@ from training.finetune import finetune  # noqa: E402
 from training.fit import temperature  # noqa: E402
 from training.learner import Inputs, Learner  # noqa: E402
 from training.model import load_model  # noqa: E402
-from training.sequences import Batch  # noqa: E402
+from training.sequences import NO_GENRE, Batch  # noqa: E402
 from training.start import start_from  # noqa: E402
 from training.train import DivergedError, Trainer  # noqa: E402
 
@@ -293,7 +293,8 @@ def test_a_network_overfits_eight_tracks(block, gate):
     windows = (0.1 * np.stack(sounds)).astype(np.float32)[:, None]
     labels = np.tile((np.arange(8) % 4)[:, None, None], (1, 1, 3))
     ones = np.ones((8, 1))
-    batch = Batch(windows, labels, ones.astype(np.float32), ones.astype(bool))
+    none = np.full_like(labels, NO_GENRE)
+    batch = Batch(windows, labels, none, ones.astype(np.float32), ones.astype(bool))
     described = {"kind": "tfcrnn", "classes": 4, "width": 8, "size": 32, "hop": 4_800}
     network = without_dropout(build(described | {"block": block, "gate": gate}), momentum=0.5)
     settings = read_config("tfcrnn").optimiser

@@ -41,6 +41,11 @@ from .options import Number, data_argument, data_options, held_speech_option, op
 )
 @held_speech_option
 @click.option(
+    "--calibrated-as",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folder of a run of the same recipe without `valid`: take its temperature and thresholds.",
+)
+@click.option(
     "--folder", type=click.Path(path_type=Path, file_okay=False), required=True, help="Of the mean."
 )
 def command(
@@ -50,6 +55,7 @@ def command(
     taught: Path | None,
     speech: Path | None,
     held_speech: Path | None,
+    calibrated_as: Path | None,
     folder: Path,
     **where: Any,
 ) -> None:
@@ -60,7 +66,7 @@ def command(
     """
     import shutil
 
-    from ..calibrate import calibrate
+    from ..calibrate import calibrate, calibrate_as
     from ..checkpoint import read, write
     from ..data import DataError
     from ..lessons import read_lessons
@@ -90,7 +96,9 @@ def command(
     if speech is not None:
         before, after = finish_speech(path, dataset, audio, speech)
         click.echo(f"speech: cross-entropy {before:.4f} before, {after:.4f} after")
-    if not alone or "calibration" not in read(path)[1]:
+    if calibrated_as is not None:
+        calibrate_as(path, calibrated_as / CHECKPOINT, dataset, audio)
+    elif not alone or "calibration" not in read(path)[1]:
         calibrate(path, dataset, audio, held_speech)
     path = path.replace(folder / CHECKPOINT)
     click.echo(f"{path}: {'that run' if alone else f'the mean of {len(runs)} runs'}")
