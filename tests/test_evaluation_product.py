@@ -199,7 +199,8 @@ def test_what_is_said_of_tracks_is_their_timelines_verdict(heard):
 
 def test_the_most_confident_tracks_come_first():
     confidence = np.linspace(0, 1, 100)
-    rows = coverage_table(confidence, confidence > 0.4)
+    right = confidence > 0.4
+    rows = coverage_table(confidence, right, right, np.arange(len(right)))
     assert [row["tracks"] for row in rows] == [50, 60, 70, 80, 90, 100]
     assert rows[0]["right"][0] == 1 and rows[-1]["right"][0] == pytest.approx(0.6)
     assert rows[0]["threshold"] == pytest.approx(confidence[50], abs=1e-3)
