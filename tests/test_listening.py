@@ -170,7 +170,8 @@ def test_the_neuron_by_weights_raises_its_genre_most(bundled):
         def logit_gain(neuron):
             moved = features.clone()
             moved[0, neuron] += 0.01
-            said = [torch.log_softmax(base.tick(f, torch.zeros(1, 256))[0] / bundled.temperature, 1)
+            full, state = torch.ones(1), torch.zeros(1, 256)
+            said = [torch.log_softmax(base.tick(f, full, state).logits / bundled.temperature, 1)
                     for f in (features, moved)]  # fmt: skip
             return float((said[1] - said[0])[0, genre])
 

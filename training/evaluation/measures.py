@@ -56,20 +56,35 @@ def figures(probabilities: Floats, true: Integers, groups: Groups | None = None)
 
 
 def scored_figures(probabilities: Floats, scored: Scored) -> dict[str, Any]:
-    """`figures` with artists resampled, and accuracy with either acceptable genre."""
-    found = figures(probabilities, scored.true, scored.groups)
-    found["artists"] = int(scored.groups.max()) + 1
-    if (scored.second >= 0).any():
+    """`track_figures` of the tracks scored."""
+    return track_figures(probabilities, scored.true, scored.second, scored.groups)
+
+
+def track_figures(
+    probabilities: Floats, true: Integers, second: Integers, groups: Groups
+) -> dict[str, Any]:
+    """`figures` with artists resampled, and what second genres and common genres add.
+
+    Args:
+        probabilities: (tracks, C).
+        true: (tracks,), index of each genre.
+        second: (tracks,), index of a second acceptable genre, -1 where there is none; if any track
+            has one, "either_accuracy" counts both as right.
+        groups: (tracks,), number of each track's artist.
+
+    "common" holds the figures of the genres with COMMON tracks or more, where there are others.
+    """
+    found = figures(probabilities, true, groups)
+    found["artists"] = len(np.unique(groups))
+    if (second >= 0).any():
         top = probabilities.argmax(1)
-        right = ((top == scored.true) | (top == scored.second)).astype(float)
-        found["either_accuracy"] = with_interval(
-            float(right.mean()), mean_draws(right, scored.groups)
-        )
-    common = np.bincount(scored.true)[scored.true] >= COMMON
+        right = ((top == true) | (top == second)).astype(float)
+        found["either_accuracy"] = with_interval(float(right.mean()), mean_draws(right, groups))
+    common = np.bincount(true)[true] >= COMMON
     if common.any() and not common.all():
-        part = scored.at(common)
-        found["common"] = {"genres": len(np.unique(part.true))} | figures(
-            probabilities[common], part.true, part.groups
+        part = np.unique(groups[common], return_inverse=True)[1]
+        found["common"] = {"genres": len(np.unique(true[common]))} | figures(
+            probabilities[common], true[common], part
         )
     return found
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.record import DataError, Track
-from .measures import Floats, figures
+from .measures import Floats, figures, track_figures
 
 _NEEDED = ["key", "set", "genre"]
 _KNOWN = [*_NEEDED, "artist", "title", "group", "genre2"]
@@ -103,6 +103,9 @@ def _opened(path: Path) -> TextIO:
 
 def recompute(path: Path) -> dict[str, Any]:
     """The per-track figures ("track_mean") from a file of predictions."""
-    predictions = read_predictions(path)
-    numbered = np.unique(predictions.groups, return_inverse=True)[1] if predictions.groups else None
-    return figures(predictions.probabilities, predictions.true, numbered)
+    read = read_predictions(path)
+    if not read.groups:
+        return figures(read.probabilities, read.true)
+    second = [read.labels.index(name) if name in read.labels else -1 for name in read.seconds]
+    groups = np.unique(read.groups, return_inverse=True)[1]
+    return track_figures(read.probabilities, read.true, np.array(second), groups)
