@@ -113,3 +113,63 @@ def test_a_state_of_zeros_stands_for_the_default_hop():
             plain, hop = network(samples, zeros), network(samples, named)
             zeros, named = plain.next_state, hop.next_state
             torch.testing.assert_close(plain.logits, hop.logits)
+
+
+@pytest.fixture(scope="module")
+def pooled_model(tmp_path_factory):
+    """A model file of an untrained pooled network with two hops."""
+    from training.export import export
+    from training.model import Calibration, card_entries
+
+    torch.manual_seed(0)
+    network = build(POOLED).eval()
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if "feedback" in name or "from_state" in name:
+                torch.nn.init.normal_(parameter, std=0.05)
+    path = tmp_path_factory.mktemp("pooled") / "pooled.onnx"
+    entries = card_entries(network, POOLED, ["jazz", "pop", "rock"], [2.5, 0.5], Calibration())
+    assert export(network, Calibration(), entries, path) < 1e-4
+    return path
+
+
+def test_a_stream_of_the_exported_model_starts_with_its_hop(pooled_model):
+    import streamgenre
+    from streamgenre.model.engine import initial_state
+
+    model = streamgenre.load(pooled_model)
+    for hop in model.card.hops:
+        assert initial_state(model.card, 2, hop)[:, model.card.hop_entry] == pytest.approx(
+            hop.seconds
+        )
+    samples = (np.random.default_rng(0).standard_normal(5 * 16_000) * 0.1).astype(np.float32)
+    cut, whole = model.stream(hop=0.5), model.stream(hop=0.5)
+    updates = [u for part in np.array_split(samples, 23) for u in cut.feed(part, 16_000)]
+    assert [u.probabilities for u in updates] == [
+        u.probabilities for u in whole.feed(samples, 16_000)
+    ]
+
+
+def test_a_package_has_its_hop_inside(pooled_model, tmp_path):
+    import onnxruntime
+
+    import streamgenre
+    from streamgenre.model.card import read_card
+    from streamgenre.model.engine import initial_state
+    from streamgenre.package.graph import at_hop
+
+    data = pooled_model.read_bytes()
+    card = read_card(data, "pooled")
+    hop = card.hop(0.5)
+    fixed = onnxruntime.InferenceSession(at_hop(data, card, hop))
+    engine = streamgenre.load(pooled_model).engine
+    state, named = np.zeros((1, card.state_size), np.float32), initial_state(card, hop=hop)
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        samples = (rng.standard_normal((1, hop.window)) * 0.1).astype(np.float32)
+        probabilities, state = fixed.run(
+            ["probabilities", "next_state"], {"samples": samples, "state": state}
+        )
+        step = engine.step(samples, named)
+        named = step.next_state
+        np.testing.assert_allclose(probabilities, step.probabilities, atol=1e-4)

@@ -46,7 +46,7 @@ from .contents import (
     write_json,
     write_sums,
 )
-from .graph import WEIGHTS, step_graph
+from .graph import WEIGHTS, at_hop, step_graph
 from .limits import DTYPES, LARGEST_BATCH, LARGEST_OPSET, SMALLEST_OPSET, Dtype
 from .measure import Engine, labelled_clips
 from .readme import hosts, readme
@@ -91,6 +91,7 @@ def export_package(
     chosen = card.hop(card.live_hop if hop is None else hop)
     if labelled is not None:
         labelled_clips(labelled, card.label_names)  # fail before a minute of work
+    data = at_hop(data, card, chosen)
     with _in_place_of(target) as folder:
         progress("writing the step")
         shape = Shape(chosen.samples, chosen.window, batch, card.state_size)

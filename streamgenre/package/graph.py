@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from ..audio.logmel import SAMPLE_RATE
 from ..errors import ModelFileError
@@ -19,8 +19,26 @@ from .nodes import Nodes, set_nodes
 
 _SAMPLES, _STATE = INPUTS
 _NEXT = OUTPUTS[2]
+DEFAULT_HOP = ".default_hop"  # end of the name of the constant (streamgenre.networks.readout)
 WEIGHTS = "weights/"  # prefix of the names of the network's weights
 _MEMORY, _NEXT_MEMORY = "memory", "next_memory"  # the part of the state that belongs to the network
+
+
+def at_hop(data: bytes, card: ModelCard, hop: Hop) -> bytes:
+    """The model, taking a state that names no hop for one of steps of `hop`.
+
+    A host program starts with a state of zeros. Where the network needs the hop, the value that it
+    uses then is a constant of the graph.
+    """
+    if card.hop_entry is None:
+        return data
+    model = onnx.load_from_string(data)
+    for tensor in model.graph.initializer:
+        if tensor.name.endswith(DEFAULT_HOP):
+            value = np.array(hop.seconds, np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(value, tensor.name))
+            return bytes(model.SerializeToString())
+    raise ModelFileError(f"model {card.name}: has no constant for its hop; export it again")
 
 
 def step_graph(data: bytes, card: ModelCard, hop: Hop, batch: int) -> onnx.ModelProto:
