@@ -56,7 +56,7 @@ def test_an_excerpt_is_pooled_as_the_network_pools_it(clips):
 
     made, _ = clips
     variance = variance_within(made)
-    statistics = RunningStatistics(8)
+    statistics = RunningStatistics(8, 3)
     statistics.variance.copy_(variance)
     with torch.no_grad():
         statistics.offset.fill_(-1e4)
@@ -64,7 +64,9 @@ def test_an_excerpt_is_pooled_as_the_network_pools_it(clips):
     memory = torch.zeros(1, statistics.memory_size)
     with torch.inference_mode():
         for row in torch.from_numpy(clip):
-            pooled, memory = statistics(row[None], torch.ones(1), torch.ones(1, 1), memory)
+            pooled, _, memory = statistics(
+                row[None], torch.zeros(1, 3), torch.ones(1), torch.ones(1, 1), memory
+            )
     whole = Excerpts([clip], variance).whole()
     torch.testing.assert_close(pooled, whole, atol=0.15, rtol=0)
 

@@ -18,14 +18,17 @@ def run(statistics, embeddings, seconds, weights=None):
     hop, found = torch.full((1, 1), seconds), []
     for t, embedding in enumerate(embeddings):
         weight = torch.ones(1) if weights is None else weights[t : t + 1]
-        pooled, memory = statistics(embedding[None], weight, hop, memory)
+        opinion = torch.zeros(1, 3)
+        opinion[0, t % 3] = 1.0
+        pooled, mean, memory = statistics(embedding[None], opinion, weight, hop, memory)
+        assert mean.sum().item() == pytest.approx(1, abs=1e-3)
         found.append(pooled[0])
     return torch.stack(found), memory
 
 
 @pytest.fixture
 def statistics():
-    made = RunningStatistics(4).eval()
+    made = RunningStatistics(4, 3).eval()
     with torch.no_grad():
         made.offset.fill_(-1e4)  # never a change of music
     return made

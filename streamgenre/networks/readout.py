@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .gru import GRUCell
-from .statistics import RunningStatistics
+from .statistics import RunningStatistics, Summary
 from .step import StepLogits, StepNetwork
 
 Memory = Literal["gru", "statistics"]
@@ -55,9 +55,12 @@ class Readout(StepNetwork):
         self.gru = GRUCell(features, size)
         self.dropout, self.state_dropout = nn.Dropout(dropout), nn.Dropout(_STATE_DROPOUT)
         self.statistics = self.inner = self.from_state = None
+        self.window_inner = self.window_classifier = None
         self.state_size = size
         if memory == "statistics":
-            self.statistics = RunningStatistics(features)
+            self.statistics = RunningStatistics(features, classes)
+            self.window_inner = nn.Linear(features, hidden)
+            self.window_classifier = nn.Linear(hidden, classes)
             self.embedding_size = 2 * features
             self.inner = nn.Linear(2 * features, hidden)
             self.from_state = nn.Linear(size, hidden, bias=False)
@@ -76,7 +79,7 @@ class Readout(StepNetwork):
         for name in (
             "size", "memory", "features_size", "embedding_size", "state_size",
             "hop_entry", "gru", "dropout", "state_dropout", "statistics", "inner", "from_state",
-            "classifier", "music", "styles", "speech",
+            "window_inner", "window_classifier", "classifier", "music", "styles", "speech",
         ):  # fmt: skip
             setattr(self, name, getattr(other, name))
         if other.statistics is not None:
@@ -85,16 +88,23 @@ class Readout(StepNetwork):
     def tick(self, features: Tensor, active: Tensor, state: Tensor) -> Tick:
         """Features (B, F), share of active frames (B,) and state (B, S) -> one recurrent step."""
         h = self.gru(features, state[:, : self.size])
-        if self.statistics is None or self.inner is None or self.from_state is None:
+        if self.statistics is None:
             return Tick(self.classifier(self.dropout(h)), h, features)
+        assert self.inner is not None and self.from_state is not None
+        assert self.window_inner is not None and self.window_classifier is not None
         hop = state[:, -1:]
         seconds = torch.where(hop > 0, hop, self.default_hop)
         # The square: a window that is mostly padding says less than its share of frames.
         weight = active**2 * torch.sigmoid(self.music(features)[:, 0]).detach()
-        pooled, memory = self.statistics(features, weight, seconds, state[:, self.size : -1])
-        hidden = F.relu(self.inner(pooled) + self.from_state(self.state_dropout(h)))
-        logits = self.classifier(self.dropout(hidden))
-        return Tick(logits, torch.cat([h, memory, hop], 1), pooled)
+        alone = self.window_classifier(self.dropout(F.relu(self.window_inner(features))))
+        summary: Summary = self.statistics(
+            features, F.log_softmax(alone, 1), weight, seconds, state[:, self.size : -1]
+        )
+        hidden = self.inner(summary.statistics) + self.from_state(self.state_dropout(h))
+        whole = F.log_softmax(self.classifier(self.dropout(F.relu(hidden))), 1)
+        # The two err differently: windows are better in the first seconds, statistics later.
+        logits = (whole + summary.opinion) / 2
+        return Tick(logits, torch.cat([h, summary.memory, hop], 1), summary.statistics)
 
     def read_out(
         self, features: Tensor, gates: Tensor, active: Tensor, state: Tensor

@@ -10,8 +10,8 @@ whatever the hop. Blocks before `first_feedback` keep their pretrained gates, wh
 window only: what they compute does not depend on the state.
 
 With `memory="statistics"` the classifier reads the running mean and standard deviation of the
-features (statistics.py) beside the GRU's state. The GRU alone overfits small data; the
-running statistics do not.
+features (statistics.py) beside the GRU's state, and is averaged with the running mean of a
+classifier of single windows. The GRU alone overfits small data; the running statistics do not.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ class TrunkTFCRNN(Readout, TrainableNetwork):
     reads_logmel = True
     new_parts = (
         "gru.", "classifier.", "music.", "styles.", "speech.",
-        "statistics.", "inner.", "from_state.",
+        "statistics.", "inner.", "from_state.", "window_inner.", "window_classifier.",
     )  # fmt: skip
 
     def __init__(

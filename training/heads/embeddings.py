@@ -130,6 +130,30 @@ class Excerpts:
         return torch.cat([mean, deviation], -1)
 
 
+class Windows:
+    """One window from anywhere in a clip: inputs of the classifier of single windows."""
+
+    def __init__(self, clips: Sequence[NDArray[np.float32]]) -> None:
+        """Clips as embeddings (windows, E)."""
+        self._counts = torch.tensor([len(clip) for clip in clips])
+        self._first = torch.tensor(np.cumsum([0, *(len(clip) for clip in clips)])[:-1])
+        self._rows = torch.from_numpy(np.concatenate(clips))
+
+    @property
+    def size(self) -> int:
+        """See perceptron.Inputs."""
+        return self._rows.shape[1]
+
+    def whole(self) -> Tensor:
+        """The window in the middle of every clip: (clips, E)."""
+        return self._rows[self._first + self._counts // 2]
+
+    def draw(self, clips: Tensor, generator: torch.Generator) -> Tensor:
+        """See perceptron.Inputs."""
+        place = torch.rand(clips.shape, generator=generator) * self._counts[clips]
+        return self._rows[self._first[clips] + place.long()]
+
+
 def variance_within(clips: Sequence[NDArray[np.float32]]) -> Tensor:
     """Mean variance (E,) within a clip, of the clips of a quarter of a minute and more."""
     least = math.ceil(15 / STRIDE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,8 @@ from ..config import Config
 from ..data import AudioCache, DataError, DataSet, Track
 from ..learner import SECOND
 from ..start import start_from
-from .embeddings import Excerpts, MeanEmbedding, Progress, embed, variance_within
-from .perceptron import Perceptron, Settings, fit
+from .embeddings import Excerpts, MeanEmbedding, Progress, Windows, embed, variance_within
+from .perceptron import Inputs, Perceptron, Settings, fit
 
 _SETTINGS = Settings(class_power=0.45, input_dropout=0.5)
 BASELINE = Settings()
@@ -44,7 +45,7 @@ def chosen(dataset: DataSet, audio: AudioCache, splits: Sequence[str]) -> list[T
 def fit_on(
     tracks: Sequence[Track],
     labels: Sequence[str],
-    inputs: Excerpts | MeanEmbedding,
+    inputs: Inputs,
     settings: Settings,
     seed: int,
 ) -> Perceptron:
@@ -94,20 +95,21 @@ def fit_head(
     mean, scale = network.feature_mean.numpy(), network.feature_scale.numpy()
     clips = [(rows[t.key] - mean) * scale for t in tracks]
     variance = variance_within(clips)
-    settings = Settings(
-        **vars(_SETTINGS) | {"members": network.inner.out_features // _SETTINGS.hidden}  # type: ignore[union-attr]
-    )
-    fitted = fit_on(tracks, labels, Excerpts(clips, variance), settings, config.run.seed)
     assert network.inner is not None
+    members = network.inner.out_features // _SETTINGS.hidden
+    settings = replace(_SETTINGS, members=members)
     with torch.no_grad():
         network.statistics.variance.copy_(variance)
-        for parameter, value in zip(
-            (network.inner.weight, network.inner.bias,
-             network.classifier.weight, network.classifier.bias),
-            fitted.merged(),
-            strict=True,
-        ):  # fmt: skip
-            parameter.copy_(value)
+        for inputs, inner, outer in (
+            (Excerpts(clips, variance), network.inner, network.classifier),
+            (Windows(clips), network.window_inner, network.window_classifier),
+        ):
+            assert inner is not None and outer is not None
+            with torch.enable_grad():
+                fitted = fit_on(tracks, labels, inputs, settings, config.run.seed)
+            layers = (inner.weight, inner.bias, outer.weight, outer.bias)
+            for parameter, value in zip(layers, fitted.merged(), strict=True):
+                parameter.copy_(value)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "model.safetensors"
     about = {
