@@ -22,7 +22,6 @@ from training import export  # noqa: E402
 from training.cli import main  # noqa: E402
 from training.config import Config, read_config  # noqa: E402
 from training.data import AudioCache, DataError, open_dataset  # noqa: E402
-from training.evaluation.segments import segment_tracks, segments_of  # noqa: E402
 from training.experiments import queue  # noqa: E402
 from training.experiments import rows as table  # noqa: E402
 from training.experiments.cost import macs_per_second, parameters  # noqa: E402
@@ -37,6 +36,7 @@ from training.experiments.results import (  # noqa: E402
 )
 from training.experiments.rows import Row, all_rows, changed_rows, chosen_rows  # noqa: E402
 from training.experiments.run import Bench  # noqa: E402
+from training.inference.segments import segment_tracks, segments_of  # noqa: E402
 from training.model import Calibration, card_entries  # noqa: E402
 
 torch.set_num_threads(1)

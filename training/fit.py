@@ -15,7 +15,7 @@ from streamgenre.model.model import Model
 from .data import SAMPLE_RATE, Track
 from .decisions import decide, softmax, temperature, unsure
 from .evaluation.recovery import draw_pairs
-from .evaluation.streaming import stream_tracks
+from .inference import stream_tracks
 from .model import UNFITTED, Calibration
 
 LATE = 4.0  # s, median delay after a change of music that the decisions may have; test takes longer

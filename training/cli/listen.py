@@ -89,12 +89,12 @@ def command(
         genre_index(subject, genre)  # before minutes of decoding
     make_folder(output)
     dataset, audio = (None, None) if data is None else opened(data, for_training=False, **where)
-    with progress() as told:
+    with progress() as bars:
 
         def measured(genre: str) -> Any:
             assert dataset is not None and audio is not None
             return by_audio(
-                subject, genre, dataset.tracks, audio, lambda now, of: told("tracks", now, of)
+                subject, genre, dataset.tracks, audio, lambda now, of: bars("tracks", now, of)
             )
 
         found = listen(
@@ -107,7 +107,7 @@ def command(
             updates=updates,
             seed=seed,
             measure=None if dataset is None else measured,
-            told=told,
+            progress=bars,
         )
     written = found.write()
     show(found)
