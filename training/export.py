@@ -23,14 +23,15 @@ from streamgenre.audio.logmel import BANDS, STEP
 from streamgenre.errors import StreamgenreError
 from streamgenre.model.card import METADATA_KEY, card_to_json, read_card
 from streamgenre.model.cut import LOGMEL
+from streamgenre.model.model import load as load_onnx
 from streamgenre.model.onnx import INPUTS, OPTIONAL_OUTPUTS, OUTPUTS, OnnxEngine
 from streamgenre.model.onnxfile import read_onnx
 from streamgenre.networks import step_form
 from streamgenre.networks.calibrated import Calibrated
 from streamgenre.networks.step import StepNetwork
 
+from .card import Calibration, calibration_of, card_entries, styles_of
 from .half import round_weights, store_half
-from .model import Calibration, calibration_of, card_entries, load_model, styles_of
 from .writing import replace_file
 
 OPSET = 17
@@ -140,7 +141,7 @@ def export(
 ) -> float:
     """Write the model file and give its parity; raises ExportError and writes nothing if bad.
 
-    `entries` are those of the card (model.card_entries); `half` stores weights with sixteen bits.
+    `entries` are those of the card (card.card_entries); `half` stores weights with sixteen bits.
     """
     if half:
         round_weights(network)
@@ -216,5 +217,5 @@ def _inherited(start: str) -> dict[str, Any]:
     """Licence, use and credits of the model that a run started from: they hold on."""
     if start != "bundled" and not start.endswith(".onnx"):
         return {}
-    card = load_model(None if start == "bundled" else Path(start)).card
+    card = load_onnx(None if start == "bundled" else Path(start)).card
     return {key: card.about[key] for key in ("licence", "use", "credits") if key in card.about}

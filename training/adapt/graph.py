@@ -22,8 +22,8 @@ from streamgenre.model.engine import initial_state
 from streamgenre.model.onnx import OnnxEngine
 from streamgenre.model.onnxfile import read_onnx
 
+from ..card import label_entry
 from ..decisions import softmax
-from ..genres import label_entry
 from .head import Head
 
 STEPS = 500  # carried, in the check

@@ -12,7 +12,7 @@ from .options import Number, data_options, opened
 from .progress import progress
 
 if TYPE_CHECKING:
-    from ..listening import Listened
+    from ..visualisation import Listened
 
 
 @click.command()
@@ -77,8 +77,8 @@ def command(
 
     from ..data import DataError
     from ..evaluation import make_folder
-    from ..listening import by_audio, listen, open_subject
-    from ..listening.listen import genre_index
+    from ..visualisation import by_audio, listen, open_subject
+    from ..visualisation.listen import genre_index
 
     if path is not None and path.is_dir():
         if not (path / CHECKPOINT).is_file():
