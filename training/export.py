@@ -17,12 +17,14 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from streamgenre.audio.logmel import BANDS, STEP
 from streamgenre.errors import StreamgenreError
 from streamgenre.model.card import METADATA_KEY, card_to_json, read_card
 from streamgenre.model.cut import LOGMEL
+from streamgenre.model.engine import Step
 from streamgenre.model.model import load as load_onnx
 from streamgenre.model.onnx import INPUTS, OPTIONAL_OUTPUTS, OUTPUTS, OnnxEngine
 from streamgenre.model.onnxfile import read_onnx
@@ -32,6 +34,7 @@ from streamgenre.networks.step import StepNetwork
 
 from .card import Calibration, calibration_of, card_entries, styles_of
 from .half import round_weights, store_half
+from .inference.parity import PARITY, PARITY_STEPS, carried_steps
 from .writing import replace_file
 
 OPSET = 17
@@ -40,7 +43,6 @@ NO_TAGGERS = (
 )
 _CHANGES = {"name", "version", "about", "live_hop", "file_hop"}
 _LISTED = ", ".join(sorted(_CHANGES))
-PARITY_STEPS, PARITY = 500, 1e-4
 
 
 class ExportError(StreamgenreError):
@@ -109,25 +111,22 @@ def parity(
     step: Calibrated, engine: OnnxEngine, window: int, steps: int, *others: OnnxEngine
 ) -> float:
     """Largest difference in probability between PyTorch and the engines, the state carried."""
-    compared = ("probabilities", "music", "styles", "speech")
-    engines = (engine, *others)
-    rng = np.random.default_rng(0)
-    size = step.network.state_size
-    ours = torch.zeros(1, size)
-    theirs = [np.zeros((1, size), np.float32) for _ in engines]
+
+    def in_torch(samples: NDArray[np.float32], state: NDArray[np.float32]) -> Step:
+        tensors = step(torch.from_numpy(samples), torch.from_numpy(state))
+        arrays: list[Any] = [None if tensor is None else tensor.numpy() for tensor in tensors]
+        return Step(*arrays)
+
+    steppers = [in_torch, *(each.step for each in (engine, *others))]
+    state = np.zeros((1, step.network.state_size), np.float32)
     worst = 0.0
     with torch.inference_mode():
-        for _ in range(steps):
-            level = 10 ** rng.uniform(-3, 0)
-            samples = np.clip(rng.standard_normal((1, window)) * level, -1, 1).astype(np.float32)
-            expected = step(torch.from_numpy(samples), ours)
-            got = [e.step(samples, state) for e, state in zip(engines, theirs, strict=True)]
-            ours, theirs = expected.next_state, [each.next_state for each in got]
-            for name in compared:
-                if (tensor := getattr(expected, name)) is None:
+        for expected, *given in carried_steps(steppers, window, state, steps):
+            for name in ("probabilities", "music", "styles", "speech"):
+                if (right := getattr(expected, name)) is None:
                     continue
-                for each in got:
-                    off = np.abs(getattr(each, name) - tensor.numpy())
+                for each in given:
+                    off = np.abs(getattr(each, name) - right)
                     worst = float(np.maximum(worst, off.max(initial=0.0)))  # keeps NaN
     return worst
 

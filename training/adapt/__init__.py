@@ -19,6 +19,7 @@ from streamgenre.model.onnx import OnnxEngine
 from ..data import Track
 from ..evaluation.cautions import unsplit
 from ..inference import Progress, no_progress
+from ..inference.parity import PARITY_STEPS
 from ..writing import replace_file
 from . import graph, validate
 from .chosen import cautions, usable
@@ -125,7 +126,7 @@ def adapt(
             "about": _about(base.card, tracks, known, labels, figures, left_out.folds, lost),
         },
     )
-    graph.verify(base.engine, data, head, str(output), lambda n: progress("check", n, graph.STEPS))
+    graph.verify(base.engine, data, head, str(output), lambda n: progress("check", n, PARITY_STEPS))
     replace_file(output, data)
     counts = Counter(t.genre for t in tracks)
     return Adaptation(labels, counts, left_out.folds, figures, lost, read_card(data, str(output)))
