@@ -107,7 +107,7 @@ def _our_parameters(model: Model) -> int:
     import onnx
 
     from streamgenre.networks.calibrated import weights_into
-    from training.experiments.cost import parameters
+    from training.literature.cost import parameters
 
     file = onnx.load_from_string(read_model(None)[1])
     return parameters(weights_into(model.card.network, file))

@@ -104,7 +104,7 @@ def torch():
 
 @pytest.fixture
 def quick(monkeypatch) -> None:
-    monkeypatch.setattr(graph, "STEPS", 10)
+    monkeypatch.setattr(graph, "PARITY_STEPS", 10)
 
 
 def test_new_genres_are_found_far_above_chance(written, music_folder):
@@ -212,7 +212,7 @@ def test_torch_is_not_needed(written, music_folder, folder, tmp_path):
     code = f"""
 import sys
 import training.adapt.graph
-training.adapt.graph.STEPS = 3
+training.adapt.graph.PARITY_STEPS = 3
 from training.cli.adapt import command
 command(["{music_folder}", "-o", "{tmp_path / "m.onnx"}", "--cache", "{folder / "cache"}"],
         standalone_mode=False)

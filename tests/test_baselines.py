@@ -15,18 +15,18 @@ import pytest
 librosa = pytest.importorskip("librosa", reason="features need the train extra")
 torch = pytest.importorskip("torch", reason="one of the models needs the train extra")
 
-from training.baselines import classifiers, falola  # noqa: E402
-from training.baselines.cache import PART, Feature, measured  # noqa: E402
-from training.baselines.content import VALUES, content_features  # noqa: E402
-from training.baselines.fma_features import (  # noqa: E402
+from training.literature.baselines import classifiers, falola  # noqa: E402
+from training.literature.baselines.cache import PART, Feature, measured  # noqa: E402
+from training.literature.baselines.content import VALUES, content_features  # noqa: E402
+from training.literature.baselines.fma_features import (  # noqa: E402
     COLUMNS,
     ROWS,
     fma_features,
 )
-from training.baselines.irvin_spectra import irvin_spectra  # noqa: E402
-from training.baselines.stacking import stacked  # noqa: E402
-from training.baselines.system import FALOLA, Baseline, run  # noqa: E402
-from training.experiments.rows import chosen_rows  # noqa: E402
+from training.literature.baselines.irvin_spectra import irvin_spectra  # noqa: E402
+from training.literature.baselines.stacking import stacked  # noqa: E402
+from training.literature.baselines.system import FALOLA, Baseline, run  # noqa: E402
+from training.literature.rows import chosen_rows  # noqa: E402
 
 RATE = 16_000
 

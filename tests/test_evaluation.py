@@ -32,7 +32,6 @@ from training.evaluation import (
     for_card,
     make_folder,
     recompute,
-    stream_tracks,
     write_evaluation,
     write_predictions,
 )
@@ -50,6 +49,7 @@ from training.evaluation.recovery import recovery
 from training.evaluation.road import FORMS, ORIGINAL, road_in
 from training.evaluation.scored import scored_tracks
 from training.evaluation.timeline import find_switches, measure, measure_mixes
+from training.inference import stream_tracks
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 

@@ -29,7 +29,6 @@ from training.evaluation import (
     evaluate,
     gates_over,
     scored_tracks,
-    stream_tracks,
     write_evaluation,
     write_predictions,
 )
@@ -46,6 +45,7 @@ from training.evaluation.scored import Scored
 from training.evaluation.sounds import generated, recorded, synthesised
 from training.evaluation.spoken import coverage_table, spoken
 from training.evaluation.switches import switches
+from training.inference import stream_tracks
 
 
 class Gated(Tones):

@@ -19,15 +19,16 @@ from filelock import FileLock  # noqa: E402
 from streamgenre.networks import build  # noqa: E402
 from streamgenre.networks.segment import SegmentNetwork  # noqa: E402
 from training import export  # noqa: E402
+from training.card import Calibration, card_entries  # noqa: E402
 from training.cli import main  # noqa: E402
-from training.config import Config, read_config  # noqa: E402
+from training.config import Config  # noqa: E402
 from training.data import AudioCache, DataError, open_dataset  # noqa: E402
-from training.evaluation.segments import segment_tracks, segments_of  # noqa: E402
-from training.experiments import queue  # noqa: E402
-from training.experiments import rows as table  # noqa: E402
-from training.experiments.cost import macs_per_second, parameters  # noqa: E402
-from training.experiments.queue import work_off  # noqa: E402
-from training.experiments.results import (  # noqa: E402
+from training.inference.segments import segment_tracks, segments_of  # noqa: E402
+from training.literature import queue  # noqa: E402
+from training.literature import rows as table  # noqa: E402
+from training.literature.cost import macs_per_second, parameters  # noqa: E402
+from training.literature.queue import work_off  # noqa: E402
+from training.literature.results import (  # noqa: E402
     FIELDS,
     check_data,
     find_result,
@@ -35,9 +36,8 @@ from training.experiments.results import (  # noqa: E402
     read_results,
     reword,
 )
-from training.experiments.rows import Row, all_rows, changed_rows, chosen_rows  # noqa: E402
-from training.experiments.run import Bench  # noqa: E402
-from training.model import Calibration, card_entries  # noqa: E402
+from training.literature.rows import Row, all_rows, changed_rows, chosen_rows, find_config  # noqa: E402
+from training.literature.run import Bench  # noqa: E402
 
 torch.set_num_threads(1)
 SECOND = 16_000
@@ -113,8 +113,8 @@ def test_rows_are_chosen_by_name_pattern_and_section():
 
 def test_a_row_is_a_config_of_the_trainer():
     """`train --config` takes the rows by name, so that one command trains what the table has."""
-    assert read_config("irvin-lstm") == chosen_rows(["irvin-lstm"])[0].config(1)
-    assert read_config("crnn-se", ["run.updates=7"]).run.updates == 7
+    assert find_config("irvin-lstm") == chosen_rows(["irvin-lstm"])[0].config(1)
+    assert find_config("crnn-se", ["run.updates=7"]).run.updates == 7
 
 
 def test_a_row_leaves_its_figures_its_predictions_and_where_they_come_from(bench):
@@ -394,7 +394,7 @@ def test_artificial_copies_are_heard_beside_the_tracks(bench, tmp_path):
 
 
 def test_tags_are_grouped_and_held_against_how_common_they_are():
-    from training.experiments.tag_groups import against_commonness, by_group, group_of
+    from training.literature.tag_groups import against_commonness, by_group, group_of
 
     assert [group_of(t) for t in ("Hip-Hop", "Mellow", "guitar", "80s")] == [
         "genre", "mood", "instrument", "era",

@@ -20,14 +20,14 @@ from tones import track
 from training.data import DataError
 from training.evaluation import read_predictions
 from training.evaluation.measures import values
-from training.experiments.answers import answer
-from training.experiments.answers_tags import tag_answers
-from training.experiments.questions import Question, all_questions, compare, seeds_apart
-from training.experiments.report import write_report
-from training.experiments.results import FIELDS, PREDICTIONS, genre_figures, write_scores
-from training.experiments.rows import all_rows
-from training.experiments.systems import System, each_seed, mean_hits, systems_of
-from training.experiments.tables import training_hours
+from training.literature.answers import answer
+from training.literature.answers_tags import tag_answers
+from training.literature.questions import Question, all_questions, compare, seeds_apart
+from training.literature.report import write_report
+from training.literature.results import FIELDS, PREDICTIONS, genre_figures, write_scores
+from training.literature.rows import all_rows
+from training.literature.systems import System, each_seed, mean_hits, systems_of
+from training.literature.tables import training_hours
 
 LABELS = ["blues", "jazz", "$ki|ng"]
 TRUE = np.arange(60) % 3

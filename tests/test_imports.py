@@ -128,8 +128,47 @@ def test_no_cycle_inside_streamgenre():
     assert cycles({name: imports_of(name) & set(names) for name in names}) == KNOWN_CYCLES
 
 
+def test_no_cycle_inside_the_trainer():
+    names = modules("training")
+    assert not cycles({name: imports_of(name) & set(names) for name in names})
+
+
+def test_no_cycle_between_the_packages_of_the_trainer():
+    def room(name):
+        return ".".join(name.split(".")[:2])
+
+    graph = {}
+    for name in modules("training"):
+        inner = {room(other) for other in imports_of(name) if within(other, "training")}
+        graph.setdefault(room(name), set()).update(inner - {room(name)})
+    assert not cycles(graph)
+
+
+def test_config_does_not_import_the_literature():
+    reached, waiting = set(), ["training.config"]
+    while waiting:
+        module = waiting.pop()
+        if module not in reached:
+            reached.add(module)
+            waiting += imports_of(module) & set(modules("training"))
+    assert not {name for name in reached if within(name, "training.literature")}
+
+
+def test_inference_does_not_import_the_evaluation():
+    wrong = {
+        (module, name)
+        for module in modules("training.inference")
+        for name in imports_of(module)
+        if within(name, "training")
+        and not within(name, "training.inference", "training.data", "training.decisions")
+    }
+    assert not wrong
+
+
 def test_the_graph_has_function_level_and_type_checking_imports():
     assert "streamgenre.networks.calibrated" in imports_of("streamgenre.model.torch")
     assert "streamgenre.model.stream" in imports_of("streamgenre")
+    assert "training.export" in imports_of("training.model")
+    assert "training.inference" in imports_of("training.cli.progress")
     graph = {"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"d"}, "e": set()}
     assert cycles(graph) == {frozenset("bc"), frozenset("d")}

@@ -22,18 +22,19 @@ from streamgenre.model.engine import Engine, Step  # noqa: E402
 from streamgenre.model.model import Model  # noqa: E402
 from streamgenre.networks import KINDS, build  # noqa: E402
 from training import checkpoint  # noqa: E402
+from training.card import Calibration  # noqa: E402
 from training.cli import main  # noqa: E402
 from training.config import read_config  # noqa: E402
 from training.data import Track  # noqa: E402
-from training.listening import by_audio, listen, open_subject  # noqa: E402
-from training.listening.ascent import Target, ascend, reached, show_weights  # noqa: E402
-from training.listening.bands import HIGH, LOW, SOUNDING, ShapedNoise, mean_bands  # noqa: E402
-from training.listening.canvas import Canvas  # noqa: E402
-from training.listening.invert import sound_of  # noqa: E402
-from training.listening.neurons import by_weights  # noqa: E402
-from training.listening.result import log_mel_of  # noqa: E402
-from training.listening.subject import Subject  # noqa: E402
-from training.model import Calibration, network_model  # noqa: E402
+from training.model import network_model  # noqa: E402
+from training.visualisation import by_audio, listen, open_subject  # noqa: E402
+from training.visualisation.ascent import Target, ascend, reached, show_weights  # noqa: E402
+from training.visualisation.bands import HIGH, LOW, SOUNDING, ShapedNoise, mean_bands  # noqa: E402
+from training.visualisation.canvas import Canvas  # noqa: E402
+from training.visualisation.invert import sound_of  # noqa: E402
+from training.visualisation.neurons import by_weights  # noqa: E402
+from training.visualisation.result import log_mel_of  # noqa: E402
+from training.visualisation.subject import Subject  # noqa: E402
 
 torch.set_num_threads(1)
 ROOT = Path(__file__).parent.parent

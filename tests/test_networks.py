@@ -24,8 +24,8 @@ from streamgenre.networks.gru import GRUCell  # noqa: E402
 from streamgenre.networks.logmel import LogMel  # noqa: E402
 from streamgenre.networks.step import SequenceOptions  # noqa: E402
 from streamgenre.networks.tfcrnn import TFCRNN  # noqa: E402
+from training.card import Calibration, card_entries  # noqa: E402
 from training.export import ExportError, export, parity  # noqa: E402
-from training.model import Calibration, card_entries  # noqa: E402
 
 RAW = {"kind": "tfcrnn", "classes": 3, "width": 8, "size": 16, "hop": 3_200}
 TRUNK = {"kind": "trunk", "classes": 3, "size": 16}

@@ -25,8 +25,8 @@ from streamgenre.networks.published.choi import (  # noqa: E402
     parameters,
     scaled_widths,
 )
+from training.card import Calibration, card_entries  # noqa: E402
 from training.export import export, parity  # noqa: E402
-from training.model import Calibration, card_entries  # noqa: E402
 
 COUNTS = {
     "k1c2": {0.1: 95_732, 0.25: 232_747, 0.5: 457_424, 1: 944_443, 3: 2_773_031},

@@ -27,12 +27,13 @@ from streamgenre.model.torch import TorchEngine  # noqa: E402
 from streamgenre.networks import build  # noqa: E402
 from streamgenre.networks.calibrated import Calibrated  # noqa: E402
 from training import checkpoint  # noqa: E402
+from training.card import Calibration, card_entries  # noqa: E402
 from training.cli import command  # noqa: E402
 from training.config import Config  # noqa: E402
 from training.data import DataError  # noqa: E402
 from training.evaluation.sounds import synthesised  # noqa: E402
 from training.export import export, parity  # noqa: E402
-from training.model import Calibration, card_entries, load_model  # noqa: E402
+from training.model import load_model  # noqa: E402
 from training.not_music import NOISES, noises  # noqa: E402
 from training.speech import features_of, finish_speech, fit_speech  # noqa: E402
 from training.start import start_from  # noqa: E402

@@ -133,8 +133,8 @@ def exported(folder, styles):
     torch = pytest.importorskip("torch", reason="export needs the train extra")
     pytest.importorskip("onnx", reason="export needs the train extra")
     from streamgenre.networks import build
+    from training.card import Calibration, card_entries
     from training.export import export
-    from training.model import Calibration, card_entries
 
     description = {"kind": "trunk", "classes": 3, "size": 16, "window": 16_000, "styles": styles}
     torch.manual_seed(0)
@@ -252,9 +252,10 @@ def test_a_checkpoint_brings_its_styles(tmp_path):
     pytest.importorskip("onnx", reason="export needs the train extra")
     from streamgenre.networks import build
     from training import checkpoint
+    from training.card import Calibration
     from training.config import Config
     from training.export import export_checkpoint
-    from training.model import Calibration, load_model
+    from training.model import load_model
 
     network = {"kind": "trunk", "classes": 3, "size": 16, "window": 16_000, "styles": 4}
     torch.manual_seed(0)

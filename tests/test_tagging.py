@@ -22,9 +22,10 @@ from training.cli import main  # noqa: E402
 from training.config import Optimiser, read_config  # noqa: E402
 from training.data import AudioCache, DataError, DataSet, Track, open_dataset  # noqa: E402
 from training.data.tags import multi_hot, with_tags  # noqa: E402
-from training.evaluation.segments import segment_tracks  # noqa: E402
-from training.evaluation.tagging import tag_figures, tag_scores  # noqa: E402
+from training.evaluation.tagging import tag_figures  # noqa: E402
 from training.export import ExportError, export_checkpoint  # noqa: E402
+from training.inference.segments import segment_tracks  # noqa: E402
+from training.inference.tags import tag_scores  # noqa: E402
 from training.learner import Inputs, Learner  # noqa: E402
 from training.model import load_model  # noqa: E402
 from training.sequences import NO_GENRE, Batch  # noqa: E402

@@ -23,6 +23,7 @@ from safetensors.torch import load_file  # noqa: E402
 from streamgenre.networks.step import SequenceLogits  # noqa: E402
 from streamgenre.networks.trunk import TrunkTFCRNN  # noqa: E402
 from training import checkpoint  # noqa: E402
+from training.card import styles_of  # noqa: E402
 from training.config import Optimiser, Sequences, read_config  # noqa: E402
 from training.data import AudioCache, DataError, open_dataset  # noqa: E402
 from training.learner import Inputs, Learner  # noqa: E402
@@ -35,7 +36,7 @@ from training.lessons import (  # noqa: E402
     read_lessons,
     write_lessons,
 )
-from training.model import load_model, styles_of  # noqa: E402
+from training.model import load_model  # noqa: E402
 from training.sequences import NO_GENRE, Batch, Lanes, Piece, Taught, pieces  # noqa: E402
 from training.styles import finish_styles  # noqa: E402
 from training.teachers import genres, tags  # noqa: E402

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from . import checkpoint
+from .card import Calibration
 from .config import Config
 from .data import AudioCache, DataError, DataSet
 from .fit import fit
-from .model import Calibration, load_model
+from .model import load_model
 from .not_music import held_out
 
 

@@ -164,20 +164,34 @@ class Config(_Section):
         return self == before
 
 
+def config_path(name: str) -> Path:
+    """Where the config of a name lies: a bundled one, or the TOML file itself. It may not exist."""
+    return Path(name) if name.endswith(".toml") else CONFIGS / f"{name}.toml"
+
+
+def config_names() -> list[str]:
+    """The names of the bundled configs, sorted."""
+    return sorted(path.stem for path in CONFIGS.glob("*.toml"))
+
+
 def read_config(name: str, changes: Sequence[str] = ()) -> Config:
-    """The config of a bundled name, of a system of the table (experiments/), or of a TOML file,
-    with `section.entry=value` overrides.
+    """The config of a bundled name or of a TOML file, with `section.entry=value` overrides.
 
     Values are TOML (`run.seed=2`, `sequences.hops=[2.5]`); what is not TOML is taken as text.
     Raises DataError naming what is wrong and what there is.
     """
-    path = Path(name) if name.endswith(".toml") else CONFIGS / f"{name}.toml"
-    from .experiments.rows import completed
-
-    entries = _entries(name, path)
+    path = config_path(name)
+    if not path.is_file():
+        raise DataError(
+            f"{name}: no such config; a path to a .toml file or one of {', '.join(config_names())}"
+        )
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: is not TOML: {error}") from None
     for change in changes:
         override(entries, change)
-    return validated(entries if path.is_file() else completed(entries))
+    return validated(entries)
 
 
 def validated(entries: Mapping[str, Any]) -> Config:
@@ -189,23 +203,6 @@ def validated(entries: Mapping[str, Any]) -> Config:
         where = ".".join(str(part) for part in first["loc"]) or "of the whole"
         reason = "there is no such entry" if first["type"] == "extra_forbidden" else first["msg"]
         raise DataError(f"config entry {where}: {reason}; config.py explains them") from None
-
-
-def _entries(name: str, path: Path) -> dict[str, Any]:
-    from .experiments.rows import network_entries
-
-    if not path.is_file():
-        if entries := network_entries(name):
-            return entries
-        known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml")))
-        raise DataError(
-            f"{name}: no such config; a path to a .toml file, one of {known}, or a network of "
-            "`experiments --list`"
-        )
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: is not TOML: {error}") from None
 
 
 def override(entries: dict[str, Any], change: str) -> None:

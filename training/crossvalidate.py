@@ -20,7 +20,7 @@ from .data.split import folds_of
 from .devices import is_first_process
 from .evaluation.measures import figures
 from .evaluation.predictions import write_predictions
-from .evaluation.streaming import stream_tracks
+from .inference import stream_tracks
 from .model import load_model
 from .sequences import Piece
 from .train import Trainer

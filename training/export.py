@@ -17,20 +17,24 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from streamgenre.audio.logmel import BANDS, STEP
 from streamgenre.errors import StreamgenreError
 from streamgenre.model.card import METADATA_KEY, card_to_json, read_card
 from streamgenre.model.cut import LOGMEL
+from streamgenre.model.engine import Step
+from streamgenre.model.model import load as load_onnx
 from streamgenre.model.onnx import INPUTS, OPTIONAL_OUTPUTS, OUTPUTS, OnnxEngine
 from streamgenre.model.onnxfile import read_onnx
 from streamgenre.networks import step_form
 from streamgenre.networks.calibrated import Calibrated
 from streamgenre.networks.step import StepNetwork
 
+from .card import Calibration, calibration_of, card_entries, styles_of
 from .half import round_weights, store_half
-from .model import Calibration, calibration_of, card_entries, load_model, styles_of
+from .inference.parity import PARITY, PARITY_STEPS, carried_steps
 from .writing import replace_file
 
 OPSET = 17
@@ -39,7 +43,6 @@ NO_TAGGERS = (
 )
 _CHANGES = {"name", "version", "about", "live_hop", "file_hop"}
 _LISTED = ", ".join(sorted(_CHANGES))
-PARITY_STEPS, PARITY = 500, 1e-4
 
 
 class ExportError(StreamgenreError):
@@ -108,25 +111,22 @@ def parity(
     step: Calibrated, engine: OnnxEngine, window: int, steps: int, *others: OnnxEngine
 ) -> float:
     """Largest difference in probability between PyTorch and the engines, the state carried."""
-    compared = ("probabilities", "music", "styles", "speech")
-    engines = (engine, *others)
-    rng = np.random.default_rng(0)
-    size = step.network.state_size
-    ours = torch.zeros(1, size)
-    theirs = [np.zeros((1, size), np.float32) for _ in engines]
+
+    def in_torch(samples: NDArray[np.float32], state: NDArray[np.float32]) -> Step:
+        tensors = step(torch.from_numpy(samples), torch.from_numpy(state))
+        arrays: list[Any] = [None if tensor is None else tensor.numpy() for tensor in tensors]
+        return Step(*arrays)
+
+    steppers = [in_torch, *(each.step for each in (engine, *others))]
+    state = np.zeros((1, step.network.state_size), np.float32)
     worst = 0.0
     with torch.inference_mode():
-        for _ in range(steps):
-            level = 10 ** rng.uniform(-3, 0)
-            samples = np.clip(rng.standard_normal((1, window)) * level, -1, 1).astype(np.float32)
-            expected = step(torch.from_numpy(samples), ours)
-            got = [e.step(samples, state) for e, state in zip(engines, theirs, strict=True)]
-            ours, theirs = expected.next_state, [each.next_state for each in got]
-            for name in compared:
-                if (tensor := getattr(expected, name)) is None:
+        for expected, *given in carried_steps(steppers, window, state, steps):
+            for name in ("probabilities", "music", "styles", "speech"):
+                if (right := getattr(expected, name)) is None:
                     continue
-                for each in got:
-                    off = np.abs(getattr(each, name) - tensor.numpy())
+                for each in given:
+                    off = np.abs(getattr(each, name) - right)
                     worst = float(np.maximum(worst, off.max(initial=0.0)))  # keeps NaN
     return worst
 
@@ -140,7 +140,7 @@ def export(
 ) -> float:
     """Write the model file and give its parity; raises ExportError and writes nothing if bad.
 
-    `entries` are those of the card (model.card_entries); `half` stores weights with sixteen bits.
+    `entries` are those of the card (card.card_entries); `half` stores weights with sixteen bits.
     """
     if half:
         round_weights(network)
@@ -216,5 +216,5 @@ def _inherited(start: str) -> dict[str, Any]:
     """Licence, use and credits of the model that a run started from: they hold on."""
     if start != "bundled" and not start.endswith(".onnx"):
         return {}
-    card = load_model(None if start == "bundled" else Path(start)).card
+    card = load_onnx(None if start == "bundled" else Path(start)).card
     return {key: card.about[key] for key in ("licence", "use", "credits") if key in card.about}

@@ -23,7 +23,7 @@ from .data import AudioCache, DataSet
 from .evaluation.curve import mean_over_steps
 from .evaluation.predictions import write_predictions
 from .evaluation.scored import Scored
-from .evaluation.streaming import stream_tracks
+from .inference import stream_tracks
 from .lessons import Lessons
 from .model import network_model
 from .sequences import Piece

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,77 +17,9 @@ from streamgenre.model.model import load as load_onnx
 from streamgenre.networks.calibrated import Calibrated
 from streamgenre.networks.step import StepNetwork
 
+from .card import Calibration, calibration_of, card_entries, styles_of
+from .checkpoint import load_network
 from .config import Config
-from .data import SAMPLE_RATE
-from .genres import label_entry
-
-UNFITTED = Thresholds(unsure=0.0, music=0.0, silence=-70.0, margin=0.05, smoothing=2.0)
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """What stands around a trained network (fit.py); as it is, nothing is unsure."""
-
-    temperature: float = 1.0
-    thresholds: Thresholds = UNFITTED
-    figures: Mapping[str, Any] = field(default_factory=dict)
-
-    def to_json(self) -> str:
-        """One line."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Calibration:
-        """What `to_json` wrote."""
-        entries = json.loads(text)
-        return cls(
-            entries["temperature"], Thresholds(**entries["thresholds"]), entries.get("figures", {})
-        )
-
-
-def card_entries(
-    network: StepNetwork,
-    description: Mapping[str, object],
-    labels: Sequence[str],
-    hops: Sequence[float],
-    calibration: Calibration,
-    styles: Sequence[Mapping[str, str | None]] = (),
-    **changes: Any,
-) -> dict[str, Any]:
-    """The entries of a ModelCard; `changes` may hold name, version, about, live_hop, file_hop.
-
-    `styles`: name, display and parent of each that the network gives, in the order of its output.
-    """
-    entries: dict[str, Any] = {
-        "name": str(description["kind"]),
-        "version": "1",
-        "labels": [label_entry(name, i) for i, name in enumerate(labels)],
-        "sample_rate": SAMPLE_RATE,
-        "state_size": network.state_size,
-        "hops": [
-            {
-                "seconds": seconds,
-                "samples": round(seconds * SAMPLE_RATE),
-                "window": network.window_for(round(seconds * SAMPLE_RATE)),
-                "accuracy": {},
-            }
-            for seconds in hops
-        ],
-        "live_hop": min(hops),
-        "file_hop": max(hops),
-        "thresholds": asdict(calibration.thresholds),
-        "about": {},
-        "network": dict(description),
-        "styles": [dict(style) for style in styles],
-        "gates": gate_names(network),
-        "hop_entry": network.hop_entry,
-    }
-    return entries | changes
-
-
-def gate_names(network: StepNetwork) -> list[str]:
-    """The card's names of the output `gates`: "block 4", counted from 1."""
-    return [f"block {i}" for i in network.gated_blocks]
 
 
 def network_model(
@@ -116,18 +47,6 @@ def _card(entries: dict[str, Any], sha256: str) -> ModelCard:
     return ModelCard(**(entries | read), sha256=sha256)
 
 
-def calibration_of(about: Mapping[str, str]) -> Calibration:
-    """What a checkpoint carries of it."""
-    text = about.get("calibration")
-    return Calibration.from_json(text) if text else Calibration()
-
-
-def styles_of(about: Mapping[str, str]) -> list[dict[str, str | None]]:
-    """The styles that a checkpoint's network gives: name, display and parent of each."""
-    styles: list[dict[str, str | None]] = json.loads(about.get("styles", "[]"))
-    return styles
-
-
 def load_model(path: Path | None, hops: Sequence[float] = ()) -> Model:
     """The bundled model, a model file, or a finished checkpoint (.safetensors).
 
@@ -138,7 +57,6 @@ def load_model(path: Path | None, hops: Sequence[float] = ()) -> Model:
     from streamgenre.model.onnx import OnnxEngine
     from streamgenre.model.torch import NetworkEngine
 
-    from .checkpoint import load_network
     from .export import NO_TAGGERS, ExportError, to_onnx
 
     network, about = load_network(path)

@@ -15,10 +15,12 @@ from streamgenre.networks.step import StepNetwork
 
 from .data import DataError, Track
 from .data.tags import multi_hot
+from .decisions import softmax
 from .evaluation.measures import hits, values
-from .evaluation.segments import segment_tracks, softmax
-from .evaluation.streaming import stream_tracks
-from .evaluation.tagging import tag_figures, tag_scores
+from .evaluation.tagging import tag_figures
+from .inference import stream_tracks
+from .inference.segments import segment_tracks
+from .inference.tags import tag_scores
 from .model import network_model
 
 _SEGMENTS = 6  # of a track at most, for networks that read segments: a check is to be quick

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from streamgenre.model.onnx import OnnxEngine
 
 from ..data import Track
 from ..evaluation.cautions import unsplit
+from ..inference import Progress, no_progress
+from ..inference.parity import PARITY_STEPS
 from ..writing import replace_file
 from . import graph, validate
 from .chosen import cautions, usable
@@ -36,9 +38,7 @@ def outputs_read(card: ModelCard) -> tuple[str, ...]:
     return ("embedding",) if network.get("memory") == "statistics" else ("next_state",)
 
 
-__all__ = ["Adaptation", "Base", "Progress", "adapt", "cautions", "usable"]
-
-Progress = Callable[[str, int, int], None]  # what is done, how many of it now, of how many
+__all__ = ["Adaptation", "Base", "adapt", "cautions", "usable"]
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def adapt(
     base: Base,
     output: Path,
     name: str | None = None,
-    done: Progress = lambda what, now, total: None,
+    progress: Progress = no_progress,
 ) -> Adaptation:
     """Fit, measure and write a model for the tracks' genres; nothing is written where it fails.
 
@@ -92,9 +92,9 @@ def adapt(
     tracks = usable(tracks, audio, base.card.sample_rate)
     labels = sorted({t.genre for t in tracks})
     reads = outputs_read(base.card)
-    examples = _examples(tracks, labels, audio, base, done)
+    examples = _examples(tracks, labels, audio, base, progress)
     left_out = validate.cross_validate(
-        examples, labels, reads, lambda n, total: done("cross-validation", n, total)
+        examples, labels, reads, lambda n, total: progress("cross-validation", n, total)
     )
     heat = validate.temperature(left_out)
     head = replace(
@@ -126,7 +126,7 @@ def adapt(
             "about": _about(base.card, tracks, known, labels, figures, left_out.folds, lost),
         },
     )
-    graph.verify(base.engine, data, head, str(output), lambda n: done("check", n, graph.STEPS))
+    graph.verify(base.engine, data, head, str(output), lambda n: progress("check", n, PARITY_STEPS))
     replace_file(output, data)
     counts = Counter(t.genre for t in tracks)
     return Adaptation(labels, counts, left_out.folds, figures, lost, read_card(data, str(output)))
@@ -137,7 +137,7 @@ def _examples(
     labels: Sequence[str],
     audio: Mapping[str, NDArray[np.int16]],
     base: Base,
-    done: Progress,
+    progress: Progress,
 ) -> list[Example]:
     """The tracks as the base hears them at each of its hops."""
     keys = [t.key for t in tracks]
@@ -145,7 +145,9 @@ def _examples(
     total = len(keys) * len(base.card.hops)
     count = itertools.count(1)
     runs = [
-        hear(base.engine, audio, keys, hop, reads, lambda: done("listening", next(count), total))
+        hear(
+            base.engine, audio, keys, hop, reads, lambda: progress("listening", next(count), total)
+        )
         for hop in base.card.hops
     ]
     return [

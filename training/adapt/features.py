@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from streamgenre.model.card import Hop
 from streamgenre.model.engine import Engine, initial_state
 
-from ..evaluation.streaming import steps_of, window_at
+from ..inference import steps_of, window_at
 
 LONGEST = 60  # a hop hears at most so many steps of a track: its middle
 _BATCH = 16

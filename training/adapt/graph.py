@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from streamgenre.errors import ModelFileError, StreamgenreError
@@ -22,13 +21,12 @@ from streamgenre.model.engine import initial_state
 from streamgenre.model.onnx import OnnxEngine
 from streamgenre.model.onnxfile import read_onnx
 
+from ..card import label_entry
 from ..decisions import softmax
-from ..genres import label_entry
+from ..inference.parity import PARITY, PARITY_STEPS, carried_steps
 from .head import Head
 
-STEPS = 500  # carried, in the check
-# Probabilities as `export.PARITY` has them: the head is computed here with 64 bits, there with 32.
-_SAME_STATE, _SAME_PROBABILITIES = 1e-6, 1e-4
+_SAME_STATE = 1e-6  # probabilities differ more: the head is computed here in 64 bits, there in 32
 _OLDEST_OPSET = 13  # Softmax over one axis
 
 
@@ -158,16 +156,6 @@ def with_card(
     return data
 
 
-def _noise(window: int, steps: int) -> list[NDArray[np.float32]]:
-    """Windows of noise of changing level, as the exporter's check has them."""
-    rng = np.random.default_rng(0)
-    levels = 10 ** rng.uniform(-3, 0, steps)
-    return [
-        np.clip(rng.standard_normal((1, window)) * level, -1, 1).astype(np.float32)
-        for level in levels
-    ]
-
-
 def verify(
     base: OnnxEngine,
     data: bytes,
@@ -177,19 +165,19 @@ def verify(
 ) -> None:
     """Raise AdaptError unless the new model is the base with that head, the state carried.
 
-    `checked` is told how many of STEPS are done.
+    `checked` is told how many of PARITY_STEPS are done.
     """
     card = read_card(data, name)
     new = OnnxEngine(data, card)
-    ours = theirs = initial_state(card)
-    for done, samples in enumerate(_noise(card.hops[0].window, STEPS), 1):
-        got, expected = new.step(samples, ours), base.step(samples, theirs)
-        ours, theirs = got.next_state, expected.next_state
+    pairs = carried_steps(
+        [new.step, base.step], card.hops[0].window, initial_state(card), PARITY_STEPS
+    )
+    for done, (got, expected) in enumerate(pairs, 1):
         read = np.concatenate([getattr(expected, output) for output in head.reads], 1)
         probabilities = softmax(head.logits(read), head.temperature)
-        state_off = float(np.abs(ours - theirs).max())
+        state_off = float(np.abs(got.next_state - expected.next_state).max())
         off = float(np.abs(got.probabilities - probabilities).max())
-        if not (state_off <= _SAME_STATE and off <= _SAME_PROBABILITIES):
+        if not (state_off <= _SAME_STATE and off <= PARITY):
             raise AdaptError(
                 f"{name}: the new graph is not the base with the new head (state differs by "
                 f"{state_off:.1e}, probabilities by {off:.1e}); nothing was written"

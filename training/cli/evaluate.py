@@ -97,8 +97,8 @@ def command(
         data=dataset.fingerprint,
         audio=audio.source,
     )
-    with progress() as told:
-        evaluation = evaluate(model, dataset.tracks, audio, plan, told)
+    with progress() as bars:
+        evaluation = evaluate(model, dataset.tracks, audio, plan, bars)
     written = write_evaluation(evaluation, output)
     show(evaluation.found)
     click.echo(f"in {output}: {', '.join(path.name for path in written)}")

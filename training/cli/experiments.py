@@ -11,7 +11,7 @@ import click
 from .options import data_options, opened
 
 if TYPE_CHECKING:
-    from ..experiments.rows import Row
+    from ..literature.rows import Row
 
 _folder = click.Path(path_type=Path, file_okay=False)
 
@@ -79,7 +79,7 @@ def command(
 
     Without DATA the table and the charts are written anew from the results.
     """
-    from ..experiments.rows import changed_rows, chosen_rows
+    from ..literature.rows import changed_rows, chosen_rows
 
     rows, failed = chosen_rows(patterns), []
     if changes:
@@ -88,15 +88,15 @@ def command(
         _list(rows)
         return
     if data is not None:
-        from ..experiments.queue import work_off
-        from ..experiments.run import Bench
+        from ..literature.queue import work_off
+        from ..literature.run import Bench
 
         dataset, audio = opened(data, kind, subset, lists, cache)
         bench = Bench(dataset, audio, runs, results, tags)
         failed = work_off(bench, rows, seeds, again=again, told=click.echo)
     from ..data import DataError
-    from ..experiments.report import write_report
-    from ..experiments.results import reword
+    from ..literature.report import write_report
+    from ..literature.results import reword
 
     reword(results, {row.system: row.words for row in chosen_rows(())})
     if not (written := write_report(results)) and not failed:

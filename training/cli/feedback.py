@@ -46,14 +46,14 @@ def command(
 
     Each with every seed, from the same start; `compare` then sets the predictions side by side.
     """
-    from ..config import read_config
     from ..evaluation import make_folder, scored_tracks
     from ..feedback_study import Study, run_study
     from ..lessons import read_lessons
+    from ..literature.rows import find_config
     from ..not_music import recordings
 
     make_folder(output)
-    config = read_config(name, changes).model_copy(update={"start": start})
+    config = find_config(name, changes).model_copy(update={"start": start})
     dataset, audio = opened(data, **where)
     lessons = read_lessons(taught, dataset.labels) if taught is not None else None
     scored = scored_tracks(dataset.tracks, split, dataset.labels, audio)

@@ -57,11 +57,11 @@ def command(
     """
     if folder is None and predictions is None:
         raise click.UsageError("give --folder, --baseline, or both")
-    from ..config import read_config
     from ..evaluation.predictions import write_predictions
     from ..heads.start import baseline, chosen, fit_head
+    from ..literature.rows import find_config
 
-    config = read_config(name, changes).model_copy(update={"start": str(start)})
+    config = find_config(name, changes).model_copy(update={"start": str(start)})
     dataset, audio = opened(data, **where)
     with progress() as told:
         if folder is not None:

@@ -12,7 +12,7 @@ from .options import Number, data_options, opened
 from .progress import progress
 
 if TYPE_CHECKING:
-    from ..listening import Listened
+    from ..visualisation import Listened
 
 
 @click.command()
@@ -77,8 +77,8 @@ def command(
 
     from ..data import DataError
     from ..evaluation import make_folder
-    from ..listening import by_audio, listen, open_subject
-    from ..listening.listen import genre_index
+    from ..visualisation import by_audio, listen, open_subject
+    from ..visualisation.listen import genre_index
 
     if path is not None and path.is_dir():
         if not (path / CHECKPOINT).is_file():
@@ -89,12 +89,12 @@ def command(
         genre_index(subject, genre)  # before minutes of decoding
     make_folder(output)
     dataset, audio = (None, None) if data is None else opened(data, for_training=False, **where)
-    with progress() as told:
+    with progress() as bars:
 
         def measured(genre: str) -> Any:
             assert dataset is not None and audio is not None
             return by_audio(
-                subject, genre, dataset.tracks, audio, lambda now, of: told("tracks", now, of)
+                subject, genre, dataset.tracks, audio, lambda now, of: bars("tracks", now, of)
             )
 
         found = listen(
@@ -107,7 +107,7 @@ def command(
             updates=updates,
             seed=seed,
             measure=None if dataset is None else measured,
-            told=told,
+            progress=bars,
         )
     written = found.write()
     show(found)

@@ -1,28 +1,31 @@
-"""Bars for what takes minutes, with the time left."""
+"""Progress bars on the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-Told = Callable[[str, int, int], None]  # what is done, how many of it now, of how many
+if TYPE_CHECKING:
+    from ..inference import Progress
 
 
 @contextmanager
-def progress() -> Iterator[Told]:
-    """What is done and the time left, on standard error and on a terminal only."""
+def progress() -> Iterator[Progress]:
+    """Show tasks and the time left on standard error, where that is a terminal."""
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
     hidden = not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=hidden) as bars:
+    with Bars(*columns, console=console, transient=True, disable=hidden) as bars:
         tasks: dict[str, TaskID] = {}
 
-        def told(what: str, now: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=now)
+        def show(task: str, done: int, total: int) -> None:
+            if task not in tasks:
+                tasks[task] = bars.add_task(task, total=total)
+            bars.update(tasks[task], completed=done)
 
-        yield told
+        yield show

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .options import data_argument, data_options, opened
-from .progress import Told, progress
+from .progress import progress
 
 if TYPE_CHECKING:
     from ..data import AudioCache, DataSet
+    from ..inference import Progress
 
 TEACHERS = ("msd_musicnn",)  # others add little: README
 NONE = "none"  # the trunk alone
@@ -90,11 +91,11 @@ def command(
     dataset, audio = opened(data, **where)
     peers = open_peers(folder)
     said = []
-    with progress() as told:
+    with progress() as bars:
         if output is not None and trunk is not None:
-            said.append(_lessons(dataset, audio, peers, trunk, names, heard, output, told))
+            said.append(_lessons(dataset, audio, peers, trunk, names, heard, output, bars))
         if table is not None:
-            said.append(_table(dataset, audio, peers, names[0], heard, table, told))
+            said.append(_table(dataset, audio, peers, names[0], heard, table, bars))
     click.echo("\n".join(said))
 
 
@@ -106,7 +107,7 @@ def _lessons(
     names: tuple[str, ...],
     heard: Path,
     output: Path,
-    told: Told,
+    bars: Progress,
 ) -> str:
     """Writes them; what to say of it."""
     from ..config import Sequences
@@ -118,12 +119,12 @@ def _lessons(
     keys = [t.key for t in tracks]
     own = Trunk(trunk)
     teachers, words = {}, {}
-    trunk_said = hear(heard / "trunk.npz", audio, keys, own.say, told)
+    trunk_said = hear(heard / "trunk.npz", audio, keys, own.say, bars)
     for name in names:
         peer = peers.load(name)
         words[name] = list(peer.labels)
         said = lambda samples, peer=peer: say(peer, samples)  # noqa: E731
-        teachers[name] = hear(heard / f"{name}.npz", audio, keys, said, told)
+        teachers[name] = hear(heard / f"{name}.npz", audio, keys, said, bars)
     audioset = list(peers.load("mn04").labels)
     lessons = make_lessons(
         tracks, dataset.labels, trunk_said, audioset, teachers, words, Sequences().class_power
@@ -139,7 +140,7 @@ def _table(
     name: str,
     heard: Path,
     table: Path,
-    told: Told,
+    bars: Progress,
 ) -> str:
     """Writes it; what to say of it."""
     from ..teachers.borne import SPLITS, write_tags
@@ -147,7 +148,7 @@ def _table(
 
     tracks = [t for t in dataset.tracks if t.split in SPLITS and t.key in audio]
     peer = peers.load(name)
-    said = hear(heard / f"{name}.npz", audio, [t.key for t in tracks], lambda x: say(peer, x), told)
+    said = hear(heard / f"{name}.npz", audio, [t.key for t in tracks], lambda x: say(peer, x), bars)
     borne = write_tags(table, tracks, list(peer.labels), said)
     return (
         f"{table}: {len(tracks)} tracks, {borne.shape[1]} tags, {borne.sum(1).mean():.1f} to a "

@@ -102,9 +102,9 @@ def command(
         raise click.UsageError("--folds goes without --lessons: teachers have heard every fold")
     if output is not None:
         check_output(output, [data])
-    from ..config import read_config
+    from ..literature.rows import find_config
 
-    config = read_config(name, changes)
+    config = find_config(name, changes)
     if start is not None:
         config = config.model_copy(update={"start": start})
     folder = folder or Path("runs") / Path(name).stem

@@ -11,13 +11,11 @@ from .measures import for_card
 from .outputs import make_folder, write_evaluation
 from .predictions import read_predictions, recompute, write_predictions
 from .scored import scored_tracks
-from .streaming import Run, stream_tracks
 from .suite import Evaluation, Plan, evaluate
 
 __all__ = [
     "Evaluation",
     "Plan",
-    "Run",
     "cautions",
     "compare_systems",
     "evaluate",
@@ -27,7 +25,6 @@ __all__ = [
     "read_predictions",
     "recompute",
     "scored_tracks",
-    "stream_tracks",
     "write_evaluation",
     "write_predictions",
 ]

@@ -13,10 +13,10 @@ import numpy as np
 
 from streamgenre.model.card import Hop
 
+from ..inference import Audio, Run
 from .measures import Floats, differences, scored_figures
 from .protocols import protocol_figures
 from .scored import Scored, groups
-from .streaming import Audio, Run
 
 ELAPSED = (2.5, 5.0, 10.0, 20.0, 30.0)  # s
 KINDS = ("carried", "without_state", "running_mean")

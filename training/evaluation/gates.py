@@ -19,9 +19,9 @@ from streamgenre.model.engine import Engine, initial_state
 
 from ..data.decoding import to_int16
 from ..data.record import SAMPLE_RATE
+from ..inference import Audio, steps_of, window_at
 from .join import cut, lay_out
 from .scored import Scored, seconds
-from .streaming import Audio, steps_of, window_at
 
 PART, SHORTEST = 20.0, 15.0  # s
 MOST = 6  # genres

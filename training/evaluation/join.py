@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from streamgenre.model.card import Hop
 
 from ..data.record import SAMPLE_RATE
+from ..inference import Audio
 from .mixes import rise
 from .scored import Scored, seconds
-from .streaming import Audio
 
 SHORTEST, LONGEST = 10.0, 30.0  # s
 MOST = 600  # tracks, of larger splits: some three hours

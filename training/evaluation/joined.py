@@ -23,13 +23,13 @@ from streamgenre.model.card import Hop, ModelCard
 from streamgenre.model.model import Model
 
 from ..data.record import SAMPLE_RATE
+from ..inference import Audio, Progress, Run, no_progress, stream_tracks
 from .bootstrap import mean_draws, median_draws, with_interval
 from .join import Joined, join
 from .measures import Floats, differences, figures
 from .mixes import Part
 from .replay import replay
 from .scored import Scored
-from .streaming import Audio, Run, Told, silent, stream_tracks
 from .timeline import delay
 
 Joint = Literal["cuts", "crossfades"]
@@ -43,7 +43,7 @@ def joined(
     audio: Audio,
     hops: Sequence[Hop],
     live: Hop,
-    told: Told = silent,
+    progress: Progress = no_progress,
 ) -> dict[str, Any] | None:
     """Accuracy at `hops` and `live`, delays at `live`; None without tracks of two genres."""
     streams = {joint: join(scored, audio, fade) for joint, fade in JOINTS.items()}
@@ -61,13 +61,18 @@ def joined(
         doing = f"all tracks as one stream, steps of {hop.seconds:g} s"
         whole = stream_tracks(
             model.engine, {j: s.samples for j, s in streams.items()}, list(JOINTS), hop,
-            told=told, doing=doing,
+            progress=progress, doing=doing,
         )  # fmt: skip
         at = found["hops"][f"{hop.seconds:g}"] = {}
         for joint, stream in streams.items():
             parts = _parts(stream, hop)
             fresh = stream_tracks(
-                model.engine, parts, list(parts), hop, told=told, doing=f"{doing}, {joint}, afresh"
+                model.engine,
+                parts,
+                list(parts),
+                hop,
+                progress=progress,
+                doing=f"{doing}, {joint}, afresh",
             )
             means = _own_means(stream, whole[joint], fresh, hop)
             at[joint] = _beside(*means)

@@ -16,9 +16,9 @@ from streamgenre.model.card import Hop
 from streamgenre.model.engine import Engine
 
 from ..data.record import SAMPLE_RATE
+from ..inference import Audio, Progress, no_progress, stream_tracks
 from .bootstrap import mean_draws, with_interval
 from .scored import LONG, Scored, seconds
-from .streaming import Audio, Told, silent, stream_tracks
 
 LONG_TRACK = 120.0  # s
 ENOUGH = 5  # long tracks
@@ -27,7 +27,7 @@ _ROW_TRACKS = 3  # that a genre needs for a row
 
 
 def minutes(
-    engine: Engine, scored: Scored, audio: Audio, hop: Hop, told: Told = silent
+    engine: Engine, scored: Scored, audio: Audio, hop: Hop, progress: Progress = no_progress
 ) -> dict[str, Any] | None:
     """Accuracy of the steps and norm of the state in every minute; None without enough music."""
     long, made_of = _long_tracks(scored, audio), "tracks of two minutes and more"
@@ -39,7 +39,7 @@ def minutes(
         return None
     carried, alone = (
         stream_tracks(
-            engine, long, list(long), hop, carry=carry, told=told,
+            engine, long, list(long), hop, carry=carry, progress=progress,
             doing=f"minute by minute, state {'carried' if carry else 'reset'}",
         )
         for carry in (True, False)

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.record import SAMPLE_RATE, DataError, Track
+from ..inference import Audio
 from .scored import seconds
-from .streaming import Audio
 
 Transition = Literal["hard cut", "level-matched cut", "crossfade"]
 TRANSITIONS: tuple[Transition, ...] = ("hard cut", "level-matched cut", "crossfade")

@@ -21,11 +21,11 @@ from streamgenre.model.model import Model
 from streamgenre.model.timeline import Timeline
 
 from ..data.record import SAMPLE_RATE
+from ..inference import Audio, Progress, no_progress, stream_tracks
 from .bootstrap import ratio_draws, with_interval
 from .replay import Timelines, replay_all
 from .scored import Scored
 from .sounds import Samples, generated, recorded, stretches, synthesised
-from .streaming import Audio, Told, silent, stream_tracks
 
 SPEECH = 0.5  # probability from which the product says so
 SPEECH_LEVELS = (0.0, -10.0)  # dB against the music
@@ -41,7 +41,7 @@ def no_music(
     timelines: Timelines,
     hop: Hop,
     speech: Path | None = None,
-    told: Told = silent,
+    progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """Shares for each sound, for speech over music, and for the music of the split by genre.
 
@@ -63,14 +63,14 @@ def no_music(
     else:
         sounds |= voices
         talk = talk or voices
-    heard = _streams(model, sounds, hop, told, "what is no music")
+    heard = _streams(model, sounds, hop, progress, "what is no music")
     for name, streams in heard.items():
         found["sounds"][name] = shares(streams)
         if (called := speech_share(model, sounds[name], hop)) is not None:
             found["sounds"][name]["speech"] = round(called, 4)
     found["music"] = _of_music(scored, timelines)
     if talk:
-        found["speech_over_music"] = _over_music(model, scored, audio, talk, hop, told)
+        found["speech_over_music"] = _over_music(model, scored, audio, talk, hop, progress)
     else:
         found["skipped"]["speech over music"] = "there is no speech"
     return found
@@ -109,12 +109,12 @@ def _counts(timeline: Timeline) -> list[int]:
 
 
 def _streams(
-    model: Model, sounds: Mapping[str, Sequence[Samples]], hop: Hop, told: Told, doing: str
+    model: Model, sounds: Mapping[str, Sequence[Samples]], hop: Hop, progress: Progress, doing: str
 ) -> dict[str, list[Timeline]]:
     """The timelines of each name's streams."""
     flat = {f"{name}\n{i}": s for name, streams in sounds.items() for i, s in enumerate(streams)}
     flat = {key: samples for key, samples in flat.items() if len(samples)}
-    runs = stream_tracks(model.engine, flat, list(flat), hop, told=told, doing=doing)
+    runs = stream_tracks(model.engine, flat, list(flat), hop, progress=progress, doing=doing)
     timelines = replay_all(runs, flat, hop, model.card)
     found: dict[str, list[Timeline]] = {}
     for key in flat:
@@ -138,7 +138,7 @@ def _over_music(
     audio: Audio,
     talk: dict[str, list[Samples]],
     hop: Hop,
-    told: Told,
+    progress: Progress,
 ) -> dict[str, Any]:
     """Tracks of the split, the first 20 s of each, without and with a talker over them."""
     long = [key for key in scored.keys if len(audio[key]) >= _SHORTEST * SAMPLE_RATE]
@@ -155,7 +155,7 @@ def _over_music(
     for level in SPEECH_LEVELS:
         pairs = zip(music, voices, strict=True)
         sounds[f"speech at {level:g} dB"] = [laid_over(m, voice, level) for m, voice in pairs]
-    heard = _streams(model, sounds, hop, told, "speech over music")
+    heard = _streams(model, sounds, hop, progress, "speech over music")
     return {"speech": sorted(talk), **{name: shares(streams) for name, streams in heard.items()}}
 
 

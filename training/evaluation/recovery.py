@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from streamgenre.model.card import Hop
 from streamgenre.model.engine import Engine
 
+from ..inference import Audio, Progress, no_progress, stream_tracks
 from .bootstrap import interval, mean_draws
 from .scored import LONG, Scored, seconds
-from .streaming import Audio, Told, silent, stream_tracks
 
 BEFORE, AFTER = 10.0, 15.0  # s
 _PAIRS = 200
@@ -42,7 +42,7 @@ def recovery(
     audio: Audio,
     hop: Hop,
     pairs: int = _PAIRS,
-    told: Told = silent,
+    progress: Progress = no_progress,
 ) -> dict[str, Any] | None:
     """Accuracy after each step since the change; None without two long tracks that differ."""
     long = scored.at(np.array([seconds(audio, key) >= LONG for key in scored.keys]))
@@ -60,8 +60,8 @@ def recovery(
         for a, b in chosen
     }
     old, new = (long.true[list(side)] for side in zip(*chosen, strict=True))
-    carried = _guesses(engine, joined, hop, None, told)
-    emptied = _guesses(engine, joined, hop, before, told)
+    carried = _guesses(engine, joined, hop, None, progress)
+    emptied = _guesses(engine, joined, hop, before, progress)
     found: dict[str, Any] = {
         "hop": hop.seconds,
         "pairs": len(chosen),
@@ -77,11 +77,11 @@ def recovery(
 
 
 def _guesses(
-    engine: Engine, joined: Audio, hop: Hop, reset_before: int | None, told: Told
+    engine: Engine, joined: Audio, hop: Hop, reset_before: int | None, progress: Progress
 ) -> NDArray[np.int64]:
     kind = "carried" if reset_before is None else "reset"
     runs = stream_tracks(
-        engine, joined, list(joined), hop, reset_before=reset_before, told=told,
+        engine, joined, list(joined), hop, reset_before=reset_before, progress=progress,
         doing=f"changes of track, state {kind}",
     )  # fmt: skip
     return np.stack([runs[key].probabilities.argmax(1) for key in joined])

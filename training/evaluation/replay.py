@@ -18,7 +18,7 @@ from streamgenre.model.decide import Decider
 from streamgenre.model.timeline import Timeline
 from streamgenre.update import Update
 
-from .streaming import Audio, Run
+from ..inference import Audio, Run
 
 Timelines = Mapping[str, Timeline]
 """Key of a track -> what the product says of it."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.record import SAMPLE_RATE, DataError, Track
-from .streaming import Audio
+from ..inference import Audio
 
 LONG, SHORT = 20.0, 5.0  # s; clips are of 30 s or of 2 to 3 s in the usual collections
 FREE_SETS = {"debian", "emotify"}

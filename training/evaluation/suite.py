@@ -12,6 +12,7 @@ from streamgenre.model.model import Model
 from streamgenre.model.timeline import model_to_dict
 
 from ..data.record import SAMPLE_RATE, DataError, Track
+from ..inference import Audio, Progress, no_progress, stream_tracks
 from .baseline import against_baseline, baseline_of
 from .calibration import calibration
 from .cautions import cautions
@@ -27,7 +28,6 @@ from .replay import Timelines, replay_all
 from .road import road_in
 from .scored import Scored, scored_tracks
 from .spoken import spoken
-from .streaming import Audio, Told, silent, stream_tracks
 from .switches import switches
 from .timeline import measure_mixes
 
@@ -64,9 +64,9 @@ def evaluate(
     tracks: Sequence[Track],
     audio: Audio,
     plan: Plan,
-    told: Told = silent,
+    progress: Progress = no_progress,
 ) -> Evaluation:
-    """Measure; `told` hears of the progress. Raises DataError and ConfigError."""
+    """All measurements of the plan. Raises DataError and ConfigError."""
     card = model.card
     if card.sample_rate != SAMPLE_RATE:
         raise DataError(f"the model listens at {card.sample_rate} Hz, the data is {SAMPLE_RATE} Hz")
@@ -88,33 +88,35 @@ def evaluate(
     for hop in hops:
         name = f"{hop.seconds:g}"
         found["hops"][name], means[name], timelines[hop.seconds] = _at_hop(
-            model, scored, audio, hop, plan, told
+            model, scored, audio, hop, plan, progress
         )
     if plan.predictions_only:
         return Evaluation(found, scored, card.label_names, means)
     live = card.hop(card.live_hop)
-    single = timelines.get(live.seconds) or _timelines(model, scored, audio, live, told)
-    _over_time(model, scored, audio, plan, found, told)
-    found["joined"] = joined(model, scored, audio, hops, live, told)
+    single = timelines.get(live.seconds) or _timelines(model, scored, audio, live, progress)
+    _over_time(model, scored, audio, plan, found, progress)
+    found["joined"] = joined(model, scored, audio, hops, live, progress)
     found["switches"] = switches(single)
-    found["no_music"] = no_music(model, scored, audio, single, live, plan.speech, told)
+    found["no_music"] = no_music(model, scored, audio, single, live, plan.speech, progress)
     gates = gates_over_genres(model.engine, scored, audio, live)
     found["gates"] = None if gates is None else gates_summary(gates)
     return Evaluation(found, scored, card.label_names, means, gates)
 
 
-def _timelines(model: Model, scored: Scored, audio: Audio, hop: Hop, told: Told) -> Timelines:
+def _timelines(
+    model: Model, scored: Scored, audio: Audio, hop: Hop, progress: Progress
+) -> Timelines:
     doing = f"{len(scored.tracks)} tracks in steps of {hop.seconds:g} s"
-    runs = stream_tracks(model.engine, audio, scored.keys, hop, told=told, doing=doing)
+    runs = stream_tracks(model.engine, audio, scored.keys, hop, progress=progress, doing=doing)
     return replay_all(runs, audio, hop, model.card)
 
 
 def _at_hop(
-    model: Model, scored: Scored, audio: Audio, hop: Hop, plan: Plan, told: Told
+    model: Model, scored: Scored, audio: Audio, hop: Hop, plan: Plan, progress: Progress
 ) -> tuple[dict[str, Any], Floats, Timelines]:
     engine, card = model.engine, model.card
     doing = f"{len(scored.tracks)} tracks in steps of {hop.seconds:g} s"
-    carried = stream_tracks(engine, audio, scored.keys, hop, told=told, doing=doing)
+    carried = stream_tracks(engine, audio, scored.keys, hop, progress=progress, doing=doing)
     mean = mean_over_steps(carried, scored)
     beside: dict[str, Any] = {}
     if plan.baseline is not None:
@@ -124,7 +126,9 @@ def _at_hop(
         tracks = scored_figures(mean, scored)
         return {"hop": hop.seconds, "track_mean": tracks, **beside}, mean, {}
     doing += ", state reset"
-    alone = stream_tracks(engine, audio, scored.keys, hop, carry=False, told=told, doing=doing)
+    alone = stream_tracks(
+        engine, audio, scored.keys, hop, carry=False, progress=progress, doing=doing
+    )
     trust = calibration(carried, scored, card, hop.seconds)
     timelines = replay_all(carried, audio, hop, card)
     found = {
@@ -147,7 +151,7 @@ def _over_time(
     audio: Audio,
     plan: Plan,
     found: dict[str, Any],
-    told: Told,
+    progress: Progress,
 ) -> None:
     """What happens over changes of music and over minutes, at the card's hop for live audio."""
     live = model.card.hop(model.card.live_hop)
@@ -155,9 +159,9 @@ def _over_time(
     if count and mixable(scored.tracks, audio):
         mixes = make_mixes(scored.tracks, audio, count)
         found["mixes"] = measure_mixes(
-            model, mixes, live.seconds, lambda n: told("timelines of mixes", n, count)
+            model, mixes, live.seconds, lambda n: progress("timelines of mixes", n, count)
         )
-    found["recovery"] = recovery(model.engine, scored, audio, live, told=told)
-    found["minutes"] = minutes(model.engine, scored, audio, live, told)
+    found["recovery"] = recovery(model.engine, scored, audio, live, progress=progress)
+    found["minutes"] = minutes(model.engine, scored, audio, live, progress)
     if plan.originals is not None:
         found["road"] = road_in(model, plan.originals, model.card.file_hop)

@@ -24,6 +24,7 @@ from torch.nn import functional as F
 from streamgenre.networks.trunk import WINDOW, TrunkTFCRNN
 
 from ..data import SAMPLE_RATE, AudioCache, DataError
+from ..inference import Progress
 from ..lessons import FIRST, STEP
 from ..writing import replace_file
 
@@ -102,7 +103,7 @@ def hear(
     audio: AudioCache,
     keys: Sequence[str],
     say: Callable[[Rows], Rows],
-    told: Callable[[str, int, int], None],
+    progress: Progress,
 ) -> dict[str, Rows]:
     """What is said of every track, kept in a file (.npz) that a broken-off run goes on from."""
     found: dict[str, Rows] = {}
@@ -118,7 +119,7 @@ def hear(
         # As it will be read again.
         said = say(audio[key].astype(np.float32) / 32768)
         found[key] = said.astype(np.float16).astype(np.float32)
-        told(path.stem, number, len(missing))
+        progress(path.stem, number, len(missing))
         if number == len(missing) or time.monotonic() - saved > 120:
             _keep(path, found)
             saved = time.monotonic()

@@ -20,8 +20,9 @@ from streamgenre.networks.logmel import LogMel
 from streamgenre.networks.step import StepNetwork
 from streamgenre.networks.trunk import TrunkTFCRNN
 
+from ..card import calibration_of
 from ..checkpoint import load_network
-from ..model import calibration_of, load_model
+from ..model import load_model
 from .bands import FRAME
 
 

@@ -20,7 +20,7 @@ import warnings
 
 import numpy as np
 
-from ..data import SAMPLE_RATE
+from ...data import SAMPLE_RATE
 
 FFT, HOP = 2_048, 512
 ASSUMED_RATE = 22_050  # Hz: librosa's, where none is passed

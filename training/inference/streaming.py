@@ -1,6 +1,6 @@
-"""Whole tracks through an engine as a live stream would hear them, many at once.
+"""Streams whole tracks through an engine as live audio would arrive, many tracks in a batch.
 
-`carry=False` forgets at every step: the baseline that shows what the carried state is worth.
+With `carry=False` every step starts from an empty state: the baseline for the carried state.
 """
 
 from __future__ import annotations
@@ -15,20 +15,15 @@ from numpy.typing import NDArray
 from streamgenre.model.card import Hop
 from streamgenre.model.engine import Engine, initial_state
 
+from .progress import Progress, no_progress
+
 Audio = Mapping[str, NDArray[np.int16]]
 """Key of a track -> its samples at the model's rate."""
-
-Told = Callable[[str, int, int], None]
-"""Hears of the progress: what is being done, how much of it is done now, of how much."""
-
-
-def silent(what: str, now: int, total: int) -> None:
-    """Told by no one."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one track gives, step by step."""
+    """The outputs of one track, step by step."""
 
     probabilities: NDArray[np.float32]  # (steps, C)
     music: NDArray[np.float32]  # (steps,)
@@ -44,7 +39,7 @@ def stream_tracks(
     carry: bool = True,
     reset_before: int | None = None,
     batch: int = 32,
-    told: Told = silent,
+    progress: Progress = no_progress,
     doing: str = "listening",
 ) -> dict[str, Run]:
     """Every track from its first sample to its last; the last step's window is padded at its end.
@@ -52,7 +47,7 @@ def stream_tracks(
     Args:
         carry: False starts every step with an empty state.
         reset_before: the step before which the state is emptied once, as at a change of track.
-        told: hears how many steps of the batches are done, as `doing`.
+        progress: called with `doing` and the number of steps done, over all batches.
     """
     runs: dict[str, Run] = {}
     # Tracks of like length share a batch, the longest first: those that ended leave its tail.
@@ -64,7 +59,7 @@ def stream_tracks(
         runs.update(
             _stream_batch(
                 engine, audio, group, hop, carry, reset_before,
-                lambda: told(doing, next(count), total),
+                lambda: progress(doing, next(count), total),
             )
         )  # fmt: skip
     return runs
@@ -101,16 +96,16 @@ def _stream_batch(
 
 
 def steps_of(samples: int, hop: Hop) -> int:
-    """Steps that a track of so many samples takes, the padded last one included."""
+    """Number of steps for a track of `samples` samples, including the zero-padded last one."""
     return -(-samples // hop.samples)
 
 
 def window_at(samples: NDArray[np.int16], step: int, hop: Hop) -> NDArray[np.float32]:
-    """What a step reads: the window that ends with its new samples, zeros beyond the track."""
+    """The input of a step (window,): it ends with the new samples; zeros outside the track."""
     end = (step + 1) * hop.samples
     begin = end - hop.window
     window = np.zeros(hop.window, np.float32)
-    heard = samples[max(0, begin) : end]
-    window[max(0, -begin) : max(0, -begin) + len(heard)] = heard
+    inside = samples[max(0, begin) : end]
+    window[max(0, -begin) : max(0, -begin) + len(inside)] = inside
     window /= np.float32(32768)
     return window

@@ -79,9 +79,3 @@ def _batches(
                 owners, held = [], []
     if held:
         yield owners, np.stack(held)
-
-
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Probabilities over the last axis."""
-    raised = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))
-    return np.asarray(raised / raised.sum(-1, keepdims=True))

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..data import SAMPLE_RATE
+from ...data import SAMPLE_RATE
 
 RATE = 4_000  # Hz
 SEGMENT = 5 * RATE  # samples

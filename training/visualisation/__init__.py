@@ -1,4 +1,4 @@
-"""Listening to a network: the sound that most excites a genre's output, or one of its neurons.
+"""Visualisation by activation maximisation: the sound that most excites a genre or a neuron.
 
 Proposed as future work by Irvin, Chartock, Hollander, "Recurrent Neural Networks with Attention for
 Genre Classification", 2016.

@@ -9,7 +9,8 @@ from typing import Literal
 
 from streamgenre.errors import ConfigError, one_line
 
-from .ascent import Target, Told, ascend, reached, show_weights
+from ..inference import Progress, no_progress
+from .ascent import Target, ascend, reached, show_weights
 from .canvas import Canvas
 from .invert import sound_of
 from .neurons import Choice, by_weights
@@ -44,7 +45,7 @@ def listen(
     updates: int = 200,
     seed: int = 0,
     measure: Measure | None = None,
-    told: Told = lambda *_: None,
+    progress: Progress = no_progress,
 ) -> Listened:
     """The sound that excites a genre's output or a neuron most, written to `folder`, and heard.
 
@@ -89,7 +90,7 @@ def listen(
         assert neuron is not None
         show_weights(canvas, neuron)
     else:
-        ascend(canvas, target, updates, told)
+        ascend(canvas, target, updates, progress)
     logmel = canvas.logmel().detach()
     path = folder / file_name(asked)
     sound = canvas.noise(logmel).numpy() if canvas.noise else sound_of(logmel, canvas.samples, seed)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data import SAMPLE_RATE
+from ...data import SAMPLE_RATE
 
 PART = 50  # tracks a file
 

@@ -18,7 +18,7 @@ import warnings
 
 import numpy as np
 
-from ..data import SAMPLE_RATE
+from ...data import SAMPLE_RATE
 
 EXCERPT = 10 * SAMPLE_RATE  # samples
 EXCERPTS = 3

@@ -7,7 +7,6 @@ Genre Classification", 2016.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..inference import Progress, no_progress
 from .canvas import Canvas
 from .subject import Unrolled
 
@@ -23,8 +23,6 @@ _RATE = 0.15  # of Adam
 _STEPS = (0.1, 0.2, 0.4, 0.8)  # deviations that weights may be shown with, in log-mel: 2 to 17 dB
 _FAR = 5.0  # of a neuron's value: deviations, where the embedding is standardised
 _SHOWN = 8  # steps, in a line
-
-Told = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ def reached(canvas: Canvas, target: Target) -> Reached:
         )
 
 
-def ascend(canvas: Canvas, target: Target, updates: int, told: Told = lambda *_: None) -> None:
+def ascend(canvas: Canvas, target: Target, updates: int, progress: Progress = no_progress) -> None:
     """Change the canvas by so many updates of Adam."""
     optimizer = torch.optim.Adam([canvas.spectrum], lr=_RATE)
     for update in range(updates):
@@ -98,7 +96,7 @@ def ascend(canvas: Canvas, target: Target, updates: int, told: Told = lambda *_:
         optimizer.zero_grad()
         torch.autograd.backward(loss)
         optimizer.step()
-        told("listening", update + 1, updates)
+        progress("listening", update + 1, updates)
 
 
 def show_weights(canvas: Canvas, neuron: int) -> None:

@@ -14,8 +14,9 @@ from streamgenre.networks.step import StepNetwork
 
 from ..checkpoint import load_network
 from ..data import DataError, DataSet
-from ..evaluation.segments import segment_tracks, softmax
-from ..evaluation.streaming import stream_tracks
+from ..decisions import softmax
+from ..inference import stream_tracks
+from ..inference.segments import segment_tracks
 from ..model import network_model
 from ..train import Trainer
 from .cost import macs_per_second, parameters

@@ -10,7 +10,8 @@ from streamgenre.networks.step import StepNetwork
 
 from ..data import DataSet
 from ..data.tags import multi_hot, with_tags
-from ..evaluation.tagging import tag_figures, tag_scores
+from ..evaluation.tagging import tag_figures
+from ..inference.tags import tag_scores
 from .network_row import trained
 from .results import PREDICTIONS, write_scores
 from .rows import Row

@@ -10,7 +10,7 @@ from filelock import FileLock
 
 from streamgenre.networks.step import StepNetwork
 
-from ..baselines.stacking import stacked
+from .baselines.stacking import stacked
 from .network_row import listen, trained
 from .rows import Row, chosen_rows
 from .run import Bench, Heard, Probabilities, genre_result

@@ -20,7 +20,7 @@ from typing import Any
 from streamgenre.networks import build
 from streamgenre.networks.segment import SegmentNetwork
 
-from ..config import Config, override, validated
+from ..config import Config, config_names, config_path, override, read_config, validated
 from ..data import DataError
 
 ROWS = Path(__file__).parent / "rows"
@@ -79,10 +79,20 @@ def completed(entries: Mapping[str, Any]) -> dict[str, Any]:
     return whole
 
 
-def network_entries(system: str) -> dict[str, Any] | None:
-    """Config entries of a network of the table; None where there is no such row."""
-    row = next((r for r in all_rows() if r.system == system and r.kind == "network"), None)
-    return copy.deepcopy(dict(row.entries)) if row else None
+def find_config(name: str, changes: Sequence[str] = ()) -> Config:
+    """The config of a bundled name, of a TOML file, or of a network of the table.
+
+    `changes` are as in `read_config`. Raises DataError naming what is wrong and what there is.
+    """
+    if config_path(name).is_file():
+        return read_config(name, changes)
+    row = next((r for r in all_rows() if r.system == name and r.kind == "network"), None)
+    if row is None:
+        raise DataError(
+            f"{name}: no such config; a path to a .toml file, one of {', '.join(config_names())}, "
+            "or a network of `experiments --list`"
+        )
+    return validated(completed(_with(row.entries, changes)))
 
 
 @functools.cache
@@ -126,12 +136,18 @@ def changed_rows(rows: Sequence[Row], changes: Sequence[str]) -> tuple[Row, ...]
     found = []
     for row in rows:
         if row.kind == "network":
-            entries = copy.deepcopy(dict(row.entries))
-            for change in changes:
-                override(entries, change)
+            entries = _with(row.entries, changes)
             narrowed = f"otherwise than in the table: {', '.join(changes)}"
             found.append(replace(row, entries=entries, narrowed=narrowed, changes=tuple(changes)))
     return tuple(found)
+
+
+def _with(entries: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
+    """A copy of config entries, with changes."""
+    copied = copy.deepcopy(dict(entries))
+    for change in changes:
+        override(copied, change)
+    return copied
 
 
 def _row(file: Mapping[str, Any], base: Mapping[str, Any], entry: Mapping[str, Any]) -> Row:

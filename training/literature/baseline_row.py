@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..baselines.system import Baseline, run
+from .baselines.system import Baseline, run
 from .rows import Row
 from .run import Bench, Heard, genre_result, seconds_of
 

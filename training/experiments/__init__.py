@@ -1,5 +1,0 @@
-"""Every published system under one protocol: rows to run, their results, and the tables.
-
-`rows/` holds one TOML file for each section of the literature; `rows.py` reads them, `run.py` runs
-one, `results.py` keeps what came out, `report.py` writes it down.
-"""

@@ -1,0 +1,70 @@
+"""Taggers on whole tracks: the mean of the sigmoids over steps or segments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from streamgenre.model.card import Hop
+from streamgenre.networks.segment import SegmentNetwork
+from streamgenre.networks.step import StepNetwork
+
+from ..data import SAMPLE_RATE
+from .segments import segment_tracks
+from .streaming import steps_of, window_at
+
+_BATCH = 32  # tracks at once
+
+
+def tag_scores(
+    network: StepNetwork,
+    audio: Mapping[str, NDArray[np.int16]],
+    keys: Sequence[str],
+    hop: int,
+) -> NDArray[np.float64]:
+    """Mean probability of each tag over a track (N, D), in the order of the keys.
+
+    A network of segments reads them as published; any other is carried through the track in steps
+    of `hop` samples.
+    """
+    network.eval()
+    if isinstance(network, SegmentNetwork):
+        logits = segment_tracks(network, audio, keys)
+        return np.stack([_sigmoid(logits[key]).mean(0) for key in keys])
+    found: dict[str, NDArray[np.float64]] = {}
+    order = sorted(keys, key=lambda key: len(audio[key]), reverse=True)
+    for first in range(0, len(order), _BATCH):
+        found |= _streamed(network, audio, order[first : first + _BATCH], hop)
+    return np.stack([found[key] for key in keys])
+
+
+@torch.inference_mode()
+def _streamed(
+    network: StepNetwork,
+    audio: Mapping[str, NDArray[np.int16]],
+    group: Sequence[str],
+    hop: int,
+) -> dict[str, NDArray[np.float64]]:
+    """Of tracks of falling length."""
+    read = Hop(hop / SAMPLE_RATE, hop, network.window_for(hop))
+    counts = [steps_of(len(audio[key]), read) for key in group]
+    device = next(network.parameters()).device
+    state = torch.zeros(len(group), network.state_size, device=device)
+    sums: list[NDArray[np.float64]] = []
+    for t in range(counts[0]):
+        active = sum(count > t for count in counts)
+        windows = np.stack([window_at(audio[key], t, read) for key in group[:active]])
+        step = network(torch.from_numpy(windows).to(device), state[:active])
+        state = step.next_state
+        said = _sigmoid(step.logits.float().cpu().numpy())
+        sums = sums or [np.zeros_like(row) for row in said]
+        for total, row in zip(sums, said, strict=False):  # those that ended take no more
+            total += row
+    return {k: total / n for k, total, n in zip(group, sums, counts, strict=True)}
+
+
+def _sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.asarray(1 / (1 + np.exp(-logits.astype(np.float64))))
