@@ -16,7 +16,7 @@ As in the later code, the loss counts every window (many-to-many), and a segment
 of its last; how a track's verdicts are joined is silent (here their mean). Left out: that code's
 shift of the waveform by up to 10 ms in training (segments begin anywhere) and, in the table, its
 stages of the rate. For genres Nesterov momentum and a batch of 23 are given; rate and length of
-training are silent and the row's (experiments/rows/01-tfcrnn.toml).
+training are silent and the row's (literature/rows/01-tfcrnn.toml).
 """
 
 from __future__ import annotations

@@ -63,9 +63,9 @@ def command(
 
     config = find_config(name, changes).model_copy(update={"start": str(start)})
     dataset, audio = opened(data, **where)
-    with progress() as told:
+    with progress() as report:
         if folder is not None:
-            path = fit_head(config, dataset, audio, folder, embedded / "levelled.npz", told)
+            path = fit_head(config, dataset, audio, folder, embedded / "levelled.npz", report)
             click.echo(f"{path}: the network with its head")
         if predictions is not None:
             measured = chosen(dataset, audio, (split,))
@@ -76,7 +76,7 @@ def command(
                 config.run.splits,
                 measured,
                 embedded / "plain.npz",
-                told,
+                report,
             )
             write_predictions(predictions, measured, dataset.labels, rows)
             click.echo(f"{predictions}: {len(measured)} tracks")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,11 @@ from streamgenre.networks.statistics import PRIOR
 from streamgenre.networks.trunk import WINDOW, TrunkTFCRNN
 
 from ..data import SAMPLE_RATE
+from ..inference import Progress
 from ..teachers.hear import hear, windows
 
 STRIDE = 1.0  # s between the windows that are embedded
 _BATCH = 32
-Progress = Callable[[str, int, int], None]
 
 
 def embed(

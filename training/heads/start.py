@@ -16,9 +16,10 @@ from streamgenre.networks.trunk import TrunkTFCRNN
 from .. import checkpoint
 from ..config import Config
 from ..data import AudioCache, DataError, DataSet, Track
+from ..inference import Progress
 from ..learner import SECOND
 from ..start import start_from
-from .embeddings import Excerpts, MeanEmbedding, Progress, Windows, embed, variance_within
+from .embeddings import Excerpts, MeanEmbedding, Windows, embed, variance_within
 from .perceptron import Inputs, Perceptron, Settings, fit
 
 _SETTINGS = Settings(class_power=0.45, input_dropout=0.5)

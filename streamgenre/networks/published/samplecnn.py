@@ -4,7 +4,7 @@ Lee, Park, Kim, Nam, "Sample-level Deep Convolutional Neural Networks for Music 
 Raw Waveforms" (SMC 2017) and its code (jongpillee/sampleCNN, tae-jun/sample-cnn): 3^10 samples at
 22.05 kHz (2.68 s), every filter and pool three long, until one position is left. Its code's five
 stages of the rate, each from the best weights of the last, are one decay in the table
-(experiments/rows).
+(literature/rows).
 
 Where the description is silent: one genre each track is a linear layer for a softmax, not the
 sigmoids of fifty tags (the authors' later code does so for words); the samples are not

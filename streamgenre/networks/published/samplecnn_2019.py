@@ -5,7 +5,7 @@ Journal of Selected Topics in Signal Processing 2019) and its code (tae-jun/samp
 come from their "Sample-level CNN Architectures for Music Auto-tagging Using Raw Waveforms" (ICASSP
 2018), whose code widens the gates' hidden layer sixteenfold: here it is an eighth, as in 2019.
 The weights start as in the 2019 code, whose limit has the input channels twice, so narrower than
-He's. Its five stages of the rate are one decay in the table (experiments/rows).
+He's. Its five stages of the rate are one decay in the table (literature/rows).
 
 Where the description is silent, which of them Kim & Nam ran on genres in the same year: here the
 authors' usual input, 59,049 samples at 22.05 kHz, and basic blocks of one level. 39,366 samples at
