@@ -65,7 +65,7 @@ def open_all(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     os.environ["THREADS"] = "1"  # read by the loader as it is imported
     try:
         from training.data import DataError
-        from training.teachers.hear import open_peers
+        from training.distillation.hear import open_peers
     except ImportError as error:
         raise Skipped(f"the taggers need pip install '.[train]' ({error})") from None
     try:

@@ -19,8 +19,8 @@ from streamgenre.audio.files import decode_mono
 from .common import EXAMPLES, RATE, Options, Skipped, Spread, shown, table
 
 if TYPE_CHECKING:
-    from training.learner import Learner
-    from training.sequences import Batch
+    from training.streams.sequences import Batch
+    from training.trainer.learner import Learner
 
 TITLE = "training, and whether reading the music keeps it waiting"
 
@@ -39,9 +39,9 @@ def measure(options: Options) -> dict[str, Any]:
 
     from streamgenre.networks import build
     from training.config import read_config
-    from training.feed import Feed
-    from training.learner import Learner
-    from training.sequences import Piece
+    from training.streams.feed import Feed
+    from training.streams.sequences import Piece
+    from training.trainer.learner import Learner
 
     clips = sorted(EXAMPLES.glob("*.ogg"))
     music = [
@@ -80,7 +80,7 @@ def _windows_a_second(learner: Learner, batches: Iterable[tuple[int, Batch]]) ->
     """Forward and backward over the batches, the state carried."""
     import torch
 
-    from training.learner import Inputs
+    from training.trainer.learner import Inputs
 
     states: dict[int, torch.Tensor] = {}
     windows, start = 0, time.perf_counter()

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from streamgenre.networks import build
 from streamgenre.networks.calibrated import Calibrated, weights_into
 from streamgenre.networks.step import SequenceOptions
-from training.export import to_onnx
+from training.export.onnx import to_onnx
 
 
 def sizes(modules, call):

@@ -26,7 +26,7 @@ from training.adapt.head import Example, Head, choose_strength, fit_head  # noqa
 from training.cli.adapt import command, how_to_run  # noqa: E402
 from training.data import AudioCache, DataError, open_dataset  # noqa: E402
 from training.data.split import folds_of  # noqa: E402
-from training.decisions import softmax  # noqa: E402
+from training.inference.decisions import softmax  # noqa: E402
 
 RATE = 16_000
 GENRES = ["bursts", "chords", "tones"]
@@ -150,7 +150,7 @@ def test_the_graph_is_the_base_but_for_the_head(written, bundled):
 
 def test_torch_runs_it_too(written, torch):
     from streamgenre.model.torch import TorchEngine
-    from training.export import parity
+    from training.export.onnx import parity
 
     data = written[0].read_bytes()
     model = streamgenre.load(written[0])
@@ -162,7 +162,7 @@ def test_raw_networks_carry_a_head_on_all_they_give(tmp_path, quick, monkeypatch
     torch = pytest.importorskip("torch", reason="needs the train extra")
     from streamgenre.model.torch import TorchEngine
     from streamgenre.networks import build
-    from training.export import Calibrated, parity, to_onnx
+    from training.export.onnx import Calibrated, parity, to_onnx
 
     torch.manual_seed(0)
     network = {"kind": "tfcrnn", "classes": 5, "width": 8, "size": 16, "hop": 8_000}

@@ -276,7 +276,7 @@ def test_every_word_is_a_label_of_its_tagger():
     if not folder:
         pytest.skip("STREAMGENRE_PEERS names no folder with other taggers")
     pytest.importorskip("torch")
-    from training.teachers.hear import open_peers
+    from training.distillation.hear import open_peers
 
     module = open_peers(Path(folder))
     for name in VOCABULARY:

@@ -40,7 +40,7 @@ from training.data import (
 from training.data.audio_files import audio_files
 from training.data.journal import digest_of, read_journal
 from training.data.split import with_split
-from training.not_music import recordings
+from training.streams.non_music import recordings
 
 
 def by_key(dataset):

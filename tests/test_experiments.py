@@ -18,11 +18,11 @@ from filelock import FileLock  # noqa: E402
 
 from streamgenre.networks import build  # noqa: E402
 from streamgenre.networks.segment import SegmentNetwork  # noqa: E402
-from training import export  # noqa: E402
 from training.card import Calibration, card_entries  # noqa: E402
 from training.cli import main  # noqa: E402
 from training.config import Config  # noqa: E402
 from training.data import AudioCache, DataError, open_dataset  # noqa: E402
+from training.export import onnx as export  # noqa: E402
 from training.inference.segments import segment_tracks, segments_of  # noqa: E402
 from training.literature import queue  # noqa: E402
 from training.literature import rows as table  # noqa: E402
@@ -325,7 +325,7 @@ def test_multiply_adds_are_counted_by_hand():
 
 
 def test_published_segments_are_drawn_from_anywhere_and_short_clips_repeated():
-    from training.sequences import Lanes, Piece
+    from training.streams.sequences import Lanes, Piece
 
     rising = Piece(np.arange(20_000).astype(np.int16), 0, True)
     short = Piece(np.arange(1_000, 2_000).astype(np.int16), 1, True)
@@ -349,7 +349,7 @@ def test_published_segments_are_drawn_from_anywhere_and_short_clips_repeated():
 def test_a_smaller_share_of_the_artists_is_a_part_of_a_larger_one():
     from tones import track
 
-    from training.training_set import some_groups
+    from training.trainer.training_set import some_groups
 
     tracks = [track(f"{g}{i}", g, "train", f"artist {g}{i // 2}") for g in "ab" for i in range(20)]
     every, half, tenth = (some_groups(tracks, share) for share in (1.0, 0.5, 0.1))
@@ -359,9 +359,9 @@ def test_a_smaller_share_of_the_artists_is_a_part_of_a_larger_one():
 
 
 def test_a_share_is_also_of_tracks_that_only_teachers_know(bench, tmp_path):
-    from training.lessons import Lesson, Lessons
-    from training.sequences import NO_GENRE
-    from training.train import Trainer
+    from training.distillation.soft_targets import Lesson, Lessons
+    from training.streams.sequences import NO_GENRE
+    from training.trainer.train import Trainer
 
     train = [t for t in bench.dataset.tracks if t.split == "train"]
     unlabelled = {t.key for t in train[::4] + train[1::4]}  # three of each kind
@@ -382,7 +382,7 @@ def test_a_share_is_also_of_tracks_that_only_teachers_know(bench, tmp_path):
 
 
 def test_artificial_copies_are_heard_beside_the_tracks(bench, tmp_path):
-    from training.train import Trainer
+    from training.trainer.train import Trainer
 
     row = Row(7, "x", "x", "x", "x", "x", entries=IRVIN.entries | {
         "sequences": SMALL["sequences"] | {"copies": 2}})  # fmt: skip

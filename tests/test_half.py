@@ -12,7 +12,7 @@ from streamgenre.model.engine import initial_state  # noqa: E402
 from streamgenre.model.torch import TorchEngine  # noqa: E402
 from streamgenre.networks import build  # noqa: E402
 from training.card import Calibration, card_entries  # noqa: E402
-from training.export import export  # noqa: E402
+from training.export.onnx import export  # noqa: E402
 
 NETWORK = {"kind": "trunk", "classes": 3, "size": 16, "window": 16_000, "speech": True}
 

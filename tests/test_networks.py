@@ -25,7 +25,7 @@ from streamgenre.networks.logmel import LogMel  # noqa: E402
 from streamgenre.networks.step import SequenceOptions  # noqa: E402
 from streamgenre.networks.tfcrnn import TFCRNN  # noqa: E402
 from training.card import Calibration, card_entries  # noqa: E402
-from training.export import ExportError, export, parity  # noqa: E402
+from training.export.onnx import ExportError, export, parity  # noqa: E402
 
 RAW = {"kind": "tfcrnn", "classes": 3, "width": 8, "size": 16, "hop": 3_200}
 TRUNK = {"kind": "trunk", "classes": 3, "size": 16}
@@ -60,7 +60,7 @@ def exported(description, path, **changes):
 @pytest.fixture(scope="module")
 def trunk_file(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.export.PARITY_STEPS", 5)  # the test below does all of them
+        patch.setattr("training.export.onnx.PARITY_STEPS", 5)  # the test below does all of them
         return exported(TRUNK, tmp_path_factory.mktemp("model") / "m.onnx")
 
 
@@ -280,7 +280,7 @@ def test_the_bundled_model_agrees_with_torch_over_500_carried_steps(model, music
 
 
 def test_a_graph_that_differs_is_not_written(tmp_path, monkeypatch):
-    monkeypatch.setattr("training.export.PARITY_STEPS", 3)
+    monkeypatch.setattr("training.export.onnx.PARITY_STEPS", 3)
     true_forward = Calibrated.forward
     calls = []
 

@@ -26,7 +26,7 @@ from streamgenre.networks.published.choi import (  # noqa: E402
     scaled_widths,
 )
 from training.card import Calibration, card_entries  # noqa: E402
-from training.export import export, parity  # noqa: E402
+from training.export.onnx import export, parity  # noqa: E402
 
 COUNTS = {
     "k1c2": {0.1: 95_732, 0.25: 232_747, 0.5: 457_424, 1: 944_443, 3: 2_773_031},
@@ -149,7 +149,7 @@ def test_dropout_is_the_published_one_unless_told():
 
 @pytest.mark.parametrize("net", ["k1c2", "crnn"])
 def test_onnx_agrees_with_torch(net, tmp_path, monkeypatch):
-    monkeypatch.setattr("training.export.PARITY_STEPS", 2)
+    monkeypatch.setattr("training.export.onnx.PARITY_STEPS", 2)
     description = {"kind": "choi", "classes": 3, "net": net, "budget": 0.1, "scale": 0.2}
     torch.manual_seed(0)
     network = build(description).eval()

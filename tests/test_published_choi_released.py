@@ -16,7 +16,7 @@ from streamgenre.networks import build  # noqa: E402
 from streamgenre.networks.calibrated import Calibrated  # noqa: E402
 from streamgenre.networks.published.choi import LENGTH, RATE  # noqa: E402
 from streamgenre.networks.published.choi_released import TAGS, ChoiReleased, KerasGRU  # noqa: E402
-from training.export import to_onnx  # noqa: E402
+from training.export.onnx import to_onnx  # noqa: E402
 
 WEIGHTS = os.environ.get("STREAMGENRE_CHOI_WEIGHTS")
 

@@ -19,8 +19,8 @@ from streamgenre.networks.calibrated import Calibrated  # noqa: E402
 from streamgenre.networks.published import allamy, samplecnn_2019  # noqa: E402
 from streamgenre.networks.published.samplecnn import block_widths  # noqa: E402
 from streamgenre.networks.step import SequenceOptions  # noqa: E402
-from training.artificial import CHANGES, Change, changed, copies  # noqa: E402
-from training.export import to_onnx  # noqa: E402
+from training.export.onnx import to_onnx  # noqa: E402
+from training.streams.artificial import CHANGES, Change, changed, copies  # noqa: E402
 
 SMALL = [
     {"kind": "samplecnn", "width": 8},

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 pytest.importorskip("pydantic", reason="training needs the train extra")
 
 from training.config import Sequences
-from training.sequences import (
+from training.streams.sequences import (
     NO_GENRE,
     Lane,
     Lanes,

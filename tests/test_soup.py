@@ -12,7 +12,7 @@ from streamgenre.networks import build  # noqa: E402
 from training import checkpoint  # noqa: E402
 from training.config import Config  # noqa: E402
 from training.data import DataError  # noqa: E402
-from training.soup import average  # noqa: E402
+from training.trainer.weight_averaging import average  # noqa: E402
 
 NETWORK = {"kind": "tfcrnn", "classes": 3, "width": 8, "size": 16}
 

@@ -32,11 +32,11 @@ from training.cli import command  # noqa: E402
 from training.config import Config  # noqa: E402
 from training.data import DataError  # noqa: E402
 from training.evaluation.sounds import synthesised  # noqa: E402
-from training.export import export, parity  # noqa: E402
+from training.export.onnx import export, parity  # noqa: E402
+from training.heads.speech import features_of, finish_speech, fit_speech  # noqa: E402
 from training.model import load_model  # noqa: E402
-from training.not_music import NOISES, noises  # noqa: E402
-from training.speech import features_of, finish_speech, fit_speech  # noqa: E402
-from training.start import start_from  # noqa: E402
+from training.streams.non_music import NOISES, noises  # noqa: E402
+from training.trainer.start import start_from  # noqa: E402
 
 RATE, WINDOW = 16_000, 8_000
 MUTE = {"kind": "trunk", "classes": 2, "size": 8, "width": 0.1, "window": WINDOW}
@@ -171,7 +171,7 @@ def finished(tmp_path, network):
 
 @pytest.fixture
 def few_noises(monkeypatch):
-    monkeypatch.setattr("training.speech._NOISES", 24)
+    monkeypatch.setattr("training.heads.speech._NOISES", 24)
 
 
 def call(name, *arguments):
@@ -208,7 +208,7 @@ def test_figures_of_before_are_those_of_after(folders, finished, few_noises, mon
 
     from training.data import AudioCache, open_dataset
 
-    monkeypatch.setattr("training.export.PARITY_STEPS", 5)
+    monkeypatch.setattr("training.export.onnx.PARITY_STEPS", 5)
     monkeypatch.setattr("training.evaluation.for_card", lambda found: found)
     measured = hashlib.sha256(finished.read_bytes()).hexdigest()
     results = folders / "test.json"

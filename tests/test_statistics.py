@@ -121,7 +121,7 @@ def test_a_state_of_zeros_stands_for_the_default_hop():
 @pytest.fixture(scope="module")
 def pooled_model(tmp_path_factory):
     """A model file of an untrained pooled network with two hops."""
-    from training.export import export
+    from training.export.onnx import export
     from training.model import Calibration, card_entries
 
     torch.manual_seed(0)

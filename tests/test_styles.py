@@ -134,7 +134,7 @@ def exported(folder, styles):
     pytest.importorskip("onnx", reason="export needs the train extra")
     from streamgenre.networks import build
     from training.card import Calibration, card_entries
-    from training.export import export
+    from training.export.onnx import export
 
     description = {"kind": "trunk", "classes": 3, "size": 16, "window": 16_000, "styles": styles}
     torch.manual_seed(0)
@@ -151,7 +151,7 @@ def exported(folder, styles):
     entries = card_entries(network, description, LABELS, [0.5], calibration, named, name="styled")
     path = folder / "styled.onnx"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.export.PARITY_STEPS", 5)
+        patch.setattr("training.export.onnx.PARITY_STEPS", 5)
         export(network, calibration, entries, path)
     return path
 
@@ -254,7 +254,7 @@ def test_a_checkpoint_brings_its_styles(tmp_path):
     from training import checkpoint
     from training.card import Calibration
     from training.config import Config
-    from training.export import export_checkpoint
+    from training.export.onnx import export_checkpoint
     from training.model import load_model
 
     network = {"kind": "trunk", "classes": 3, "size": 16, "window": 16_000, "styles": 4}
@@ -273,6 +273,6 @@ def test_a_checkpoint_brings_its_styles(tmp_path):
     checkpoint.write(path, build(network).state_dict(), about)
     assert load_model(path).card.styles == STYLES
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.export.PARITY_STEPS", 5)
+        patch.setattr("training.export.onnx.PARITY_STEPS", 5)
         export_checkpoint(path, tmp_path / "m.onnx", {}, {})
     assert streamgenre.load(tmp_path / "m.onnx").card.styles == STYLES

@@ -9,8 +9,8 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("pydantic", reason="needs the train extra")
 
 from streamgenre.networks import build  # noqa: E402
-from training.lessons import Lesson, Lessons, Style  # noqa: E402
-from training.styles import fit_styles  # noqa: E402
+from training.distillation.soft_targets import Lesson, Lessons, Style  # noqa: E402
+from training.heads.styles import fit_styles  # noqa: E402
 
 WINDOW, TRACKS, ROWS = 8_000, 40, 6
 STYLES = (Style("bright", "Bright", "a", 2), Style("dull", "Dull", "a", 0))

@@ -17,20 +17,20 @@ pytest.importorskip("lightning_fabric", reason="training needs the train extra")
 from streamgenre.networks import KINDS, build  # noqa: E402
 from streamgenre.networks.step import SequenceLogits  # noqa: E402
 from training import checkpoint  # noqa: E402
-from training.calibrate import calibrate  # noqa: E402
+from training.calibration.calibrate import calibrate  # noqa: E402
 from training.cli import main  # noqa: E402
 from training.config import Optimiser, read_config  # noqa: E402
 from training.data import AudioCache, DataError, DataSet, Track, open_dataset  # noqa: E402
 from training.data.tags import multi_hot, with_tags  # noqa: E402
 from training.evaluation.tagging import tag_figures  # noqa: E402
-from training.export import ExportError, export_checkpoint  # noqa: E402
+from training.export.onnx import ExportError, export_checkpoint  # noqa: E402
 from training.inference.segments import segment_tracks  # noqa: E402
 from training.inference.tags import tag_scores  # noqa: E402
-from training.learner import Inputs, Learner  # noqa: E402
 from training.model import load_model  # noqa: E402
-from training.sequences import NO_GENRE, Batch  # noqa: E402
-from training.start import start_at_rates  # noqa: E402
-from training.train import Trainer  # noqa: E402
+from training.streams.sequences import NO_GENRE, Batch  # noqa: E402
+from training.trainer.learner import Inputs, Learner  # noqa: E402
+from training.trainer.start import start_at_rates  # noqa: E402
+from training.trainer.train import Trainer  # noqa: E402
 
 torch.set_num_threads(1)  # small networks: a second thread waits more than it works
 SECOND = 16_000

@@ -26,8 +26,10 @@ from training import checkpoint  # noqa: E402
 from training.card import styles_of  # noqa: E402
 from training.config import Optimiser, Sequences, read_config  # noqa: E402
 from training.data import AudioCache, DataError, open_dataset  # noqa: E402
-from training.learner import Inputs, Learner  # noqa: E402
-from training.lessons import (  # noqa: E402
+from training.distillation import genres, tags  # noqa: E402
+from training.distillation.hear import EVERY, Trunk, hear, open_peers, say  # noqa: E402
+from training.distillation.make import make_lessons  # noqa: E402
+from training.distillation.soft_targets import (  # noqa: E402
     FIRST,
     STEP,
     Lesson,
@@ -36,13 +38,11 @@ from training.lessons import (  # noqa: E402
     read_lessons,
     write_lessons,
 )
+from training.heads.styles import finish_styles  # noqa: E402
 from training.model import load_model  # noqa: E402
-from training.sequences import NO_GENRE, Batch, Lanes, Piece, Taught, pieces  # noqa: E402
-from training.styles import finish_styles  # noqa: E402
-from training.teachers import genres, tags  # noqa: E402
-from training.teachers.hear import EVERY, Trunk, hear, open_peers, say  # noqa: E402
-from training.teachers.make import make_lessons  # noqa: E402
-from training.train import Trainer  # noqa: E402
+from training.streams.sequences import NO_GENRE, Batch, Lanes, Piece, Taught, pieces  # noqa: E402
+from training.trainer.learner import Inputs, Learner  # noqa: E402
+from training.trainer.train import Trainer  # noqa: E402
 
 torch.set_num_threads(1)  # small networks: a second thread waits more than it works
 SECOND = 16_000
@@ -624,7 +624,7 @@ def test_only_what_is_missing_is_heard_again(tmp_path):
 def test_a_broken_off_run_goes_on_from_what_was_kept(tmp_path, monkeypatch):
     clock = iter(range(0, 10_000, 200))  # every track takes minutes
     monkeypatch.setattr(
-        "training.teachers.hear.time", SimpleNamespace(monotonic=lambda: next(clock))
+        "training.distillation.hear.time", SimpleNamespace(monotonic=lambda: next(clock))
     )
     path, audio = tmp_path / "teacher.npz", sounds(*"abcd")
     with pytest.raises(KeyboardInterrupt):

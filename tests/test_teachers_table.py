@@ -15,7 +15,7 @@ pytest.importorskip("lightning_fabric", reason="training needs the train extra")
 from training.cli import main  # noqa: E402
 from training.data import DataError, open_dataset  # noqa: E402
 from training.data.tags import with_tags  # noqa: E402
-from training.teachers.borne import borne_tags, mean_probabilities, write_tags  # noqa: E402
+from training.distillation.borne import borne_tags, mean_probabilities, write_tags  # noqa: E402
 
 SECOND = 16_000
 PEERS = """

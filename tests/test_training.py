@@ -26,20 +26,20 @@ from streamgenre.errors import ModelFileError  # noqa: E402
 from streamgenre.model.model import load  # noqa: E402
 from streamgenre.networks import build  # noqa: E402
 from training import checkpoint  # noqa: E402
-from training.average import averaged  # noqa: E402
-from training.calibrate import calibrate  # noqa: E402
+from training.calibration.calibrate import calibrate  # noqa: E402
+from training.calibration.fit import temperature  # noqa: E402
 from training.cli import main  # noqa: E402
 from training.config import CONFIGS, Stop, read_config  # noqa: E402
-from training.crossvalidate import crossvalidate  # noqa: E402
 from training.data import AudioCache, DataError, open_dataset  # noqa: E402
-from training.export import ExportError, export_checkpoint  # noqa: E402
-from training.finetune import finetune  # noqa: E402
-from training.fit import temperature  # noqa: E402
-from training.learner import Inputs, Learner  # noqa: E402
+from training.export.onnx import ExportError, export_checkpoint  # noqa: E402
 from training.model import load_model  # noqa: E402
-from training.sequences import NO_GENRE, Batch  # noqa: E402
-from training.start import start_from  # noqa: E402
-from training.train import DivergedError, Trainer  # noqa: E402
+from training.streams.sequences import NO_GENRE, Batch  # noqa: E402
+from training.trainer.average import averaged  # noqa: E402
+from training.trainer.crossvalidate import crossvalidate  # noqa: E402
+from training.trainer.finetune import finetune  # noqa: E402
+from training.trainer.learner import Inputs, Learner  # noqa: E402
+from training.trainer.start import start_from  # noqa: E402
+from training.trainer.train import DivergedError, Trainer  # noqa: E402
 
 torch.set_num_threads(1)  # small networks: a second thread waits more than it works
 ROOT = Path(__file__).parent.parent
@@ -183,7 +183,7 @@ def fake_measures(monkeypatch, values):
     """Validation that gives these values of the log loss, one a check."""
     left = iter(values)
     monkeypatch.setattr(
-        "training.train.Validation.measure",
+        "training.trainer.train.Validation.measure",
         lambda *_: dict.fromkeys(MEASURES, 0.5) | {"valid_log_loss": next(left)},
     )
 

@@ -20,7 +20,7 @@ from streamgenre.networks.augment import (  # noqa: E402
 from streamgenre.networks.logmel import LogMel  # noqa: E402
 from streamgenre.networks.step import SequenceOptions  # noqa: E402
 from training.card import gate_names  # noqa: E402
-from training.feedback_study import deafened  # noqa: E402
+from training.studies.feedback import deafened  # noqa: E402
 
 torch.set_num_threads(1)  # small networks: a second thread waits more than it works
 WINDOW, SIZE, BLOCKS, BANDS = 8_000, 8, 15, 128

@@ -15,10 +15,10 @@ from safetensors.torch import save_file
 
 from streamgenre.networks import build
 from training.config import read_config
-from training.devices import fabric_for
-from training.feed import Feed
-from training.learner import Inputs, Learner
-from training.sequences import Piece
+from training.streams.feed import Feed
+from training.streams.sequences import Piece
+from training.trainer.devices import fabric_for
+from training.trainer.learner import Inputs, Learner
 
 DESCRIPTION = {"kind": "tfcrnn", "classes": 3, "width": 8, "size": 16}
 CHANGES = [

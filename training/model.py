@@ -57,7 +57,7 @@ def load_model(path: Path | None, hops: Sequence[float] = ()) -> Model:
     from streamgenre.model.onnx import OnnxEngine
     from streamgenre.model.torch import NetworkEngine
 
-    from .export import NO_TAGGERS, ExportError, to_onnx
+    from .export.onnx import NO_TAGGERS, ExportError, to_onnx
 
     network, about = load_network(path)
     config = Config.model_validate_json(about["config"])

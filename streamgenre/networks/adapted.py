@@ -1,6 +1,6 @@
 """A network under a linear head of its own, fitted elsewhere (training/adapt) for other genres.
 
-The base is not trained further: `training/adapt` fits the head, `training/train.py` the base.
+The base is not trained further: `training/adapt` fits the head, `training/trainer` the base.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from streamgenre.model.onnx import OnnxEngine
 from streamgenre.model.onnxfile import read_onnx
 
 from ..card import label_entry
-from ..decisions import softmax
+from ..inference.decisions import softmax
 from ..inference.parity import PARITY, PARITY_STEPS, carried_steps
 from .head import Head
 

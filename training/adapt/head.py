@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyp
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..data.split import folds_of
-from ..decisions import softmax
+from ..inference.decisions import softmax
 from .features import Values
 
 STRENGTHS = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)  # LogisticRegression's C: smaller holds back more

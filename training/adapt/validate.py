@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from streamgenre.model.card import Thresholds
 
-from .. import decisions
 from ..data import DataError
 from ..data.split import folds_of
-from ..decisions import softmax
 from ..evaluation import measures
+from ..inference import decisions
+from ..inference.decisions import softmax
 from .head import Example, choose_strength, fit_head
 
 _FOLDS = 5

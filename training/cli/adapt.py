@@ -78,7 +78,7 @@ def command(
     audio = AudioCache.build(tracks, cache or default_cache(data))
 
     if checkpoint is not None:
-        from ..finetune import finetune
+        from ..trainer.finetune import finetune
 
         found = finetune(checkpoint, dataset, audio, output)
         click.echo(

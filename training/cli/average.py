@@ -66,13 +66,13 @@ def command(
     """
     import shutil
 
-    from ..calibrate import calibrate, calibrate_as
+    from ..calibration.calibrate import calibrate, calibrate_as
     from ..checkpoint import read, write
     from ..data import DataError
-    from ..lessons import read_lessons
-    from ..soup import average
-    from ..speech import finish_speech
-    from ..styles import finish_styles
+    from ..distillation.soft_targets import read_lessons
+    from ..heads.speech import finish_speech
+    from ..heads.styles import finish_styles
+    from ..trainer.weight_averaging import average
     from .evaluate import CHECKPOINT
 
     for run in runs:

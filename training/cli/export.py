@@ -34,7 +34,7 @@ def command(
     Checked on the spot: nothing is written unless ONNX Runtime and PyTorch agree over 500 steps.
     """
     from ..data import DataError
-    from ..export import export_checkpoint
+    from ..export.onnx import export_checkpoint
 
     path = checkpoint / "model.safetensors" if checkpoint.is_dir() else checkpoint
     if not path.is_file():

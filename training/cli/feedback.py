@@ -46,11 +46,11 @@ def command(
 
     Each with every seed, from the same start; `compare` then sets the predictions side by side.
     """
+    from ..distillation.soft_targets import read_lessons
     from ..evaluation import make_folder, scored_tracks
-    from ..feedback_study import Study, run_study
-    from ..lessons import read_lessons
     from ..literature.rows import find_config
-    from ..not_music import recordings
+    from ..streams.non_music import recordings
+    from ..studies.feedback import Study, run_study
 
     make_folder(output)
     config = find_config(name, changes).model_copy(update={"start": start})

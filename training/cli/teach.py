@@ -86,7 +86,7 @@ def command(
     for path in (output, table):
         if path is not None and not path.resolve().parent.is_dir():
             raise DataError(f"{path}: there is no folder {path.parent}; make it first")
-    from ..teachers.hear import open_peers
+    from ..distillation.hear import open_peers
 
     dataset, audio = opened(data, **where)
     peers = open_peers(folder)
@@ -111,9 +111,9 @@ def _lessons(
 ) -> str:
     """Writes them; what to say of it."""
     from ..config import Sequences
-    from ..lessons import write_lessons
-    from ..teachers.hear import Trunk, hear, say
-    from ..teachers.make import make_lessons
+    from ..distillation.hear import Trunk, hear, say
+    from ..distillation.make import make_lessons
+    from ..distillation.soft_targets import write_lessons
 
     tracks = [t for t in dataset.tracks if t.split == "train" and t.key in audio]
     keys = [t.key for t in tracks]
@@ -143,8 +143,8 @@ def _table(
     bars: Progress,
 ) -> str:
     """Writes it; what to say of it."""
-    from ..teachers.borne import SPLITS, write_tags
-    from ..teachers.hear import hear, say
+    from ..distillation.borne import SPLITS, write_tags
+    from ..distillation.hear import hear, say
 
     tracks = [t for t in dataset.tracks if t.split in SPLITS and t.key in audio]
     peer = peers.load(name)

@@ -125,20 +125,20 @@ def command(
         config = config.model_copy(update={"task": "tags"})
     elif config.task == "tags":
         raise DataError(f"config entry task: {data} has no tags; give a table of them with --tags")
-    from ..not_music import recordings
+    from ..streams.non_music import recordings
 
     other = recordings(speech)
     if folds is not None:
-        from ..crossvalidate import crossvalidate
+        from ..trainer.crossvalidate import crossvalidate
 
         if figures := crossvalidate(folder, config, dataset, audio, other, folds):
             click.echo(f"{folds} folds, {figures['tracks']} tracks held out: {_words(figures)}")
             click.echo(f"in {folder}: predictions.csv, predictions.json")
         return
-    from ..calibrate import calibrate
-    from ..devices import is_first_process
-    from ..lessons import read_lessons
-    from ..train import Trainer
+    from ..calibration.calibrate import calibrate
+    from ..distillation.soft_targets import read_lessons
+    from ..trainer.devices import is_first_process
+    from ..trainer.train import Trainer
 
     lessons = read_lessons(taught, dataset.labels) if taught is not None else None
     trainer = Trainer(folder, config, dataset.tracks, dataset.labels, audio, other, lessons)
@@ -170,7 +170,7 @@ def command(
         calibrate(path, dataset, audio, held_speech)
         click.echo(f"trained: {path}")
     if output is not None and is_first_process():
-        from ..export import export_checkpoint
+        from ..export.onnx import export_checkpoint
 
         worst = export_checkpoint(path, output, {}, {})
         click.echo(f"{output}: agrees with PyTorch within {worst:.1e} over 500 carried steps")
@@ -184,7 +184,7 @@ def _refuse_with_tags(options: Mapping[str, object]) -> None:
     """Options that a tagger has no use for."""
     given = next((name for name, value in options.items() if value), None)
     if given == "-o":
-        from ..export import NO_TAGGERS
+        from ..export.onnx import NO_TAGGERS
 
         raise click.UsageError(f"-o: {NO_TAGGERS}")
     if given is not None:

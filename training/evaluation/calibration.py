@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from streamgenre.model.card import ModelCard
 
-from ..decisions import decide
+from ..inference.decisions import decide
 from .curve import Runs
 from .measures import Floats, Integers
 from .scored import Scored

@@ -16,8 +16,8 @@ from streamgenre.networks.statistics import PRIOR
 from streamgenre.networks.trunk import WINDOW, TrunkTFCRNN
 
 from ..data import SAMPLE_RATE
+from ..distillation.hear import hear, windows
 from ..inference import Progress
-from ..teachers.hear import hear, windows
 
 STRIDE = 1.0  # s between the windows that are embedded
 _BATCH = 32

@@ -17,8 +17,8 @@ from .. import checkpoint
 from ..config import Config
 from ..data import AudioCache, DataError, DataSet, Track
 from ..inference import Progress
-from ..learner import SECOND
-from ..start import start_from
+from ..trainer.learner import SECOND
+from ..trainer.start import start_from
 from .embeddings import Excerpts, MeanEmbedding, Windows, embed, variance_within
 from .perceptron import Inputs, Perceptron, Settings, fit
 

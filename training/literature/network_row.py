@@ -14,11 +14,11 @@ from streamgenre.networks.step import StepNetwork
 
 from ..checkpoint import load_network
 from ..data import DataError, DataSet
-from ..decisions import softmax
 from ..inference import stream_tracks
+from ..inference.decisions import softmax
 from ..inference.segments import segment_tracks
 from ..model import network_model
-from ..train import Trainer
+from ..trainer.train import Trainer
 from .cost import macs_per_second, parameters
 from .rows import Row
 from .run import Bench, Heard, genre_result, seconds_of

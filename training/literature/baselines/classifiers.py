@@ -46,7 +46,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from ...decisions import softmax
+from ...inference.decisions import softmax
 
 NEIGHBOURS = 200
 SHRINKAGE = 1e-3

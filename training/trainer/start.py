@@ -15,7 +15,7 @@ from streamgenre.networks.calibrated import weights_into
 from streamgenre.networks.step import TrainableNetwork
 from streamgenre.networks.trunk import TrunkTFCRNN
 
-from .data import DataError
+from ..data import DataError
 
 
 def start_from(network: TrainableNetwork, source: str) -> bool:
@@ -61,7 +61,7 @@ def start_at_rates(network: TrainableNetwork, truth: Tensor) -> None:
 def weights_of(source: str) -> dict[str, Tensor]:
     """Tensors of one of our models or runs, by the names that they have in its network."""
     if source.endswith(".safetensors"):
-        from .checkpoint import load_network
+        from ..checkpoint import load_network
 
         return dict(load_network(Path(source))[0].state_dict())
     import onnx

@@ -13,15 +13,15 @@ from sklearn.metrics import log_loss
 from streamgenre.networks.segment import SegmentNetwork
 from streamgenre.networks.step import StepNetwork
 
-from .data import DataError, Track
-from .data.tags import multi_hot
-from .decisions import softmax
-from .evaluation.measures import hits, values
-from .evaluation.tagging import tag_figures
-from .inference import stream_tracks
-from .inference.segments import segment_tracks
-from .inference.tags import tag_scores
-from .model import network_model
+from ..data import DataError, Track
+from ..data.tags import multi_hot
+from ..evaluation.measures import hits, values
+from ..evaluation.tagging import tag_figures
+from ..inference import stream_tracks
+from ..inference.decisions import softmax
+from ..inference.segments import segment_tracks
+from ..inference.tags import tag_scores
+from ..model import network_model
 
 _SEGMENTS = 6  # of a track at most, for networks that read segments: a check is to be quick
 

@@ -25,18 +25,18 @@ from streamgenre.errors import StreamgenreError
 from streamgenre.networks import build_trainable
 from streamgenre.networks.step import TrainableNetwork
 
-from . import checkpoint
+from .. import checkpoint
+from ..config import Config
+from ..data import SAMPLE_RATE, AudioCache, DataError, Track, fingerprint
+from ..data.tags import multi_hot
+from ..distillation.soft_targets import Lessons
+from ..streams.feed import Feed
+from ..streams.sequences import Piece, pieces
 from .average import averaged
-from .config import Config
-from .data import SAMPLE_RATE, AudioCache, DataError, Track, fingerprint
-from .data.tags import multi_hot
 from .devices import fabric_for
-from .feed import Feed
 from .learner import Inputs, Learner
-from .lessons import Lessons
 from .log import Log
 from .schedule import Progress, Verdict
-from .sequences import Piece, pieces
 from .start import start_at_rates, start_from
 from .training_set import changed_pieces, some_groups
 from .validation import TagValidation, Validation

@@ -22,7 +22,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from .data import DataError
+from ..data import DataError
 
 Row = Mapping[str, float | str]
 

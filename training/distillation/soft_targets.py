@@ -15,8 +15,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from .data.record import DataError
-from .writing import replace_file
+from ..data.record import DataError
+from ..writing import replace_file
 
 STEP = 1.25  # s between rows
 FIRST = 1.25  # s, the middle of the first row's window

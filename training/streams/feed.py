@@ -14,7 +14,7 @@ import numpy as np
 
 from streamgenre.networks.step import TrainableNetwork
 
-from .config import Sequences
+from ..config import Sequences
 from .sequences import Batch, Lanes, Piece
 
 

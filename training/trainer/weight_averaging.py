@@ -14,8 +14,8 @@ from pathlib import Path
 
 import torch
 
-from . import checkpoint
-from .data import DataError
+from .. import checkpoint
+from ..data import DataError
 from .start import weights_of
 
 

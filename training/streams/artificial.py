@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .data import SAMPLE_RATE
+from ..data import SAMPLE_RATE
 
 _FULL_SCALE = 2**15
 

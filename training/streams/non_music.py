@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from streamgenre.audio.files import decode_mono
 from streamgenre.errors import StreamgenreError
 
-from .data import SAMPLE_RATE, DataError
-from .data.audio_files import EXTENSIONS
-from .data.decoding import to_int16
+from ..data import SAMPLE_RATE, DataError
+from ..data.audio_files import EXTENSIONS
+from ..data.decoding import to_int16
 from .sequences import NO_GENRE, Piece, noise
 
 _STRETCH = 30 * SAMPLE_RATE

@@ -15,9 +15,9 @@ from functools import cached_property
 
 import numpy as np
 
-from .config import Sequences
-from .data import SAMPLE_RATE
-from .lessons import Lesson
+from ..config import Sequences
+from ..data import SAMPLE_RATE
+from ..distillation.soft_targets import Lesson
 
 NO_GENRE = -100  # torch's ignore_index
 

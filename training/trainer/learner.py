@@ -19,8 +19,8 @@ from torch.nn import functional as F
 
 from streamgenre.networks.step import SequenceOptions, TrainableNetwork
 
-from .config import Optimiser
-from .sequences import NO_GENRE, Batch
+from ..config import Optimiser
+from ..streams.sequences import NO_GENRE, Batch
 
 SECOND = 0.3  # share of a second acceptable genre in a clip's target
 

@@ -20,9 +20,9 @@ from torch.nn import functional as F
 from streamgenre.networks import build
 from streamgenre.networks.trunk import TrunkTFCRNN
 
-from .checkpoint import load_network, write
-from .data import SAMPLE_RATE, AudioCache, DataError, DataSet
-from .not_music import noises, recordings
+from ..checkpoint import load_network, write
+from ..data import SAMPLE_RATE, AudioCache, DataError, DataSet
+from ..streams.non_music import noises, recordings
 
 _PART = 5 * SAMPLE_RATE  # samples that are heard in a row, the state carried
 _STEPS = 4  # in a part: the first hears half a window, as at a stream's start

@@ -17,9 +17,9 @@ from torch.nn import functional as F
 
 from streamgenre.networks.trunk import TrunkTFCRNN
 
-from .checkpoint import load_network, write
-from .data import SAMPLE_RATE, AudioCache, DataError, DataSet
-from .lessons import FIRST, STEP, Lessons
+from ..checkpoint import load_network, write
+from ..data import SAMPLE_RATE, AudioCache, DataError, DataSet
+from ..distillation.soft_targets import FIRST, STEP, Lessons
 
 _BATCH = 64
 _EVERY = 2  # rows of a lesson: windows that do not overlap

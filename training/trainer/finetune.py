@@ -10,13 +10,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from . import checkpoint
-from .calibrate import calibrate
-from .config import Config
-from .data import AudioCache, DataError, DataSet
-from .evaluation import Plan, evaluate, for_card
-from .export import export_checkpoint
-from .model import load_model
+from .. import checkpoint
+from ..calibration.calibrate import calibrate
+from ..config import Config
+from ..data import AudioCache, DataError, DataSet
+from ..evaluation import Plan, evaluate, for_card
+from ..export.onnx import export_checkpoint
+from ..model import load_model
 from .train import Trainer
 
 

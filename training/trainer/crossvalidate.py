@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from .config import Config
-from .data import AudioCache, DataError, DataSet, Track, folds
-from .data.split import folds_of
+from ..config import Config
+from ..data import AudioCache, DataError, DataSet, Track, folds
+from ..data.split import folds_of
+from ..evaluation.measures import figures
+from ..evaluation.predictions import write_predictions
+from ..inference import stream_tracks
+from ..model import load_model
+from ..streams.sequences import Piece
 from .devices import is_first_process
-from .evaluation.measures import figures
-from .evaluation.predictions import write_predictions
-from .inference import stream_tracks
-from .model import load_model
-from .sequences import Piece
 from .train import Trainer
 
 _INNER = 10  # one in so many of a fold's training groups is what its run goes by

@@ -17,17 +17,17 @@ import torch
 
 from streamgenre.networks.step import StepNetwork
 
-from .checkpoint import load_network
-from .config import Config
-from .data import AudioCache, DataSet
-from .evaluation.curve import mean_over_steps
-from .evaluation.predictions import write_predictions
-from .evaluation.scored import Scored
-from .inference import stream_tracks
-from .lessons import Lessons
-from .model import network_model
-from .sequences import Piece
-from .train import Trainer
+from ..checkpoint import load_network
+from ..config import Config
+from ..data import AudioCache, DataSet
+from ..distillation.soft_targets import Lessons
+from ..evaluation.curve import mean_over_steps
+from ..evaluation.predictions import write_predictions
+from ..evaluation.scored import Scored
+from ..inference import stream_tracks
+from ..model import network_model
+from ..streams.sequences import Piece
+from ..trainer.train import Trainer
 
 VARIANTS = ("none", "state", "window", "other")
 DEAF = "state-unheard"  # trained with feedback, h set to zero in the gates at test time

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Track
-from ..lessons import FIRST, STEP, Lesson, Lessons, Style
 from . import genres, tags
 from .hear import Rows
+from .soft_targets import FIRST, STEP, Lesson, Lessons, Style
 from .tags import sigmoid
 
 Floats = NDArray[np.floating]

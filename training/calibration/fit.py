@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from streamgenre.model.card import Thresholds
 from streamgenre.model.model import Model
 
-from .card import UNFITTED, Calibration
-from .data import SAMPLE_RATE, Track
-from .decisions import decide, softmax, temperature, unsure
-from .evaluation.recovery import draw_pairs
-from .inference import stream_tracks
+from ..card import UNFITTED, Calibration
+from ..data import SAMPLE_RATE, Track
+from ..evaluation.recovery import draw_pairs
+from ..inference import stream_tracks
+from ..inference.decisions import decide, softmax, temperature, unsure
 
 LATE = 4.0  # s, median delay after a change of music that the decisions may have; test takes longer
 

@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import checkpoint
-from .card import Calibration
-from .config import Config
-from .data import AudioCache, DataError, DataSet
+from .. import checkpoint
+from ..card import Calibration
+from ..config import Config
+from ..data import AudioCache, DataError, DataSet
+from ..model import load_model
+from ..streams.non_music import held_out
 from .fit import fit
-from .model import load_model
-from .not_music import held_out
 
 
 def calibrate(path: Path, data: DataSet, audio: AudioCache, speech: Path | None) -> Calibration:

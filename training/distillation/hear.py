@@ -25,8 +25,8 @@ from streamgenre.networks.trunk import WINDOW, TrunkTFCRNN
 
 from ..data import SAMPLE_RATE, AudioCache, DataError
 from ..inference import Progress
-from ..lessons import FIRST, STEP
 from ..writing import replace_file
+from .soft_targets import FIRST, STEP
 
 EVERY = 5.0  # s between the windows of a teacher: what it hears changes slowly
 _BATCH = 8

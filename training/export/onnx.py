@@ -32,10 +32,10 @@ from streamgenre.networks import step_form
 from streamgenre.networks.calibrated import Calibrated
 from streamgenre.networks.step import StepNetwork
 
-from .card import Calibration, calibration_of, card_entries, styles_of
+from ..card import Calibration, calibration_of, card_entries, styles_of
+from ..inference.parity import PARITY, PARITY_STEPS, carried_steps
+from ..writing import replace_file
 from .half import round_weights, store_half
-from .inference.parity import PARITY, PARITY_STEPS, carried_steps
-from .writing import replace_file
 
 OPSET = 17
 NO_TAGGERS = (
@@ -176,7 +176,7 @@ def export_checkpoint(
 
     The hops are those that it was trained for, and those that `accuracy` has figures of.
     """
-    from .checkpoint import load_network
+    from ..checkpoint import load_network
 
     network, about = load_network(path)
     if json.loads(about["config"]).get("task") == "tags":

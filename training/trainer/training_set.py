@@ -5,9 +5,9 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 
-from .artificial import copies
-from .data import Track
-from .sequences import NO_GENRE, Piece
+from ..data import Track
+from ..streams.artificial import copies
+from ..streams.sequences import NO_GENRE, Piece
 
 
 def some_groups(tracks: Sequence[Track], share: float) -> list[Track]:

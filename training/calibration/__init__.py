@@ -1,0 +1,1 @@
+"""Temperature and thresholds of a trained network, fitted on the validation split."""

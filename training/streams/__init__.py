@@ -1,0 +1,1 @@
+"""What a network hears in training: endless streams of clips, and sounds that are not music."""

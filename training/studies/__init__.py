@@ -1,0 +1,1 @@
+"""Experiments on the project's own networks."""
