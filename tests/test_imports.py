@@ -172,3 +172,13 @@ def test_the_graph_has_function_level_and_type_checking_imports():
     assert "training.inference" in imports_of("training.cli.progress")
     graph = {"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"d"}, "e": set()}
     assert cycles(graph) == {frozenset("bc"), frozenset("d")}
+
+
+def test_the_trainer_has_few_rooms():
+    entries = [
+        path
+        for path in (ROOT / "training").iterdir()
+        if (path / "__init__.py").is_file()
+        or (path.suffix == ".py" and not path.name.startswith("__"))
+    ]
+    assert len(entries) <= 22, sorted(path.name for path in entries)

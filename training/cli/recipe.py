@@ -47,7 +47,7 @@ def command(
     folder: Path,
     output: Path,
 ) -> None:
-    """Make the bundled model from DATA, in about an hour on two cores.
+    """Make the bundled model from DATA, in about an hour and a half on two cores.
 
     A perceptron on frozen features starts the classifier, the network is fine-tuned from there, and
     the mean of its start and its end is measured on `test` beside the baseline and exported, with

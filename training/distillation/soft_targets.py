@@ -1,6 +1,6 @@
 """What teachers said of tracks: soft genres, tags over time, and whether there is music at all.
 
-`teach` (teachers/) writes the file, `train --lessons` reads it. Values lie in 0..1.
+`teach` writes the file, `train --lessons` reads it. Values lie in 0..1.
 """
 
 from __future__ import annotations
