@@ -65,7 +65,7 @@ def command(
     dataset, audio = opened(data, **where)
     with progress() as report:
         if folder is not None:
-            path = fit_head(config, dataset, audio, folder, embedded / "levelled.npz", report)
+            path = fit_head(config, dataset, audio, folder, embedded, report)
             click.echo(f"{path}: the network with its head")
         if predictions is not None:
             measured = chosen(dataset, audio, (split,))
@@ -75,7 +75,7 @@ def command(
                 audio,
                 config.run.splits,
                 measured,
-                embedded / "plain.npz",
+                embedded,
                 report,
             )
             write_predictions(predictions, measured, dataset.labels, rows)

@@ -80,7 +80,7 @@ def fit_head(
     """Write a checkpoint (model.safetensors) of the config's network, started and with its head.
 
     The backbone and the constants of the features come from `config.start`; the head is fitted on
-    the tracks of `config.run.splits`. `embedded` keeps the embeddings between calls.
+    the tracks of `config.run.splits`. The folder `embedded` keeps the embeddings between calls.
     """
     labels = dataset.labels
     description = dict(config.network) | {"classes": len(labels)}
@@ -92,7 +92,8 @@ def fit_head(
     start_from(network, config.start)
     network.eval().prepare(_windows(tracks, audio, network.window))
     alone = backbone(config.start, network.levelled)
-    rows = embed(alone, audio, [t.key for t in tracks], embedded, progress)
+    path = kept(embedded, network.levelled)
+    rows = embed(alone, audio, [t.key for t in tracks], path, progress)
     mean, scale = network.feature_mean.numpy(), network.feature_scale.numpy()
     clips = [(rows[t.key] - mean) * scale for t in tracks]
     variance = variance_within(clips)
@@ -125,6 +126,11 @@ def fit_head(
     return path
 
 
+def kept(embedded: Path, levelled: bool) -> Path:
+    """The file of a folder that keeps the embeddings of levelled windows, or of plain ones."""
+    return embedded / ("levelled.npz" if levelled else "plain.npz")
+
+
 def baseline(
     source: str,
     dataset: DataSet,
@@ -142,7 +148,7 @@ def baseline(
     network = backbone(source, levelled=False)
     tracks = chosen(dataset, audio, splits)
     keys = [t.key for t in (*tracks, *measured)]
-    rows = embed(network, audio, keys, embedded, progress)
+    rows = embed(network, audio, keys, kept(embedded, network.levelled), progress)
     # The features begin with the embedding.
     size = network.top.out_channels
     inputs = MeanEmbedding.of([rows[t.key][:, :size] for t in tracks])
