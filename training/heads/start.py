@@ -22,7 +22,7 @@ from ..trainer.start import start_from
 from .embeddings import Excerpts, MeanEmbedding, Windows, embed, variance_within
 from .perceptron import Inputs, Perceptron, Settings, fit
 
-_SETTINGS = Settings(class_power=0.45, input_dropout=0.5)
+_SETTINGS = Settings(input_dropout=0.5)
 BASELINE = Settings()
 _PREPARE = 800  # windows that the constants of the features are measured on
 
