@@ -174,7 +174,7 @@ def test_the_graph_has_function_level_and_type_checking_imports():
     assert cycles(graph) == {frozenset("bc"), frozenset("d")}
 
 
-def test_the_trainer_has_few_rooms():
+def test_the_trainer_has_few_modules_at_its_top():
     entries = [
         path
         for path in (ROOT / "training").iterdir()
