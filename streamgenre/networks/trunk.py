@@ -299,14 +299,22 @@ class TrunkTFCRNN(Readout, TrainableNetwork):
 
     def features(self, samples: Tensor, state: Tensor) -> Tensor:
         """Standardised features (B, F) of a step: what the GRU and the layers of `music` read."""
-        early = self._early(self._logmel(samples))
-        features: Tensor = self._late(early, self._fed_back(early, state[:, : self.size]))[0]
-        return features
+        return self._features(self._logmel(samples), state)[0]
+
+    def features_and_state(self, samples: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """`features` of a step, and the state (B, state_size) after it."""
+        logmel = self._logmel(samples)
+        features, _ = self._features(logmel, state)
+        return features, self.tick(features, activity(logmel), state).next_state
+
+    def _features(self, logmel: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (B, F) and mean gates (B, G) of log-mel (B, 1, bands, frames)."""
+        early = self._early(logmel)
+        return self._late(early, self._fed_back(early, state[:, : self.size]))
 
     def forward(self, samples: Tensor, state: Tensor) -> StepLogits:
         logmel = self._logmel(samples)
-        early = self._early(logmel)
-        features, gates = self._late(early, self._fed_back(early, state[:, : self.size]))
+        features, gates = self._features(logmel, state)
         return self.read_out(features, gates, activity(logmel), state)
 
     def sequence(

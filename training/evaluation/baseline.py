@@ -15,7 +15,7 @@ import numpy as np
 from ..data.record import DataError
 from .bootstrap import mean_draws, with_interval
 from .markdown import signed, table, value
-from .measures import MEASURES, Floats, differences, scored_figures
+from .measures import MEASURES, Floats, accepted, differences, scored_figures
 from .predictions import read_predictions
 from .scored import Scored
 
@@ -38,9 +38,7 @@ def baseline_of(path: Path, scored: Scored, labels: Sequence[str]) -> Floats:
 def against_baseline(mean: Floats, baseline: Floats, scored: Scored) -> dict[str, Any]:
     """Figures of the baseline, and the paired differences of the model's from them."""
     apart = differences(mean, baseline, scored.true, scored.groups)
-    right = [
-        (p.argmax(1) == scored.true) | (p.argmax(1) == scored.second) for p in (mean, baseline)
-    ]
+    right = [accepted(p.argmax(1), scored.true, scored.second) for p in (mean, baseline)]
     gain = right[0].astype(float) - right[1]
     apart["either_accuracy"] = with_interval(float(gain.mean()), mean_draws(gain, scored.groups))
     return {"figures": scored_figures(baseline, scored), "difference": apart}

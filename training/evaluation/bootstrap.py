@@ -16,14 +16,15 @@ from numpy.typing import ArrayLike, NDArray
 DRAWS = 2000
 _SEED = 0
 Groups = NDArray[np.int64]
-"""Number of the group of each item, from 0: what is resampled as a whole."""
+"""Number of the group of each item: what is resampled as a whole. Any numbers will do."""
 
 
 def weights(count: int, groups: Groups | None = None) -> NDArray[np.float32]:
     """How often each draw took each of `count` items: (DRAWS, count)."""
     if groups is None:
         return _weights(count)
-    return np.asarray(_weights(int(groups.max(initial=-1)) + 1)[:, groups])
+    names, numbers = np.unique(groups, return_inverse=True)
+    return np.asarray(_weights(len(names))[:, numbers])
 
 
 @lru_cache(maxsize=4)

@@ -61,7 +61,7 @@ def compare_systems(systems: Mapping[str, Sequence[Path]]) -> dict[str, Any]:
             | _side_by_side(
                 {n: h.at(mask) for n, h in found.items()},
                 true[mask],
-                None if groups is None else np.unique(groups[mask], return_inverse=True)[1],
+                None if groups is None else groups[mask],
             )
             for name, mask in protocol_masks(
                 _sets(everything[0], list(genres)), list(genres.values())

@@ -77,16 +77,19 @@ def track_figures(
     found = figures(probabilities, true, groups)
     found["artists"] = len(np.unique(groups))
     if (second >= 0).any():
-        top = probabilities.argmax(1)
-        right = ((top == true) | (top == second)).astype(float)
+        right = accepted(probabilities.argmax(1), true, second).astype(float)
         found["either_accuracy"] = with_interval(float(right.mean()), mean_draws(right, groups))
     common = np.bincount(true)[true] >= COMMON
     if common.any() and not common.all():
-        part = np.unique(groups[common], return_inverse=True)[1]
         found["common"] = {"genres": len(np.unique(true[common]))} | figures(
-            probabilities[common], true[common], part
+            probabilities[common], true[common], groups[common]
         )
     return found
+
+
+def accepted(top: Integers, true: Integers, second: Integers) -> NDArray[np.bool_]:
+    """Whether each track's best label (tracks,) is its genre or its second acceptable genre."""
+    return np.asarray((top == true) | (top == second))
 
 
 def differences(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from streamgenre.model.timeline import Verdict
 
 from .bootstrap import Groups, mean_draws, ratio_draws, with_interval
+from .measures import accepted
 from .replay import Timelines
 from .scored import Scored
 
@@ -29,7 +30,7 @@ def spoken(timelines: Timelines, scored: Scored) -> dict[str, Any]:
     said = np.array([verdict.genre is not None for verdict in verdicts])
     right = top == scored.true
     confidence = np.array([v.confidence * (v.status != "no-music") for v in verdicts])
-    groups, either = scored.groups, (top == scored.true) | (top == scored.second)
+    groups, either = scored.groups, accepted(top, scored.true, scored.second)
     counts = Counter(verdict.status for verdict in verdicts)
     threshold = timelines[scored.keys[0]].card.thresholds.unsure
     return {
@@ -80,8 +81,7 @@ def _top(verdict: Verdict) -> int:
 
 
 def _mean(values: NDArray[np.bool_], groups: Groups) -> list[float]:
-    numbered = np.unique(groups, return_inverse=True)[1]
-    return with_interval(float(values.mean()), mean_draws(values, numbered))
+    return with_interval(float(values.mean()), mean_draws(values, groups))
 
 
 def _share(

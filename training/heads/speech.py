@@ -133,8 +133,7 @@ def features_of(
         state = network.initial_state(len(some), hop / SAMPLE_RATE)
         with torch.no_grad():
             for t in range(_STEPS):
-                features = network.features(windows[:, t], state)
-                state = network(windows[:, t], state).next_state
+                features, state = network.features_and_state(windows[:, t], state)
                 found.append(features[kept[:, t]])
     return torch.cat(found)
 
