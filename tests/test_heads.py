@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from training.heads.embeddings import Excerpts, MeanEmbedding, variance_within  # noqa: E402
+from training.heads.embeddings import Excerpts, MeanEmbedding  # noqa: E402
 from training.heads.perceptron import Settings, fit  # noqa: E402
 
 QUICK = Settings(hidden=16, members=2, epochs=12, batch=16)
@@ -40,7 +40,7 @@ def test_the_baseline_learns_genres_from_mean_embeddings(clips):
 
 def test_members_merged_give_the_mean_of_their_logits(clips):
     made, genres = clips
-    inputs = Excerpts(made, variance_within(made))
+    inputs = Excerpts(made)
     perceptron = fitted(inputs, genres)
     inner, inner_bias, outer, outer_bias = perceptron.merged()
     x = inputs.whole()
@@ -55,9 +55,7 @@ def test_an_excerpt_is_pooled_as_the_network_pools_it(clips):
     from streamgenre.networks.statistics import RunningStatistics
 
     made, _ = clips
-    variance = variance_within(made)
     statistics = RunningStatistics(8, 3)
-    statistics.variance.copy_(variance)
     with torch.no_grad():
         statistics.offset.fill_(-1e4)
     clip = next(c for c in made if len(c) > 12)[:12]
@@ -67,16 +65,13 @@ def test_an_excerpt_is_pooled_as_the_network_pools_it(clips):
             pooled, _, memory = statistics(
                 row[None], torch.zeros(1, 3), torch.ones(1), torch.ones(1, 1), memory
             )
-    whole = Excerpts([clip], variance).whole()
+    whole = Excerpts([clip]).whole()
     torch.testing.assert_close(pooled, whole, atol=0.15, rtol=0)
 
 
 def test_the_same_seed_gives_the_same_perceptron(clips):
     made, genres = clips
     first, second = (
-        fitted(Excerpts(made, variance_within(made)), genres).probabilities(
-            Excerpts(made, variance_within(made)).whole()
-        )
-        for _ in range(2)
+        fitted(Excerpts(made), genres).probabilities(Excerpts(made).whole()) for _ in range(2)
     )
     np.testing.assert_allclose(first, second, atol=1e-6)

@@ -26,7 +26,7 @@ from ..audio.logmel import (
 
 __all__ = ["SAMPLE_RATE", "LogMel", "activity", "filter_bank"]
 
-_QUIETEST = 1e-3  # mean band power that is brought to 1; what is near silence stays near silence
+_GREATEST_GAIN = 1e3  # in power; what is near silence stays near silence
 _ACTIVE = 0.05  # mean log-mel of a frame above that of silence: an increase of a fifth in power
 
 
@@ -59,14 +59,17 @@ class LogMel(nn.Module):
         return nn.functional.conv1d(real * real + imaginary * imaginary, self.bank)
 
     @staticmethod
-    def levelled(logmel: Tensor) -> Tensor:
-        """Each window's log-mel (B, 1, bands, frames) at a mean band power of 1.
+    def levelled(logmel: Tensor, quietest: float = 0.0, loudest: float = 0.0) -> Tensor:
+        """Each window's log-mel (B, 1, bands, frames) with its mean band power inside a range.
 
-        Computed from the logarithms, so that a runtime can share frames between windows. The gain
-        is at most 30 dB.
+        Windows inside `quietest` to `loudest` (dB) are unchanged; others are brought to the nearer
+        limit, by 30 dB of gain at most. Computed from the logarithms, so that a runtime can share
+        frames between windows.
         """
         power = F.relu(torch.exp(logmel * SCALE - SHIFT) - FLOOR)
-        power = power / power.mean((1, 2, 3), keepdim=True).clamp_min(_QUIETEST)
+        low, high = 10 ** (quietest / 10), 10 ** (loudest / 10)
+        mean = power.mean((1, 2, 3), keepdim=True).clamp_min(low / _GREATEST_GAIN)
+        power = power * (mean.clamp(low, high) / mean)
         return (torch.log(power + FLOOR) + SHIFT) / SCALE
 
     @staticmethod

@@ -61,8 +61,7 @@ class Readout(StepNetwork):
             self.statistics = RunningStatistics(features, classes)
             self.window_inner = nn.Linear(features, hidden)
             self.window_classifier = nn.Linear(hidden, classes)
-            self.embedding_size = 2 * features
-            self.inner = nn.Linear(2 * features, hidden)
+            self.inner = nn.Linear(features, hidden)
             self.from_state = nn.Linear(size, hidden, bias=False)
             nn.init.zeros_(self.from_state.weight)
             self.register_buffer("default_hop", torch.tensor(DEFAULT_HOP))
@@ -100,11 +99,11 @@ class Readout(StepNetwork):
         summary: Summary = self.statistics(
             features, F.log_softmax(alone, 1), weight, seconds, state[:, self.size : -1]
         )
-        hidden = self.inner(summary.statistics) + self.from_state(self.state_dropout(h))
+        hidden = self.inner(summary.mean) + self.from_state(self.state_dropout(h))
         whole = F.log_softmax(self.classifier(self.dropout(F.relu(hidden))), 1)
-        # The two err differently: windows are better in the first seconds, statistics later.
-        logits = (whole + summary.opinion) / 2
-        return Tick(logits, torch.cat([h, summary.memory, hop], 1), summary.statistics)
+        # The two err differently: windows are better in the first seconds, the mean later.
+        logits = (whole + summary.log_probabilities) / 2
+        return Tick(logits, torch.cat([h, summary.memory, hop], 1), summary.mean)
 
     def read_out(
         self, features: Tensor, gates: Tensor, active: Tensor, state: Tensor

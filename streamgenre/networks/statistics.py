@@ -1,10 +1,8 @@
-"""Running statistics of a stream: statistics pooling, and a mean of opinions, with a decay.
+"""Running means of a stream, with a decay: of its embeddings, and of a window classifier's output.
 
-Statistics pooling (Snyder et al. 2018, x-vectors) summarises a recording by the mean and the
-standard deviation of its frame embeddings. Here both are running values, and so is the mean of
-what a classifier of single windows says. Each step counts with the weight of the music that it
-brings. Earlier steps decay by the second, with a time constant of `LONGEST` at most, and faster
-when an embedding lies far from those in the memory.
+Each step is weighted by the music that it brings. Earlier steps decay per second, with a time
+constant of `LONGEST` at most, and faster when an embedding lies far from those in the memory, in
+standard deviations of those in the memory.
 """
 
 from __future__ import annotations
@@ -16,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-LONGEST = 60.0  # s, time constant of the memory while the music stays the same
+LONGEST = 15.0  # s, time constant of the memory; longer ones gain little after 30 s, and the mean
+# over the steps of a short clip loses: with them, its first seconds count most
 PRIOR = 2.5  # s of the training data's variance that every stream starts with
 _FIRST = 1e-3  # weight of the present embedding where nothing else has any
 _NEVER = -6.0  # initial offset of the change rate: e**-6 = 0.0025 per second
@@ -25,18 +24,18 @@ _NEVER = -6.0  # initial offset of the change rate: e**-6 = 0.0025 per second
 class Summary(NamedTuple):
     """What a stream has brought so far."""
 
-    statistics: Tensor  # (B, 2 E), mean and standard deviation of the embeddings
-    opinion: Tensor  # (B, C), mean of the opinions
+    mean: Tensor  # (B, E), of the embeddings
+    log_probabilities: Tensor  # (B, C), mean of those of the windows
     memory: Tensor  # (B, M), for the next step
 
 
 class RunningStatistics(nn.Module):
-    """One step's embedding (B, E) and opinion (B, C) -> Summary.
+    """One step's embedding (B, E) and log-probabilities (B, C) -> Summary.
 
-    The memory holds the weighted sum of the embeddings, that of their squares, that of the
-    opinions, and the weight, all zeros at a stream's start. Embeddings are standardised. The
-    standard deviation is shrunk towards `variance`, the mean variance within a training clip, by
-    `PRIOR` seconds: a single window has none of its own.
+    The memory holds the weighted sum of the embeddings, of their squares, of the log-probabilities,
+    and of the weights, all zeros at a stream's start. Embeddings are standardised. The variance,
+    which only the distance reads, is shrunk towards `variance`, the mean variance within a training
+    clip, by `PRIOR` seconds: a single window has none of its own.
     """
 
     def __init__(self, size: int, classes: int) -> None:
@@ -49,11 +48,16 @@ class RunningStatistics(nn.Module):
         self.variance: Tensor
 
     def forward(
-        self, embedding: Tensor, opinion: Tensor, weight: Tensor, seconds: Tensor, memory: Tensor
+        self,
+        embedding: Tensor,
+        log_probabilities: Tensor,
+        weight: Tensor,
+        seconds: Tensor,
+        memory: Tensor,
     ) -> Summary:
         """One step of `seconds` (B, 1) of new audio; `weight` (B,) is 0 for none that counts."""
         before: tuple[Tensor, ...] = torch.split(memory, list(self.sizes), 1)
-        total, squares, opinions, known = before
+        total, squares, outputs, known = before
         mean = total / known.clamp_min(_FIRST)
         # The squared distance in standard deviations, with a learned weight for each dimension.
         apart = (embedding - mean) ** 2 / (self._variance(mean, squares, known) + 1e-3)
@@ -62,15 +66,13 @@ class RunningStatistics(nn.Module):
         gain = seconds * weight[:, None]
         total = keep * total + gain * embedding
         squares = keep * squares + gain * embedding**2
-        opinions = keep * opinions + gain * opinion
+        outputs = keep * outputs + gain * log_probabilities
         known = keep * known + gain
         # Where no step has had any weight yet, the present one stands for the mean.
-        mean = (total + _FIRST * embedding) / (known + _FIRST)
-        deviation = torch.sqrt(self._variance(mean, squares, known) + 1e-6)
         return Summary(
-            torch.cat([mean, deviation], 1),
-            (opinions + _FIRST * opinion) / (known + _FIRST),
-            torch.cat([total, squares, opinions, known], 1),
+            (total + _FIRST * embedding) / (known + _FIRST),
+            (outputs + _FIRST * log_probabilities) / (known + _FIRST),
+            torch.cat([total, squares, outputs, known], 1),
         )
 
     def _variance(self, mean: Tensor, squares: Tensor, known: Tensor) -> Tensor:

@@ -9,13 +9,14 @@ Batch norm is folded into the convolutions. One recurrent tick a step; the windo
 whatever the hop. Blocks before `first_feedback` keep their pretrained gates, which read the present
 window only: what they compute does not depend on the state.
 
-With `memory="statistics"` the classifier reads the running mean and standard deviation of the
-features (statistics.py) beside the GRU's state, and is averaged with the running mean of a
-classifier of single windows. The GRU alone overfits small data; the running statistics do not.
+With `memory="statistics"` the classifier reads the running mean of the features (statistics.py)
+beside the GRU's state, and is averaged with the running mean of a classifier of single windows. The
+GRU alone overfits small data; the running means do not.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -153,10 +154,11 @@ class TrunkTFCRNN(Readout, TrainableNetwork):
     classifier; `window` in samples; `feedback`, what the gates of blocks `first_feedback` (from 1)
     and later read; `styles`, how many finer hints; `classes_heard`, how many classes of the trunk's
     own head the GRU reads as well; `levelled`: every window is brought to one level first, so that
-    the output does not change with the volume; `speech`: a layer says whether this is speech,
-    fitted with all other weights fixed (training/heads/speech.py), so not trained in `sequence`;
-    `memory`, what the classifier reads; `hidden` units of the classifier on running statistics. The
-    GRU reads the trunk's embedding joined with the mean of every block, standardised by constants
+    the output does not change with the volume; `level_range`: only windows whose mean band power
+    lies outside this range (dB) are brought to its nearer limit; `speech`: a layer says whether this
+    is speech, fitted with all other weights fixed (training/heads/speech.py), so not trained in
+    `sequence`; `memory`, what the classifier reads; `hidden` units of the classifiers beside the
+    running means. The GRU reads the trunk's embedding joined with the mean of every block, standardised by constants
     of the training data (`prepare`).
     """
 
@@ -178,6 +180,7 @@ class TrunkTFCRNN(Readout, TrainableNetwork):
         styles: int = 0,
         classes_heard: int = 0,
         levelled: bool = False,
+        level_range: Sequence[float] | None = None,
         speech: bool = False,
         memory: Memory = "gru",
         hidden: int = 512,
@@ -193,10 +196,13 @@ class TrunkTFCRNN(Readout, TrainableNetwork):
                 f"feedback is {', '.join(get_args(Feedback))}; first_feedback 1 to {len(_ROWS)}, "
                 "whole; styles 0 or more"
             )
+        if level_range is not None and (len(level_range) != 2 or level_range[0] > level_range[1]):
+            raise ValueError("level_range is two levels in dB, the lower one first")
         if memory not in get_args(Memory):
             raise ValueError(f"memory is {' or '.join(get_args(Memory))}")
         self.window, self.feedback, self.first_feedback = window, feedback, first_feedback
-        self.front, self.levelled = LogMel(), levelled
+        self.front = LogMel()
+        self.level_range = (0.0, 0.0) if levelled else level_range
         self.stem = _conv(1, _scaled(16, width), 3, 2)
         read = size if feedback != "none" else 0
         self.blocks = nn.ModuleList(
@@ -240,7 +246,9 @@ class TrunkTFCRNN(Readout, TrainableNetwork):
 
     def level(self, logmel: Tensor) -> Tensor:
         """log-mel (B, 1, bands, frames) as the first convolution reads it."""
-        return self.front.levelled(logmel) if self.levelled else logmel
+        return (
+            logmel if self.level_range is None else self.front.levelled(logmel, *self.level_range)
+        )
 
     def _early(self, logmel: Tensor) -> _Early:
         """log-mel (B, 1, bands, frames) through the blocks that read no state."""

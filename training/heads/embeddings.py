@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from streamgenre.networks.statistics import PRIOR
 from streamgenre.networks.trunk import WINDOW, TrunkTFCRNN
 
 from ..data import SAMPLE_RATE
@@ -80,7 +79,7 @@ class MeanEmbedding:
 
 
 class Excerpts:
-    """Mean and standard deviation of excerpts, as streamgenre.networks.statistics pools them.
+    """Mean embeddings of excerpts, as streamgenre.networks.statistics pools them.
 
     Half of the excerpts are whole clips, half are of any length from anywhere in a clip: a stream's
     first seconds have to be classified, too.
@@ -88,14 +87,9 @@ class Excerpts:
 
     short = 0.5  # share of the excerpts of any length
 
-    def __init__(self, clips: Sequence[NDArray[np.float32]], variance: Tensor) -> None:
-        """Clips as embeddings (windows, E); `variance` (E,) as in RunningStatistics."""
-        sums = [
-            np.concatenate([np.zeros((1, 2 * c.shape[1]), np.float32),
-                            np.cumsum(np.concatenate([c, c * c], 1), 0, dtype=np.float64)])
-            for c in clips
-        ]  # fmt: skip
-        self._variance = variance
+    def __init__(self, clips: Sequence[NDArray[np.float32]]) -> None:
+        """Clips as embeddings (windows, E)."""
+        sums = [np.cumsum(np.pad(c, ((1, 0), (0, 0))), 0, dtype=np.float64) for c in clips]
         self._counts = torch.tensor([len(c) for c in clips])
         self._first = torch.tensor(np.cumsum([0, *(len(s) for s in sums)])[:-1])
         self._sums = torch.from_numpy(np.concatenate(sums).astype(np.float32))
@@ -120,14 +114,8 @@ class Excerpts:
         return self._pooled(clips, begin, begin + length)
 
     def _pooled(self, clips: Tensor, begin: Tensor, end: Tensor) -> Tensor:
-        count = (end - begin)[..., None]
         sums = self._sums[self._first[clips] + end] - self._sums[self._first[clips] + begin]
-        mean, squares = (sums / count).chunk(2, -1)
-        # Windows overlap; together they span their strides and the rest of one window.
-        seconds = STRIDE * (count - 1) + WINDOW / SAMPLE_RATE
-        own = (squares - mean**2).clamp_min(0) * seconds
-        deviation = ((own + PRIOR * self._variance) / (seconds + PRIOR)).sqrt()
-        return torch.cat([mean, deviation], -1)
+        return sums / (end - begin)[..., None]
 
 
 class Windows:

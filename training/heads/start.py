@@ -22,8 +22,10 @@ from ..trainer.start import start_from
 from .embeddings import Excerpts, MeanEmbedding, Windows, embed, variance_within
 from .perceptron import Inputs, Perceptron, Settings, fit
 
-_SETTINGS = Settings(input_dropout=0.5)
+_SETTINGS = Settings(input_dropout=0.5, class_power=0.6)
 BASELINE = Settings()
+LevelRange = Sequence[float] | None
+"""Of the mean band power of a window, in dB (streamgenre/networks/trunk.py)."""
 _PREPARE = 800  # windows that the constants of the features are measured on
 
 
@@ -56,10 +58,10 @@ def fit_on(
     return fit(inputs, targets(tracks, labels), counts, genres, settings, seed)
 
 
-def backbone(source: str, levelled: bool) -> TrunkTFCRNN:
+def backbone(source: str, level_range: LevelRange = None) -> TrunkTFCRNN:
     """The pretrained backbone alone, to embed windows with."""
     network = build_trainable(
-        {"kind": "trunk", "classes": 1, "feedback": "none", "levelled": levelled}
+        {"kind": "trunk", "classes": 1, "feedback": "none", "level_range": level_range}
     )
     assert isinstance(network, TrunkTFCRNN)
     start_from(network, source)
@@ -91,19 +93,18 @@ def fit_head(
     tracks = chosen(dataset, audio, config.run.splits)
     start_from(network, config.start)
     network.eval().prepare(_windows(tracks, audio, network.window))
-    alone = backbone(config.start, network.levelled)
-    path = kept(embedded, network.levelled)
+    alone = backbone(config.start, network.level_range)
+    path = kept(embedded, network.level_range)
     rows = embed(alone, audio, [t.key for t in tracks], path, progress)
     mean, scale = network.feature_mean.numpy(), network.feature_scale.numpy()
     clips = [(rows[t.key] - mean) * scale for t in tracks]
-    variance = variance_within(clips)
     assert network.inner is not None
     members = network.inner.out_features // _SETTINGS.hidden
     settings = replace(_SETTINGS, members=members)
     with torch.no_grad():
-        network.statistics.variance.copy_(variance)
+        network.statistics.variance.copy_(variance_within(clips))
         for inputs, inner, outer in (
-            (Excerpts(clips, variance), network.inner, network.classifier),
+            (Excerpts(clips), network.inner, network.classifier),
             (Windows(clips), network.window_inner, network.window_classifier),
         ):
             assert inner is not None and outer is not None
@@ -126,9 +127,10 @@ def fit_head(
     return path
 
 
-def kept(embedded: Path, levelled: bool) -> Path:
-    """The file of a folder that keeps the embeddings of levelled windows, or of plain ones."""
-    return embedded / ("levelled.npz" if levelled else "plain.npz")
+def kept(embedded: Path, level_range: LevelRange) -> Path:
+    """The file of a folder that keeps the embeddings of windows brought into a range of levels."""
+    limits = "plain" if level_range is None else "level {:g} {:g}".format(*level_range)
+    return embedded / f"{limits}.npz"
 
 
 def baseline(
@@ -145,10 +147,10 @@ def baseline(
 
     Trained on the tracks of `splits`; `source` is the backbone's checkpoint.
     """
-    network = backbone(source, levelled=False)
+    network = backbone(source)
     tracks = chosen(dataset, audio, splits)
     keys = [t.key for t in (*tracks, *measured)]
-    rows = embed(network, audio, keys, kept(embedded, network.levelled), progress)
+    rows = embed(network, audio, keys, kept(embedded, network.level_range), progress)
     # The features begin with the embedding.
     size = network.top.out_channels
     inputs = MeanEmbedding.of([rows[t.key][:, :size] for t in tracks])
