@@ -155,11 +155,11 @@ class TrunkTFCRNN(Readout, TrainableNetwork):
     and later read; `styles`, how many finer hints; `classes_heard`, how many classes of the trunk's
     own head the GRU reads as well; `levelled`: every window is brought to one level first, so that
     the output does not change with the volume; `level_range`: only windows whose mean band power
-    lies outside this range (dB) are brought to its nearer limit; `speech`: a layer says whether this
-    is speech, fitted with all other weights fixed (training/heads/speech.py), so not trained in
-    `sequence`; `memory`, what the classifier reads; `hidden` units of the classifiers beside the
-    running means. The GRU reads the trunk's embedding joined with the mean of every block, standardised by constants
-    of the training data (`prepare`).
+    lies outside this range (dB) are brought to its nearer limit; `speech`: a layer says whether
+    this is speech, fitted with all other weights fixed (training/heads/speech.py), so not trained
+    in `sequence`; `memory`, what the classifier reads; `hidden` units of the classifiers beside
+    the running means. The GRU reads the trunk's embedding joined with the mean of every block,
+    standardised by constants of the training data (`prepare`).
     """
 
     reads_logmel = True
