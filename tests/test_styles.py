@@ -227,7 +227,6 @@ def changed(file, target, change):
         (lambda card: card["styles"].pop(), "gives 4 styles, the card names 3"),
         (lambda card: card.pop("styles"), "gives 4 styles, the card names 0"),
         (lambda card: card["gates"].pop(), "gates, the card names"),
-        (lambda card: card["styles"][0].update(parent="polka"), "house under polka"),
         (lambda card: card["styles"][0].update(name="punk"), "twice"),
     ],
 )

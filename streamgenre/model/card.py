@@ -37,7 +37,8 @@ class Style:
     name: str
     display: str
     parent: str | None
-    """Name of the label that it belongs under; None: it can go with any."""
+    """Name of the label that it belongs under; None: it can go with any. The styles of labels that
+    the model lacks, as an adapted one may, are never shown."""
 
 
 @dataclass(frozen=True)
@@ -150,9 +151,6 @@ def _check(card: ModelCard) -> None:
         raise ValueError("a colour that is not #rrggbb")
     if len({style.name for style in card.styles}) != len(card.styles):
         raise ValueError("styles twice the same")
-    for style in card.styles:
-        if style.parent not in (None, *card.label_names):
-            raise ValueError(f"style {style.name} under {style.parent}, which is no label")
     for hop in card.hops:
         whole = hop.samples == round(hop.seconds * card.sample_rate)
         if not whole or not 0 < hop.samples <= hop.window <= 60 * card.sample_rate:

@@ -143,10 +143,6 @@ def with_card(
     entries = asdict(base) | {
         "labels": [label_entry(label, i) for i, label in enumerate(labels)],
         "network": description(base.network, len(labels), head.reads),
-        # Under a genre that is gone a style stands for itself.
-        "styles": [
-            asdict(s) | {"parent": s.parent if s.parent in labels else None} for s in base.styles
-        ],
         **changes,
     }
     del entries["sha256"]

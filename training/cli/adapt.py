@@ -62,6 +62,7 @@ def command(
     from streamgenre.model.model import read_model
 
     from ..data import AudioCache, DataError, default_cache, open_dataset
+    from ..data.copies import copy_warnings, kept_copies, one_group
 
     if checkpoint is not None and not checkpoint.is_file():
         raise DataError(f"{checkpoint}: no such checkpoint")
@@ -75,7 +76,12 @@ def command(
     tracks = chosen(dataset)
     for warning in dataset.warnings:
         click.echo(f"warning: {warning}", err=True)
-    audio = AudioCache.build(tracks, cache or default_cache(data))
+    folder = cache or default_cache(data)
+    audio = AudioCache.build(tracks, folder)
+    copies = kept_copies(audio, folder)
+    for warning in copy_warnings(tracks, copies):
+        click.echo(f"warning: {one_line(warning)}", err=True)
+    tracks = list(one_group(tracks, copies))
 
     if checkpoint is not None:
         from ..trainer.finetune import finetune

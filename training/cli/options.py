@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -79,6 +80,8 @@ def opened(
     `tags`: a table that makes it a data set of tags.
     """
     from ..data import AudioCache, DataError, default_cache, open_dataset
+    from ..data.copies import copy_warnings, kept_copies, one_group
+    from ..data.split import with_split
     from ..data.tags import with_tags
 
     dataset = open_dataset(data, kind=kind, subset=subset, lists=lists, for_training=for_training)
@@ -86,7 +89,15 @@ def opened(
         click.echo(f"warning: {one_line(warning)}", err=True)
     if tags is not None:
         dataset = with_tags(dataset, tags)
-    audio = AudioCache.build(dataset.tracks, cache or default_cache(data))
+    folder = cache or default_cache(data)
+    audio = AudioCache.build(dataset.tracks, folder)
+    if copies := kept_copies(audio, folder):
+        if dataset.drawn:
+            tracks = with_split(one_group(dataset.tracks, copies), 0)
+            dataset = replace(dataset, tracks=tracks)
+            audio = AudioCache.build(tracks, folder)
+        for warning in copy_warnings(dataset.tracks, copies):
+            click.echo(f"warning: {one_line(warning)}", err=True)
     readable = {t.genre for t in dataset.tracks if t.key in audio and t.split in ("train", "")}
     silent = [label for label in dataset.labels if label not in readable]
     if for_training and dataset.task == "genre" and silent:

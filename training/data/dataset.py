@@ -23,6 +23,7 @@ class DataSet:
     warnings: tuple[str, ...] = ()
     task: Literal["genre", "tags"] = "genre"
     tag_names: tuple[str, ...] = ()  # of a tagging task, in the order of the source
+    drawn: bool = False  # the split is ours: the source has none
     hierarchy: Mapping[str, str] = field(default_factory=dict)  # label to its parent
 
     @property

@@ -74,7 +74,9 @@ def _opened(
     warnings += checks.alike_warnings(dataset.labels) if dataset.task == "genre" else ()
     warnings += () if kind == "folders" else same_files.same_file_warnings(tracks)
     warnings += checks.split_warnings(tracks, own=own)
-    return replace(dataset, tracks=tracks, warnings=tuple(one_line(text) for text in warnings))
+    return replace(
+        dataset, tracks=tracks, drawn=own, warnings=tuple(one_line(text) for text in warnings)
+    )
 
 
 def recognise(root: Path) -> str:

@@ -1,0 +1,165 @@
+"""Copies of one recording within a data set, whatever their names, codecs and levels.
+
+Fingerprints of the decoded audio (Haitsma & Kalker 2002, "A highly robust audio fingerprinting
+system"): each frame gives 32 bits, the signs of the differences of band energies over frequency
+and time. Two tracks that share several frames at one offset, and whose bits there mostly agree,
+hold the same recording. Chromaprint would do the same, but its library has no wheels.
+
+A copy on both sides of a split makes a network look better than it is; under two genres, one label
+is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from .cache import AudioCache
+from .checks import some
+from .record import SAMPLE_RATE, Track
+
+_RATE = 4_000  # Hz; the bands lie below 2 kHz
+_FRAME, _STEP = 2_048, 128  # samples: half a second every 32 ms
+_BANDS = np.geomspace(300, 1_900, 34)  # Hz, edges of 33 bands
+_LONGEST = 60  # s of a track that are read, from its middle
+_QUIET = 1e-6  # power of a frame, of full scale; its bits would be those of rounding
+_COMMON = 12  # tracks; of frames that more of them share, each is compared with the next alone
+_VOTES = 3  # frames that agree at one offset, at least
+_OVERLAP = 3.0  # s that two tracks share, at least
+_ERRORS = 0.3  # share of bits that may differ; half of them do by chance
+
+Bits = NDArray[np.uint32]
+
+
+def fingerprint_of(samples: NDArray[np.int16]) -> Bits:
+    """32 bits a frame (frames,) of 16 kHz samples; 0 for a quiet frame."""
+    spare = max(0, len(samples) - _LONGEST * SAMPLE_RATE) // 2
+    middle = samples[spare : len(samples) - spare].astype(np.float32) / 32768
+    low = soxr.resample(middle, SAMPLE_RATE, _RATE, "LQ")
+    if len(low) < _FRAME + _STEP:
+        return np.zeros(0, np.uint32)
+    frames = np.lib.stride_tricks.sliding_window_view(low, _FRAME)[::_STEP]
+    power = np.abs(np.fft.rfft(frames * np.hanning(_FRAME).astype(np.float32))) ** 2
+    edges = np.searchsorted(np.fft.rfftfreq(_FRAME, 1 / _RATE), _BANDS)
+    energy = np.add.reduceat(power, edges, axis=1)[:, :-1]
+    slope = np.diff(energy, axis=1)
+    signs = np.diff(slope, axis=0) > 0
+    bits = np.packbits(signs, axis=1).view(">u4")[:, 0].astype(np.uint32)
+    return np.where(np.mean(frames[1:] ** 2, axis=1) > _QUIET, bits, np.uint32(0))
+
+
+def find_copies(audio: Mapping[str, NDArray[np.int16]], keys: Sequence[str]) -> list[list[str]]:
+    """Groups of two or more keys that hold the same recording."""
+    prints = [fingerprint_of(audio[key]) for key in keys]
+    parent = list(range(len(keys)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = i = parent[parent[i]]
+        return i
+
+    for first, second, offset in _candidates(prints):
+        if root(first) != root(second) and _agree(prints[first], prints[second], offset):
+            parent[root(second)] = root(first)
+    groups: dict[int, list[str]] = defaultdict(list)
+    for i, key in enumerate(keys):
+        groups[root(i)].append(key)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _candidates(prints: Sequence[Bits]) -> list[tuple[int, int, int]]:
+    """Pairs of tracks with the offset, in frames, at which they share several frames."""
+    bits = np.concatenate([*prints, np.zeros(0, np.uint32)])
+    track = np.repeat(np.arange(len(prints)), [len(p) for p in prints])
+    frame = np.concatenate([*(np.arange(len(p)) for p in prints), np.zeros(0, int)])
+    useful = (bits != 0) & (bits != 0xFFFFFFFF)
+    bits, track, frame = bits[useful], track[useful], frame[useful]
+    order = np.argsort(bits, kind="stable")
+    bits, track, frame = bits[order], track[order], frame[order]
+    ends = np.flatnonzero(np.diff(bits, append=np.uint32(0))) + 1  # none of the bits left is 0
+    votes: dict[tuple[int, int, int], int] = defaultdict(int)
+    for start, end in zip(np.r_[0, ends], ends, strict=False):
+        if end - start < 2:
+            continue
+        # One frame a track: a held note repeats its bits.
+        tracks, at = np.unique(track[start:end], return_index=True)
+        places = frame[start:end][at]
+        reach = len(tracks) if len(tracks) <= _COMMON else 2
+        for i in range(len(tracks)):
+            for j in range(i + 1, min(i + reach, len(tracks))):
+                votes[int(tracks[i]), int(tracks[j]), int(places[j] - places[i])] += 1
+    return [pair for pair, count in votes.items() if count >= _VOTES]
+
+
+def _agree(first: Bits, second: Bits, offset: int) -> bool:
+    """Whether the frames of the overlap mostly have the same bits."""
+    begin = max(0, -offset)
+    count = min(len(first) - begin, len(second) - begin - offset)
+    least = min(_OVERLAP * _RATE / _STEP, 0.5 * min(len(first), len(second)))
+    ours, theirs = first[begin : begin + count], second[begin + offset : begin + offset + count]
+    known = (ours != 0) & (theirs != 0)
+    if known.sum() < max(least, 1):
+        return False
+    errors = np.bitwise_count(ours[known] ^ theirs[known]).mean() / 32
+    return bool(errors < _ERRORS)
+
+
+def kept_copies(audio: AudioCache, folder: Path) -> list[list[str]]:
+    """`find_copies` of all tracks, kept in a file of the cache's folder."""
+    path = folder / f"copies-{audio.source[:16]}.json"
+    try:
+        kept: list[list[str]] = json.loads(path.read_text(encoding="utf-8"))
+        return kept
+    except (OSError, ValueError):
+        copies = find_copies(audio, sorted(audio))
+        with suppress(OSError):  # a full or read-only cache: computed again next time
+            path.write_text(json.dumps(copies), encoding="utf-8")
+        return copies
+
+
+def one_group(tracks: Sequence[Track], copies: Sequence[Sequence[str]]) -> tuple[Track, ...]:
+    """The tracks, copies and all that shares an artist with one of them in one group."""
+    by_key = {t.key: t.group for t in tracks}
+    joined: dict[str, str] = {}
+
+    def root(group: str) -> str:
+        while group in joined:
+            group = joined[group]
+        return group
+
+    for keys in copies:
+        groups = sorted({root(by_key[key]) for key in keys if key in by_key})
+        for group in groups[1:]:
+            joined[group] = groups[0]
+    return tuple(replace(t, group=root(t.group)) for t in tracks)
+
+
+def copy_warnings(tracks: Sequence[Track], copies: Sequence[Sequence[str]]) -> list[str]:
+    """A line for copies under two genres, on two sides of the split, and for all others."""
+    by_key = {t.key: t for t in tracks if t.split != "demo"}
+    sets = [[by_key[key] for key in keys if key in by_key] for keys in copies]
+    sets = [ts for ts in sets if len(ts) > 1]
+    genres = [ts for ts in sets if len({t.genre for t in ts if t.genre}) > 1]
+    splits = [ts for ts in sets if len({t.split for t in ts}) > 1]
+    others = [ts for ts in sets if ts not in genres and ts not in splits]
+    lines = []
+    for what, chosen in (
+        ("under different genres; remove the wrong one of each", genres),
+        ("in different splits; figures will be too high, remove one of each", splits),
+        ("under the same genre; they stay together in cross-validation", others),
+    ):
+        if chosen:
+            named = [" = ".join(t.key for t in ts[:3]) for ts in chosen]
+            lines.append(
+                f"{len(chosen)} recording{'s' * (len(chosen) > 1)} "
+                f"in the data more than once {what}: {some(named)}"
+            )
+    return lines
