@@ -33,7 +33,8 @@ class Sequences(_Section):
     from_start: float = Field(0.5, ge=0, le=1)  # share of stretches that begin where the clip does
     repeat: bool = False  # a clip shorter than its stretch is played again, not followed by silence
     copies: int = Field(0, ge=0, le=6)  # at another pitch or tempo, of each track (artificial.py)
-    share: float = Field(1.0, gt=0, le=1)  # of the training groups (artists) that is heard
+    share: float = Field(1.0, gt=0, le=1)  # of the training groups (artists) that is used
+    draw: int = Field(0, ge=0)  # number of the random draw of that share
     fresh: float = Field(0.3, ge=0, le=1)  # share of changes at which the state starts anew
     crossfade: float = Field(0.3, ge=0, le=1)  # share that fades; the rest are hard cuts
     fade: tuple[float, float] = (0.1, 8.0)

@@ -53,7 +53,8 @@ def command(
 ) -> None:
     """Fit a perceptron on frozen embeddings of DATA, in a minute beside the embedding itself.
 
-    The tracks learned from are those of the config's run.splits.
+    The training tracks are those of the config's run.splits; sequences.share and sequences.draw
+    keep a share of their artists, for learning curves.
     """
     if folder is None and predictions is None:
         raise click.UsageError("give --folder, --baseline, or both")
@@ -69,14 +70,6 @@ def command(
             click.echo(f"{path}: the network with its head")
         if predictions is not None:
             measured = chosen(dataset, audio, (split,))
-            rows = baseline(
-                str(start),
-                dataset,
-                audio,
-                config.run.splits,
-                measured,
-                embedded,
-                report,
-            )
+            rows = baseline(config, dataset, audio, measured, embedded, report)
             write_predictions(predictions, measured, dataset.labels, rows)
             click.echo(f"{predictions}: {len(measured)} tracks")

@@ -19,6 +19,7 @@ from ..data import AudioCache, DataError, DataSet, Track
 from ..inference import Progress
 from ..trainer.learner import SECOND
 from ..trainer.start import start_from
+from ..trainer.training_set import some_groups
 from .embeddings import Excerpts, MeanEmbedding, Windows, embed, variance_within
 from .perceptron import Inputs, Perceptron, Settings, fit
 
@@ -90,7 +91,9 @@ def fit_head(
     network = build_trainable(description)
     if not isinstance(network, TrunkTFCRNN) or network.statistics is None:
         raise DataError('config entry network: a head is fitted to memory = "statistics" alone')
-    tracks = chosen(dataset, audio, config.run.splits)
+    tracks = some_groups(
+        chosen(dataset, audio, config.run.splits), config.sequences.share, config.sequences.draw
+    )
     start_from(network, config.start)
     network.eval().prepare(_windows(tracks, audio, network.window))
     alone = backbone(config.start, network.level_range)
@@ -134,27 +137,27 @@ def kept(embedded: Path, level_range: LevelRange) -> Path:
 
 
 def baseline(
-    source: str,
+    config: Config,
     dataset: DataSet,
     audio: AudioCache,
-    splits: Sequence[str],
     measured: Sequence[Track],
     embedded: Path,
     progress: Progress,
-    seed: int = 0,
 ) -> np.ndarray:
     """Probabilities (tracks, C) of the tracks measured, by a perceptron on their mean embedding.
 
-    Trained on the tracks of `splits`; `source` is the backbone's checkpoint.
+    Backbone, training tracks and seed are those of the config.
     """
-    network = backbone(source)
-    tracks = chosen(dataset, audio, splits)
+    network = backbone(config.start)
+    tracks = some_groups(
+        chosen(dataset, audio, config.run.splits), config.sequences.share, config.sequences.draw
+    )
     keys = [t.key for t in (*tracks, *measured)]
     rows = embed(network, audio, keys, kept(embedded, network.level_range), progress)
     # The features begin with the embedding.
     size = network.top.out_channels
     inputs = MeanEmbedding.of([rows[t.key][:, :size] for t in tracks])
-    fitted = fit_on(tracks, dataset.labels, inputs, BASELINE, seed)
+    fitted = fit_on(tracks, dataset.labels, inputs, BASELINE, config.run.seed)
     return fitted.probabilities(MeanEmbedding.of([rows[t.key][:, :size] for t in measured]).means)
 
 

@@ -93,7 +93,7 @@ class Trainer:
             for t in tracks
             if t.split in config.run.splits and not t.genre and t.key in audio and t.key in said
         ]
-        heard = some_groups(train, config.sequences.share)
+        heard = some_groups(train, config.sequences.share, config.sequences.draw)
         seconds = {t.key: labels.index(t.second) for t in train if t.second in labels}
         music = pieces([t.key for t in heard], audio, index, said, {} if tagging else seconds)
         if config.sequences.copies:

@@ -10,10 +10,10 @@ from ..streams.artificial import copies
 from ..streams.sequences import NO_GENRE, Piece
 
 
-def some_groups(tracks: Sequence[Track], share: float) -> list[Track]:
+def some_groups(tracks: Sequence[Track], share: float, draw: int = 0) -> list[Track]:
     """The tracks of a share of the groups of every genre, one group of it at least.
 
-    A smaller share is a part of a larger one, the same in every run.
+    A smaller share is a part of a larger one of the same draw, the same in every run.
     """
     if share >= 1:
         return list(tracks)
@@ -23,7 +23,8 @@ def some_groups(tracks: Sequence[Track], share: float) -> list[Track]:
     kept = set()
     for genre, names in groups.items():
         # By their sums, which are spread evenly and need no seed.
-        drawn = sorted(names, key=lambda name: (zlib.crc32(name.encode()), name))
+        salt = f"{draw} " if draw else ""
+        drawn = sorted(names, key=lambda name: (zlib.crc32(f"{salt}{name}".encode()), name))
         kept |= {(genre, name) for name in drawn[: max(1, round(share * len(drawn)))]}
     return [track for track in tracks if (track.genre, track.group) in kept]
 
