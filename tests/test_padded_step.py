@@ -56,7 +56,7 @@ def test_a_little_more_of_a_recording_changes_little(model, music):
 def test_the_mean_of_an_evaluated_track_agrees_with_the_product(model, music):
     from training.inference import stream_tracks
 
-    samples, rate = music
+    samples, _ = music
     mono = (samples.mean(1)[: round(5.3 * 16_000)] * 32767).astype(np.int16)
     hop = model.card.hop(2.5)
     run = stream_tracks(model.engine, {"x": mono}, ["x"], hop)["x"]
