@@ -49,7 +49,7 @@ def text_replacement(path: str | os.PathLike[str]) -> Iterator[TextIO]:
     # A file that is replaced may be private. It gets its mode when it is complete.
     opener = _open_private if Path(path).exists() else None
     with replacement(path) as partial:
-        with open(  # noqa: PTH123  # Path.open has no opener
+        with open(  # Path.open has no opener
             partial, "x", encoding="utf-8", errors="backslashreplace", opener=opener
         ) as file:
             yield file

@@ -83,11 +83,14 @@ class Model:
                 heard(stream.time)
         if stream.time == 0:
             raise InputError(f"{source.name}: holds no audio" + _because(source.warnings))
-        yield from stream.flush()
-        if stream.non_finite:
-            source.warnings.append(f"{stream.non_finite} samples not finite, taken as silence")
-        if stream.state_resets:
-            source.warnings.append(f"state not finite, started anew {stream.state_resets} times")
+        try:
+            updates = stream.flush()
+        except SignalError as error:
+            if isinstance(source, _Samples):
+                raise
+            raise InputError(f"{source.name}: {error}") from None
+        yield from updates
+        source.warnings += stream.warnings
 
     def classify(
         self,

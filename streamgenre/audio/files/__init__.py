@@ -103,12 +103,13 @@ def _check_readable(path: Path) -> bool:
 
 def decode_mono(path: str | os.PathLike[str], sample_rate: int) -> NDArray[np.float32]:
     """Decode a whole file to mono float32 (n,) at `sample_rate`. For training, not for streams."""
-    from ..mix import mix_to_mono
+    from ..mix import Mixer
     from ..resample import Resampler
 
     source = open_source(path)
     try:
-        blocks = [mix_to_mono(block)[0] for block in sounds(source)]
+        mixer = Mixer()
+        blocks = [mixer.mix(block)[0] for block in sounds(source)]
         resampler = Resampler(source.sample_rate, sample_rate)
         parts = [resampler.push(block) for block in blocks]
         return np.concatenate([*parts, resampler.finish()])
