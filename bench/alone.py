@@ -20,6 +20,7 @@ _BLOCK = 16_384
 def ours(path: Path) -> int:
     """Samples that the program's own parts give."""
     from streamgenre.audio.files import open_source
+    from streamgenre.audio.files.source import sounds
     from streamgenre.audio.mix import as_frames, mix_to_mono
     from streamgenre.audio.resample import Resampler
 
@@ -28,7 +29,7 @@ def ours(path: Path) -> int:
         resampler = Resampler(source.sample_rate, RATE)
         count = sum(
             len(resampler.push(mix_to_mono(as_frames(block, source.channels))[0]))
-            for block in source.blocks()
+            for block in sounds(source)
         )
         return count + len(resampler.finish())
     finally:

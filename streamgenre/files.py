@@ -46,12 +46,20 @@ def text_replacement(path: str | os.PathLike[str]) -> Iterator[TextIO]:
 
     If nothing is written, `path` stays as it was.
     """
+    # A file that is replaced may be private. It gets its mode when it is complete.
+    opener = _open_private if Path(path).exists() else None
     with replacement(path) as partial:
-        with partial.open("x", encoding="utf-8", errors="backslashreplace") as file:
+        with open(  # Path.open has no opener
+            partial, "x", encoding="utf-8", errors="backslashreplace", opener=opener
+        ) as file:
             yield file
             empty = not file.tell()
         if empty:
             partial.unlink()
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def replace_bytes(path: str | os.PathLike[str], data: bytes) -> None:

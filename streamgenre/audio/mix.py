@@ -9,6 +9,11 @@ from ..errors import SignalError
 
 LARGEST_SAMPLE = 1e6
 """120 dB over full scale. A larger "sample" is damage, and its power would overflow."""
+BLOCK = 4_096
+"""Frames over which the channels are compared: about a tenth of a second."""
+_MEMORY = 0.95  # of the blocks before, each: two seconds at 44.1 kHz
+_CANCEL, _NO_LONGER = 0.3, 0.5  # of what is kept by the mix; ordinary wide stereo keeps 0.4 to 2
+_OVER_SCALE = 10.0  # 20 dB over full scale: no mix is so loud, and integers are
 _MOST_CHANNELS = 64
 _INT16_SCALE = np.float32(1 / 32768)
 
@@ -39,23 +44,125 @@ def as_frames(samples: NDArray[np.generic], channels: int = 0) -> NDArray[np.gen
     return array
 
 
-def mix_to_mono(samples: NDArray[np.generic]) -> tuple[NDArray[np.float32], int]:
-    """Mono float32 (n,) of frames from `as_frames`, and the number of unusable samples.
+class Mixer:
+    """Mixes the channels of one source, and keeps music whose channels cancel each other.
 
-    A sample that is not finite, or beyond LARGEST_SAMPLE, is unusable and counts as 0.
+    The mix is the mean of the channels. While they cancel, as those of a balanced line or of a
+    stereo signal with one channel inverted do, the inverted ones are turned round. That is decided
+    on the covariance of the channels over fixed blocks of BLOCK frames, and holds from the next
+    frame on, so that the output does not depend on how the samples are divided.
+
+    Raises SignalError if most samples are far over full scale.
     """
-    if samples.dtype == np.int16:
-        return _mean(samples.astype(np.float32) * _INT16_SCALE), 0
-    values = samples.astype(np.float32, copy=False)
-    # The extremes show whether any sample is unusable; they are NaN if a sample is.
-    if not len(values) or (values.min() >= -LARGEST_SAMPLE and values.max() <= LARGEST_SAMPLE):
-        return _mean(values), 0
-    bad = ~(np.abs(values) <= LARGEST_SAMPLE)
-    return _mean(np.where(bad, np.float32(0), values)), int(bad.sum())
+
+    def __init__(self) -> None:
+        self.frames = 0
+        """Frames mixed so far."""
+        self.cancelled = 0
+        """Frames of which channels were turned round."""
+        self._sounding = self._over = 0  # blocks with sound, and those over full scale
+        self._largest = 0.0
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the channels, of which there may be others next. The counts remain."""
+        self._block = np.zeros((0, 0), np.float32)
+        self._filled = 0
+        self._sounds, self._over_scale = False, 0  # in the present block
+        self._covariance: NDArray[np.float64] | None = None  # of the latest blocks
+        self._signs: NDArray[np.float32] | None = None  # of the channels while they cancel
+
+    def mix(self, samples: NDArray[np.generic]) -> tuple[NDArray[np.float32], int]:
+        """Mono float32 (n,) of frames from `as_frames`, and the number of unusable samples.
+
+        A sample that is not finite, or beyond LARGEST_SAMPLE, is unusable and counts as 0.
+        """
+        count, channels = samples.shape
+        self.frames += count
+        if self._block.shape != (BLOCK, channels):
+            self._block = np.zeros((BLOCK, channels), np.float32)
+        mono = np.empty(count, np.float32)
+        unusable = at = 0
+        while at < count:
+            part = samples[at : at + BLOCK - self._filled]
+            if part.dtype == np.int16:
+                values = part.astype(np.float32) * _INT16_SCALE
+            else:
+                values = part.astype(np.float32, copy=False)
+                values, bad = self._checked(values)
+                unusable += bad
+            end = at + len(part)
+            mono[at:end] = _mean(values, self._signs)
+            self.cancelled += 0 if self._signs is None else len(part)
+            if channels > 1:
+                self._block[self._filled : self._filled + len(part)] = values
+            self._filled += len(part)
+            at = end
+            if self._filled == BLOCK:
+                self._filled = 0
+                self._check_scale(BLOCK)
+                if channels > 1:
+                    self._judge(self._block)
+        return mono, unusable
+
+    def finish(self) -> None:
+        """Check the scale of a source that is shorter than a block."""
+        self._check_scale(self._filled)
+
+    def _checked(self, values: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
+        """The values with unusable ones set to 0, and their number; notes those over full scale."""
+        # The extremes show whether there are any; they are NaN if a sample is.
+        low, high = values.min(), values.max()
+        self._sounds = self._sounds or bool(low != 0 or high != 0)
+        if low >= -_OVER_SCALE and high <= _OVER_SCALE:
+            return values, 0
+        magnitude = np.abs(values)
+        over = (magnitude > _OVER_SCALE) & np.isfinite(magnitude)
+        self._over_scale += int(over.sum())
+        self._largest = max(self._largest, float(magnitude.max(where=over, initial=0.0)))
+        bad = ~(magnitude <= LARGEST_SAMPLE)
+        return np.where(bad, np.float32(0), values), int(bad.sum())
+
+    def _check_scale(self, frames: int) -> None:
+        """Raise SignalError if most blocks with sound are over full scale, for the most part."""
+        self._sounding += self._sounds
+        self._over += 2 * self._over_scale > frames * self._block.shape[1]
+        self._sounds, self._over_scale = False, 0
+        if 2 * self._over > self._sounding:
+            raise SignalError(
+                f"most samples are far over full scale, up to {self._largest:.3g}: float samples "
+                "must be in [-1, 1]; divide them by the full scale of their integers (32768 for "
+                "16 bits), or pass int16"
+            )
+
+    def _judge(self, block: NDArray[np.float32]) -> None:
+        """Decide how to mix from here on."""
+        planar = np.ascontiguousarray(block.T)
+        # Not a matrix product, for which BLAS would wake all cores.
+        latest = np.einsum("ik,jk->ij", planar, planar).astype(np.float64)
+        before = 0.0 if self._covariance is None else self._covariance * _MEMORY
+        covariance = self._covariance = latest + before
+        powers = covariance.diagonal()
+        if not (total := float(powers.sum())) > 0:
+            return
+        # 1 for channels that have nothing in common, their number for equal ones.
+        kept = float(covariance.sum()) / total
+        if self._signs is None and kept < _CANCEL:
+            loudest = covariance[int(powers.argmax())]
+            self._signs = np.where(loudest < 0, np.float32(-1), np.float32(1))
+        elif kept > _NO_LONGER:
+            self._signs = None
 
 
-def _mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean over the channels: a new array (n,)."""
+def mix_to_mono(samples: NDArray[np.generic]) -> tuple[NDArray[np.float32], int]:
+    """`Mixer.mix` of a recording as a whole."""
+    return Mixer().mix(samples)
+
+
+def _mean(values: NDArray[np.float32], signs: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """Mean over the channels, of which some may be turned round: a new array (n,)."""
+    if signs is not None:
+        values = values * signs
     total: NDArray[np.float32] = values[:, 0].copy()
     for channel in range(1, values.shape[1]):
         total += values[:, channel]

@@ -74,7 +74,7 @@ def _ffmpeg(container: str) -> Result:
     import av
     import numpy as np
 
-    from ..audio.files.ffmpeg import FFmpegSource
+    from ..audio.files import open_source
     from ..signals import tone
 
     buffer = io.BytesIO()
@@ -89,7 +89,7 @@ def _ffmpeg(container: str) -> Result:
         for packet in [*stream.encode(frame), *stream.encode(None)]:
             out.mux(packet)
     buffer.seek(0)
-    decoded = np.concatenate(list(FFmpegSource(buffer, container).blocks()))
+    decoded = np.concatenate(list(open_source(buffer).blocks()))
     return Result(float(abs(decoded).max()) > 0.2, f"PyAV {av.__version__}, {codec}")
 
 

@@ -145,7 +145,7 @@ def command(
     finally:
         interrupt.hanging = not listener.close()
         click.echo(one_line(f"streamgenre: {listener.tally}{_problems(listener)}"), err=True)
-        for warning in listener.source.warnings:
+        for warning in [*listener.source.warnings, *listener.stream.warnings]:
             click.echo(
                 one_line(f"streamgenre: warning: {listener.source.name}: {warning}"), err=True
             )

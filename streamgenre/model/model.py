@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..audio.files import open_source
 from ..audio.files.raw import RawFormat
-from ..audio.files.source import BLOCK, Source
+from ..audio.files.source import BLOCK, Gap, Source
 from ..errors import InputError, ModelFileError, SignalError
 from ..update import Update
 from .card import ModelCard, read_card
@@ -70,7 +70,10 @@ class Model:
         stream = self.stream(self.card.file_hop if hop is None else hop)
         for block in source.blocks():
             try:
-                updates = stream.feed(block, source.sample_rate)
+                if isinstance(block, Gap):
+                    updates = stream.gap(block.seconds)
+                else:
+                    updates = stream.feed(block, source.sample_rate)
             except SignalError as error:
                 if isinstance(source, _Samples):
                     raise
@@ -80,11 +83,14 @@ class Model:
                 heard(stream.time)
         if stream.time == 0:
             raise InputError(f"{source.name}: holds no audio" + _because(source.warnings))
-        yield from stream.flush()
-        if stream.non_finite:
-            source.warnings.append(f"{stream.non_finite} samples not finite, taken as silence")
-        if stream.state_resets:
-            source.warnings.append(f"state not finite, started anew {stream.state_resets} times")
+        try:
+            updates = stream.flush()
+        except SignalError as error:
+            if isinstance(source, _Samples):
+                raise
+            raise InputError(f"{source.name}: {error}") from None
+        yield from updates
+        source.warnings += stream.warnings
 
     def classify(
         self,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio.mix import as_frames, mix_to_mono
+from ..audio.mix import Mixer, as_frames
 from ..audio.resample import Resampler
 from ..audio.ring import Ring
 from ..errors import SignalError
@@ -19,6 +19,7 @@ from .decide import Decider
 from .engine import Engine, Step, initial_state
 from .styles import styles_beside
 
+_CANCELLED = 0.1  # share of the frames from which on it is worth a warning
 _FEED_FRAMES = 65_536  # taken at a time, so that a long array needs little memory
 
 
@@ -43,10 +44,12 @@ class Stream:
         self._rate: float | None = None
         self._channels = 0
         self._resampler: Resampler | None = None
+        self._mixer = Mixer()
         self._origin = 0.0  # s, where the present run of unbroken samples began
         self._frames = 0  # input frames since then
         self._hops = 0  # whole steps since then
         self._closed = False
+        self._samples_a_frame = 1
         self.non_finite = self.state_resets = 0
         self.reset_state()
         self._clear()
@@ -71,6 +74,27 @@ class Stream:
         return self._origin + (self._frames / self._rate if self._rate else 0.0)
 
     @property
+    def warnings(self) -> list[str]:
+        """What was wrong with the samples so far, each kind once."""
+        found = []
+        frames = self._mixer.frames
+        if self._mixer.cancelled > _CANCELLED * frames:
+            found.append(
+                "the channels cancel each other, as if one of them were inverted; they were mixed "
+                "with their signs made equal (check the cables, or take one channel)"
+            )
+        if self.non_finite:
+            total = max(1, frames * self._samples_a_frame)
+            share = "all" if self.non_finite >= total else f"{self.non_finite}"
+            found.append(
+                f"{share} samples are not finite (NaN, infinite or beyond 1e6) and were taken as "
+                "silence, which is no-music"
+            )
+        if self.state_resets:
+            found.append(f"the state was not finite and was reset {self.state_resets} times")
+        return found
+
+    @property
     def smoothed(self) -> dict[str, float]:
         """Label -> smoothed probability, of which `confidence` and decisions are made."""
         return dict(zip(self._labels, map(float, self._decider.smoothed), strict=True))
@@ -90,6 +114,7 @@ class Stream:
         if self._rate is None:
             self._resampler = Resampler(sample_rate, self._card.sample_rate)
             self._rate, self._channels = sample_rate, frames.shape[1]
+            self._samples_a_frame = frames.shape[1]
         elif sample_rate != self._rate or frames.shape[1] != self._channels:
             raise SignalError(
                 f"the stream began at {self._rate:g} Hz with {self._channels} channels, now "
@@ -98,7 +123,7 @@ class Stream:
         assert self._resampler is not None
         updates: list[Update] = []
         for first in range(0, len(frames), _FEED_FRAMES):
-            mono, unusable = mix_to_mono(frames[first : first + _FEED_FRAMES])
+            mono, unusable = self._mixer.mix(frames[first : first + _FEED_FRAMES])
             self.non_finite += unusable
             self._frames += len(mono)
             self._take(self._resampler.push(mono), updates)
@@ -106,9 +131,11 @@ class Stream:
 
     def flush(self) -> list[Update]:
         """The last update, of a window padded with silence, if unread samples remain."""
-        updates = [] if self._closed else self._finish()
+        if self._closed:
+            return []
         self._closed = True
-        return updates
+        self._mixer.finish()
+        return self._finish()
 
     def gap(self, seconds: float) -> list[Update]:
         """So many seconds were lost: time goes on, the state starts anew.
@@ -123,6 +150,7 @@ class Stream:
         self._clear()
         self.reset_state()
         self._rate, self._channels, self._resampler = None, 0, None
+        self._mixer.restart()
         even = 1 / len(self._labels)
         unknown = dict.fromkeys(self._labels, even)
         updates.append(

@@ -33,22 +33,22 @@ def styles_beside(
 
 
 class StyleMeans:
-    """Mean of each style over the updates that list it: two numbers a style, however many."""
+    """Mean of each style over the updates that list it, weighted by their seconds."""
 
     def __init__(self, card: ModelCard) -> None:
         self._card = card
         self._index = {style.name: i for i, style in enumerate(card.styles)}
         self._total = np.zeros(len(card.styles))
-        self._listed = np.zeros(len(card.styles), np.int64)
+        self._listed = np.zeros(len(card.styles))  # s
 
-    def add(self, styles: Mapping[str, float]) -> None:
-        """Take in one update's styles."""
+    def add(self, styles: Mapping[str, float], seconds: float) -> None:
+        """Add the styles of an update that brought `seconds` of new audio."""
         for name, probability in styles.items():
-            self._total[self._index[name]] += probability
-            self._listed[self._index[name]] += 1
+            self._total[self._index[name]] += probability * seconds
+            self._listed[self._index[name]] += seconds
 
     def likeliest(self, genre: str | None) -> dict[str, float]:
         """The few likeliest beside a genre, the likeliest first; often none."""
-        means = self._total / np.maximum(self._listed, 1)
+        means = self._total / np.where(self._listed > 0, self._listed, 1)
         beside = styles_beside(self._card, genre, means).items()
         return {name: mean for name, mean in list(beside)[:_MOST] if mean >= _LEAST}

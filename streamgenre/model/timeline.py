@@ -143,7 +143,7 @@ class Timeline:
         """Add the next update."""
         self._rows.append(update)
         if update.status in ("genre", "unsure"):
-            self._styles.add(update.styles)
+            self._styles.add(update.styles, update.time - self.duration)
         self.duration = update.time
         self._verdict = None
         if self._longest is not None:
@@ -159,23 +159,29 @@ class Timeline:
         return Updates(self._rows)
 
     def verdict(self) -> Verdict:
-        """Over music steps, the mean of the steps' probabilities."""
+        """Over music steps, the mean of the steps' probabilities.
+
+        Each step weighs as much as the new audio that it brings: the last one is mostly padding.
+        """
         if self._verdict is not None:
             return self._verdict
         labels = self._rows.labels
         total = np.zeros(len(labels))
-        steps = musical = 0
-        music = 0.0
+        sounding = musical = music = 0.0  # s; the last one weighted by the probability of music
+        begin = self._rows.start
         for rows in self._rows.blocks():
-            heard = rows["status"] <= STATUSES.index("unsure")
-            total += rows["probabilities"][heard].sum(0, dtype=np.float64)
-            musical += int(heard.sum())
-            steps += int((rows["status"] != STATUSES.index("gap")).sum())
-            music += float(rows["music"].sum(dtype=np.float64))
+            seconds = np.diff(rows["time"], prepend=begin)
+            begin = float(rows["time"][-1])
+            seconds[rows["status"] == STATUSES.index("gap")] = 0.0
+            sounding += float(seconds.sum())
+            music += float((rows["music"] * seconds).sum())
+            seconds[rows["status"] > STATUSES.index("unsure")] = 0.0
+            musical += float(seconds.sum())
+            total += (rows["probabilities"] * seconds[:, None]).sum(0)
         mean = total / musical if musical else np.full(len(labels), 1 / len(labels))
         top = int(mean.argmax())
         status: Status = "genre"
-        if musical == 0 or musical < _LEAST_MUSIC * steps:
+        if musical == 0 or musical < _LEAST_MUSIC * sounding:
             status = "no-music"
         elif mean[top] < self.card.thresholds.unsure:
             status = "unsure"
@@ -183,7 +189,7 @@ class Timeline:
             status=status,
             genre=labels[top] if status == "genre" else None,
             confidence=float(mean[top]),
-            music=music / steps if steps else 0.0,
+            music=music / sounding if sounding else 0.0,
             probabilities=dict(zip(labels, mean.tolist(), strict=True)),
         )
         return self._verdict
@@ -218,7 +224,7 @@ class Timeline:
     def segments(self) -> list[Segment]:
         """Stretches of one decision; they tile [start, duration] without gaps."""
         found: list[Segment] = []
-        parts: list[float] = []
+        total = 0.0  # of the probabilities, weighted by seconds
         last: tuple[int, int] | None = None
         begin = end = self.start
 
@@ -226,16 +232,17 @@ class Timeline:
             if last is not None:
                 status, genre = STATUSES[last[0]], last[1]
                 label = self._rows.labels[genre] if genre >= 0 else None
-                found.append(Segment(begin, end, status, label, float(np.mean(parts))))
+                found.append(Segment(begin, end, status, label, total / (end - begin)))
 
         for rows in self._rows.blocks():
             for row in rows:
                 key = (int(row["status"]), int(row["genre"]))
                 if key != last:
                     close()
-                    begin, parts, last = end, [], key
-                end = float(row["time"])
-                parts.append(_label_probability(row))
+                    begin, total, last = end, 0.0, key
+                time = float(row["time"])
+                total += _label_probability(row) * (time - end)
+                end = time
         close()
         return found
 

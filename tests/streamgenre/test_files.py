@@ -44,6 +44,17 @@ def test_a_failure_or_an_empty_result_keeps_the_old_file(tmp_path):
 
 
 @posix
+def test_a_private_file_is_private_while_it_is_replaced(tmp_path):
+    path = tmp_path / "private.txt"
+    path.touch(0o600)
+    with text_replacement(path) as file:
+        file.write("secret")
+        file.flush()
+        assert [p.stat().st_mode & 0o077 for p in tmp_path.iterdir()] == [0, 0]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@posix
 def test_mode_and_link_are_kept(tmp_path):
     path, link = tmp_path / "a.txt", tmp_path / "link"
     path.write_text("old")

@@ -30,9 +30,7 @@ def mean_over_steps(runs: Runs, scored: Scored) -> Floats:
 
     Rounded here, so that a file of predictions gives back every figure exactly.
     """
-    return np.round(
-        np.stack([runs[key].probabilities.mean(0, dtype=np.float64) for key in scored.keys]), 5
-    )
+    return np.round(np.stack([runs[key].mean() for key in scored.keys]), 5)
 
 
 def last_step(runs: Runs, scored: Scored, audio: Audio, hop: Hop) -> Floats:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamgenre.audio.files import open_source
+from streamgenre.audio.files.source import sounds
 from streamgenre.audio.mix import mix_to_mono
 from streamgenre.errors import InputError
 from streamgenre.model.model import Model
@@ -101,7 +102,7 @@ def _read(path: Path) -> tuple[NDArray[np.float32], int]:
     source = open_source(path)
     blocks, frames = [], 0
     try:
-        for block in source.blocks():
+        for block in sounds(source):
             stereo = block if block.shape[1] <= 2 else mix_to_mono(block)[0][:, None]
             blocks.append(np.array(stereo, np.float32))  # the block is only valid until the next
             frames += len(block)

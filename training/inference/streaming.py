@@ -28,6 +28,11 @@ class Run:
     probabilities: NDArray[np.float32]  # (steps, C)
     music: NDArray[np.float32]  # (steps,)
     state_norm: NDArray[np.float32]  # (steps,), Euclidean norm of the state after the step
+    last: float = 1.0  # share of the last step that is audio and not padding
+
+    def mean(self) -> NDArray[np.float64]:
+        """Mean probabilities (C,), each step weighted by the new audio that it brings."""
+        return weighted_mean(self.probabilities, self.last)
 
 
 def stream_tracks(
@@ -90,7 +95,12 @@ def _stream_batch(
         norm[:active, t] = np.linalg.norm(state, axis=1)
         stepped()
     return {
-        key: Run(probabilities[i, :count], music[i, :count], norm[i, :count])
+        key: Run(
+            probabilities[i, :count],
+            music[i, :count],
+            norm[i, :count],
+            last_share(len(audio[key]), hop),
+        )
         for i, (key, count) in enumerate(zip(group, counts, strict=True))
     }
 
@@ -98,6 +108,18 @@ def _stream_batch(
 def steps_of(samples: int, hop: Hop) -> int:
     """Number of steps for a track of `samples` samples, including the zero-padded last one."""
     return -(-samples // hop.samples)
+
+
+def last_share(samples: int, hop: Hop) -> float:
+    """Share of the last step of a track that is audio and not padding."""
+    return ((samples - 1) % hop.samples + 1) / hop.samples
+
+
+def weighted_mean(rows: NDArray[np.floating], last: float) -> NDArray[np.float64]:
+    """Mean (C,) over steps (steps, C), of which the last one brings a share of new audio."""
+    weights = np.ones(len(rows))
+    weights[-1] = last
+    return np.asarray(np.average(rows.astype(np.float64), axis=0, weights=weights))
 
 
 def window_at(samples: NDArray[np.int16], step: int, hop: Hop) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from streamgenre.networks.step import StepNetwork
 
 from ..data import SAMPLE_RATE
 from .segments import segment_tracks
-from .streaming import steps_of, window_at
+from .streaming import last_share, steps_of, window_at
 
 _BATCH = 32  # tracks at once
 
@@ -51,6 +51,7 @@ def _streamed(
     """Of tracks of falling length."""
     read = Hop(hop / SAMPLE_RATE, hop, network.window_for(hop))
     counts = [steps_of(len(audio[key]), read) for key in group]
+    lasts = [last_share(len(audio[key]), read) for key in group]
     device = next(network.parameters()).device
     state = torch.zeros(len(group), network.state_size, device=device)
     sums: list[NDArray[np.float64]] = []
@@ -61,9 +62,13 @@ def _streamed(
         state = step.next_state
         said = _sigmoid(step.logits.float().cpu().numpy())
         sums = sums or [np.zeros_like(row) for row in said]
-        for total, row in zip(sums, said, strict=False):  # those that ended take no more
-            total += row
-    return {k: total / n for k, total, n in zip(group, sums, counts, strict=True)}
+        for i, (total, row) in enumerate(zip(sums, said, strict=False)):
+            # Those that ended take no more; a padded last step weighs less.
+            total += row * (lasts[i] if t == counts[i] - 1 else 1.0)
+    return {
+        key: total / (count - 1 + last)
+        for key, total, count, last in zip(group, sums, counts, lasts, strict=True)
+    }
 
 
 def _sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -65,7 +65,7 @@ class Validation:
         model = network_model(network, self._description, self._labels, self._hops, self._device)
         hop = model.card.hop(model.card.file_hop)
         runs = stream_tracks(model.engine, self._audio, self._keys, hop)
-        mean = np.stack([runs[key].probabilities.mean(0) for key in self._keys]).astype(np.float64)
+        mean = np.stack([runs[key].mean() for key in self._keys])
         mean /= mean.sum(1, keepdims=True)
         return mean
 

@@ -1,8 +1,9 @@
 """Open files, pipes and internet radio as blocks of float32 at their own sample rate.
 
-soundfile (libsndfile) reads wav, flac, ogg, opus and mp3. PyAV (FFmpeg) reads what soundfile
-refuses, everything that cannot seek, and URLs. Headers are not trusted: reading continues until the
-data ends, and nothing is allocated from a stated length.
+PyAV (FFmpeg) decodes, from bytes that are read here, so that a recording gives the same samples by
+name, through a pipe, from a file object and from a URL. libsndfile reads what FFmpeg refuses.
+Headers are not trusted: reading continues until the data ends, and nothing is allocated from a
+stated length.
 """
 
 from __future__ import annotations
@@ -18,40 +19,54 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from .raw import RawFormat, RawSource
-from .source import Source, is_url
+from .source import Source, is_url, sounds
 
 
-def open_source(where: str | os.PathLike[str] | BinaryIO, raw: RawFormat | None = None) -> Source:
+def open_source(
+    where: str | os.PathLike[str] | BinaryIO,
+    raw: RawFormat | None = None,
+    reconnect: bool = False,
+) -> Source:
     """Open a path, an http(s) URL, "-" for standard input, or a binary file object.
 
-    `raw`: the format of samples without a header. Raises InputError with cause and remedy.
+    Args:
+        raw: the format of samples without a header.
+        reconnect: connect to a URL again when its data ends, even if it is no internet radio.
+
+    Raises InputError with cause and remedy.
     """
     if not isinstance(where, (str, os.PathLike)):
         name = _name_of(where)
-        return RawSource(where, raw, name) if raw else _open_av(where, name)
+        return RawSource(where, raw, name) if raw else _decoder(where, name)
     name = os.fspath(where)
     if name == "-":
         if sys.stdin is None:
             raise InputError("-: standard input is closed")
         stdin = sys.stdin.buffer
-        return RawSource(stdin, raw, "-") if raw else _open_av(stdin, "-")
+        return RawSource(stdin, raw, "-") if raw else _decoder(stdin, "-")
     if is_url(name):
         if raw:
             raise InputError(
                 f"{name}: raw samples cannot be read from a URL; use a file or standard input"
             )
-        return _open_av(name, name)
+        from .radio import UrlSource
+
+        return UrlSource(name, reconnect)
     path = Path(name)
     regular = _check_readable(path)
+    file = path.open("rb")
     if raw:
-        return RawSource(path.open("rb"), raw, name, owned=True)
-    if regular:
-        from .libsndfile import SoundFileSource
+        return RawSource(file, raw, name, owned=True)
+    try:
+        return _decoder(file, name, owned=True)
+    except InputError:
+        if regular:
+            from .libsndfile import SoundFileSource
 
-        source = SoundFileSource.open_or_none(path)
-        if source is not None:
-            return source
-    return _open_av(str(path.absolute()), name)
+            source = SoundFileSource.open_or_none(path)
+            if source is not None:
+                return source
+        raise
 
 
 def _name_of(file: BinaryIO) -> str:
@@ -59,10 +74,11 @@ def _name_of(file: BinaryIO) -> str:
     return name if isinstance(name, str) else "<stream>"
 
 
-def _open_av(where: str | BinaryIO, name: str) -> Source:
-    from .ffmpeg import FFmpegSource
+def _decoder(file: BinaryIO, name: str, owned: bool = False) -> Source:
+    from .byteio import ObjectFile
+    from .ffmpeg import decoder
 
-    return FFmpegSource(where, name)
+    return decoder(ObjectFile(file, owned), name)
 
 
 def _check_readable(path: Path) -> bool:
@@ -87,12 +103,13 @@ def _check_readable(path: Path) -> bool:
 
 def decode_mono(path: str | os.PathLike[str], sample_rate: int) -> NDArray[np.float32]:
     """Decode a whole file to mono float32 (n,) at `sample_rate`. For training, not for streams."""
-    from ..mix import mix_to_mono
+    from ..mix import Mixer
     from ..resample import Resampler
 
     source = open_source(path)
     try:
-        blocks = [mix_to_mono(block)[0] for block in source.blocks()]
+        mixer = Mixer()
+        blocks = [mixer.mix(block)[0] for block in sounds(source)]
         resampler = Resampler(source.sample_rate, sample_rate)
         parts = [resampler.push(block) for block in blocks]
         return np.concatenate([*parts, resampler.finish()])

@@ -6,17 +6,23 @@ import errno
 import os
 import re
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.audio.layout import AudioLayout
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from .containers import wav_of_unknown_length
-from .source import BLOCK, cut_off, is_url
+from .byteio import ByteFile
+from .containers import SampleFile
+from .http import ConnectionLostError
+from .mp3 import stated_seconds
+from .mp4 import with_index
+from .ogg import OggFile
+from .source import BLOCK, cut_off, is_url, plausible
 
 # Accept tags in a wrong encoding. PyAV 19 does so by default and has no such option.
 _HAS_OPTION = int(av.__version__.split(".")[0]) < 19
@@ -25,67 +31,127 @@ _OPEN_SECONDS, _READ_SECONDS = 15.0, 30.0
 _LEAST_LEAD = 0.2  # s; a shorter delay comes from the codec
 _LIVE_BLOCK = 4_096
 _MOST_BAD_PACKETS = 200  # in a row: a damaged radio packet is skipped, noise is refused
+_PADDING = 0.2  # s that encoders add or decoders leave out
+_STATES_ITS_SAMPLES = {"flac", "tta", "wv", "ape"}
+_TAGS = (b"ID3", b"TAG", b"APE")  # of mp3; further down than at its start, in joined files
 # Formats that refer to other files or addresses, as playlists do, are not opened.
 _REFER_ELSEWHERE = {"hls", "applehttp", "dash", "concat", "sdp", "rtsp", "imf", "image2"}
 
 
-class FFmpegSource:
-    """A Source of a path, a URL or a file object, even one that cannot seek."""
+def decoder(file: ByteFile, name: str, form: tuple[str, int] | None = None) -> FFmpegSource:
+    """The source of a file at its start. It closes the file; so does an InputError here."""
+    try:
+        file = with_index(file)
+        whole: ByteFile = SampleFile.of(file) or file
+        if whole is file and file.peek(4) == b"OggS":
+            whole = OggFile(file)
+        return FFmpegSource(whole, name, form)
+    except BaseException:
+        file.close()
+        raise
 
-    def __init__(self, where: str | BinaryIO, name: str) -> None:
+
+class FFmpegSource:
+    """A Source of a ByteFile, or of an address that FFmpeg opens itself.
+
+    `form`: channel layout and sample rate to convert to; None: those of the first frame.
+    """
+
+    def __init__(
+        self, where: str | ByteFile, name: str, form: tuple[str, int] | None = None
+    ) -> None:
         av.logging.set_level(av.logging.PANIC)  # FFmpeg would print to standard error
         self.name = name
-        remote = isinstance(where, str) and is_url(where)
-        # A piped wav file states a length of 0 or 4 GiB, because its writer could not know it.
-        piped = None if isinstance(where, str) else _Peekable(where)
-        endless = piped is not None and wav_of_unknown_length(piped.head)
+        self.warnings: list[str] = []
+        self.form = form
+        self._where = where
+        self._live = isinstance(where, str) or where.live
+        self._bad = 0  # packets
+        self._stopped = ""  # why reading ended before the end of the data
+        mp3 = None if isinstance(where, str) else stated_seconds(where)
+        self._open()
+        if form is not None:
+            self.sample_rate, self.channels = form[1], AudioLayout(form[0]).nb_channels
+        duration = self._container.duration
+        self.stated_duration = duration / av.time_base if duration and duration > 0 else None
+        if isinstance(where, SampleFile):
+            self.stated_duration = where.duration
+        elif isinstance(where, OggFile):
+            self.stated_duration = plausible(where.granule() / self.sample_rate)
+        self._seconds = 0.0  # read so far
+        # Coded frames are short, and each block has a cost; live audio cannot wait for long ones.
+        self._block = _LIVE_BLOCK if self._live else BLOCK
+        self._stated, self._allowed = self._claim(mp3)
+
+    def _claim(self, mp3: float | None) -> tuple[float | None, float | None]:
+        """Seconds that the header states, if it does so exactly, and how many may be missing.
+
+        None for the latter: a fiftieth, but a second at least.
+        """
+        formats = set(self._container.format.name.split(","))
+        stream = self._stream
+        if "mp3" in formats:
+            return mp3, _PADDING
+        if isinstance(self._where, (SampleFile, OggFile)):
+            return None, None  # they know themselves
+        if formats & _STATES_ITS_SAMPLES and stream.duration and stream.time_base:
+            return float(stream.duration * stream.time_base), _PADDING
+        # These containers state an exact length; others only estimate it. If the audio track of a
+        # film states no length, it is unknown: the picture may be longer.
+        if formats & {"matroska", "webm", "mov"}:
+            if stream.duration and stream.time_base:
+                return float(stream.duration * stream.time_base), None
+            if not self._container.streams.video:
+                return self.stated_duration, None
+        return None, None
+
+    def _open(self) -> None:
+        """Open the container at the present position of the file."""
+        where = self._where
+        remote = isinstance(where, str)
         formats = av.formats_available if remote else av.formats_available - _REFER_ELSEWHERE
         protocols = "http,https,tcp,tls,crypto,httpproxy" if remote else "file,pipe,fd"
         options = {"protocol_whitelist": protocols, "format_whitelist": ",".join(formats)}
         try:
             self._container = av.open(
-                piped or _lower_scheme(where),
+                _lower_scheme(where),
                 "r",
                 options=options,
-                container_options={"ignore_length": "1"} if endless else {},
+                container_options=where.options if isinstance(where, SampleFile) else {},
                 timeout=(_OPEN_SECONDS, _READ_SECONDS) if remote else None,
                 **_LENIENT_TAGS,
             )
         except (av.FFmpegError, OSError, ValueError) as error:
-            _pass_on_interrupt(error)
-            shown = re.sub("//[^/@]*@", "//...@", name)  # hide the password
+            self._pass_on(error)
+            shown = re.sub("//[^/@]*@", "//...@", self.name)  # hide the password
             raise InputError(f"{shown}: {_refusal(error, remote)}") from None
         stream = self._container.streams.best("audio")
         if stream is None:
             self._container.close()
-            raise InputError(f"{name}: has no audio track")
+            raise InputError(f"{self.name}: has no audio track")
         assert isinstance(stream, av.AudioStream)
         self._stream = stream
-        context = self._stream.codec_context
-        self.sample_rate = int(context.sample_rate or 0)
-        self.channels = int(context.channels or 0)
-        if not self.sample_rate or not self.channels:
+        context = stream.codec_context
+        rate, channels = int(context.sample_rate or 0), int(context.channels or 0)
+        if not rate or not channels:
             self._container.close()
-            raise InputError(f"{name}: is not audio that can be decoded")
-        duration = self._container.duration
-        self.stated_duration = duration / av.time_base if duration and duration > 0 else None
-        self.warnings: list[str] = []
-        self._seconds = 0.0  # read so far
-        self._piped, self._remote = piped is not None, remote
-        # Coded frames are short, and each block has a cost; live audio cannot wait for long ones.
-        self._block = _LIVE_BLOCK if self._piped or remote else BLOCK
-        # These containers state an exact length; others only estimate it. If the audio track of a
-        # film states no length, it is unknown: the picture may be longer.
-        exact = {"matroska", "webm", "mov"} & set(self._container.format.name.split(","))
-        self._stated: float | None = None
-        if exact and stream.duration and stream.time_base:
-            self._stated = float(stream.duration * stream.time_base)
-        elif exact and not self._container.streams.video:
-            self._stated = self.stated_duration
+            raise InputError(f"{self.name}: is not audio that can be decoded")
+        if self.form is None:
+            self.sample_rate, self.channels = rate, channels
+
+    def _pass_on(self, error: Exception | None = None) -> None:
+        """Raise what ended the data of a file object, or KeyboardInterrupt after Ctrl-C."""
+        if getattr(error, "errno", None) == errno.EINTR:
+            raise KeyboardInterrupt from None
+        if not isinstance(self._where, str):
+            try:
+                self._where.check()
+            except (OSError, ValueError) as failure:
+                raise InputError(f"{self.name}: cannot be read: {failure}") from None
 
     def _frames(self) -> Iterator[AudioFrame]:
         """Decoded frames; packets that cannot be decoded are skipped and counted."""
-        bad = in_row = 0
+        in_row = 0
         packets = self._container.demux(self._stream)
         while True:
             try:
@@ -93,8 +159,10 @@ class FFmpegSource:
             except StopIteration:
                 break
             except (av.FFmpegError, OSError) as error:
-                _pass_on_interrupt(error)
-                self.warnings.append(f"reading stopped: {_reason(error)}")
+                self._pass_on(error)
+                if isinstance(self._where, str):
+                    raise ConnectionLostError(_reason(error)) from None
+                self._stopped = _reason(error)
                 break
             try:
                 yield from packet.decode()
@@ -102,42 +170,73 @@ class FFmpegSource:
             except av.EOFError:
                 break
             except av.FFmpegError:
-                bad += 1
+                if bytes(packet)[:3] in _TAGS:  # between joined files
+                    continue
+                self._bad += 1
                 in_row += 1
                 if in_row >= _MOST_BAD_PACKETS:
                     break
-        if bad:
-            self.warnings.append(f"{bad} damaged packets skipped")
+
+    def _chained(self) -> Iterator[AudioFrame]:
+        """The frames of all streams of a chained Ogg file, or of the one stream that there is."""
+        yield from self._frames()
+        while isinstance(self._where, OggFile) and self._where.next():
+            self._container.close()
+            try:
+                self._open()
+            except InputError:
+                self.warnings.append("a part that cannot be decoded was skipped")
+                continue
+            yield from self._frames()
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         """float32 (n, channels), a new array for each block.
 
         If the format changes during the stream, as on the radio, it is converted to the first one.
         """
-        target: tuple[str, int] | None = None
-        form: tuple[str, str, int] | None = None
+        now: tuple[str, str, int] | None = None
         resampler: AudioResampler | None = None
-        for frame in self._frames():
-            if target is None:
-                target = frame.layout.name, frame.sample_rate
+        for frame in self._chained():
+            if self.form is None:
+                self.form = frame.layout.name, frame.sample_rate
                 self.sample_rate, self.channels = frame.sample_rate, frame.layout.nb_channels
                 yield from self._lead(frame)
-            now = frame.format.name, frame.layout.name, frame.sample_rate
-            if now != form:
+            if now != (now := (frame.format.name, frame.layout.name, frame.sample_rate)):
                 if resampler is not None:
                     yield from self._samples(resampler.resample(None))
-                form, resampler = now, AudioResampler("flt", *target, frame_size=self._block)
+                resampler = AudioResampler("flt", *self.form, frame_size=self._block)
             frame.pts = None  # invalid time stamps do not matter
             assert resampler is not None
             yield from self._samples(resampler.resample(frame))
         if resampler is not None:
             yield from self._samples(resampler.resample(None))
-        if self._stated is not None and (warning := cut_off(self._stated, self._seconds)):
+        if not isinstance(self._where, str):
+            self._where.drain()
+        self._pass_on()
+        self._judge()
+
+    def _judge(self) -> None:
+        """Warn if something is damaged or missing."""
+        if self._bad:
+            packets = "packet" if self._bad == 1 else "packets"
+            self.warnings.append(f"{self._bad} damaged {packets} skipped")
+        if self._stopped and (self._stated is None or self._seconds < self._stated):
+            self.warnings.append(f"reading stopped: {self._stopped}")
+        warning = None
+        if isinstance(self._where, SampleFile):
+            warning = cut_off(self._where.claim * self._seconds, self._seconds, _PADDING)
+        elif isinstance(self._where, OggFile):
+            if self._where.unfinished:
+                warning = f"truncated: the end mark is missing; {self._seconds:.1f} s are there"
+        elif self._stated is not None:
+            allowed = max(1.0, self._seconds / 50) if self._allowed is None else self._allowed
+            warning = cut_off(self._stated, self._seconds, allowed)
+        if warning:
             self.warnings.append(warning)
 
     def _lead(self, first: AudioFrame) -> Iterator[NDArray[np.float32]]:
         """Silence for the time by which the audio track of a film starts late."""
-        if self._piped or self._remote or first.time is None:
+        if self._live or isinstance(self._where, (SampleFile, OggFile)) or first.time is None:
             return
         late = first.time - (self._container.start_time or 0) / av.time_base
         if not _LEAST_LEAD < late < (self.stated_duration or 0):
@@ -157,12 +256,8 @@ class FFmpegSource:
 
     def close(self) -> None:
         self._container.close()
-
-
-def _pass_on_interrupt(error: Exception) -> None:
-    """Raise KeyboardInterrupt if FFmpeg reports that Ctrl-C interrupted it."""
-    if getattr(error, "errno", None) == errno.EINTR:
-        raise KeyboardInterrupt from None
+        if not isinstance(self._where, str):
+            self._where.close()
 
 
 def _reason(error: Exception) -> str:
@@ -180,45 +275,9 @@ def _refusal(error: Exception, remote: bool) -> str:
     return f"cannot be decoded: {reason}" + ("" if os.name == "nt" else "; is it complete?")
 
 
-def _lower_scheme(where: str | BinaryIO) -> str | BinaryIO:
+def _lower_scheme(where: str | ByteFile) -> str | ByteFile:
     """The URL with its scheme in lower case, as FFmpeg requires."""
     if isinstance(where, str) and is_url(where):
         scheme, rest = where.split(":", 1)
         return f"{scheme.lower()}:{rest}"
     return where
-
-
-_HEAD = 4_096
-
-
-class _Peekable:
-    """A file object whose first bytes, `head`, are known; reading starts before them."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.head = self._fill()
-        self._rest = self.head
-        if _seekable(file):
-            file.seek(-len(self.head), 1)
-            self._rest = b""
-            self.seek, self.tell = file.seek, file.tell
-
-    def _fill(self) -> bytes:
-        head = b""
-        while len(head) < _HEAD and (more := self._file.read(_HEAD - len(head))):
-            head += more
-        return head
-
-    def read(self, size: int) -> bytes:
-        """Up to `size` bytes, none at the end."""
-        if self._rest:
-            given, self._rest = self._rest[:size], self._rest[size:]
-            return given
-        return self._file.read(size)
-
-
-def _seekable(file: BinaryIO) -> bool:
-    try:
-        return bool(file.seekable())
-    except AttributeError:
-        return False

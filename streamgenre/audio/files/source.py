@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +25,18 @@ def plausible(stated: float) -> float | None:
     return stated if 0 < stated < _LONGEST else None
 
 
-def cut_off(stated: float, read: float) -> str | None:
-    """A warning if much less audio was read than stated, else None. Durations in seconds."""
-    if stated - read <= max(1.0, 0.02 * read):
+def cut_off(stated: float, read: float, allowed: float) -> str | None:
+    """A warning if more than `allowed` of the stated audio is missing, else None. In seconds."""
+    if stated - read <= allowed:
         return None
     claim = "an impossible length" if plausible(stated) is None else f"{stated:.1f} s"
     return f"truncated or damaged: the header states {claim}, but only {read:.1f} s are there"
+
+
+class Gap(NamedTuple):
+    """A time without sound."""
+
+    seconds: float
 
 
 class Source(Protocol):
@@ -44,8 +50,18 @@ class Source(Protocol):
     warnings: list[str]
     """Problems in data that could still be read; filled while reading."""
 
-    def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """float32 (n, channels), n up to about BLOCK; valid until the next block is requested."""
+    def blocks(self) -> Iterator[NDArray[np.float32] | Gap]:
+        """float32 (n, channels), n up to about BLOCK; valid until the next block is requested.
+
+        Internet radio has gaps where the connection was lost.
+        """
         ...
 
     def close(self) -> None: ...
+
+
+def sounds(source: Source) -> Iterator[NDArray[np.float32]]:
+    """The blocks of a source without its gaps."""
+    for block in source.blocks():
+        if not isinstance(block, Gap):
+            yield block

@@ -7,7 +7,10 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..files.source import Gap
 from .devices import Device
+
+__all__ = ["Gap", "LiveInput", "Sound"]
 
 
 class Sound(NamedTuple):
@@ -15,12 +18,6 @@ class Sound(NamedTuple):
 
     samples: NDArray[np.float32]  # (n, channels)
     sample_rate: float
-
-
-class Gap(NamedTuple):
-    """A time without sound."""
-
-    seconds: float
 
 
 class LiveInput(Protocol):

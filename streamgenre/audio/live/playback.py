@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...errors import DeviceError, StreamgenreError
 from ..files import open_source
+from ..files.radio import UrlSource
 from .devices import Device
 from .input import Gap, Sound
 from .speaker import Speaker
@@ -28,14 +29,19 @@ class Playback:
     """A LiveInput of a file or URL. Raises InputError if it cannot be opened.
 
     If there is no output to play it on, it is classified all the same.
+
+    Args:
+        where: path or URL.
+        aloud: play it on the default output.
+        reconnect: see `open_source`.
     """
 
     lost = False
     dropped = overflows = 0
     latency = 0.0
 
-    def __init__(self, where: str) -> None:
-        self._source = open_source(where)
+    def __init__(self, where: str, aloud: bool = True, reconnect: bool = False) -> None:
+        self._source = open_source(where, reconnect=reconnect)
         self.name = self._source.name
         self.sample_rate = float(self._source.sample_rate)
         self.channels = self._source.channels
@@ -43,14 +49,16 @@ class Playback:
         self.warnings = self._source.warnings
         self.ended = False
         self._speaker: Speaker | None = None
-        try:
-            self._speaker = Speaker(self._source.sample_rate, self.channels)
-        except DeviceError as error:
-            self._show(str(error))
-        self._blocks: queue.Queue[NDArray[np.float32] | None] = queue.Queue(_AHEAD)
+        if aloud:
+            try:
+                self._speaker = Speaker(self._source.sample_rate, self.channels)
+            except DeviceError as error:
+                self._show(str(error))
+        self._blocks: queue.Queue[NDArray[np.float32] | Gap | None] = queue.Queue(_AHEAD)
         self._failure: StreamgenreError | None = None
         self._closing = False
         self._rest = np.zeros((0, self.channels), np.float32)
+        self._gap: Gap | None = None  # before the next samples
         self._returned = 0  # frames
         self._elapsed, self._since = (
             0.0,
@@ -75,7 +83,7 @@ class Playback:
         try:
             for block in self._source.blocks():
                 # A source may reuse its block.
-                if not self._put(block.copy()):
+                if not self._put(block if isinstance(block, Gap) else block.copy()):
                     return
         except StreamgenreError as error:
             self._failure = error
@@ -83,7 +91,7 @@ class Playback:
             self._put(None)
             self._source.close()
 
-    def _put(self, block: NDArray[np.float32] | None) -> bool:
+    def _put(self, block: NDArray[np.float32] | Gap | None) -> bool:
         while not self._closing:
             with contextlib.suppress(queue.Full):
                 self._blocks.put(block, timeout=_POLL)
@@ -94,15 +102,15 @@ class Playback:
         """See LiveInput."""
         if self._paused or self.ended:
             return []
-        sounds = [Sound(block, self.sample_rate) for block in self._due()]
-        for sound in sounds:
-            if self._speaker is not None:
-                self._speaker.write(sound.samples)
+        parts = list(self._due())
+        for part in parts:
+            if self._speaker is not None and isinstance(part, Sound):
+                self._speaker.write(part.samples)
         if self._complete and not len(self._rest) and self._played():
             self.ended = True
             if self._failure is not None:
                 raise self._failure
-        return [*sounds]
+        return parts
 
     def _played(self) -> bool:
         """Whether the speaker has finished too; one that hangs is not waited for."""
@@ -110,11 +118,14 @@ class Playback:
         late = time.monotonic() - self._last > _FADING
         return late or self._speaker is None or self._speaker.idle
 
-    def _due(self) -> Iterator[NDArray[np.float32]]:
-        """Samples that are due by now and were not returned yet."""
+    def _due(self) -> Iterator[Sound | Gap]:
+        """Samples that are due by now and were not returned yet, and the gap before them."""
         until = self._elapsed + time.monotonic() - self._since
         wanted = int(until * self.sample_rate) - self._returned
         while wanted > 0:
+            if self._gap is not None:
+                yield self._gap
+                self._gap = None
             if not len(self._rest) and not self._next():
                 # Late, or at the end. Do not catch up later at a higher speed.
                 self._since += wanted / self.sample_rate
@@ -122,7 +133,8 @@ class Playback:
             part, self._rest = self._rest[:wanted], self._rest[wanted:]
             self._returned += len(part)
             wanted -= len(part)
-            yield part
+            if len(part):
+                yield Sound(part, self.sample_rate)
 
     def _next(self) -> bool:
         if self._complete:
@@ -134,7 +146,10 @@ class Playback:
         self._complete = block is None
         if block is None:
             return False
-        self._rest = block
+        if isinstance(block, Gap):
+            self._gap = block
+        else:
+            self._rest = block
         return True
 
     def pause(self, paused: bool) -> None:
@@ -153,6 +168,8 @@ class Playback:
     def close(self) -> bool:
         """See LiveInput."""
         self._closing = True
+        if isinstance(self._source, UrlSource):
+            self._source.stop()
         stopped = True
         if self._speaker is not None:
             stopped = self._speaker.close()

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DeviceError
-from ..mix import mix_to_mono
+from ..mix import Mixer
 from ..ring import Ring
 from . import portaudio
 
@@ -25,6 +25,7 @@ class Speaker:
     def __init__(self, sample_rate: int, channels: int) -> None:
         module = portaudio.sounddevice()
         self._channels = channels if channels <= 2 else 1  # surround sound is mixed to mono
+        self._mixer = Mixer()
         self._ring = Ring(int(_RING_SECONDS * sample_rate) * self._channels)
         self._reserve = np.zeros(int(_RESERVE * sample_rate) * self._channels, np.float32)
         try:
@@ -55,7 +56,7 @@ class Speaker:
         if self.idle:  # at the start and after a pause
             self._ring.write(self._reserve)
         if samples.shape[1] != self._channels:
-            samples = mix_to_mono(samples)[0][:, None]
+            samples = self._mixer.mix(samples)[0][:, None]
         self._ring.write(np.ascontiguousarray(samples).reshape(-1))
 
     def close(self) -> bool:

@@ -1,0 +1,158 @@
+"""A URL as a source: a recording, or internet radio that is connected to again when it drops.
+
+After a network error or a stall, streamgenre reconnects, with growing pauses. After the end of the
+data it does so only if the server sent ICY headers, as internet radio does, or on request: a
+recording that is served without a length ends in the same way.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import InputError
+from .ffmpeg import FFmpegSource, decoder
+from .http import ConnectionLostError, HttpFile, OldShoutcastError
+from .source import Gap
+
+
+@dataclass(frozen=True)
+class Reconnection:
+    """When a connection counts as lost, and how it is made again. In seconds."""
+
+    stall: float = 30.0
+    """Without data after which a connection is given up."""
+    first: float = 1.0
+    """Pause before the first attempt; each further one is twice as long."""
+    longest: float = 60.0
+    limit: float = 600.0
+    """Without data after which the source fails."""
+
+
+RECONNECTION = Reconnection()
+_MOST_WARNINGS = 20  # of a radio that runs for weeks
+
+
+class UrlSource:
+    """A Source of an http(s) URL. Raises InputError if it cannot be opened.
+
+    `always`: connect again after the end of the data, whatever the server says.
+    """
+
+    def __init__(self, url: str, always: bool = False, plan: Reconnection | None = None) -> None:
+        self.name = url
+        self._always, self._plan = always, plan or RECONNECTION
+        self._radio = False
+        self._whole = False  # a file of known length: a new connection would begin at its start
+        self._closed = threading.Event()
+        self.warnings: list[str] = []
+        self._losses, self._missing, self._report = 0, 0.0, ""
+        self._form: tuple[str, int] | None = None
+        try:
+            self._source = self._connect()
+        except ConnectionLostError as error:
+            raise InputError(
+                f"{_masked(url)}: cannot be fetched: {error}; check the address and the network"
+            ) from None
+        self.sample_rate, self.channels = self._source.sample_rate, self._source.channels
+        self.stated_duration = self._source.stated_duration
+
+    def _connect(self) -> FFmpegSource:
+        try:
+            file = HttpFile(self.name, self._plan.stall)
+        except OldShoutcastError:
+            self._radio = True
+            return FFmpegSource(self.name, self.name, self._form)
+        self._radio, self._whole = file.icy, file.size is not None
+        if _refers_elsewhere(file.peek(1024)):
+            file.close()
+            return FFmpegSource(self.name, self.name, self._form)
+        return decoder(file, self.name, self._form)
+
+    def blocks(self) -> Iterator[NDArray[np.float32] | Gap]:
+        """float32 (n, channels), and gaps where the connection was lost."""
+        heard = time.monotonic()
+        while True:
+            reason = "the data ended"
+            lost = False
+            try:
+                for block in self._source.blocks():
+                    heard = time.monotonic()
+                    self.sample_rate, self.channels = self._source.sample_rate, block.shape[1]
+                    yield block
+            except ConnectionLostError as error:
+                reason, lost = str(error), True
+            self._form = self._source.form
+            self._add_warnings(self._source.warnings)
+            again = self._radio or self._always
+            if lost and self._whole and not again:
+                self.warnings.append(f"the connection was lost ({reason}); the rest is missing")
+                return
+            if self._closed.is_set() or not (again or lost):
+                return
+            self._source.close()
+            self._reconnect(heard, reason)
+            if self._closed.is_set():
+                return
+            gap = time.monotonic() - heard
+            self._losses, self._missing = self._losses + 1, self._missing + gap
+            self._tell()
+            yield Gap(gap)
+
+    def _reconnect(self, heard: float, reason: str) -> None:
+        """Connect again; raises InputError if that fails for too long."""
+        pause = self._plan.first
+        while True:
+            left = heard + self._plan.limit - time.monotonic()
+            if left <= 0:
+                raise InputError(
+                    f"{_masked(self.name)}: no data for {self._plan.limit / 60:.3g} minutes "
+                    f"({reason}); check the address and the network"
+                )
+            if self._closed.wait(min(pause, left)):
+                return
+            pause = min(2 * pause, self._plan.longest)
+            try:
+                self._source = self._connect()
+                return
+            except InputError as error:
+                reason = str(error).removeprefix(f"{self.name}: ")
+
+    def _tell(self) -> None:
+        """State the losses so far, in one warning."""
+        if self._report in self.warnings:
+            self.warnings.remove(self._report)
+        times = "once" if self._losses == 1 else f"{self._losses} times"
+        self._report = f"the connection was lost {times}; {self._missing:.0f} s are missing"
+        self.warnings.append(self._report)
+
+    def _add_warnings(self, warnings: list[str]) -> None:
+        self.warnings += [w for w in warnings if w not in self.warnings][
+            : max(0, _MOST_WARNINGS - len(self.warnings))
+        ]
+
+    def stop(self) -> None:
+        """End a wait for the next attempt; may be called from another thread."""
+        self._closed.set()
+
+    def close(self) -> None:
+        self.stop()
+        self._source.close()
+
+
+def _refers_elsewhere(head: bytes) -> bool:
+    """Whether this is an HLS or DASH list, whose parts FFmpeg fetches itself."""
+    return (head.startswith(b"#EXTM3U") and b"#EXT-X-" in head) or b"<MPD" in head
+
+
+def _masked(url: str) -> str:
+    """The URL without user and password."""
+    scheme, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    _, at, host = host.rpartition("@")
+    return f"{scheme}://{'...@' * bool(at)}{host}{slash}{path}"

@@ -1,0 +1,234 @@
+"""Internet radio that drops, stalls or changes its form is connected to again."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from support.lengths import SECONDS, encoded
+
+from streamgenre import InputError
+from streamgenre.audio.files.radio import Reconnection, UrlSource
+from streamgenre.audio.files.source import Gap
+
+QUICK = Reconnection(stall=0.5, first=0.05, longest=0.1, limit=2.0)
+ICY = {"icy-name": "Test"}
+
+
+class Server:
+    """Answers the n-th request by the n-th function; further requests are refused with 503."""
+
+    def __init__(self, *answers):
+        self.requests = []
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                server.requests.append(dict(self.headers))
+                number = len(server.requests) - 1
+                if number < len(answers):
+                    answers[number](self)
+                else:
+                    self.send_error(503)
+
+            def log_message(self, *_):
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._http.server_port}/live"
+        threading.Thread(target=self._http.serve_forever, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._http.shutdown()
+        self._http.server_close()
+
+
+def answer(data, headers=ICY, end=None):
+    """Send the data, then do what `end` says."""
+
+    def send(handler):
+        handler.send_response(200)
+        for name, value in headers.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(data)
+        handler.wfile.flush()
+        if end is not None:
+            end(handler)
+
+    return send
+
+
+def reset(handler):
+    """Break the connection, as a network error does."""
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.close()
+    handler.wfile = handler.rfile = open("/dev/null", "wb")  # noqa: PTH123, SIM115
+
+
+def hang(handler):
+    """Send no more."""
+    threading.Event().wait(QUICK.stall * 6)
+
+
+def read(source):
+    """Seconds of sound, and the gaps, until the source ends or fails; and that error."""
+    seconds, gaps = 0.0, []
+    try:
+        for block in source.blocks():
+            if isinstance(block, Gap):
+                gaps.append(block.seconds)
+            else:
+                seconds += len(block) / source.sample_rate
+    except InputError as error:
+        return seconds, gaps, error
+    finally:
+        source.close()
+    return seconds, gaps, None
+
+
+@pytest.fixture(scope="module")
+def mp3():
+    return encoded("mp3", "libmp3lame", True)
+
+
+@pytest.mark.parametrize("end", [None, hang], ids=["ends", "stalls"])
+def test_a_radio_is_connected_to_again(mp3, end):
+    with Server(answer(mp3, end=end), answer(mp3, end=end)) as server:
+        source = UrlSource(server.url, plan=QUICK)
+        seconds, gaps, error = read(source)
+    assert seconds == pytest.approx(2 * SECONDS, abs=0.2)
+    assert len(gaps) == 1 and gaps[0] > 0
+    assert "lost once" in source.warnings[-1]
+    # The third answer is an error: in the end the source fails.
+    assert "no data for" in str(error) and "503" in str(error)
+    assert error.exit_code == 3
+
+
+@pytest.mark.skipif(not hasattr(socket, "SO_LINGER"), reason="no reset")
+def test_a_connection_that_breaks_is_made_again_whatever_the_server_is(mp3):
+    with Server(answer(mp3, {}, reset), answer(mp3, {})) as server:
+        seconds, gaps, error = read(UrlSource(server.url, plan=QUICK))
+    assert SECONDS < seconds < 2 * SECONDS + 0.2
+    assert len(gaps) == 1
+    assert error is None  # the second answer ends, and the server is no radio
+
+
+def test_a_finite_file_ends(mp3):
+    with Server(answer(mp3, {})) as server:
+        source = UrlSource(server.url, plan=QUICK)
+        assert read(source)[1:] == ([], None)
+        assert len(server.requests) == 1
+    assert source.warnings == []
+
+
+def test_a_finite_file_is_begun_again_on_request(mp3):
+    with Server(answer(mp3, {}), answer(mp3, {})) as server:
+        seconds, gaps, error = read(UrlSource(server.url, always=True, plan=QUICK))
+    assert seconds == pytest.approx(2 * SECONDS, abs=0.2)
+    assert len(gaps) == 1 and error is not None
+
+
+def test_a_file_of_known_length_continues_where_it_broke(mp3):
+    half = len(mp3) // 2
+
+    def rest(handler):
+        assert handler.headers["Range"] == f"bytes={half}-"
+        handler.send_response(206)
+        handler.end_headers()
+        handler.wfile.write(mp3[half:])
+
+    headers = {"Content-Length": str(len(mp3)), "Accept-Ranges": "bytes"}
+    with Server(answer(mp3[:half], headers), rest) as server:
+        source = UrlSource(server.url, plan=QUICK)
+        seconds, gaps, error = read(source)
+    assert seconds == pytest.approx(SECONDS, abs=0.1)
+    assert (gaps, error, source.warnings) == ([], None, [])
+
+
+def test_a_file_of_known_length_that_cannot_continue_gives_a_warning(mp3):
+    with Server(answer(mp3[: len(mp3) // 2], {"Content-Length": str(len(mp3))})) as server:
+        source = UrlSource(server.url, plan=QUICK)
+        seconds, gaps, error = read(source)
+    assert seconds == pytest.approx(SECONDS / 2, abs=0.3)
+    assert (gaps, error) == ([], None)
+    assert "the rest is missing" in source.warnings[0]
+
+
+def test_a_radio_may_come_back_in_another_form(mp3):
+    opus = encoded("ogg", "libopus", True)
+    with Server(answer(mp3), answer(opus)) as server:
+        source = UrlSource(server.url, plan=QUICK)
+        seconds, gaps, _ = read(source)
+    assert source.sample_rate == 44_100  # as it began
+    assert seconds == pytest.approx(2 * SECONDS, abs=0.2)
+    assert len(gaps) == 1
+
+
+def test_a_chained_ogg_radio_continues_without_a_gap():
+    data = encoded("ogg", "vorbis") + encoded("ogg", "libopus") + encoded("ogg", "flac")
+    with Server(answer(data, {})) as server:
+        seconds, gaps, error = read(UrlSource(server.url, plan=QUICK))
+    assert seconds == pytest.approx(3 * SECONDS, abs=0.1)
+    assert (gaps, error) == ([], None)
+
+
+def test_titles_between_the_sound_are_left_out(mp3):
+    """Some servers insert them although they are not asked for."""
+    title = b"StreamTitle='song';".ljust(32, b"\0")
+    parts = [mp3[at : at + 8192] for at in range(0, len(mp3), 8192)]
+    data = b"".join(part + (bytes([2]) + title if len(part) == 8192 else b"") for part in parts)
+    with Server(answer(data, {"icy-metaint": "8192"})) as server:
+        source = UrlSource(server.url, plan=QUICK)
+        seconds, _, _ = read(source)
+    assert seconds == pytest.approx(SECONDS, abs=0.1)
+    assert not any("damaged" in warning for warning in source.warnings)
+
+
+def test_an_old_shoutcast_server(mp3):
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            connection, _ = listener.accept()
+            connection.recv(4096)
+            connection.sendall(b"ICY 200 OK\r\nicy-name:old\r\nContent-Type:audio/mpeg\r\n\r\n")
+            connection.sendall(mp3)
+            connection.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    source = UrlSource(f"http://127.0.0.1:{listener.getsockname()[1]}/", plan=QUICK)
+    first = next(iter(source.blocks()))
+    assert len(first)
+    assert source.sample_rate == 44_100
+
+
+def test_user_and_password_are_sent_and_not_shown(mp3):
+    with Server(answer(mp3, {})) as server:
+        url = server.url.replace("//", "//me:p%40ss@w@")
+        read(UrlSource(url, plan=QUICK))
+        assert server.requests[0]["Authorization"] == "Basic bWU6cEBzc0B3"  # me:p@ss@w
+        with pytest.raises(InputError, match="503") as caught:
+            UrlSource(url, plan=QUICK)
+        assert "ss@w" not in str(caught.value)
+
+
+def test_a_gap_of_the_source_is_a_gap_of_the_updates(model, mp3):
+    with Server(answer(mp3), answer(mp3)) as server:
+        source = UrlSource(server.url, plan=QUICK)
+        updates = []
+        with pytest.raises(InputError, match="no data for"):
+            for update in model.follow(source):
+                updates.append(update)
+    statuses = [update.status for update in updates]
+    assert statuses.count("gap") == 1
+    gap = statuses.index("gap")
+    assert updates[gap - 1].time == pytest.approx(SECONDS, abs=0.2)
+    assert updates[-1].time >= SECONDS
