@@ -149,7 +149,7 @@ def _against(
     right: NDArray[np.bool_],
 ) -> dict[str, Any]:
     """Ours on a tagger's tracks: among its genres, among all, and the paired difference."""
-    from training.evaluation.bootstrap import mean_draws, with_interval
+    from training.evaluation.metrics import mean_draws, with_interval
 
     among = values[:, [labels.index(genre) for genre in genres]]
     same = _chosen(among, genres) == truth
