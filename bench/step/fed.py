@@ -1,7 +1,7 @@
 """A stream that is fed one hop of music at a time, each step with its latency.
 
-`python -m bench.fed MODEL HOP`, with 16 kHz float32 samples on standard input, does so in a fresh
-process and prints JSON: seconds until the model was there, and of each step since.
+`python -m bench.step.fed MODEL HOP`, with 16 kHz float32 samples on standard input, does so in a
+fresh process and prints JSON: seconds until the model was there, and of each step since.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from .common import Options, ratios, table
-from .ring_channels import CHANNELS, PATIENCE, Channel, Samples
+from ..common import Options, ratios, table
+from .channels import CHANNELS, PATIENCE, Channel, Samples
 
 TITLE = "Rings against queue.Queue, deque and numpy.roll, in one thread and in two"
 

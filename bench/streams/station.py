@@ -1,6 +1,6 @@
 """One process with many streams in real time, for `streams`: prints what it saw as JSON.
 
-    python -m bench.station COUNT SECONDS HOP BATCH KIND
+    python -m bench.streams.station COUNT SECONDS HOP BATCH KIND
 
 Each stream gets a block of a quarter second when that much time has passed, each at a moment of its
 own. KIND is `samples` (16 kHz, mono) or `mp3` (44.1 kHz, stereo, decoded and resampled on the way).
@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 from streamgenre.model.model import Model, load
 from streamgenre.model.stream import Stream
 
-from .common import RATE, music
-from .memory import memory
-from .recordings import write
+from ..common import RATE, music
+from ..memory import memory
+from ..recordings import write
 
 BLOCK = 0.25  # s
 _MUSIC = 60.0  # s, over and over, begun elsewhere by each stream

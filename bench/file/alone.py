@@ -1,7 +1,7 @@
 """Decoding, mixing and resampling to 16 kHz mono, and nothing else: what a file must cost.
 
-`python -m bench.alone ours FILE` does it with the program's own parts, `libraries` with plain calls
-of soundfile (PyAV where soundfile cannot), NumPy and soxr, as a short script would.
+`python -m bench.file.alone ours FILE` does it with the program's own parts, `libraries` with plain
+calls of soundfile (PyAV where soundfile cannot), NumPy and soxr, as a short script would.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ music (--data) it also tells who is right more often on its test split.
 
 What is unfair to the taggers: they were trained to tag, not to choose one genre of fourteen, and
 on other people's idea of each genre; the tables from their words to our genres are ours
-(peers_labels.py), and a tagger that hears rock in most metal, which is no error of a tagger, loses
+(labels.py), and a tagger that hears rock in most metal, which is no error of a tagger, loses
 by it; the music comes at 16 kHz and 24 kbit/s, as ours was trained on and they were not; they run
 as their loader has them, most in PyTorch, not in their fastest form; and two of them, mn04 and
 msd_musicnn, taught ours. What is unfair to ours: some of the test tracks may be among what a
@@ -26,10 +26,10 @@ import numpy as np
 
 from streamgenre.model.model import Model, load, read_model
 
-from .common import Options, Skipped, table
-from .peers_accuracy import accuracy
-from .peers_cost import cost, window_and_hop
-from .peers_labels import VOCABULARY
+from ..common import Options, Skipped, table
+from .accuracy import accuracy
+from .cost import cost, window_and_hop
+from .labels import VOCABULARY
 
 TITLE = "Pretrained taggers of others beside ours: processor time, delay, accuracy"
 
@@ -76,7 +76,7 @@ def open_all(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     absent: dict[str, str] = {}
     for name in module.ALL:
         if name not in VOCABULARY:
-            absent[name] = "no table of its labels in bench/peers_labels.py"
+            absent[name] = "no table of its labels in bench/peers/labels.py"
             continue
         try:
             peer = module.load(name)

@@ -1,7 +1,7 @@
 """The floor of a step: no faster than its multiply-adds at this machine's peak, and than its bytes.
 
-What a step needs is counted on the model's graph (floor_graph.py), what a core can do is measured
-(floor_machine.py). Where all overlaps, a step costs the larger of the two, where nothing does, the
+What a step needs is counted on the model's graph (graph.py), what a core can do is measured
+(machine.py). Where all overlaps, a step costs the larger of the two, where nothing does, the
 sum of them.
 
 The file's front end is a dense DFT as convolution, which no program needs: the floor of an update
@@ -28,9 +28,9 @@ from streamgenre.model.card import Hop
 from streamgenre.model.model import Model, load, read_model
 from streamgenre.model.session import session
 
-from .common import Options, Skipped, in_turn, music, table
-from .floor_graph import COUNTS, PARTS, inputs_of, of_model, part_of_node
-from .floor_machine import mac_rate, read_rate
+from ..common import Options, Skipped, in_turn, music, table
+from .graph import COUNTS, PARTS, inputs_of, of_model, part_of_node
+from .machine import mac_rate, read_rate
 
 TITLE = "The floor of a step: multiply-adds and bytes against this machine's peak"
 

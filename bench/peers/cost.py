@@ -19,7 +19,7 @@ import numpy as np
 from streamgenre.model.card import Hop
 from streamgenre.model.model import Model
 
-from .common import Spread, in_turn, music, ratios
+from ..common import Spread, in_turn, music, ratios
 
 _YAMNET_WINDOW, _YAMNET_HOP = 15_600, 7_680  # samples; its loader does not say
 _PUBLISHED = {"yamnet": 3_700_000}  # weights, where the loader does not show them

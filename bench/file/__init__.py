@@ -24,8 +24,8 @@ from typing import Any
 from streamgenre.model.model import load
 from streamgenre.output.timeline import writer
 
-from . import alone, recordings
-from .common import (
+from .. import recordings
+from ..common import (
     Options,
     Spread,
     children_seconds,
@@ -35,14 +35,15 @@ from .common import (
     shown,
     table,
 )
-from .stages import Stages, pipeline
+from ..stages import Stages, pipeline
+from . import alone
 
 TITLE = "processor time of a file, by stage, against decoding it alone"
 
 WHOLE = "streamgenre"
 _SIDES = {
     WHOLE: (sys.executable, "-m", "streamgenre"),
-    **{side: (sys.executable, "-m", "bench.alone", side) for side in alone.SIDES},
+    **{side: (sys.executable, "-m", "bench.file.alone", side) for side in alone.SIDES},
 }
 _CLIPS = 240.0  # s, all example clips once
 _NEEDED = ("decode", "mono", "resample")

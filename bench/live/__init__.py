@@ -26,7 +26,7 @@ from streamgenre.audio.live.microphone import Microphone
 from streamgenre.live.listener import Listener
 from streamgenre.model.model import load
 
-from .common import EXAMPLES, Options, Skipped, table
+from ..common import EXAMPLES, Options, Skipped, table
 from .endurance import endurance
 from .room import NoRoomError, Room
 

@@ -16,7 +16,7 @@ from streamgenre.model.card import Hop
 from streamgenre.model.engine import Engine, initial_state
 from streamgenre.model.torch import NetworkEngine
 
-from .common import music
+from ..common import music
 
 Step = Callable[[], object]
 

@@ -20,10 +20,10 @@ from typing import Any
 
 from streamgenre.model.model import BUNDLED, Model, load
 
+from ..common import PERCENTILES, ROOT, Options, Spread, in_turn, music, percentiles, shown, table
+from ..stages import Stages, pipeline
 from .busy import busy
-from .common import PERCENTILES, ROOT, Options, Spread, in_turn, music, percentiles, shown, table
 from .fed import Fed
-from .stages import Stages, pipeline
 
 TITLE = "latency of one update"
 
@@ -44,7 +44,7 @@ def fresh(rounds: int) -> list[dict[str, Any]]:
     found: dict[tuple[str, float], list[tuple[float, list[float]]]] = {}
 
     def one(variant: str, hop: float) -> Callable[[], None]:
-        command = [sys.executable, "-m", "bench.fed", variant, f"{hop}"]
+        command = [sys.executable, "-m", "bench.step.fed", variant, f"{hop}"]
         samples = music(_FRESH_STEPS * hop).tobytes()
         taken = found.setdefault((variant, hop), [])
         return lambda: taken.append(

@@ -1,6 +1,6 @@
 """Who is right more often, on the tracks whose genre both can name.
 
-A tagger's answer is our genre whose words (peers_labels.py) have the highest mean probability over
+A tagger's answer is our genre whose words (labels.py) have the highest mean probability over
 the track's windows; ours is the mean over its steps, once among the same genres and once among all
 that it knows. A tagger says frequent tags more readily than rare ones, which the choice of the
 highest punishes; the mean over genres of the area under the ROC curve, which looks at each genre
@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from streamgenre.audio.files import decode_mono
 from streamgenre.model.model import Model
 
-from .common import Skipped
-from .peers_labels import VOCABULARY, by_genre, nameable
+from ..common import Skipped
+from .labels import VOCABULARY, by_genre, nameable
 
 _SAVED_EVERY = 60.0  # s
 Floats = NDArray[np.floating]
@@ -36,7 +36,7 @@ Floats = NDArray[np.floating]
 def cache_folder() -> Path:
     """Where taggers' answers are kept."""
     kept = os.environ.get("STREAMGENRE_BENCH_CACHE")
-    return Path(kept) if kept else Path(__file__).parent.parent / "cache" / "bench-peers"
+    return Path(kept) if kept else Path(__file__).parents[2] / "cache" / "bench-peers"
 
 
 def test_tracks(data: Path, labels: Sequence[str], per_genre: int | None = None) -> list[Any]:

@@ -22,8 +22,8 @@ from streamgenre.model.engine import Engine, initial_state
 from streamgenre.model.model import load
 from streamgenre.model.torch import NetworkEngine
 
-from .common import Options, Skipped, music, table
-from .gpu_ways import Step, device_step, exact, graph_step, host_step
+from ..common import Options, Skipped, music, table
+from .ways import Step, device_step, exact, graph_step, host_step
 
 TITLE = "The torch engine on a GPU: parity with the CPU, latency, streams at once"
 

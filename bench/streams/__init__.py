@@ -1,6 +1,6 @@
 """How many real-time streams this machine carries before their updates come late.
 
-A process for each core, each with its share of the streams (bench/station.py), all of them fed as
+A process for each core, each with its share of the streams (station.py), all of them fed as
 time passes. The machine carries so many streams where, over the whole run, the 99th percentile of
 lateness stays under one hop. Numbers are tried upwards until one is too many.
 """
@@ -17,7 +17,7 @@ import numpy as np
 
 from streamgenre.model.model import load
 
-from .common import ROOT, Options, table
+from ..common import ROOT, Options, table
 
 TITLE = "real-time streams at once"
 
@@ -56,7 +56,7 @@ def _try(count: int, seconds: float, batch: int, kind: str) -> dict[str, Any]:
     shares = [count // cores + (i < count % cores) for i in range(cores)]
     running = [
         subprocess.Popen(
-            [sys.executable, "-m", "bench.station", str(share), str(seconds), str(_HOP),
+            [sys.executable, "-m", "bench.streams.station", str(share), str(seconds), str(_HOP),
              str(batch), kind],
             cwd=ROOT, stdout=subprocess.PIPE,
             env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
@@ -67,7 +67,7 @@ def _try(count: int, seconds: float, batch: int, kind: str) -> dict[str, Any]:
     for process in running:
         out, _ = process.communicate()
         if process.returncode:
-            raise RuntimeError(f"bench.station ended with {process.returncode}")
+            raise RuntimeError(f"bench.streams.station ended with {process.returncode}")
         parts.append(json.loads(out))
     late = np.concatenate([part["late"] for part in parts])
     p50, p99, p999 = np.percentile(late, [50, 99, 99.9])

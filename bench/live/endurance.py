@@ -12,8 +12,8 @@ from typing import Any
 
 import soundfile
 
-from .common import EXAMPLES, ROOT
-from .memory import memory
+from ..common import EXAMPLES, ROOT
+from ..memory import memory
 from .room import Room
 
 _MIX = EXAMPLES / "mix.ogg"
