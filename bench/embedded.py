@@ -62,7 +62,7 @@ def _on_test(folder: Path, card: Mapping[str, Any], options: Options) -> dict[st
     from streamgenre.package.contents import shape_of
     from streamgenre.package.run import run
 
-    from .peers_accuracy import test_tracks
+    from .peers.accuracy import test_tracks
 
     assert options.data is not None
     labels = [label["name"] for label in card["labels"]]

@@ -203,7 +203,7 @@ def test_an_adapted_model_is_a_base_again(written, tmp_path, quick, tracks_and_a
     assert card.name == "second" and list(card.label_names) == ["bursts", "chords"]
     assert card.network["base"] == bundled.card.network
     assert card.about["adapted_from"]["name"] == "mine"
-    assert adaptation.figures[0.5]["accuracy"][0] > 0.8
+    assert adaptation.metrics[0.5].tracks.accuracy.value > 0.8
     weights = {t.name for t in onnx.load(tmp_path / "again.onnx").graph.initializer}
     assert weights == {t.name for t in onnx.load(written[0]).graph.initializer}
 

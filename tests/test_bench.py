@@ -11,8 +11,7 @@ import pytest
 
 pytest.importorskip("resource", reason="the benchmarks need a Unix system")
 
-from bench import alone, delay, file, recordings, step, suite, training
-from bench.busy import busy
+from bench import delay, file, recordings, step, suite, training
 from bench.common import (
     Options,
     Skipped,
@@ -26,7 +25,9 @@ from bench.common import (
     shown,
     table,
 )
+from bench.file import alone
 from bench.stages import Stages, pipeline
+from bench.step.busy import busy
 
 BENCH = Path(suite.__file__).parent
 THERE = [name for name in suite.NAMES if importlib.util.find_spec(f"bench.{name}")]

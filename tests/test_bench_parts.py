@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from bench import floor, framing, gpu, gpu_ways, peers, ring
+from bench import floor, framing, gpu, peers, ring
 from bench.common import Options, Skipped, music
-from bench.floor_graph import COUNTS, of_model, part_of_node
-from bench.peers_accuracy import accuracy
-from bench.peers_cost import cost
-from bench.peers_labels import VOCABULARY, by_genre, nameable
-from bench.ring_channels import CAPACITY, CHANNELS
+from bench.floor.graph import COUNTS, of_model, part_of_node
+from bench.gpu import ways
+from bench.peers.accuracy import accuracy
+from bench.peers.cost import cost
+from bench.peers.labels import VOCABULARY, by_genre, nameable
+from bench.ring.channels import CAPACITY, CHANNELS
 from streamgenre.model.card import Hop
 from streamgenre.model.model import read_model
 
@@ -244,7 +245,7 @@ def test_the_gpu_bench_runs_on_the_cpu_and_finds_the_engines_alike(model, monkey
 
 
 def test_streams_of_a_batch_hear_different_music(model):
-    windows, state = gpu_ways.start(model.engine, model.card.hops[0], 3)
+    windows, state = ways.start(model.engine, model.card.hops[0], 3)
     assert windows.shape == (3, 40_000)
     assert state.shape == (3, model.card.state_size)
     assert not np.array_equal(windows[0], windows[1])
@@ -351,7 +352,7 @@ class Tagger:
 @pytest.fixture
 def tagger(monkeypatch):
     names = dict.fromkeys(VOCABULARY["mn04"], None) | {"rock": ("rock",), "jazz": ("jazz",)}
-    monkeypatch.setattr("bench.peers_accuracy.VOCABULARY", {"tagger": names})
+    monkeypatch.setattr("bench.peers.accuracy.VOCABULARY", {"tagger": names})
     return Tagger()
 
 

@@ -22,6 +22,7 @@ from training.card import Calibration, card_entries  # noqa: E402
 from training.cli import main  # noqa: E402
 from training.config import Config  # noqa: E402
 from training.data import AudioCache, DataError, open_dataset  # noqa: E402
+from training.evaluation.metrics import Estimate, TagMetrics  # noqa: E402
 from training.export import onnx as export  # noqa: E402
 from training.inference.segments import segment_tracks, segments_of  # noqa: E402
 from training.literature import queue  # noqa: E402
@@ -30,6 +31,7 @@ from training.literature.cost import macs_per_second, parameters  # noqa: E402
 from training.literature.queue import work_off  # noqa: E402
 from training.literature.results import (  # noqa: E402
     FIELDS,
+    Entry,
     check_data,
     find_result,
     keep_result,
@@ -119,36 +121,36 @@ def test_a_row_is_a_config_of_the_trainer():
 
 def test_a_row_leaves_its_figures_its_predictions_and_where_they_come_from(bench):
     told = []
-    assert work_off(bench, [IRVIN, CRNN], (1,), told=told.append) == []
+    assert work_off(bench, [IRVIN, CRNN], (1,), progress=told.append) == []
     results = read_results(bench.results)
-    assert [r["system"] for r in results] == ["small-crnn", "small-rnn"]
+    assert [r.system for r in results] == ["small-crnn", "small-rnn"]
     for system, line in zip(("small-rnn", "small-crnn"), told[::2], strict=True):
         assert line.startswith(f"{system}-1: ") and bench.audio.source[:12] in line
         assert "seed 1" in line and "commit" in line and "begun 20" in line
     for result in results:
-        assert result["data"] == bench.audio.source and result["seed"] == 1
-        assert result["tracks"] == 6 and 0 <= result["accuracy"][0] <= 1
-        assert result["parameters"] > 100 and result["macs_per_second"] > 1000
-        assert result["train_seconds"] > 0 and result["cpu_seconds_per_second"] > 0
-        assert result["commit"] and result["time"] and "updates of" in result["budget"]
-        with gzip.open(bench.results / "predictions" / f"{result['system']}-1.csv.gz", "rt") as f:
+        assert result.data == bench.audio.source and result.seed == 1
+        assert result.tracks == 6 and 0 <= result.accuracy[0] <= 1
+        assert result.parameters > 100 and result.macs_per_second > 1000
+        assert result.train_seconds > 0 and result.cpu_seconds_per_second > 0
+        assert result.commit and result.time and "updates of" in result.budget
+        with gzip.open(bench.results / "predictions" / f"{result.run}.csv.gz", "rt") as f:
             rows = list(csv.DictReader(f))
         right = [row["genre"] == max(("high", "low"), key=lambda g: float(row[g])) for row in rows]
-        assert np.mean(right) == pytest.approx(result["accuracy"][0], abs=1e-4)
-    assert "accuracy_carried" in results[0] and "accuracy_carried" not in results[1]
+        assert np.mean(right) == pytest.approx(result.accuracy[0], abs=1e-4)
+    assert results[0].accuracy_carried is not None and results[1].accuracy_carried is None
 
 
 def test_our_own_rows_are_of_their_committed_predictions(bench):
-    work_off(bench, [IRVIN], (1,), told=lambda _: None)
+    work_off(bench, [IRVIN], (1,), progress=lambda _: None)
     kept = bench.results / "predictions" / "small-rnn-{seed}.csv.gz"
     own = Row(0, "own", "Ours", "this project", "", "ours", kind="committed",
               entries={"predictions": str(kept), "budget": "minutes"})  # fmt: skip
-    assert work_off(bench, [own], (), told=lambda _: None) == []
+    assert work_off(bench, [own], (), progress=lambda _: None) == []
     mine, other = read_results(bench.results)
-    assert mine["accuracy"] == other["accuracy"] and mine["budget"] == "minutes"
+    assert mine.accuracy == other.accuracy and mine.budget == "minutes"
     assert (bench.results / "predictions" / "own-1.csv.gz").exists()
     told = []
-    assert not work_off(bench, chosen_rows(["own-frozen-gru"]), (), told=told.append)
+    assert not work_off(bench, chosen_rows(["own-frozen-gru"]), (), progress=told.append)
     assert "passed over" in told[-1] and "other tracks or genres than this data's test" in told[-1]
 
 
@@ -156,53 +158,57 @@ def test_rows_that_the_data_says_nothing_of_are_passed_over(bench):
     """Not failed: the whole queue runs on any data set; and results of other data are refused."""
     tagger = replace(IRVIN, system="small-tagger", entries=IRVIN.entries | {"task": "tags"})
     told = []
-    assert work_off(bench, [tagger], (1,), told=told.append) == []
+    assert work_off(bench, [tagger], (1,), progress=told.append) == []
     assert "passed over: small-tagger is measured by tags" in told[-1]
     tagged = replace(bench, dataset=replace(bench.dataset, task="tags"))
-    assert work_off(tagged, [IRVIN], (1,), told=told.append) == []
-    assert "small-rnn tells genres" in told[-1] and read_results(bench.results) == []
-    keep_result(bench.results, {"section": 1, "system": "a", "seed": 1, "data": "other"})
+    assert work_off(tagged, [IRVIN], (1,), progress=told.append) == []
+    assert "small-rnn predicts genres" in told[-1] and read_results(bench.results) == []
+    keep_result(bench.results, Entry(section=1, system="a", seed=1, data="other"))
     with pytest.raises(DataError, match="results of other data"):
-        work_off(bench, [IRVIN], (1,), told=told.append)
+        work_off(bench, [IRVIN], (1,), progress=told.append)
 
 
 def test_what_has_a_result_is_not_run_again(bench):
-    work_off(bench, [IRVIN], (1,), told=lambda _: None)
+    work_off(bench, [IRVIN], (1,), progress=lambda _: None)
     before = (bench.results / "results.json").read_bytes()
     told = []
-    work_off(bench, [IRVIN], (1,), told=told.append)
+    work_off(bench, [IRVIN], (1,), progress=told.append)
     assert told == [] and (bench.results / "results.json").read_bytes() == before
 
 
 @pytest.mark.parametrize(("time", "measured"), [("2000-01-01", True), ("2999-01-01", False)])
 def test_again_is_of_results_from_before(bench, monkeypatch, time, measured):
     """Not of what another process, sharing the rows, has measured since."""
-    entry = {"section": 10, "system": "small-rnn", "seed": 1, "data": bench.audio.source}
-    keep_result(bench.results, entry | {"time": time})
+    data = bench.audio.source
+    keep_result(bench.results, Entry(section=10, system="small-rnn", seed=1, data=data, time=time))
     ran = []
-    monkeypatch.setattr(queue, "run_row", lambda *_: ran.append(1) or {"wall_seconds": 0})
-    work_off(bench, [IRVIN], (1,), again=True, told=lambda _: None)
+    monkeypatch.setattr(
+        queue,
+        "run_row",
+        lambda *_: ran.append(1) or Entry(section=10, system="small-rnn", seed=1, data=""),
+    )
+    work_off(bench, [IRVIN], (1,), again=True, progress=lambda _: None)
     assert bool(ran) == measured
 
 
 def test_a_row_that_another_process_runs_is_left_to_it(bench):
     with FileLock(bench.lock(IRVIN, 1)):
-        work_off(bench, [IRVIN], (1, 2), told=lambda _: None)
-    assert [r["seed"] for r in read_results(bench.results)] == [2]
+        work_off(bench, [IRVIN], (1, 2), progress=lambda _: None)
+    assert [r.seed for r in read_results(bench.results)] == [2]
 
 
 def test_a_broken_row_does_not_stop_the_others(bench):
     broken = Row(10, "broken", "?", "?", "", "?", entries=SMALL | {"network": {"kind": "none"}})
     told = []
-    assert work_off(bench, [broken, IRVIN], (1,), told=told.append) == ["broken-1"]
+    assert work_off(bench, [broken, IRVIN], (1,), progress=told.append) == ["broken-1"]
     assert find_result(read_results(bench.results), "small-rnn", 1)
     assert any("unknown network kind" in line for line in told)
 
 
 def test_the_same_row_and_seed_give_the_same_figures(bench, tmp_path):
-    work_off(bench, [IRVIN], (1,), told=lambda _: None)
+    work_off(bench, [IRVIN], (1,), progress=lambda _: None)
     other = Bench(bench.dataset, bench.audio, tmp_path / "runs-2", tmp_path / "results-2")
-    work_off(other, [IRVIN], (1,), told=lambda _: None)
+    work_off(other, [IRVIN], (1,), progress=lambda _: None)
     name = "predictions/small-rnn-1.csv.gz"
     assert (bench.results / name).read_bytes() == (other.results / name).read_bytes()
 
@@ -215,27 +221,28 @@ def predictions(bench, name):
 
 def test_classical_and_stacked_rows(bench, monkeypatch):
     monkeypatch.setattr(table, "all_rows", lambda: (IRVIN, TREE, STACK, MEAN))
-    assert work_off(bench, [STACK, MEAN], told=lambda _: None) == []  # trains what it joins
+    assert work_off(bench, [STACK, MEAN], progress=lambda _: None) == []  # trains what it joins
     models = [bench.folder(IRVIN, seed) / "model.safetensors" for seed in IRVIN.seeds]
     trained = [model.stat().st_mtime_ns for model in models]
-    assert work_off(bench, [IRVIN, TREE], told=lambda _: None) == []
+    assert work_off(bench, [IRVIN, TREE], progress=lambda _: None) == []
     assert [model.stat().st_mtime_ns for model in models] == trained
     one, other = (predictions(bench, f"small-rnn-{seed}") for seed in IRVIN.seeds)
     np.testing.assert_allclose(predictions(bench, "small-mean-1"), (one + other) / 2, atol=2e-5)
-    by_name = {r["system"]: r for r in read_results(bench.results)}
-    assert by_name["small-softmax"]["accuracy"][0] == 1.0  # two pitches are easy for it
-    assert by_name["small-svm"]["budget"].startswith("2 networks")
+    by_name = {r.system: r for r in read_results(bench.results)}
+    assert by_name["small-softmax"].accuracy[0] == 1.0  # two pitches are easy for it
+    assert by_name["small-svm"].budget.startswith("2 networks")
 
 
 def test_an_entry_takes_the_place_of_its_own_only(tmp_path):
-    entry = {"section": 1, "system": "a", "seed": 1, "data": "x", "why": "so"}
+    entry = Entry(section=1, system="a", seed=1, data="x", why="so")
     keep_result(tmp_path, entry)
-    keep_result(tmp_path, entry | {"seed": 2})
-    keep_result(tmp_path, entry | {"accuracy": 0.5})
-    assert [(e["seed"], e.get("accuracy")) for e in read_results(tmp_path)] == [(1, 0.5), (2, None)]
-    assert all(set(FIELDS) <= e.keys() for e in read_results(tmp_path))
+    keep_result(tmp_path, entry.model_copy(update={"seed": 2}))
+    accuracy = Estimate(0.5, 0.4, 0.6)
+    keep_result(tmp_path, Entry(**entry.fields(), accuracy=accuracy))
+    assert [(e.seed, e.accuracy) for e in read_results(tmp_path)] == [(1, accuracy), (2, None)]
+    assert all(set(FIELDS) <= e.to_json().keys() for e in read_results(tmp_path))
     reword(tmp_path, {"a": {"why": "other music"}, "b": {"why": "?"}})
-    assert {e["why"] for e in read_results(tmp_path)} == {"other music"}
+    assert {e.why for e in read_results(tmp_path)} == {"other music"}
     check_data(tmp_path, "x")
     with pytest.raises(DataError, match=r"other data \(x; this is y\); give another folder"):
         check_data(tmp_path, "y")
@@ -250,15 +257,15 @@ def test_rows_are_trained_otherwise_where_one_says_so(bench):
     (longer,) = changed_rows([IRVIN, TREE], ["run.updates=6", "run.check_every=3"])
     assert longer.config(1).run.updates == 6 and IRVIN.config(1).run.updates == 4
     told = []
-    assert work_off(bench, [longer], (1,), told=told.append) == []
-    assert work_off(bench, [IRVIN], (1,), told=told.append) == ["small-rnn-1"]
+    assert work_off(bench, [longer], (1,), progress=told.append) == []
+    assert work_off(bench, [IRVIN], (1,), progress=told.append) == ["small-rnn-1"]
     assert "other config entries; give another folder with --results" in told[-1]
     reword(bench.results, {"small-rnn": {"narrowed": "width 8", "why": "so it is"}})
     (entry,) = read_results(bench.results)
-    assert entry["set"] == ["run.updates=6", "run.check_every=3"] and entry["updates"] == 6
-    assert entry["why"] == "so it is" and "run.updates=6" in entry["narrowed"]
+    assert entry.set == ["run.updates=6", "run.check_every=3"] and entry.updates == 6
+    assert entry.why == "so it is" and "run.updates=6" in entry.narrowed
     (wrong,) = changed_rows([IRVIN], ["run.updtes=6"])
-    assert work_off(bench, [wrong], (2,), told=told.append) == ["small-rnn-2"]
+    assert work_off(bench, [wrong], (2,), progress=told.append) == ["small-rnn-2"]
     assert "config entry run.updtes: there is no such entry" in told[-1]
 
 
@@ -394,21 +401,21 @@ def test_artificial_copies_are_heard_beside_the_tracks(bench, tmp_path):
 
 
 def test_tags_are_grouped_and_held_against_how_common_they_are():
-    from training.literature.tag_groups import against_commonness, by_group, group_of
+    from training.literature.report.tags import against_commonness, by_group, group_of
 
     assert [group_of(t) for t in ("Hip-Hop", "Mellow", "guitar", "80s")] == [
         "genre", "mood", "instrument", "era",
     ]  # fmt: skip
     names = ("rock", "jazz", "sad", "happy", "80s")
     tags = {
-        name: {"roc_auc": 0.5 + i / 10, "pr_auc": 0.1, "positives": 10 * (i + 1)}
+        name: TagMetrics(roc_auc=0.5 + i / 10, pr_auc=0.1, positives=10 * (i + 1))
         for i, name in enumerate(names)
     }
-    tags["folk"] = {"roc_auc": None, "pr_auc": None, "positives": 0}
-    found = by_group(tags)
-    assert found["genre"]["tags"] == 2 and found["genre"]["roc_auc"] == 0.55
-    assert found["mood"]["roc_auc"] == 0.75 and "instrument" not in found
-    assert against_commonness(tags)[0] == pytest.approx(1.0)
+    tags["folk"] = TagMetrics(roc_auc=None, pr_auc=None, positives=0)
+    groups = by_group(tags)
+    assert groups["genre"].tags == 2 and groups["genre"].roc_auc == 0.55
+    assert groups["mood"].roc_auc == 0.75 and "instrument" not in groups
+    assert against_commonness(tags.values())[0] == pytest.approx(1.0)
 
 
 KINDS = {

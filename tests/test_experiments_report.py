@@ -18,16 +18,16 @@ pytest.importorskip("torch", reason="training needs the train extra")
 from tones import track
 
 from training.data import DataError
-from training.evaluation import read_predictions
-from training.evaluation.measures import values
-from training.literature.answers import answer
-from training.literature.answers_tags import tag_answers
+from training.evaluation import read_predictions, write_predictions
+from training.evaluation.metrics import Estimate, values
 from training.literature.questions import Question, all_questions, compare, seeds_apart
 from training.literature.report import write_report
-from training.literature.results import FIELDS, PREDICTIONS, genre_figures, write_scores
+from training.literature.report.answers import answer
+from training.literature.report.tables import training_hours
+from training.literature.report.tags import tag_answers
+from training.literature.results import FIELDS, PREDICTIONS, Entry, genre_metrics, predictions_of
 from training.literature.rows import all_rows
 from training.literature.systems import System, each_seed, mean_hits, systems_of
-from training.literature.tables import training_hours
 
 LABELS = ["blues", "jazz", "$ki|ng"]
 TRUE = np.arange(60) % 3
@@ -41,14 +41,22 @@ def entry(folder, section, system, seed, wrong, **more):
     guess = TRUE.copy()
     guess[list(wrong)] = (guess[list(wrong)] + 1) % 3
     said = np.eye(3)[guess] * 0.7 + 0.1
-    write_scores(folder / PREDICTIONS / f"{system}-{seed}.csv.gz", TRACKS, LABELS, said)
+    (folder / PREDICTIONS).mkdir(parents=True, exist_ok=True)
+    write_predictions(folder / PREDICTIONS / f"{system}-{seed}.csv.gz", TRACKS, LABELS, said)
     return {
         "section": section, "system": system, "title": f"The {system}", "source": "Someone 2016",
         "task": "genre", "seed": seed, "dataset": "tones", "data": "ab", "time": "2026-01-02",
         "narrowed": "width 8 instead of 64", "published": f"GTZAN 0.{seed}{section}", "why": "so",
         "parameters": 100_000 * section + seed, "macs_per_second": 3_000_000, "passes": 2.0,
         "cpu_seconds_per_second": 0.002, "train_seconds": 360.0,
-    } | genre_figures([row[None] for row in said], TRUE, LABELS) | more  # fmt: skip
+    } | genre_metrics([row[None] for row in said], TRUE, LABELS).to_json() | more  # fmt: skip
+
+
+MINIMAL = {"section": 1, "system": "a", "seed": 1, "data": "ab"}
+
+
+def typed(entry):
+    return Entry.model_validate(entry)
 
 
 def tagger(system, area, apart):
@@ -132,8 +140,10 @@ def test_a_line_has_the_mean_over_seeds_its_spread_and_the_costs(reported):
 
 
 def test_hours_are_counted_once(reported):
-    assert training_hours(reported[1]) == pytest.approx(9 * 0.1 + 3 / 60)
-    assert training_hours([{"train_seconds": 3600.0, "networks": 6}]) == 0  # they count already
+    assert training_hours(map(typed, reported[1])) == pytest.approx(9 * 0.1 + 3 / 60)
+    assert (
+        training_hours([typed(MINIMAL | {"train_seconds": 3600.0, "networks": 6})]) == 0
+    )  # they count already
 
 
 def test_the_same_results_give_the_same_bytes(reported, tmp_path):
@@ -170,7 +180,7 @@ def test_no_results_make_no_report(tmp_path):
 
 def test_a_known_difference_is_answered_rightly(reported):
     folder, entries, _ = reported
-    known = {s.name: s for s in systems_of(entries, folder)}
+    known = {s.name: s for s in systems_of(map(typed, entries), folder)}
     found = compare(known["tfcrnn-g1"], known["crnn-basic"])
     # Wrong on 7 of 60 tracks on the mean, and on 22: fifteen tracks are between them.
     value, low, high = found.difference
@@ -197,7 +207,7 @@ def test_an_answer_says_where_seeds_differ_as_much(tmp_path):
         *(entry(tmp_path, 1, "loose", s, range(w)) for s, w in ((1, 1), (2, 3), (3, 29))),
         *(entry(tmp_path, 1, "firm", s, range(21 + s)) for s in (1, 2, 3)),
     ]
-    loose, firm = reversed(systems_of(entries, tmp_path))
+    loose, firm = reversed(systems_of(map(typed, entries), tmp_path))
     found = compare(loose, firm)
     assert found.direction == 1 and found.p > 0.05
     question = Question("Does it help?", (("loose", "firm"),), better="helps")
@@ -214,9 +224,11 @@ def test_what_the_measures_disagree_in_is_said(tmp_path):
     """As many right, but of one genre all instead of a third of each."""
     even = entry(tmp_path, 1, "even", 1, range(20, 60))
     one = entry(tmp_path, 1, "one", 1, [i for i in range(60) if i % 3])
-    found = compare(*reversed(systems_of([even, one], tmp_path)))
+    found = compare(*reversed(systems_of(map(typed, [even, one]), tmp_path)))
     assert found.direction == 0
-    text = answer(Question("?", (("one", "even"),)), [replace(found, macro_recall=[0.3, 0.1, 0.4])])
+    text = answer(
+        Question("?", (("one", "even"),)), [replace(found, macro_recall=Estimate(0.3, 0.1, 0.4))]
+    )
     assert re.fullmatch(
         r"No difference shown: `one` against `even` .*; macro recall \+0\.300, .*\)\.", text
     )
@@ -227,22 +239,27 @@ def test_seeds_of_one_system_say_how_often_a_difference_is_nothing(tmp_path):
         *(entry(tmp_path, 1, "loose", s, range(w)) for s, w in ((1, 0), (2, 30), (3, 31))),
         *(entry(tmp_path, 2, "fixed", s, range(9)) for s in (1, 2, 3)),  # the same every time
     ]
-    systems = systems_of(entries, tmp_path)
+    systems = systems_of(map(typed, entries), tmp_path)
     assert seeds_apart(each_seed(s, tmp_path) for s in systems) == (2, 3)
 
 
 def test_tags_are_compared_by_group_and_by_how_common_they_are():
-    assert tag_answers([System((tagger("flat", 0.7, (0, 0, 0, 0)),))]) == []  # one tag a group
+    assert (
+        tag_answers([System((typed(tagger("flat", 0.7, (0, 0, 0, 0))),))]) == []
+    )  # one tag a group
     genres, moods = (f"style {i}" for i in range(9)), ("sad", "happy", "mellow", "party", "chill")
     names = [*genres, *moods]
-    tags = {n: {"roc_auc": 0.9 - i / 40, "positives": 50 - i} for i, n in enumerate(names)}
-    told = System((tagger("one", 0.7, (0, 0, 0, 0)) | {"tags": tags},))
+    tags = {
+        n: {"roc_auc": 0.9 - i / 40, "pr_auc": 0.2, "positives": 50 - i}
+        for i, n in enumerate(names)
+    }
+    told = System((typed(tagger("one", 0.7, (0, 0, 0, 0)) | {"tags": tags}),))
     heading, _, groups, answered = tag_answers([told])
-    assert heading == "## Which tags are told best?" and "| mood | 5 |" in groups
+    assert heading == "## Which tags are predicted best?" and "| mood | 5 |" in groups
     assert answered.startswith(
         "Against tags of genre: mood worse. How common a tag is: common tags"
     )
-    assert "told better (Spearman's correlation +1.00, p < 0.001)" in answered
+    assert "predicted better (Spearman's correlation +1.00, p < 0.001)" in answered
 
 
 def test_systems_of_other_tracks_are_not_compared(tmp_path):
@@ -252,14 +269,14 @@ def test_systems_of_other_tracks_are_not_compared(tmp_path):
     path.write_bytes(gzip.compress("\n".join(kept).encode()))
     assert len(read_predictions(path).keys) == 59
     with pytest.raises(DataError, match="same tracks"):
-        compare(*systems_of([one, other], tmp_path))
+        compare(*systems_of(map(typed, [one, other]), tmp_path))
     later = entry(tmp_path, 1, "other", 2, ())
     tags = [tagger(name, 0.7, (0, 0, 0, 0)) for name in ("a", "b")]
     del tags[0]["tags"]["sad"]
     with pytest.raises(DataError, match="same tags"):
-        compare(*systems_of(tags, tmp_path))
+        compare(*systems_of(map(typed, tags), tmp_path))
     with pytest.raises(DataError, match="other tracks or genres"):
-        systems_of([other, later], tmp_path)
+        systems_of(map(typed, [other, later]), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -289,11 +306,11 @@ COMMITTED = Path(__file__).parent.parent / "training/results"
 
 def test_the_committed_figures_are_of_the_committed_predictions():
     results = json.loads((COMMITTED / "results.json").read_text())
-    names = {f"{e['system']}-{e['seed']}.csv.gz" for e in results}
-    assert names == {path.name for path in (COMMITTED / PREDICTIONS).iterdir()}
     for e in results:
+        path = predictions_of(COMMITTED, typed(e))
+        assert path, (e["system"], e["seed"])
         if e["task"] == "genre":
-            hits = mean_hits([COMMITTED / PREDICTIONS / f"{e['system']}-{e['seed']}.csv.gz"])
+            hits = mean_hits([path])
             found = values(hits.right, hits.among_two, hits.true)
             for measure in ("accuracy", "macro_recall", "top2"):
                 assert round(found[measure], 4) == e[measure][0], (e["system"], e["seed"], measure)

@@ -22,7 +22,7 @@ from training.cli import main  # noqa: E402
 from training.config import Optimiser, read_config  # noqa: E402
 from training.data import AudioCache, DataError, DataSet, Track, open_dataset  # noqa: E402
 from training.data.tags import multi_hot, with_tags  # noqa: E402
-from training.evaluation.tagging import tag_figures  # noqa: E402
+from training.evaluation.metrics import TagMetrics, tagging_metrics  # noqa: E402
 from training.export.onnx import ExportError, export_checkpoint  # noqa: E402
 from training.inference.segments import segment_tracks  # noqa: E402
 from training.inference.tags import tag_scores  # noqa: E402
@@ -160,29 +160,29 @@ def test_figures_are_those_of_their_definitions():
     rng = np.random.default_rng(0)
     scores, truth = rng.random((30, 3)), rng.random((30, 3)) < 0.4
     truth[:, 2] = False
-    found = tag_figures(scores, truth, TAGS)
+    found = tagging_metrics(scores, truth, TAGS)
     areas, precisions = [], []
     for i, name in enumerate(TAGS[:2]):
         with_it, without = scores[truth[:, i], i], scores[~truth[:, i], i]
         area = (with_it[:, None] > without[None]).mean()  # pairs in the right order
         ranked = truth[np.argsort(-scores[:, i]), i]
         precision = (np.cumsum(ranked) / np.arange(1, 31))[ranked].mean()
-        tag = found["tags"][name]
-        assert tag["roc_auc"] == pytest.approx(area) and tag["positives"] == truth[:, i].sum()
-        assert tag["pr_auc"] == pytest.approx(precision)
+        tag = found.tags[name]
+        assert tag.roc_auc == pytest.approx(area) and tag.positives == truth[:, i].sum()
+        assert tag.pr_auc == pytest.approx(precision)
         areas.append(area)
         precisions.append(precision)
-    assert found["tags"]["never"] == {"roc_auc": None, "pr_auc": None, "positives": 0}
-    assert found["roc_auc"] == pytest.approx(np.mean(areas)) and found["tracks"] == 30
-    assert found["pr_auc"] == pytest.approx(np.mean(precisions))
+    assert found.tags["never"] == TagMetrics(roc_auc=None, pr_auc=None, positives=0)
+    assert found.roc_auc == pytest.approx(np.mean(areas)) and found.tracks == 30
+    assert found.pr_auc == pytest.approx(np.mean(precisions))
 
 
 def test_figures_without_meaning_are_none_and_odd_shapes_refused():
-    found = tag_figures(np.zeros((2, 1)), np.ones((2, 1), bool), ["a"])
-    assert found["roc_auc"] is None and found["tags"]["a"]["positives"] == 2
+    found = tagging_metrics(np.zeros((2, 1)), np.ones((2, 1), bool), ["a"])
+    assert found.roc_auc is None and found.tags["a"].positives == 2
     for scores, names in ((np.zeros((2, 2)), ["a"]), (np.zeros((3, 1)), ["a"])):
         with pytest.raises(ValueError, match="names"):
-            tag_figures(scores, np.ones((2, 1), bool), names)
+            tagging_metrics(scores, np.ones((2, 1), bool), names)
 
 
 def sigmoid(logits):
@@ -284,13 +284,13 @@ def test_a_tagger_learns_its_tags_through_the_command(finished, tagged, audio):
     assert json.loads(about["config"])["task"] == "tags" and "calibration" not in about
     valid = [t for t in tagged.tracks if t.split == "valid"]
     scores = tag_scores(network, audio, [t.key for t in valid], 5 * SECOND)
-    found = tag_figures(scores, multi_hot(valid, TAGS), TAGS)
-    assert found["tags"]["low"]["roc_auc"] == found["tags"]["high"]["roc_auc"] == 1.0
+    found = tagging_metrics(scores, multi_hot(valid, TAGS), TAGS)
+    assert found.tags["low"].roc_auc == found.tags["high"].roc_auc == 1.0
     assert (scores[:, 2] < 0.2).all()  # no track bears it
     with (finished.parent / "log.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["update"] for row in rows] == ["20", "40"]
-    assert float(rows[-1]["valid_roc_auc"]) == found["roc_auc"] == 1.0
+    assert float(rows[-1]["valid_roc_auc"]) == found.roc_auc == 1.0
     assert float(rows[-1]["valid_log_loss"]) < float(rows[0]["valid_log_loss"])
 
 

@@ -360,7 +360,7 @@ def test_cross_validation_holds_out_what_it_measures(data, audio, tmp_path, monk
 
     monkeypatch.setattr(Trainer, "__init__", noted)
     found = crossvalidate(tmp_path, config, data, audio, (), 2)
-    assert found["tracks"] == 12 and len(given) == 2
+    assert found.tracks == 12 and len(given) == 2
     seen = [{t.key for t in tracks} for tracks in given]
     assert all({t.split for t in tracks} == {"train", "valid"} for tracks in given)
     # What one fold trained on is not what it was measured on: that is all of the rest.

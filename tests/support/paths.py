@@ -6,3 +6,4 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
+RESULTS = ROOT / "training" / "results"

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -17,13 +16,13 @@ from streamgenre.model.card import ModelCard, read_card
 from streamgenre.model.onnx import OnnxEngine
 
 from ..data import Track
-from ..evaluation.cautions import unsplit
+from ..evaluation.inputs import unsplit
 from ..inference import Progress, no_progress
 from ..inference.parity import PARITY_STEPS
 from ..writing import replace_file
 from . import graph, validate
 from .chosen import cautions, usable
-from .features import LONGEST, hear
+from .features import LONGEST, run_base
 from .head import Example, choose_strength, fit_head
 
 
@@ -70,7 +69,7 @@ class Adaptation:
     labels: list[str]
     tracks: Mapping[str, int]  # of each label
     folds: int
-    figures: Mapping[float, dict[str, Any]]  # of each hop, in seconds
+    metrics: Mapping[float, validate.HeadMetrics]  # of each hop, in seconds
     without_genre: tuple[int, int]  # tracks taken for no music, and unsure, at the live hop
     card: ModelCard
 
@@ -96,20 +95,22 @@ def adapt(
     left_out = validate.cross_validate(
         examples, labels, reads, lambda n, total: progress("cross-validation", n, total)
     )
-    heat = validate.temperature(left_out)
-    head = replace(
-        fit_head(examples, reads, choose_strength(examples, reads)), temperature=round(heat, 3)
-    )
+    temperature = validate.fit_temperature(left_out)
+    head = fit_head(examples, reads, choose_strength(examples, reads))
+    head = replace(head, temperature=round(temperature, 3))
     hops = base.card.hops
-    figures = {
-        hop.seconds: validate.figures(left_out, i, heat, labels) for i, hop in enumerate(hops)
+    metrics = {
+        hop.seconds: validate.measure(left_out, i, temperature, labels)
+        for i, hop in enumerate(hops)
     }
     live = next(i for i, hop in enumerate(hops) if hop.seconds == base.card.live_hop)
     thresholds = replace(
-        validate.unsure(left_out, live, heat, base.card.thresholds),
+        validate.unsure(left_out, live, temperature, base.card.thresholds),
         music=validate.music(examples, base.card.thresholds),
     )
-    lost = validate.without_genre(left_out, examples, live, heat, thresholds, base.card.live_hop)
+    lost = validate.without_genre(
+        left_out, examples, live, temperature, thresholds, base.card.live_hop
+    )
     model = graph.with_head(base.model, base.card.network.get("kind") == "adapted", head)
     data = graph.with_card(
         model,
@@ -119,17 +120,15 @@ def adapt(
         {
             "name": name or output.stem,
             "version": "1",
-            "hops": [
-                asdict(hop) | {"accuracy": validate.for_card(figures[hop.seconds])} for hop in hops
-            ],
+            "hops": [asdict(hop) | {"accuracy": metrics[hop.seconds].for_card()} for hop in hops],
             "thresholds": asdict(thresholds),
-            "about": _about(base.card, tracks, known, labels, figures, left_out.folds, lost),
+            "about": _about(base.card, tracks, known, labels, metrics, left_out.folds, lost),
         },
     )
     graph.verify(base.engine, data, head, str(output), lambda n: progress("check", n, PARITY_STEPS))
     replace_file(output, data)
     counts = Counter(t.genre for t in tracks)
-    return Adaptation(labels, counts, left_out.folds, figures, lost, read_card(data, str(output)))
+    return Adaptation(labels, counts, left_out.folds, metrics, lost, read_card(data, str(output)))
 
 
 def _examples(
@@ -139,13 +138,13 @@ def _examples(
     base: Base,
     progress: Progress,
 ) -> list[Example]:
-    """The tracks as the base hears them at each of its hops."""
+    """The base's features of the tracks at each of its hops."""
     keys = [t.key for t in tracks]
     reads = outputs_read(base.card)
     total = len(keys) * len(base.card.hops)
     count = itertools.count(1)
     runs = [
-        hear(
+        run_base(
             base.engine, audio, keys, hop, reads, lambda: progress("listening", next(count), total)
         )
         for hop in base.card.hops
@@ -166,14 +165,14 @@ def _about(
     tracks: Sequence[Track],
     known: str,
     labels: Sequence[str],
-    figures: Mapping[float, dict[str, Any]],
+    metrics: Mapping[float, validate.HeadMetrics],
     folds: int,
     lost: tuple[int, int],
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The card's account for people: what was adapted, on what, and how well it did."""
     kept = ("level", "runtime", "licence", "use", "credits")
-    live = figures[base.live_hop]
-    recalls = ", ".join(f"{label} {live['classes'][label]['recall']:.2f}" for label in labels)
+    live = metrics[base.live_hop]
+    recalls = ", ".join(f"{label} {live.recall(label):.2f}" for label in labels)
     groups = len({t.group for t in tracks})
     read = " and ".join(outputs_read(base))
     return {

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import DataError, Track
-from ..evaluation.cautions import plural
+from ..evaluation.inputs import plural
 
 NAMED = 5  # tracks at most, in a warning
 FEW = 12  # tracks of a genre: fewer leave two or three in a fold to judge by
@@ -22,8 +22,8 @@ def usable(
 
     Raises DataError for under two genres, and where a genre has none.
     """
-    found = [t for t in tracks if t.genre and t.key in audio and len(audio[t.key]) >= rate]
-    genres = sorted({t.genre for t in found})
+    usable = [t for t in tracks if t.genre and t.key in audio and len(audio[t.key]) >= rate]
+    genres = sorted({t.genre for t in usable})
     if len(genres) < 2:
         raise DataError(
             f"at least two genres with audio are needed, found {', '.join(genres) or 'none'}; "
@@ -34,22 +34,22 @@ def usable(
             f"{', '.join(gone)}: no track with a second of audio; add longer ones, or take the "
             "genre out"
         )
-    return found
+    return usable
 
 
 def cautions(
     tracks: Sequence[Track], audio: Mapping[str, NDArray[np.int16]], rate: int
 ) -> list[str]:
     """What is left out, and where there is little to learn from; a line each."""
-    found = []
+    lines = []
     short = [t.key for t in tracks if t.genre and t.key in audio and len(audio[t.key]) < rate]
     if short:
         more = f" and {len(short) - NAMED} more" if len(short) > NAMED else ""
-        found.append(
+        lines.append(
             f"left out {plural(len(short))} under a second: {', '.join(short[:NAMED])}{more}"
         )
     counts = Counter(t.genre for t in usable(tracks, audio, rate))
     if few := {genre: n for genre, n in sorted(counts.items()) if n < FEW}:
         named = ", ".join(f"{genre} ({n})" for genre, n in few.items())
-        found.append(f"little to learn from: {named} tracks; a few dozen of each genre do better")
-    return found
+        lines.append(f"little to learn from: {named} tracks; a few dozen of each genre do better")
+    return lines

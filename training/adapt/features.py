@@ -1,4 +1,4 @@
-"""What the base model makes of each track: outputs such as its state, at every step of the stream.
+"""The base model's features of each track: outputs such as its state, at every step.
 
 The usual way to new classes from few examples: a trained network's features and a linear model on
 them (Razavian et al. 2014, "CNN features off-the-shelf"; for music, Choi et al. 2017).
@@ -16,7 +16,7 @@ from streamgenre.model.engine import Engine, initial_state
 
 from ..inference import steps_of, window_at
 
-LONGEST = 60  # a hop hears at most so many steps of a track: its middle
+LONGEST = 60  # at most so many steps of a track are used at a hop: its middle
 _BATCH = 16
 
 Values = NDArray[np.float32]
@@ -29,22 +29,22 @@ def _excerpt(samples: NDArray[np.int16], hop: Hop) -> NDArray[np.int16]:
     return samples[first : first + longest]
 
 
-def hear(
+def run_base(
     engine: Engine,
     audio: Mapping[str, NDArray[np.int16]],
     keys: Sequence[str],
     hop: Hop,
     reads: Sequence[str],
-    heard: Callable[[], None] = lambda: None,
+    done: Callable[[], None] = lambda: None,
 ) -> dict[str, Values]:
     """The outputs that `reads` names and `music`, side by side: (steps, F + 1) for each track.
 
-    Each is a stream of its own, many stepped at once; `heard` is told of each.
+    Each is a stream of its own, many stepped at once; `done` is called after each.
     """
     excerpts = {key: _excerpt(audio[key], hop) for key in keys}
     # Tracks of like length share a batch, the longest first: those that ended leave its tail.
     order = sorted(keys, key=lambda key: len(excerpts[key]), reverse=True)
-    found: dict[str, Values] = {}
+    outputs_of: dict[str, Values] = {}
     for first in range(0, len(order), _BATCH):
         group = order[first : first + _BATCH]
         counts = [steps_of(len(excerpts[key]), hop) for key in group]
@@ -60,6 +60,6 @@ def hear(
             for row, values in zip(rows, read, strict=False):
                 row.append(values)
         for key, row in zip(group, rows, strict=True):
-            found[key] = np.stack(row)
-            heard()
-    return found
+            outputs_of[key] = np.stack(row)
+            done()
+    return outputs_of

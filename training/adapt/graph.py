@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 import onnx
@@ -43,7 +42,9 @@ def check_base(model: onnx.ModelProto, name: str) -> None:
         raise ModelFileError(f"{name}: is of ONNX opset {opset}; export it anew")
 
 
-def description(base: Mapping[str, Any], classes: int, reads: tuple[str, ...]) -> dict[str, Any]:
+def description(
+    base: Mapping[str, object], classes: int, reads: tuple[str, ...]
+) -> dict[str, object]:
     """The card's `network` entry. An adapted base gives its own base: only its head is replaced."""
     inner = base["base"] if base.get("kind") == "adapted" else dict(base)
     return {"kind": "adapted", "base": inner, "classes": classes, "reads": list(reads)}
@@ -137,7 +138,7 @@ def with_card(
     base: ModelCard,
     labels: list[str],
     head: Head,
-    changes: Mapping[str, Any],
+    changes: Mapping[str, object],
 ) -> bytes:
     """The file's bytes: the base's card with other labels, head, and what `changes` says."""
     entries = asdict(base) | {

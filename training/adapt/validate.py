@@ -6,9 +6,8 @@ Temperature (Guo et al. 2017) and the threshold of "unsure" come from the predic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,13 @@ from streamgenre.model.card import Thresholds
 
 from ..data import DataError
 from ..data.split import folds_of
-from ..evaluation import measures
+from ..evaluation.metrics import (
+    ClassMetrics,
+    TrackMetrics,
+    classes,
+    confusion,
+    plain_metrics,
+)
 from ..inference import decisions
 from ..inference.decisions import softmax
 from .head import Example, choose_strength, fit_head
@@ -25,6 +30,32 @@ from .head import Example, choose_strength, fit_head
 _FOLDS = 5
 _PASSED = 0.02  # share of tracks, and of a track's steps, that may fall below
 _CONFUSED = 3  # pairs of genres that are named
+
+
+@dataclass(frozen=True)
+class HeadMetrics:
+    """Of one hop, a track by its steps' mean."""
+
+    tracks: TrackMetrics
+    chance: float  # share of the largest genre
+    classes: Mapping[str, ClassMetrics]
+    confusion: Sequence[Sequence[int]]  # row: genre; column: predicted
+
+    def for_card(self) -> dict[str, float]:
+        """What the new card carries."""
+        accuracy = self.tracks.accuracy
+        return {
+            "tracks": self.tracks.tracks,
+            "accuracy": accuracy.value,
+            "accuracy_low": accuracy.low,
+            "accuracy_high": accuracy.high,
+            "macro_recall": self.tracks.macro_recall.value,
+            "chance": self.chance,
+        }
+
+    def recall(self, label: str) -> float:
+        """Of a genre that has tracks."""
+        return self.classes[label].recall or 0.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +75,7 @@ def cross_validate(
 ) -> LeftOut:
     """Every track's logits from the fold that left it out; DataError where a genre has one group.
 
-    `folded` is told how many tracks were left out so far, of how many.
+    `folded` is called with the number of tracks left out so far, and of all.
     """
     for label, name in enumerate(labels):
         groups = {e.group for e in examples if e.label == label}
@@ -59,30 +90,30 @@ def cross_validate(
             "the artists cannot be divided so that every genre is on both sides; add tracks of "
             "other artists"
         )
-    found: dict[int, tuple[NDArray[np.float64], ...]] = {}
+    logits: dict[int, tuple[NDArray[np.float64], ...]] = {}
     for held in splits:
         out = set(held.tolist())
         rest = [e for i, e in enumerate(examples) if i not in out]
         head = fit_head(rest, reads, choose_strength(rest, reads))
-        found |= {i: tuple(head.logits(run) for run in examples[i].runs) for i in out}
-        folded(len(found), len(examples))
+        logits |= {i: tuple(head.logits(run) for run in examples[i].runs) for i in out}
+        folded(len(logits), len(examples))
     return LeftOut(
-        tuple(found[i] for i in range(len(examples))),
+        tuple(logits[i] for i in range(len(examples))),
         np.array([e.label for e in examples]),
         len(splits),
     )
 
 
-def temperature(left_out: LeftOut) -> float:
+def fit_temperature(left_out: LeftOut) -> float:
     """The temperature of least log loss over all steps, each track and hop weighing one."""
     runs = [run for runs in left_out.logits for run in runs]
     hops = len(left_out.logits[0])
     return decisions.temperature(runs, np.repeat(left_out.true, hops).tolist())
 
 
-def unsure(left_out: LeftOut, hop: int, heat: float, base: Thresholds) -> Thresholds:
+def unsure(left_out: LeftOut, hop: int, temperature: float, base: Thresholds) -> Thresholds:
     """The base's thresholds, with doubt as it is on these genres."""
-    limit = decisions.unsure([softmax(runs[hop], heat).mean(0) for runs in left_out.logits])
+    limit = decisions.unsure([softmax(runs[hop], temperature).mean(0) for runs in left_out.logits])
     held = base.hold / base.unsure if base.unsure else 0.0
     return replace(base, unsure=limit, hold=round(held * limit, 3))
 
@@ -90,7 +121,7 @@ def unsure(left_out: LeftOut, hop: int, heat: float, base: Thresholds) -> Thresh
 def music(examples: Sequence[Example], base: Thresholds) -> float:
     """The base's threshold, or what nearly every track here passes with nearly all its steps.
 
-    Whoever hands in a track says that it is music, whatever the base's own training took for none.
+    A track handed in with a genre is music, whatever the base's own training took for none.
     """
     passed = [float(np.quantile(run, _PASSED)) for e in examples for run in e.music]
     return (
@@ -104,14 +135,16 @@ def without_genre(
     left_out: LeftOut,
     examples: Sequence[Example],
     hop: int,
-    heat: float,
+    temperature: float,
     limits: Thresholds,
     seconds: float,
 ) -> tuple[int, int]:
     """Tracks that would mostly be taken for no music, and others that would mostly stay unsure."""
     no_music = unsure = 0
     for example, logits in zip(examples, left_out.logits, strict=True):
-        decided = decisions.decide(softmax(logits[hop], heat), limits, seconds, example.music[hop])
+        decided = decisions.decide(
+            softmax(logits[hop], temperature), limits, seconds, example.music[hop]
+        )
         if decided.music.mean() < 0.5:
             no_music += 1
         elif np.mean([label is None for label in decided.labels]) > 0.5:
@@ -119,36 +152,23 @@ def without_genre(
     return no_music, unsure
 
 
-def figures(left_out: LeftOut, hop: int, heat: float, labels: Sequence[str]) -> dict[str, Any]:
-    """Accuracy and macro recall with intervals, by genre, confusion; a track by its steps' mean."""
-    mean = np.stack([softmax(runs[hop], heat).mean(0) for runs in left_out.logits])
+def measure(left_out: LeftOut, hop: int, temperature: float, labels: Sequence[str]) -> HeadMetrics:
+    """Accuracy and macro recall with intervals, by genre, confusion."""
+    mean = np.stack([softmax(runs[hop], temperature).mean(0) for runs in left_out.logits])
     counts = np.bincount(left_out.true, minlength=len(labels))
-    return {
-        **measures.figures(mean, left_out.true),
-        "chance": round(float(counts.max() / counts.sum()), 4),
-        "classes": measures.classes(mean, left_out.true, labels),
-        "confusion": measures.confusion(mean, left_out.true, labels),
-    }
+    return HeadMetrics(
+        plain_metrics(mean, left_out.true),
+        round(float(counts.max() / counts.sum()), 4),
+        classes(mean, left_out.true, labels),
+        confusion(mean, left_out.true, labels),
+    )
 
 
-def for_card(found: dict[str, Any]) -> dict[str, float]:
-    """The figures of one hop that the new card carries."""
-    accuracy, macro_recall = found["accuracy"], found["macro_recall"]
-    return {
-        "tracks": found["tracks"],
-        "accuracy": accuracy[0],
-        "accuracy_low": accuracy[1],
-        "accuracy_high": accuracy[2],
-        "macro_recall": macro_recall[0],
-        "chance": found["chance"],
-    }
-
-
-def confused(found: dict[str, Any], labels: Sequence[str]) -> list[str]:
+def confused(metrics: HeadMetrics, labels: Sequence[str]) -> list[str]:
     """The pairs of genres that are taken for each other most, in words."""
     pairs = [
         (count, labels[true], labels[guess])
-        for true, row in enumerate(found["confusion"])
+        for true, row in enumerate(metrics.confusion)
         for guess, count in enumerate(row)
         if true != guess and count
     ]

@@ -14,7 +14,7 @@ from streamgenre.model.model import Model
 
 from ..card import UNFITTED, Calibration
 from ..data import SAMPLE_RATE, Track
-from ..evaluation.recovery import draw_pairs
+from ..evaluation.probes.recovery import draw_pairs
 from ..inference import stream_tracks
 from ..inference.decisions import decide, softmax, temperature, unsure
 

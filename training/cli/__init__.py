@@ -18,6 +18,7 @@ COMMANDS = {
     "head": "a perceptron on frozen embeddings: the start of a network, and the baseline",
     "train": "a streaming network on a data set; goes on where it was broken off",
     "evaluate": "measure a model on a data set: accuracy, streaming, timeline, calibration",
+    "redraw": "the report and pictures of an evaluation again, from its figures",
     "compare": "measured models side by side, with paired intervals",
     "experiments": "every published system under one protocol: train, measure, table, charts",
     "listen": "the sound that a network takes for a genre, or that excites a neuron",
@@ -28,8 +29,8 @@ COMMANDS = {
     "export": "a trained network as one ONNX step with its card, checked",
 }
 _ADAPT = {
-    "filelock", "joblib", "matplotlib", "mir_eval", "onnx", "platformdirs", "sklearn",
-    "threadpoolctl",
+    "filelock", "joblib", "matplotlib", "mir_eval", "onnx", "platformdirs", "pydantic",
+    "sklearn", "threadpoolctl",
 }  # fmt: skip
 
 

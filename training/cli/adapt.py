@@ -86,10 +86,10 @@ def command(
     if checkpoint is not None:
         from ..trainer.finetune import finetune
 
-        found = finetune(checkpoint, dataset, audio, output)
+        measured = finetune(checkpoint, dataset, audio, output)
         click.echo(
             "accuracy on the valid part of DATA, {tracks} tracks: {accuracy:.2f} "
-            "({accuracy_low:.2f} to {accuracy_high:.2f})".format(**found)
+            "({accuracy_low:.2f} to {accuracy_high:.2f})".format(**measured)
         )
         click.echo(how_to_run(output))
         return
@@ -120,22 +120,22 @@ def show(adaptation: Adaptation, output: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    hops = adaptation.figures
-    columns = [f"found, steps of {hop:g} s" for hop in hops]
+    hops = adaptation.metrics
+    columns = [f"recall, steps of {hop:g} s" for hop in hops]
     table = Table("genre", "tracks", *columns, title=f"{adaptation.folds}-fold cross-validation")
     for column in table.columns[1:]:
         column.justify = "right"
     for label in adaptation.labels:
-        recalls = (figures["classes"][label]["recall"] for figures in hops.values())
-        table.add_row(label, str(adaptation.tracks[label]), *(f"{r:.2f}" for r in recalls))
+        recalls = (f"{metrics.recall(label):.2f}" for metrics in hops.values())
+        table.add_row(label, str(adaptation.tracks[label]), *recalls)
     table.add_section()
     total = str(sum(adaptation.tracks.values()))
     for key, words in (("accuracy", "all"), ("macro_recall", "mean of genres")):
-        values = (figures[key] for figures in hops.values())
+        values = (metrics.tracks[key] for metrics in hops.values())
         table.add_row(
             words, total, *(f"{v:.2f} ({low:.2f} to {high:.2f})" for v, low, high in values)
         )
-    table.add_row("by chance", "", *(f"{figures['chance']:.2f}" for figures in hops.values()))
+    table.add_row("by chance", "", *(f"{metrics.chance:.2f}" for metrics in hops.values()))
     console = Console(highlight=False, markup=False)
     console.print(table)
     no_music, unsure = adaptation.without_genre

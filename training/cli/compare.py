@@ -7,11 +7,14 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ..data.record import DataError
+
+if TYPE_CHECKING:
+    from ..evaluation.compare import PairedDifference, SideBySide
 
 _SPLITS = ("test", "valid", "train", "all")  # which a folder stands for, the first that it has
 
@@ -42,13 +45,13 @@ def command(systems: tuple[str, ...], output: Path | None, figures: Path | None)
     given = parse(systems)
     outputs = [path for path in (output, figures) if path is not None]
     check_outputs(outputs, [path for paths in given.values() for path in paths])
-    found = compare_systems(given)
-    text = tables(found)
+    comparison = compare_systems(given)
+    text = tables(comparison)
     click.echo(text)
     if output is not None:
         _write(output, text)
     if figures is not None:
-        _write(figures, json.dumps(found, indent=1))
+        _write(figures, json.dumps(comparison.to_json(), indent=1))
 
 
 def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
@@ -113,67 +116,63 @@ def _hop(file: Path) -> float | None:
         return None
 
 
-def tables(found: dict[str, Any]) -> str:
+def tables(comparison: SideBySide) -> str:
     """The result as Markdown, which also reads well in a terminal."""
-    from ..evaluation.markdown import table, value
-    from ..evaluation.measures import MEASURES
+    from ..evaluation.metrics import MEASURES
+    from ..evaluation.presentation import table
 
     words = ["accuracy", "macro recall", "top 2"]
+    left_out = comparison.left_out or {}
     rows = [
-        (name, s["seeds"], found["left_out"][name], *(value(s[m]) for m in MEASURES))
-        for name, s in found["systems"].items()
+        (name, s.seeds, left_out[name], *(s[m] for m in MEASURES))
+        for name, s in comparison.systems.items()
     ]
     parts = [
-        f"{found['tracks']} tracks in common; 95 % bootstrap intervals over tracks.",
+        f"{comparison.tracks} tracks in common; 95 % bootstrap intervals over tracks.",
         table(["system", "seeds", "tracks left out", *words], rows),
     ]
-    if any("over_seeds" in s for s in found["systems"].values()):
-        rows = [
-            (name, *(_spread(s["over_seeds"][m]) for m in MEASURES))
-            for name, s in found["systems"].items()
-            if "over_seeds" in s
-        ]
-        parts += ["Mean ± standard deviation over seeds:", table(["system", *words], rows)]
-    if found["differences"]:
-        rows = [
+    spread = [
+        (name, *(f"{of[m].mean:.3f} ± {of[m].standard_deviation:.3f}" for m in MEASURES))
+        for name, s in comparison.systems.items()
+        if (of := s.over_seeds)
+    ]
+    if spread:
+        parts += ["Mean ± standard deviation over seeds:", table(["system", *words], spread)]
+    if comparison.differences:
+        differences = [
             (name, *(_difference(d[m]) for m in MEASURES))
-            for name, d in found["differences"].items()
+            for name, d in comparison.differences.items()
         ]
         parts += [
-            f"Against {found['against']}, paired; in brackets the share of draws above zero:",
-            table(["system", *words], rows),
+            f"Against {comparison.against}, paired; in brackets the share of draws above zero:",
+            table(["system", *words], differences),
         ]
-    if found["groups"]:
-        parts += _groups(found)
+    if comparison.groups:
+        parts += _groups(comparison)
     return "\n\n".join(parts)
 
 
-def _groups(found: dict[str, Any]) -> list[str]:
+def _groups(comparison: SideBySide) -> list[str]:
     """Macro recall over named groups of genres, and the paired differences."""
-    from ..evaluation.markdown import table, value
+    from ..evaluation.presentation import table
 
     rows = [
         (
             f"{group}: {name}",
-            g["tracks"],
-            g["genres"],
-            value(system["macro_recall"]),
-            _difference(g["differences"][name]["macro_recall"]) if name in g["differences"] else "",
+            g.tracks,
+            g.genres,
+            system.macro_recall,
+            _difference(g.differences[name]["macro_recall"]) if name in g.differences else "",
         )
-        for group, g in found["groups"].items()
-        for name, system in g["systems"].items()
+        for group, g in comparison.groups.items()
+        for name, system in g.systems.items()
     ]
-    header = ["group", "tracks", "genres", "macro recall", f"against {found['against']}, paired"]
+    header = ["group", "tracks", "genres", "macro recall"]
+    header.append(f"against {comparison.against}, paired")
     return ["Macro recall over groups of genres:", table(header, rows)]
 
 
-def _spread(seeds: dict[str, float]) -> str:
-    return f"{seeds['mean']:.3f} ± {seeds['standard_deviation']:.3f}"
+def _difference(paired: PairedDifference) -> str:
+    from ..evaluation.presentation import number
 
-
-def _difference(difference: dict[str, Any]) -> str:
-    middle, low, high = difference["difference"]
-    from ..evaluation.markdown import number
-
-    share = number(difference["above_zero"])
-    return f"{middle:+.3f} ({low:+.3f} to {high:+.3f}) [{share}]"
+    return f"{paired.difference.signed()} [{number(paired.above_zero)}]"

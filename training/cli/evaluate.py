@@ -16,6 +16,8 @@ from .progress import progress
 if TYPE_CHECKING:
     from streamgenre.model.model import Model
 
+    from ..evaluation import EvaluationMetrics
+
 
 _any = click.Path(path_type=Path, exists=True)
 CHECKPOINT = "model.safetensors"  # that a run leaves in its folder
@@ -100,7 +102,7 @@ def command(
     with progress() as bars:
         evaluation = evaluate(model, dataset.tracks, audio, plan, bars)
     written = write_evaluation(evaluation, output)
-    show(evaluation.found)
+    show(evaluation.metrics)
     click.echo(f"in {output}: {', '.join(path.name for path in written)}")
 
 
@@ -125,46 +127,52 @@ def open_model(path: Path | None, hops: tuple[float, ...] = ()) -> Model:
     return streamgenre.load(path)
 
 
-def show(found: dict[str, Any]) -> None:
+def show(metrics: EvaluationMetrics) -> None:
     """The headline, on standard output."""
     from rich.console import Console
     from rich.table import Table
 
-    from ..evaluation.markdown import number, value
+    from ..evaluation.presentation import number
 
-    model = found["model"]
-    title = f"{model['name']} {model['version']} on {found['split']}, {found['tracks']} tracks"
-    table = Table("", *(f"steps of {hop} s" for hop in found["hops"]), title=title)
-    hops = found["hops"].values()
+    model = metrics.model
+    title = f"{model.name} {model.version} on {metrics.split}, {metrics.tracks} tracks"
+    table = Table("", *(f"steps of {hop} s" for hop in metrics.hops), title=title)
+    hops = metrics.hops.values()
     for name, words in (
         ("accuracy", "accuracy"),
         ("macro_recall", "macro recall"),
         ("top2", "top 2"),
         ("either_accuracy", "accuracy, either genre"),
     ):
-        if not all(name in f["track_mean"] for f in hops):
-            continue
-        table.add_row(f"{words}, per track", *(value(f["track_mean"][name]) for f in hops))
-    if all("calibration" in f for f in hops):
-        table.add_row(
-            "accuracy, last step", *(value(f["track_last_step"]["accuracy"]) for f in hops)
-        )
-        for key, words in (("windows_with_state", "carried"), ("windows_without_state", "reset")):
-            table.add_row(f"accuracy of a step, state {words}", *(number(f[key]) for f in hops))
-        table.add_row(
+        estimates = [m.track_mean[name] for m in hops]
+        if all(estimates):
+            table.add_row(f"{words}, per track", *map(str, estimates))
+    steps: list[tuple[str, list[str]]] = [
+        (
+            "accuracy, last step",
+            [str(m.track_last_step.accuracy) for m in hops if m.track_last_step],
+        ),
+        ("accuracy of a step, state carried", [number(m.windows_with_state) for m in hops]),
+        ("accuracy of a step, state reset", [number(m.windows_without_state) for m in hops]),
+        (
             "calibration error (if perfectly calibrated)",
-            *(
-                f"{f['expected_calibration_error']:.3f} ({f['calibration']['by_chance']:.3f})"
-                for f in hops
-            ),
-        )
+            [
+                f"{m.calibration.expected_calibration_error:.3f} ({m.calibration.by_chance:.3f})"
+                for m in hops
+                if m.calibration
+            ],
+        ),
+    ]
+    if all(m.calibration for m in hops):
+        for words, cells in steps:
+            table.add_row(words, *cells)
     console = Console(width=None if Console().is_terminal else 100)
     console.print(table)
-    if mixes := found.get("mixes"):
+    if mixes := metrics.mixes:
         console.print(
-            f"{mixes['mixes']} mixes: time right {value(mixes['accuracy'])}, boundary F "
-            f"{number(mixes['boundary_f'])}, {number(mixes['false_switches_a_minute'], 2)} false "
-            f"switches a minute, median delay {number(mixes['median_delay'], 1)} s, never reached "
-            f"{number(mixes['never_reached'], 2)}",
+            f"{mixes.mixes} mixes: time right {mixes.accuracy}, boundary F "
+            f"{number(mixes.boundary_f)}, {number(mixes.false_switches_a_minute, 2)} false "
+            f"switches a minute, median delay {number(mixes.median_delay, 1)} s, never reached "
+            f"{number(mixes.never_reached, 2)}",
             highlight=False,
         )

@@ -52,6 +52,9 @@ _folder = click.Path(path_type=Path, file_okay=False)
     help="Folder of results.json, predictions, table and charts.",
 )
 @click.option(
+    "--pack", is_flag=True, help="Merge the predictions of each section into one compressed table."
+)
+@click.option(
     "--tags",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="Tags of the tracks (CSV, as `teach --tags-csv` writes it), for the rows that learn them.",
@@ -66,6 +69,7 @@ def command(
     again: bool,
     runs: Path,
     results: Path,
+    pack: bool,
     tags: Path | None,
     kind: str,
     subset: str,
@@ -93,15 +97,15 @@ def command(
 
         dataset, audio = opened(data, kind, subset, lists, cache)
         bench = Bench(dataset, audio, runs, results, tags)
-        failed = work_off(bench, rows, seeds, again=again, told=click.echo)
+        failed = work_off(bench, rows, seeds, again=again, progress=click.echo)
     from ..data import DataError
     from ..literature.report import write_report
-    from ..literature.results import reword
+    from ..literature.results import pack_predictions, reword
 
     reword(results, {row.system: row.words for row in chosen_rows(())})
     if not (written := write_report(results)) and not failed:
         raise DataError(f"{results}: no results in it; give DATA, or another --results")
-    for path in written:
+    for path in [*(pack_predictions(results) if pack else []), *written]:
         click.echo(f"wrote {path}")
     if failed:
         click.echo(f"{len(failed)} rows failed: {', '.join(failed)}", err=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -34,30 +34,35 @@ def command(
     Checked on the spot: nothing is written unless ONNX Runtime and PyTorch agree over 500 steps.
     """
     from ..data import DataError
-    from ..export.onnx import export_checkpoint
+    from ..export.onnx import CardChanges, export_checkpoint
 
     path = checkpoint / "model.safetensors" if checkpoint.is_dir() else checkpoint
     if not path.is_file():
         raise DataError(f"{checkpoint}: no finished run (model.safetensors is missing)")
     check_output(output, [checkpoint, path])
-    changes = _entries(card) if card else {}
+    changes = cast(CardChanges, _entries(card) if card else {})
     accuracy = {hop: figures for file in results for hop, figures in _measured(file, path).items()}
     worst = export_checkpoint(path, output, changes, accuracy, half)
     click.echo(f"{output}: agrees with PyTorch within {worst:.1e} over 500 carried steps")
 
 
-def _measured(results: Path, checkpoint: Path) -> dict[float, Any]:
+def _measured(results: Path, checkpoint: Path) -> dict[float, dict[str, float]]:
     """The card's figures by hop, of what `evaluate` wrote of that checkpoint on test."""
+    from pydantic import ValidationError
+
     from ..checkpoint import read
     from ..data import DataError
-    from ..evaluation import for_card
+    from ..evaluation.suite import Measured
 
-    measured = _entries(results)
+    entries = _entries(results)
     try:
-        accuracy = {float(hop): for_card(found) for hop, found in measured["hops"].items()}
-        of, split = measured["model"]["sha256"], measured["split"]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{results}: is not what evaluate wrote ({error})") from None
+        measured = Measured.model_validate(entries)
+        accuracy = {float(hop): metrics.for_card() for hop, metrics in measured.hops.items()}
+    except ValidationError as error:
+        place = ".".join(map(str, error.errors()[0]["loc"]))
+        reason = error.errors()[0]["msg"]
+        raise DataError(f"{results}: is not what evaluate wrote ({place}: {reason})") from None
+    of, split = measured.model.sha256, measured.split
     # A layer added since to the network that was measured leaves the figures what they are.
     same = {
         hashlib.sha256(checkpoint.read_bytes()).hexdigest(),

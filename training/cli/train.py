@@ -5,13 +5,16 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from .options import check_output, data_argument, data_options, held_speech_option, opened
 
 _folder = click.Path(path_type=Path, file_okay=False)
+
+if TYPE_CHECKING:
+    from ..evaluation.metrics import TrackMetrics
 
 
 @click.command()
@@ -131,8 +134,8 @@ def command(
     if folds is not None:
         from ..trainer.crossvalidate import crossvalidate
 
-        if figures := crossvalidate(folder, config, dataset, audio, other, folds):
-            click.echo(f"{folds} folds, {figures['tracks']} tracks held out: {_words(figures)}")
+        if metrics := crossvalidate(folder, config, dataset, audio, other, folds):
+            click.echo(f"{folds} folds, {metrics.tracks} tracks held out: {_words(metrics)}")
             click.echo(f"in {folder}: predictions.csv, predictions.json")
         return
     from ..calibration.calibrate import calibrate
@@ -191,10 +194,6 @@ def _refuse_with_tags(options: Mapping[str, object]) -> None:
         raise click.UsageError(f"{given} is for genres; tags are trained without it")
 
 
-def _words(figures: dict[str, Any]) -> str:
+def _words(metrics: TrackMetrics) -> str:
     """Accuracy and macro recall with their intervals."""
-    return ", ".join(
-        f"{name.replace('_', ' ')} {value:.3f} ({low:.3f} to {high:.3f})"
-        for name in ("accuracy", "macro_recall")
-        for value, low, high in [figures[name]]
-    )
+    return f"accuracy {metrics.accuracy}, macro recall {metrics.macro_recall}"

@@ -4,26 +4,25 @@ Everything runs on a `streamgenre.model.model.Model`, so that what is measured i
 no torch is needed.
 """
 
-from .cautions import cautions
 from .compare import compare_systems
-from .gates import gates_over
-from .measures import for_card
-from .outputs import make_folder, write_evaluation
+from .inputs import cautions, scored_tracks
 from .predictions import read_predictions, recompute, write_predictions
-from .scored import scored_tracks
-from .suite import Evaluation, Plan, evaluate
+from .probes.gates import gates_over
+from .report import make_folder, redraw, write_evaluation
+from .suite import Evaluation, EvaluationMetrics, Plan, evaluate
 
 __all__ = [
     "Evaluation",
+    "EvaluationMetrics",
     "Plan",
     "cautions",
     "compare_systems",
     "evaluate",
-    "for_card",
     "gates_over",
     "make_folder",
     "read_predictions",
     "recompute",
+    "redraw",
     "scored_tracks",
     "write_evaluation",
     "write_predictions",

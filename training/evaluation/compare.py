@@ -1,4 +1,4 @@
-"""Systems side by side on the tracks that all of them heard, with paired bootstrap differences.
+"""Systems side by side on the tracks that all of them predicted, with paired differences.
 
 A difference is taken within each draw of tracks (Efron & Tibshirani 1993, ch. 16), so that what is
 easy or hard for all systems cancels. A system may have several seeds: its hits are then means
@@ -16,10 +16,61 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.record import DataError
-from .bootstrap import Groups, with_interval
-from .measures import MEASURES, Integers, draws, hits, values
+from .metrics import (
+    MEASURES,
+    Estimate,
+    Groups,
+    Integers,
+    Result,
+    draws,
+    hits,
+    values,
+    with_interval,
+)
 from .predictions import Predictions, read_predictions
-from .protocols import protocol_masks
+from .probes.genres import protocol_masks
+
+
+class Spread(Result):
+    """Over seeds."""
+
+    mean: float
+    standard_deviation: float
+
+
+class SystemMetrics(Result):
+    """Of one system; the seeds' spread where there are several."""
+
+    seeds: int
+    accuracy: Estimate
+    macro_recall: Estimate
+    top2: Estimate
+    over_seeds: Mapping[str, Spread] | None = None
+
+    def __getitem__(self, measure: str) -> Estimate:
+        """The estimate of one of MEASURES."""
+        estimate: Estimate = getattr(self, measure)
+        return estimate
+
+
+class PairedDifference(Result):
+    """`above_zero`: share of the draws; None where nothing differs."""
+
+    difference: Estimate
+    above_zero: float | None
+
+
+class SideBySide(Result):
+    """Systems on the same tracks, and the differences of the others against the first."""
+
+    tracks: int
+    genres: int | None = None  # of a group of genres
+    left_out: Mapping[str, int] | None = None  # tracks of each system, over all tracks
+    systems: Mapping[str, SystemMetrics]
+    against: str
+    differences: Mapping[str, Mapping[str, PairedDifference]]
+    groups: Mapping[str, SideBySide] = {}
+    """The same over the tracks of each group of protocols that is there."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +85,8 @@ class _Hits:
         return _Hits(self.right[:, mask], self.among_two[:, mask])
 
 
-def compare_systems(systems: Mapping[str, Sequence[Path]]) -> dict[str, Any]:
-    """Figures of every system, and differences of the others against the first.
-
-    "groups" has the same over the tracks of each group of protocols.py that is there.
+def compare_systems(systems: Mapping[str, Sequence[Path]]) -> SideBySide:
+    """Metrics of every system, and differences of the others against the first.
 
     Args:
         systems: name -> files of predictions, one a seed. Raises DataError where a file is none,
@@ -48,41 +97,43 @@ def compare_systems(systems: Mapping[str, Sequence[Path]]) -> dict[str, Any]:
     genres = _common(everything)
     names = sorted(set(genres.values()))
     true = np.array([names.index(genre) for genre in genres.values()])
-    found = {name: _hits(seeds, list(genres)) for name, seeds in read.items()}
-    groups = _groups(everything, list(genres))
-    return {
-        "tracks": len(genres),
-        "left_out": {
+    each = {name: _hits(seeds, list(genres)) for name, seeds in read.items()}
+    artists = _groups(everything, list(genres))
+    masks = protocol_masks(_sets(everything[0], list(genres)), list(genres.values()))
+    return _side_by_side(
+        each,
+        true,
+        artists,
+        left_out={
             name: max(len(p.keys) for p in seeds) - len(genres) for name, seeds in read.items()
         },
-        **_side_by_side(found, true, groups),
-        "groups": {
-            name: {"tracks": int(mask.sum()), "genres": len(np.unique(true[mask]))}
-            | _side_by_side(
-                {n: h.at(mask) for n, h in found.items()},
+        groups={
+            name: _side_by_side(
+                {n: h.at(mask) for n, h in each.items()},
                 true[mask],
-                None if groups is None else groups[mask],
+                None if artists is None else artists[mask],
+                genres=len(np.unique(true[mask])),
             )
-            for name, mask in protocol_masks(
-                _sets(everything[0], list(genres)), list(genres.values())
-            ).items()
+            for name, mask in masks.items()
         },
-    }
+    )
 
 
 def _side_by_side(
-    found: Mapping[str, _Hits], true: Integers, groups: Groups | None
-) -> dict[str, Any]:
-    first = next(iter(found))
-    return {
-        "systems": {name: _figures(h, true, groups) for name, h in found.items()},
-        "against": first,
-        "differences": {
-            name: _difference(h, found[first], true, groups)
-            for name, h in found.items()
+    each: Mapping[str, _Hits], true: Integers, artists: Groups | None, **more: Any
+) -> SideBySide:
+    first = next(iter(each))
+    return SideBySide(
+        tracks=len(true),
+        systems={name: _metrics(h, true, artists) for name, h in each.items()},
+        against=first,
+        differences={
+            name: _difference(h, each[first], true, artists)
+            for name, h in each.items()
             if name != first
         },
-    }
+        **more,
+    )
 
 
 def _groups(everything: Sequence[Predictions], keys: Sequence[str]) -> Groups | None:
@@ -121,34 +172,34 @@ def _hits(seeds: Sequence[Predictions], keys: Sequence[str]) -> _Hits:
     return _Hits(*(np.stack(side) for side in zip(*pairs, strict=True)))
 
 
-def _figures(system: _Hits, true: Integers, groups: Groups | None) -> dict[str, Any]:
+def _metrics(system: _Hits, true: Integers, groups: Groups | None) -> SystemMetrics:
     right, among_two = system.right.mean(0), system.among_two.mean(0)
-    value, spread = values(right, among_two, true), draws(right, among_two, true, groups)
-    found: dict[str, Any] = {"seeds": len(system.right)}
-    found |= {m: with_interval(value[m], spread[m]) for m in MEASURES}
+    value, drawn = values(right, among_two, true), draws(right, among_two, true, groups)
+    more = {}
     if len(system.right) > 1:
         seeds = [values(*pair, true) for pair in zip(system.right, system.among_two, strict=True)]
-        found["over_seeds"] = {
-            m: {
-                "mean": round(float(np.mean([s[m] for s in seeds])), 4),
-                "standard_deviation": round(float(np.std([s[m] for s in seeds], ddof=1)), 4),
-            }
+        more["over_seeds"] = {
+            m: Spread(
+                mean=round(float(np.mean([s[m] for s in seeds])), 4),
+                standard_deviation=round(float(np.std([s[m] for s in seeds], ddof=1)), 4),
+            )
             for m in MEASURES
         }
-    return found
+    estimates = {m: with_interval(value[m], drawn[m]) for m in MEASURES}
+    return SystemMetrics(seeds=len(system.right), **estimates, **more)
 
 
 def _difference(
     system: _Hits, first: _Hits, true: Integers, groups: Groups | None
-) -> dict[str, Any]:
+) -> dict[str, PairedDifference]:
     mine, other = ((h.right.mean(0), h.among_two.mean(0), true) for h in (system, first))
     value, against = values(*mine), values(*other)
-    spread, base = draws(*mine, groups), draws(*other, groups)
+    drawn, base = draws(*mine, groups), draws(*other, groups)
     return {
-        m: {
-            "difference": with_interval(value[m] - against[m], spread[m] - base[m]),
-            "above_zero": _above_zero(spread[m] - base[m]),
-        }
+        m: PairedDifference(
+            difference=with_interval(value[m] - against[m], drawn[m] - base[m]),
+            above_zero=_above_zero(drawn[m] - base[m]),
+        )
         for m in MEASURES
     }
 

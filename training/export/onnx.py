@@ -12,7 +12,7 @@ import json
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 import numpy as np
 import onnx
@@ -41,8 +41,16 @@ OPSET = 17
 NO_TAGGERS = (
     "the ONNX contract is of genres, whose probabilities sum to 1: taggers are not exported"
 )
-_CHANGES = {"name", "version", "about", "live_hop", "file_hop"}
-_LISTED = ", ".join(sorted(_CHANGES))
+
+
+class CardChanges(TypedDict, total=False):
+    """Entries of a card that an export may set."""
+
+    name: str
+    version: str
+    about: dict[str, object]
+    live_hop: float
+    file_hop: float
 
 
 class ExportError(StreamgenreError):
@@ -134,7 +142,7 @@ def parity(
 def export(
     network: StepNetwork,
     calibration: Calibration,
-    entries: Mapping[str, Any],
+    entries: Mapping[str, object],
     target: Path,
     half: bool = False,
 ) -> float:
@@ -144,7 +152,7 @@ def export(
     """
     if half:
         round_weights(network)
-    windows = {hop["window"] for hop in entries["hops"]}
+    windows = {hop["window"] for hop in cast(list[dict[str, int]], entries["hops"])}
     if len(windows) != 1:
         raise ExportError("the hops of one file must share a window: one graph serves them all")
     (window,) = windows
@@ -168,8 +176,8 @@ def export(
 def export_checkpoint(
     path: Path,
     target: Path,
-    changes: Mapping[str, Any],
-    accuracy: Mapping[float, Any],
+    changes: CardChanges,
+    accuracy: Mapping[float, Mapping[str, float]],
     half: bool = False,
 ) -> float:
     """Export a finished checkpoint; `accuracy` of the card by hop, `changes` to its entries.
@@ -195,8 +203,10 @@ def export_checkpoint(
             "commit": about["commit"],
         },
     }
-    if unknown := set(changes) - _CHANGES:
-        raise ExportError(f"card: cannot set {', '.join(sorted(unknown))}; only {_LISTED}")
+    known = CardChanges.__annotations__
+    if unknown := set(changes) - set(known):
+        listed = ", ".join(sorted(known))
+        raise ExportError(f"card: cannot set {', '.join(sorted(unknown))}; only {listed}")
     changes = {**changes, "about": {**made["about"], **changes.get("about", {})}}
     entries = card_entries(
         network,

@@ -1,15 +1,15 @@
 """What the papers ask, answered pair by pair from the predictions.
 
-Systems that tell genres: the difference in accuracy is paired within each bootstrap draw of tracks
-(Efron & Tibshirani 1993, ch. 16), of hits that are means over a system's seeds. Systems that tell
-tags: that in ROC-AUC is paired tag by tag, and its interval is over draws of tags. Where both sides
-have SEEDS seeds and more, Welch's t-test over the seeds' figures stands beside it.
+Genres: the difference in accuracy is paired within each bootstrap draw of tracks (Efron &
+Tibshirani 1993, ch. 16), of hits that are means over a system's seeds. Tags: that in ROC-AUC is
+paired tag by tag, and its interval is over draws of tags. Where both sides have SEEDS seeds and
+more, Welch's t-test over the seeds' figures stands beside it.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -18,8 +18,7 @@ import numpy as np
 from scipy.stats import ttest_ind  # type: ignore[import-untyped]
 
 from ..data import DataError
-from ..evaluation.bootstrap import mean_draws, with_interval
-from ..evaluation.measures import draws, values
+from ..evaluation.metrics import Estimate, draws, mean_draws, values, with_interval
 from .systems import System
 
 QUESTIONS = Path(__file__).with_suffix(".toml")
@@ -42,12 +41,12 @@ class Question:
 
 @dataclass(frozen=True)
 class Compared:
-    """One pair: [difference, low, high], and the t-test's p where there are seeds enough."""
+    """One pair: the difference, and the t-test's p where there are seeds enough."""
 
     system: System
     against: System
-    difference: list[float]  # in the measure of their task
-    macro_recall: list[float] | None  # of genres
+    difference: Estimate  # in the measure of their task
+    macro_recall: Estimate | None  # of genres
     p: float | None
 
     @property
@@ -58,22 +57,22 @@ class Compared:
 
 def all_questions(path: Path = QUESTIONS) -> tuple[Question, ...]:
     """In their order."""
-    found = tomllib.loads(path.read_text(encoding="utf-8"))["question"]
-    return tuple(Question(**q | {"pairs": tuple((a, b) for a, b in q["pairs"])}) for q in found)
+    tables = tomllib.loads(path.read_text(encoding="utf-8"))["question"]
+    return tuple(Question(**q | {"pairs": tuple((a, b) for a, b in q["pairs"])}) for q in tables)
 
 
 def answered(systems: Sequence[System]) -> dict[Question, list[Compared]]:
     """The questions of which there are pairs with results, and those pairs."""
     known = {system.name: system for system in systems if system.hits or areas(system)}
-    found = {
+    pairs_of = {
         question: [compare(known[a], known[b]) for a, b in question.pairs if known.keys() >= {a, b}]
         for question in all_questions()
     }
-    return {question: pairs for question, pairs in found.items() if pairs}
+    return {question: pairs for question, pairs in pairs_of.items() if pairs}
 
 
 def compare(system: System, against: System) -> Compared:
-    """Raises DataError where the two have not told the same tracks or tags."""
+    """Raises DataError where the two have not predicted the same tracks or tags."""
     p = _p(system, against)
     if system.task == against.task == "tags":
         return Compared(system, against, _tag_by_tag(system, against), None, p)
@@ -101,13 +100,12 @@ def seeds_apart(systems: Iterable[Sequence[System]]) -> tuple[int, int]:
     return sum(pair.direction != 0 for pair in drawn), len(drawn)
 
 
-def sign(difference: Sequence[float]) -> int:
-    """Of [difference, low, high]: 1 better, -1 worse; 0 where the interval holds zero."""
-    _, low, high = difference
-    return int(low > 0) - int(high < 0)
+def sign(difference: Estimate) -> int:
+    """1 better, -1 worse; 0 where the interval holds zero."""
+    return int(difference.low > 0) - int(difference.high < 0)
 
 
-def _tag_by_tag(system: System, against: System) -> list[float]:
+def _tag_by_tag(system: System, against: System) -> Estimate:
     mine, other = areas(system), areas(against)
     if mine.keys() != other.keys():
         raise DataError(f"{system.name} and {against.name} have not learnt the same tags")
@@ -116,14 +114,13 @@ def _tag_by_tag(system: System, against: System) -> list[float]:
 
 
 def areas(system: System) -> dict[str, float]:
-    """ROC-AUC of each tag, mean over seeds; none of systems that tell genres."""
-    found: dict[str, list[float]] = {}
+    """ROC-AUC of each tag, mean over seeds; none of systems that predict genres."""
+    of_tag: dict[str, list[float]] = {}
     for entry in system.entries:
-        tags: Mapping[str, Mapping[str, float | None]] = entry.get("tags") or {}
-        for tag, figures in tags.items():
-            if (area := figures.get("roc_auc")) is not None:
-                found.setdefault(tag, []).append(area)
-    return {tag: float(np.mean(areas)) for tag, areas in found.items()}
+        for tag, metrics in (entry.tags or {}).items():
+            if metrics.roc_auc is not None:
+                of_tag.setdefault(tag, []).append(metrics.roc_auc)
+    return {tag: float(np.mean(areas)) for tag, areas in of_tag.items()}
 
 
 def _p(system: System, against: System) -> float | None:

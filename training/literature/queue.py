@@ -12,7 +12,8 @@ from streamgenre.errors import StreamgenreError
 
 from .. import checkpoint
 from ..data import DataError
-from .results import check_data, find_result, read_results
+from ..evaluation.metrics import Estimate
+from .results import Entry, check_data, find_result, read_results
 from .rows import Row
 from .run import Bench, NotHereError, now, run_row
 
@@ -23,14 +24,14 @@ def work_off(
     seeds: Sequence[int] = (),
     *,
     again: bool = False,
-    told: Callable[[str], object] = print,
+    progress: Callable[[str], object] = print,
 ) -> list[str]:
     """Run what has no result yet, the rows' own seeds or those given.
 
     `again`: also what has a result from before this call. First seeds come before second ones,
-    stacked rows last. Rows that this data says nothing of are passed over. A row that fails is told
-    and does not stop the others; gives the names of those that did. Raises DataError where the
-    results are of other data.
+    stacked rows last. Rows that this data does not support are passed over. A row that fails is
+    reported and does not stop the others; gives the names of those that did. Raises DataError where
+    the results are of other data.
     """
     check_data(bench.results, bench.audio.source)
     wanted = [(row, seed) for row in rows for seed in (seeds or row.seeds)]
@@ -46,15 +47,15 @@ def work_off(
         try:
             with FileLock(bench.lock(row, seed), timeout=0):
                 results = read_results(bench.results)
-                found = find_result(results, row.system, seed)
-                if found and found.get("set", []) != list(row.changes):
+                done = find_result(results, row.system, seed)
+                if done and tuple(done.set or ()) != row.changes:
                     raise DataError(
                         f"{bench.results}: has it with other config entries; give another folder "
                         "with --results"
                     )
-                if found and (not again or found["time"] >= begun):
+                if done and (not again or (done.time or "") >= begun):
                     continue
-                told(
+                progress(
                     f"{name}: {row.title}; seed {seed}, data {bench.audio.source[:12]}, "
                     f"commit {_short(checkpoint.commit())}, begun {now()}"
                 )
@@ -62,15 +63,15 @@ def work_off(
         except Timeout:
             continue  # another process is at it
         except NotHereError as error:
-            told(f"{name}: passed over: {error}")
+            progress(f"{name}: passed over: {error}")
         except (StreamgenreError, OSError) as error:
-            told(f"{name}: failed: {error}")
+            progress(f"{name}: failed: {error}")
             failed.append(name)
         except Exception:  # a row's own fault must not lose the others
-            told(f"{name}: failed\n{traceback.format_exc()}")
+            progress(f"{name}: failed\n{traceback.format_exc()}")
             failed.append(name)
         else:
-            told(f"{name}: {_said(result)}")
+            progress(f"{name}: {_summary(result)}")
     return failed
 
 
@@ -78,11 +79,11 @@ def _short(commit: str) -> str:
     return commit[:12] + commit[40:] or "none"
 
 
-def _said(result: dict[str, object]) -> str:
+def _summary(entry: Entry) -> str:
     figures = []
     for measure in ("accuracy", "macro_recall", "roc_auc", "pr_auc"):
-        value = result.get(measure)
+        value = entry.estimate(measure)
         if value is not None:
-            value = value[0] if isinstance(value, list) else value
+            value = value.value if isinstance(value, Estimate) else value
             figures.append(f"{measure.replace('_', ' ')} {value:.3f}")
-    return f"{', '.join(figures)} in {result['wall_seconds']} s"
+    return f"{', '.join(figures)} in {entry.wall_seconds} s"

@@ -1,98 +1,210 @@
-"""What came out: one entry a system and seed in `results.json`, predictions beside it.
+"""The results: one entry a system and seed in `results.json`, predictions beside it.
 
 A folder of results is of one data set. Every entry has FIELDS, null where there is nothing to say;
 accuracy, macro_recall and other measures of tracks are [value, low, high], 95 % bootstrap.
+Predictions are a file a run, `predictions/SYSTEM-SEED.csv.gz`, or a table of the runs of a section,
+`predictions/SECTION-TASK.csv.gz` (`pack_predictions`).
 """
 
 from __future__ import annotations
 
-import gzip
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from ..data import DataError, Track
-from ..evaluation.bootstrap import mean_draws, with_interval
-from ..evaluation.measures import classes, confusion, figures, roc_auc
+from ..data import DataError
+from ..evaluation.metrics import (
+    ClassMetrics,
+    Estimate,
+    Result,
+    TagMetrics,
+    classes,
+    confusion,
+    mean_draws,
+    plain_metrics,
+    roc_auc,
+    with_interval,
+)
+from ..evaluation.predictions import pack, runs_of
 from ..writing import replace_file
 
-Result = dict[str, Any]
 RESULTS = "results.json"
 PREDICTIONS = "predictions"
 FIELDS = (
     "section", "system", "seed", "data", "tracks", "accuracy", "macro_recall", "parameters",
     "macs_per_second", "cpu_seconds_per_second", "train_seconds", "budget", "published",
 )  # fmt: skip
-_KEY = {"section": int, "system": str, "seed": int, "data": str}
 _DIGITS = 5
 
 
-def read_results(folder: Path) -> list[Result]:
+class Measured(Result):
+    """What was measured of a run; None or left out where there is nothing to say."""
+
+    tracks: int | None = None
+    accuracy: Estimate | None = None
+    macro_recall: Estimate | None = None
+    parameters: int | None = None
+    macs_per_second: int | None = None
+    cpu_seconds_per_second: float | None = None
+    train_seconds: float | None = None
+    budget: str | None = None
+    commit: str | None = None
+    top2: Estimate | None = None
+    precision: float | None = None
+    recall: float | None = None
+    f1: float | None = None
+    roc_auc: float | None = None
+    recall_by_genre: Mapping[str, float | None] | None = None
+    confusion: Sequence[Sequence[int]] | None = None
+    labels: Sequence[str] | None = None
+    window_accuracy: Estimate | None = None
+    valid_accuracy: float | None = None
+    accuracy_carried: float | None = None
+    accuracy_last_step: float | None = None
+    updates: int | None = None
+    passes: float | None = None  # how often the training music was heard
+    networks: int | None = None  # of a stacked system
+    pr_auc: float | None = None
+    tags: Mapping[str, TagMetrics] | None = None
+
+    def __or__(self, more: Measured) -> Measured:
+        """Both; the other's fields replace one's own."""
+        return Measured(**(self.fields() | more.fields()))
+
+
+class Entry(Measured):
+    """One run; entries of other versions may have more."""
+
+    model_config = ConfigDict(extra="allow")
+
+    section: int
+    system: str
+    seed: int
+    data: str  # SHA-256
+    published: str | None = None
+    title: str | None = None
+    source: str | None = None
+    task: str | None = None
+    dataset: str | None = None
+    machine: str | None = None
+    time: str | None = None
+    narrowed: str | None = None
+    why: str | None = None
+    set: Sequence[str] | None = None  # config entries set otherwise than the table has them
+    wall_seconds: float | None = None
+
+    @property
+    def run(self) -> str:
+        """Its name among the predictions."""
+        return f"{self.system}-{self.seed}"
+
+    def estimate(self, measure: str) -> Estimate | float | None:
+        """A measure by name."""
+        value: Estimate | float | None = getattr(self, measure)
+        return value
+
+
+_ENTRIES = TypeAdapter(list[Entry])
+
+
+def read_results(folder: Path) -> list[Entry]:
     """The entries of a results folder; none where there is no file yet."""
     path = folder / RESULTS
     if not path.is_file():
         return []
     try:
-        found: list[Result] = json.loads(path.read_text(encoding="utf-8"))
-        assert isinstance(found, list)
-        assert all(isinstance(entry[k], kind) for entry in found for k, kind in _KEY.items())
-    except (ValueError, TypeError, KeyError, AssertionError):
+        return _ENTRIES.validate_json(path.read_bytes())
+    except ValidationError:
         raise DataError(f"{path}: is not a list of results; move it away") from None
-    return found
 
 
-def keep_result(folder: Path, result: Result) -> None:
+def keep_result(folder: Path, entry: Entry) -> None:
     """Put an entry in the place of the one of the same system and seed, or add it."""
     folder.mkdir(parents=True, exist_ok=True)
+    whole = Entry(**(dict.fromkeys(FIELDS) | entry.fields()))
     with FileLock(folder / f".{RESULTS}.lock"):
-        entries = [e for e in read_results(folder) if _same(e) != _same(result)]
-        _write(folder, [*entries, {**dict.fromkeys(FIELDS), **result}])
+        _write(folder, [*(e for e in read_results(folder) if e.run != entry.run), whole])
 
 
 def reword(folder: Path, words: Mapping[str, Mapping[str, str]]) -> None:
-    """Give the entries the words of today: `words` has those of each system, by name.
+    """Update what entries repeat of their rows: `words` has that of each system, by name.
 
-    What was set otherwise than in the table is said by the entry alone.
+    What was set otherwise than in the table is stated by the entry alone.
     """
     if not (folder / RESULTS).is_file():
         return
     with FileLock(folder / f".{RESULTS}.lock"):
         entries = read_results(folder)
-        told = []
-        for entry in entries:
-            own = {"narrowed": entry.get("narrowed", "")} if entry.get("set") else {}
-            told.append({**entry, **words.get(entry["system"], {}), **own})
-        if told != entries:
-            _write(folder, told)
+        updated = [_reworded(entry, words.get(entry.system, {})) for entry in entries]
+        if updated != entries:
+            _write(folder, updated)
 
 
-def find_result(results: Sequence[Result], system: str, seed: int) -> Result | None:
+def _reworded(entry: Entry, words: Mapping[str, str]) -> Entry:
+    own = {"narrowed": entry.narrowed or ""} if entry.set else {}
+    return Entry(**(entry.fields() | dict(words) | own))
+
+
+def find_result(results: Sequence[Entry], system: str, seed: int) -> Entry | None:
     """The entry of a system and a seed."""
-    return next((e for e in results if _same(e) == (system, seed)), None)
+    return next((e for e in results if (e.system, e.seed) == (system, seed)), None)
 
 
 def check_data(folder: Path, data: str) -> None:
     """Raise DataError where the folder's results are of other data than this (SHA-256)."""
-    if others := {entry["data"] for entry in read_results(folder)} - {data}:
+    if others := {entry.data for entry in read_results(folder)} - {data}:
         raise DataError(
             f"{folder}: has results of other data ({', '.join(d[:12] for d in sorted(others))}; "
             f"this is {data[:12]}); give another folder with --results"
         )
 
 
-def _same(entry: Mapping[str, Any]) -> tuple[str, int]:
-    return entry["system"], entry["seed"]
+def _write(folder: Path, entries: list[Entry]) -> None:
+    entries.sort(key=lambda e: (e.section, e.system, e.seed))
+    lines = (json.dumps({key: e.to_json().get(key) for key in _order(e)}) for e in entries)
+    replace_file(folder / RESULTS, ("[\n" + ",\n".join(lines) + "\n]\n").encode())
 
 
-def _write(folder: Path, entries: list[Result]) -> None:
-    entries.sort(key=lambda e: (e["section"], e["system"], e["seed"]))
-    text = "[\n" + ",\n".join(json.dumps(entry) for entry in entries) + "\n]\n"
-    replace_file(folder / RESULTS, text.encode())
+def _order(entry: Entry) -> list[str]:
+    """FIELDS first, then what else there is."""
+    return [*FIELDS, *(key for key in entry.to_json() if key not in FIELDS)]
+
+
+def predictions_of(folder: Path, entry: Entry) -> Path | None:
+    """Where the predictions of an entry are, for `read_predictions`; None where they are not."""
+    single = folder / PREDICTIONS / f"{entry.run}.csv.gz"
+    if single.is_file():
+        return single
+    table = _table(folder, entry)
+    known = table.is_file() and entry.run in runs_of(table)
+    return table.with_name(f"{table.name}:{entry.run}") if known else None
+
+
+def _table(folder: Path, entry: Entry) -> Path:
+    return folder / PREDICTIONS / f"{entry.section:02}-{entry.task or 'genre'}.csv.gz"
+
+
+def pack_predictions(folder: Path) -> Iterator[Path]:
+    """Merge the predictions of every section and task into one table; gives the tables.
+
+    The files of single runs are removed.
+    """
+    entries = sorted(read_results(folder), key=lambda e: str(_table(folder, e)))
+    for table, of in groupby(entries, lambda e: _table(folder, e)):
+        found = {e.run: path for e in of if (path := predictions_of(folder, e))}
+        single = [path for path in found.values() if path.is_file()]
+        if single:
+            pack(found, table)
+            for path in single:
+                path.unlink()
+            yield table
 
 
 def track_means(segments: Sequence[NDArray[np.floating[Any]]]) -> NDArray[np.float64]:
@@ -100,49 +212,32 @@ def track_means(segments: Sequence[NDArray[np.floating[Any]]]) -> NDArray[np.flo
     return np.stack([rows.mean(0) for rows in segments]).astype(np.float64).round(_DIGITS)
 
 
-def genre_figures(
+def genre_metrics(
     segments: Sequence[NDArray[np.floating[Any]]], true: NDArray[np.int64], labels: Sequence[str]
-) -> dict[str, Any]:
-    """Figures of tracks from the probabilities (segments, C) of each: a segment, and their mean."""
+) -> Measured:
+    """Metrics of tracks from the probabilities (segments, C) of each: a segment, and their mean."""
     mean = track_means(segments)
     hit = np.array([(rows.argmax(1) == t).mean() for rows, t in zip(segments, true, strict=True)])
-    found = figures(mean, true)
+    whole = plain_metrics(mean, true)
     each = classes(mean, true, labels)
-    with_tracks = [c for c in each.values() if c["tracks"]]
-    return {
-        "tracks": len(true),
+    with_tracks = [c for c in each.values() if c.tracks]
+    return Measured(
+        tracks=len(true),
         # Each track counts once, however many segments it has.
-        "window_accuracy": with_interval(float(hit.mean()), mean_draws(hit)),
-        "accuracy": found["accuracy"],
-        "macro_recall": found["macro_recall"],
-        "top2": found["top2"],
-        "precision": _mean(with_tracks, "precision"),
-        "recall": _mean(with_tracks, "recall"),
-        "f1": _mean(with_tracks, "f1"),
-        "roc_auc": roc_auc(mean, true),
-        "recall_by_genre": {label: c["recall"] for label, c in each.items()},
-        "confusion": confusion(mean, true, labels),
-        "labels": list(labels),
-    }
+        window_accuracy=with_interval(float(hit.mean()), mean_draws(hit)),
+        accuracy=whole.accuracy,
+        macro_recall=whole.macro_recall,
+        top2=whole.top2,
+        precision=_mean(with_tracks, "precision"),
+        recall=_mean(with_tracks, "recall"),
+        f1=_mean(with_tracks, "f1"),
+        roc_auc=roc_auc(mean, true),
+        recall_by_genre={label: c.recall for label, c in each.items()},
+        confusion=confusion(mean, true, labels),
+        labels=list(labels),
+    )
 
 
-def _mean(classes: Sequence[Mapping[str, Any]], measure: str) -> float:
-    # A genre that is never named has no precision: none of its tracks was found.
-    return round(float(np.mean([c[measure] or 0.0 for c in classes])), 4)
-
-
-def write_scores(
-    path: Path, tracks: Sequence[Track], names: Sequence[str], scores: NDArray[np.floating[Any]]
-) -> None:
-    """Each track's scores, gzipped CSV: key, set, genre, then a column for each name."""
-    lines = [",".join(["key", "set", "genre", *map(_cell, names)])]
-    for track, row in zip(tracks, scores, strict=True):
-        digits = (f"{value:.{_DIGITS}f}" for value in row)
-        lines.append(",".join([_cell(track.key), _cell(track.set), _cell(track.genre), *digits]))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Without a time inside: the same figures give the same bytes.
-    replace_file(path, gzip.compress(("\n".join(lines) + "\n").encode(), 9, mtime=0))
-
-
-def _cell(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"' if set(text) & set(',"\n') else text
+def _mean(classes: Sequence[ClassMetrics], measure: str) -> float:
+    # A genre that is never predicted has no precision: none of its tracks was found.
+    return round(float(np.mean([getattr(c, measure) or 0.0 for c in classes])), 4)

@@ -1,4 +1,4 @@
-"""One row, one seed: trained, heard on the test tracks, measured, kept."""
+"""One row, one seed: trained, run on the test tracks, measured, kept."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from numpy.typing import NDArray
 from streamgenre.timing import machine
 
 from .. import checkpoint
-from ..data import AudioCache, DataError, DataSet
-from ..evaluation.scored import Scored, scored_tracks
-from .results import PREDICTIONS, Result, genre_figures, keep_result, track_means, write_scores
+from ..data import AudioCache, DataError, DataSet, Track
+from ..evaluation.inputs import Scored, scored_tracks
+from ..evaluation.predictions import write_predictions
+from .results import PREDICTIONS, Entry, Measured, genre_metrics, keep_result, track_means
 from .rows import Row
 
 Probabilities = NDArray[np.floating[Any]]
 
 
 class NotHereError(DataError):
-    """A row that this data, or what was given beside it, says nothing of."""
+    """A row that cannot be measured on this data, or with what was given beside it."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,27 @@ class Bench:
     def _here(self) -> Path:
         return self.runs / self.audio.source[:12]
 
+    def keep(
+        self,
+        row: Row,
+        seed: int,
+        tracks: Sequence[Track],
+        names: Sequence[str],
+        scores: NDArray[np.floating[Any]],
+    ) -> None:
+        """Write a run's scores (tracks, C) of the `names` beside the results."""
+        path = self.results / PREDICTIONS / f"{row.system}-{seed}.csv.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_predictions(path, tracks, names, scores)
+
     def split(self, name: str) -> Scored:
         """The tracks of a split with a genre."""
         return scored_tracks(self.dataset.tracks, name, self.dataset.labels, self.audio)
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What a system says of tracks: probabilities (segments, C) of each, and what it cost."""
+class Outputs:
+    """Probabilities (segments, C) of each track, and what they cost."""
 
     segments: Sequence[Probabilities]
     cpu_seconds_per_second: float  # of processor time, a second of audio
@@ -80,41 +94,38 @@ def now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def run_row(bench: Bench, row: Row, seed: int) -> Result:
+def run_row(bench: Bench, row: Row, seed: int) -> Entry:
     """Train if need be, measure on test, and put the entry into the results."""
     if row.task == "genre" and bench.dataset.task == "tags":
-        raise NotHereError(f"{row.system} tells genres, and {bench.dataset.name} has tags only")
+        raise NotHereError(f"{row.system} predicts genres, and {bench.dataset.name} has tags only")
     begun = time.time()
     name = "tagging" if row.kind == "network" and row.task == "tags" else row.kind
-    module = import_module(f".{name}_row", __package__)
-    measured = module.measure(bench, row, seed)
-    result = {
-        "section": row.section,
-        "system": row.system,
-        "task": row.task,
-        "seed": seed,
-        "dataset": bench.dataset.name,
-        "data": bench.audio.source,
-        "commit": checkpoint.commit(),
-        "machine": machine(),
-        "time": now(),
-        **({"set": list(row.changes)} if row.changes else {}),
+    module = import_module(f".kinds.{name}", __package__)
+    measured: Measured = module.measure(bench, row, seed)
+    entry = Entry(
+        section=row.section,
+        system=row.system,
+        task=row.task,
+        seed=seed,
+        dataset=bench.dataset.name,
+        data=bench.audio.source,
+        machine=machine(),
+        time=now(),
+        wall_seconds=round(time.time() - begun, 1),
+        **({"set": row.changes} if row.changes else {}),
         **row.words,
-        **measured,
-    }
-    result["wall_seconds"] = round(time.time() - begun, 1)
-    keep_result(bench.results, result)
-    return result
+        **({"commit": checkpoint.commit()} | measured.fields()),
+    )
+    keep_result(bench.results, entry)
+    return entry
 
 
-def genre_result(bench: Bench, row: Row, seed: int, heard: Heard) -> dict[str, Any]:
-    """The figures of a genre row on test; its predictions are written beside the results."""
+def genre_result(bench: Bench, row: Row, seed: int, outputs: Outputs) -> Measured:
+    """The metrics of a genre row on test; its predictions are written beside the results."""
     test = bench.split("test")
-    mean = track_means(heard.segments)
-    path = bench.results / PREDICTIONS / f"{row.system}-{seed}.csv.gz"
-    write_scores(path, test.tracks, bench.dataset.labels, mean)
-    found = genre_figures(heard.segments, test.true, bench.dataset.labels)
-    return found | {"cpu_seconds_per_second": round(heard.cpu_seconds_per_second, 6)}
+    bench.keep(row, seed, test.tracks, bench.dataset.labels, track_means(outputs.segments))
+    measured = genre_metrics(outputs.segments, test.true, bench.dataset.labels)
+    return measured | Measured(cpu_seconds_per_second=round(outputs.cpu_seconds_per_second, 6))
 
 
 def seconds_of(bench: Bench, keys: Sequence[str]) -> float:

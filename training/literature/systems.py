@@ -7,15 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..data import DataError
-from ..evaluation.bootstrap import with_interval
-from ..evaluation.measures import Floats, Integers, draws, hits, values
+from ..evaluation.metrics import Estimate, Floats, Integers, draws, hits, values, with_interval
 from ..evaluation.predictions import read_predictions
-from .results import PREDICTIONS, Result
+from .results import Entry, predictions_of
 
 
 class Figure(NamedTuple):
@@ -39,42 +38,42 @@ class Hits(NamedTuple):
 class System:
     """One line of the tables."""
 
-    entries: tuple[Result, ...]  # one a seed
+    entries: tuple[Entry, ...]  # one a seed
     hits: Hits | None = None  # None where its predictions are not all there
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        return str(self.entries[0]["system"])
+        return self.entries[0].system
 
     @property
     def section(self) -> int:
-        return int(self.entries[0]["section"])
+        return self.entries[0].section
 
     @property
     def task(self) -> str:
-        return str(self.entries[0].get("task") or "genre")
+        return self.entries[0].task or "genre"
 
     def text(self, what: str) -> str:
         """An entry of words; empty where there is none."""
-        return str(self.entries[0].get(what) or "")
+        return str(getattr(self.entries[0], what) or "")
 
     def each(self, measure: str) -> list[float]:
         """The value of every seed that has it."""
-        found = (entry.get(measure) for entry in self.entries)
-        return [float(v[0] if isinstance(v, list) else v) for v in found if v is not None]
+        values = (entry.estimate(measure) for entry in self.entries)
+        return [v.value if isinstance(v, Estimate) else v for v in values if v is not None]
 
     def figure(self, measure: str) -> Figure | None:
         """Its mean; with several seeds the interval is that of their mean hits."""
-        found = self.each(measure)
-        if not found:
+        values = self.each(measure)
+        if not values:
             return None
-        deviation = float(np.std(found, ddof=1)) if len(found) > 1 else None
+        deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
         interval = self.intervals.get(measure)
-        only = self.entries[0].get(measure)
-        if len(self.entries) == 1 and isinstance(only, list):
-            interval = (float(only[1]), float(only[2]))
-        return Figure(float(np.mean(found)), deviation, interval)
+        only = self.entries[0].estimate(measure)
+        if len(self.entries) == 1 and isinstance(only, Estimate):
+            interval = (only.low, only.high)
+        return Figure(float(np.mean(values)), deviation, interval)
 
     def value(self, measure: str) -> float | None:
         """The mean alone."""
@@ -82,13 +81,13 @@ class System:
         return figure and figure.value
 
 
-def systems_of(results: Sequence[Result], folder: Path) -> list[System]:
+def systems_of(results: Sequence[Entry], folder: Path) -> list[System]:
     """Every system of a results folder, by section and name."""
 
-    def place(entry: Result) -> tuple[int, str]:
-        return int(entry["section"]), str(entry["system"])
+    def place(entry: Entry) -> tuple[int, str]:
+        return entry.section, entry.system
 
-    ordered = sorted(results, key=lambda entry: (*place(entry), entry["seed"]))
+    ordered = sorted(results, key=lambda entry: (*place(entry), entry.seed))
     return [_system(tuple(entries), folder) for _, entries in groupby(ordered, place)]
 
 
@@ -119,18 +118,19 @@ def mean_hits(paths: Sequence[Path]) -> Hits:
     return Hits(first.keys, first.true, right, among_two)
 
 
-def _system(entries: tuple[Result, ...], folder: Path) -> System:
-    name = entries[0]["system"]
-    paths = [folder / PREDICTIONS / f"{name}-{entry['seed']}.csv.gz" for entry in entries]
+def _system(entries: tuple[Entry, ...], folder: Path) -> System:
     # Tags are no one genre a track, which is what hits are of.
-    if entries[0].get("task") == "tags" or not all(path.is_file() for path in paths):
+    if entries[0].task == "tags":
         return System(entries)
-    found = mean_hits(paths)
-    return System(entries, found, _intervals(found))
+    paths = [path for entry in entries if (path := predictions_of(folder, entry))]
+    if len(paths) < len(entries):
+        return System(entries)
+    mean = mean_hits(paths)
+    return System(entries, mean, _intervals(mean))
 
 
-def _intervals(found: Hits) -> dict[str, tuple[float, float]]:
-    each = (found.right, found.among_two, found.true)
+def _intervals(mean: Hits) -> dict[str, tuple[float, float]]:
+    each = (mean.right, mean.among_two, mean.true)
     value, drawn = values(*each), draws(*each)
     ends = {measure: with_interval(value[measure], drawn[measure]) for measure in value}
     return {measure: (low, high) for measure, (_, low, high) in ends.items()}
@@ -139,10 +139,10 @@ def _intervals(found: Hits) -> dict[str, tuple[float, float]]:
 def labels_of(systems: Sequence[System]) -> list[str]:
     """The genres; none where no entry names them."""
     entries = (entry for system in systems for entry in system.entries)
-    return next((list(entry["labels"]) for entry in entries if entry.get("labels")), [])
+    return next((list(entry.labels) for entry in entries if entry.labels), [])
 
 
-def confusions(system: System) -> Any:
+def confusions(system: System) -> Integers | None:
     """Confusion matrix summed over the seeds, (C, C); None where no entry has one."""
-    found = [entry["confusion"] for entry in system.entries if entry.get("confusion")]
-    return np.sum(found, axis=0) if found else None
+    matrices = [entry.confusion for entry in system.entries if entry.confusion]
+    return np.sum(matrices, axis=0) if matrices else None

@@ -21,9 +21,9 @@ from ..checkpoint import load_network
 from ..config import Config
 from ..data import AudioCache, DataSet
 from ..distillation.soft_targets import Lessons
-from ..evaluation.curve import mean_over_steps
+from ..evaluation.inputs import Scored
 from ..evaluation.predictions import write_predictions
-from ..evaluation.scored import Scored
+from ..evaluation.probes.curve import mean_over_steps
 from ..inference import stream_tracks
 from ..model import network_model
 from ..streams.sequences import Piece

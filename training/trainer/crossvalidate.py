@@ -10,14 +10,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..config import Config
 from ..data import AudioCache, DataError, DataSet, Track, folds
 from ..data.split import folds_of
-from ..evaluation.measures import figures
+from ..evaluation.metrics import TrackMetrics, plain_metrics
 from ..evaluation.predictions import write_predictions
 from ..inference import stream_tracks
 from ..model import load_model
@@ -35,8 +34,8 @@ def crossvalidate(
     audio: AudioCache,
     other: Sequence[Piece],
     count: int,
-) -> dict[str, Any]:
-    """Figures of the held-out predictions, written to `folder/predictions.csv`, and `.json`."""
+) -> TrackMetrics | None:
+    """Metrics of the held-out predictions, written to `folder/predictions.csv`, and `.json`."""
     labels = data.labels
     known = [t for t in data.tracks if t.genre and t.key in audio and t.split in ("train", "valid")]
     if len({t.group for t in known}) < count:
@@ -59,9 +58,9 @@ def crossvalidate(
         held += out
         guesses += [runs[t.key].mean().round(5) for t in out]  # as the file has it
     if not is_first_process():
-        return {}
+        return None
     true = np.array([labels.index(t.genre) for t in held])
-    found = figures(np.stack(guesses), true)
+    metrics = plain_metrics(np.stack(guesses), true)
     write_predictions(folder / "predictions.csv", held, labels, np.stack(guesses))
-    (folder / "predictions.json").write_text(json.dumps(found, indent=1) + "\n")
-    return found
+    (folder / "predictions.json").write_text(json.dumps(metrics.to_json(), indent=1) + "\n")
+    return metrics

@@ -14,8 +14,8 @@ from .. import checkpoint
 from ..calibration.calibrate import calibrate
 from ..config import Config
 from ..data import AudioCache, DataError, DataSet
-from ..evaluation import Plan, evaluate, for_card
-from ..export.onnx import export_checkpoint
+from ..evaluation import Plan, evaluate
+from ..export.onnx import CardChanges, export_checkpoint
 from ..model import load_model
 from .train import Trainer
 
@@ -44,8 +44,11 @@ def finetune(
         path = Trainer(Path(folder), config, data.tracks, data.labels, audio).run()
         calibrate(path, data, audio, None)
         plan = Plan(split="valid", predictions_only=True)
-        found = evaluate(load_model(path), data.tracks, audio, plan).found["hops"]
-        accuracy = {float(hop): for_card(figures) for hop, figures in found.items()}
-        changes = {"name": output.stem, "about": {"measured": "on its valid split"}}
+        hops = evaluate(load_model(path), data.tracks, audio, plan).metrics.hops
+        accuracy = {float(hop): metrics.for_card() for hop, metrics in hops.items()}
+        changes: CardChanges = {
+            "name": output.stem,
+            "about": {"measured": "on its valid split"},
+        }
         export_checkpoint(path, output, changes, accuracy)
     return accuracy[max(accuracy)]

@@ -15,8 +15,7 @@ from streamgenre.networks.step import StepNetwork
 
 from ..data import DataError, Track
 from ..data.tags import multi_hot
-from ..evaluation.measures import hits, values
-from ..evaluation.tagging import tag_figures
+from ..evaluation.metrics import hits, tagging_metrics, values
 from ..inference import stream_tracks
 from ..inference.decisions import softmax
 from ..inference.segments import segment_tracks
@@ -94,11 +93,12 @@ class TagValidation:
         """Macro areas under the curves, and the mean binary cross-entropy; rounded for the log."""
         assert isinstance(network, StepNetwork)
         scores = tag_scores(copy.deepcopy(network), self._audio, self._keys, self._hop)
-        found = tag_figures(scores, self._truth, self._names)
+        metrics = tagging_metrics(scores, self._truth, self._names)
         p = scores.clip(1e-7, 1 - 1e-7)
         loss = -np.where(self._truth, np.log(p), np.log(1 - p)).mean()
+        # Not None: some tag is borne by some tracks and not by others.
         return {
-            "valid_roc_auc": round(found["roc_auc"], 5),
-            "valid_pr_auc": round(found["pr_auc"], 5),
+            "valid_roc_auc": round(metrics.roc_auc or 0.0, 5),
+            "valid_pr_auc": round(metrics.pr_auc or 0.0, 5),
             "valid_log_loss": round(float(loss), 5),
         }

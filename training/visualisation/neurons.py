@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from streamgenre.errors import ConfigError
 
-from ..adapt.features import hear
+from ..adapt.features import run_base
 from ..data.record import Track
 from .canvas import Canvas
 from .subject import Subject
@@ -88,7 +88,7 @@ def by_audio(
     if genre not in {genres[key] for key in keys}:
         raise ConfigError(f"no track of {genre} could be read; leave DATA out to go by the weights")
     count = iter(range(1, len(keys) + 1))
-    found = hear(
+    found = run_base(
         subject.model.engine, audio, keys, subject.hop, ("embedding",),
         lambda: heard(next(count), len(keys)),
     )  # fmt: skip

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from streamgenre.networks.logmel import SAMPLE_RATE
 
-from ..evaluation.axes import tidy
+from ..evaluation.presentation import tidy
 from .bands import HIGH, LOW, centres
 
 _TICKS_HZ = (100, 500, 1000, 2000, 4000, 7500)

@@ -18,7 +18,7 @@ from torch import Tensor
 from streamgenre.model.timeline import Timeline, model_to_dict
 from streamgenre.networks.logmel import SAMPLE_RATE, LogMel
 
-from ..adapt.features import hear
+from ..adapt.features import run_base
 from .ascent import Reached, Target
 from .bands import LEVEL, SOUNDING
 from .neurons import Choice
@@ -110,7 +110,7 @@ def heard_again(
         probability = np.array([u.probabilities[genre] for u in updates], np.float32)
     if target.neuron is not None:
         name = str(path)
-        found = hear(subject.model.engine, {name: samples}, [name], subject.hop, ("embedding",))
+        found = run_base(subject.model.engine, {name: samples}, [name], subject.hop, ("embedding",))
         activation = found[name][:, target.neuron]
     music = np.array([u.music for u in updates], np.float32)
     return Reached(probability, music, activation), timeline

@@ -21,7 +21,7 @@ import soundfile
 from support.processes import default_signals
 
 import streamgenre
-from bench.room import NoRoomError, Room
+from bench.live.room import NoRoomError, Room
 
 PROGRAM = [sys.executable, "-m", "streamgenre", "live"]
 

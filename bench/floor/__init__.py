@@ -1,0 +1,197 @@
+"""The floor of a step: no faster than its multiply-adds at this machine's peak, and than its bytes.
+
+What a step needs is counted on the model's graph (graph.py), what a core can do is measured
+(machine.py). Where all overlaps, a step costs the larger of the two, where nothing does, the
+sum of them.
+
+The file's front end is a dense DFT as convolution, which no program needs: the floor of an update
+counts real FFTs of the new frames instead. Beside that stand the file's parts, as it is, with the
+time that ONNX Runtime's profiler gives to each.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+import math
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamgenre.model.card import Hop
+from streamgenre.model.model import Model, load, read_model
+from streamgenre.model.session import session
+
+from ..common import Options, Skipped, in_turn, music, table
+from .graph import COUNTS, PARTS, inputs_of, of_model, part_of_node
+from .machine import mac_rate, read_rate
+
+TITLE = "The floor of a step: multiply-adds and bytes against this machine's peak"
+
+_CACHED = 256 * 1024  # bytes that stay in a second-level cache
+_LARGE = 256 * 2**20  # bytes that no cache holds
+_FFT, _BANDS, _FRAME_STEP = 512, 128, 160  # of the log-mel (streamgenre/networks/logmel.py)
+
+
+def measure(options: Options) -> dict[str, Any]:
+    """Counts, the machine's rates, floors and measured times of updates and of the file's parts."""
+    if importlib.util.find_spec("onnx") is None:
+        raise Skipped("the graph is read with the onnx package: pip install '.[train]'")
+    model, data = load(), read_model(None)[1]
+    rounds = 20 if options.quick else 300
+    counts = of_model(data)
+    rates = {
+        "macs": mac_rate(rounds),
+        "weights": read_rate(counts["weight_bytes"], rounds),
+        "cached": read_rate(_CACHED, rounds),
+        "large": read_rate(_LARGE, max(3, rounds // 30)),
+    }
+    parts = {part: floor_of(counts["parts"][part], rates) for part in counts["parts"]}
+    for part, seconds in _profiled(data, rounds).items():
+        if part in parts:
+            parts[part]["measured_s"] = seconds
+    updates = {
+        f"{hop.seconds:g}": {
+            **floor_of(_with_fft(counts, hop), rates),
+            "measured_s": _update_seconds(model, hop, rounds),
+        }
+        for hop in model.card.hops
+    }
+    return {"counts": counts, "rates": rates, "parts": parts, "updates": updates}
+
+
+def floor_of(counts: dict[str, Any], rates: dict[str, float]) -> dict[str, float]:
+    """Seconds that the multiply-adds cost, that the bytes cost, the larger of them, and the sum."""
+    compute = counts["macs_nonzero"] / rates["macs"]
+    memory = (
+        counts["weight_bytes"] / rates["weights"] + counts["activation_bytes"] / rates["cached"]
+    )
+    return {
+        "compute_s": compute,
+        "memory_s": memory,
+        "overlapped_s": max(compute, memory),
+        "sum_s": compute + memory,
+    }
+
+
+def fft_macs(frames: int) -> int:
+    """Multiply-adds of log-mel frames: a real FFT (N log2 N), power, two bands a bin."""
+    bins = _FFT // 2 + 1
+    return frames * round(_FFT * math.log2(_FFT) + bins + 2 * bins)
+
+
+def _with_fft(counts: dict[str, Any], hop: Hop) -> dict[str, Any]:
+    """What an update at a hop needs: FFTs of its new frames, then all behind the front end."""
+    frames = hop.samples // _FRAME_STEP
+    behind = [part for name, part in counts["parts"].items() if name != "front end"]
+    needed = {key: sum(part[key] for part in behind) for key in COUNTS}
+    needed["macs_nonzero"] += fft_macs(frames)
+    needed["activation_bytes"] += 4 * (hop.samples + frames * _BANDS)
+    return needed
+
+
+def _update_seconds(model: Model, hop: Hop, rounds: int) -> float:
+    """Median of one hop fed, at the model's rate."""
+    rate = model.card.sample_rate
+    audio = music(30.0, rate)
+    stream = model.stream(hop.seconds)
+    taken = []
+    for i in range(rounds + 10):
+        start = i * hop.samples % (len(audio) - hop.samples)
+        block = audio[start : start + hop.samples]
+        began = time.perf_counter()
+        stream.feed(block, rate)
+        taken.append(time.perf_counter() - began)
+    return float(np.median(taken[10:]))
+
+
+def _profiled(data: bytes, rounds: int) -> dict[str, float]:
+    """Seconds of each part of the file's graph in one run, as ONNX Runtime times its kernels.
+
+    The profiler costs time itself, most where nodes are small: its shares are put on the time of
+    runs without it, which are taken in turn.
+    """
+    given: dict[str, NDArray[np.float32]] = inputs_of(data)
+    name = next(iter(given))
+    given[name] = music(30.0)[: given[name].size].reshape(given[name].shape)
+    plain = session(data)
+    with tempfile.TemporaryDirectory() as folder:
+        profiled = session(data, enable_profiling=True, profile_file_prefix=f"{folder}/profile")
+        cases = {"plain": plain, "profiled": profiled}
+        taken = in_turn(
+            {n: functools.partial(one.run, None, given) for n, one in cases.items()}, rounds
+        )
+        events = json.loads(Path(profiled.end_profiling()).read_text())
+    runs = _by_run(events)
+    medians = {part: statistics.median(run[part] for run in runs) for part in runs[0]}
+    share = statistics.median(taken["plain"]) / sum(medians.values())
+    return {part: value * share for part, value in medians.items() if value}
+
+
+def _by_run(events: list[dict[str, Any]]) -> list[dict[str, float]]:
+    """Microseconds of each part, of every run in a profile."""
+    runs: list[dict[str, float]] = []
+    part, current = PARTS[0], dict.fromkeys(PARTS, 0.0)
+    for event in events:
+        if event["cat"] == "Node" and event["name"].endswith("_kernel_time"):
+            part = part_of_node(event["name"], part)
+            current[part] += event["dur"]
+        elif event["name"] == "model_run":  # noted after its nodes
+            runs.append(current)
+            part, current = PARTS[0], dict.fromkeys(PARTS, 0.0)
+    return runs
+
+
+def report(found: dict[str, Any]) -> list[str]:
+    """Updates over their floor, then the file by part."""
+    rates, counts = found["rates"], found["counts"]
+    head = ["", "multiply-adds at peak", "bytes", "floor, overlapped", "floor, summed", "measured",
+            "over the floor"]  # fmt: skip
+    updates = [[f"an update of {hop} s", *_times(one)] for hop, one in found["updates"].items()]
+    rows = []
+    for part, one in found["parts"].items():
+        count = counts["parts"][part]
+        rows.append(
+            [
+                part,
+                f"{count['macs'] / 1e6:.2f} M",
+                f"{count['macs_nonzero'] / 1e6:.2f} M",
+                f"{count['weight_bytes'] / 1e6:.2f} MB",
+                f"{count['activation_bytes'] / 1e6:.2f} MB",
+                *_times(one),
+            ]
+        )
+    return [
+        f"One core here: {rates['macs'] / 1e9:.1f} G multiply-adds a second (float32), reads "
+        f"{rates['cached'] / 1e9:.0f} GB/s from the second-level cache, "
+        f"{rates['weights'] / 1e9:.0f} GB/s of an array as large as the weights, "
+        f"{rates['large'] / 1e9:.0f} GB/s from memory.",
+        "",
+        *table(head, updates),
+        "",
+        "An update is one hop fed to a stream, an FFT front end in its floor. The file's graph "
+        f"by part, its front end a dense DFT ({counts['macs'] / 1e6:.1f} M multiply-adds in "
+        "all), as ONNX Runtime divides its time:",
+        "",
+        *table(["part", "multiply-adds", "not by 0", "weights", "activations", *head[1:]], rows),
+        "",
+        "Floors leave out products with weights that are 0. Activations are counted where a node "
+        "with multiply-adds reads or writes them; what lies between could run inside of those. "
+        "Over the floor: the overlapped one, and the summed one.",
+    ]
+
+
+def _times(one: dict[str, float]) -> list[str]:
+    values = [one[key] for key in ("compute_s", "memory_s", "overlapped_s", "sum_s")]
+    measured = one.get("measured_s")
+    cells = [f"{value * 1e3:.3f} ms" for value in values]
+    if measured is None:
+        return [*cells, "–", "–"]
+    over = f"{measured / one['overlapped_s']:.1f} ({measured / one['sum_s']:.1f})"
+    return [*cells, f"{measured * 1e3:.3f} ms", over]

@@ -1,0 +1,220 @@
+"""Listening live through PortAudio, to a sound server of the bench's own.
+
+Three things: what the audio callback costs, while the rest works; how long a sound takes from
+PortAudio to its update, with the parts of that; and minutes of the command itself, headless and
+with its display, as processor time, memory and drops (endurance.py).
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from streamgenre.audio.live import capture
+from streamgenre.audio.live.microphone import Microphone
+from streamgenre.live.listener import Listener
+from streamgenre.model.model import load
+
+from ..common import EXAMPLES, Options, Skipped, table
+from .endurance import endurance
+from .room import NoRoomError, Room
+
+TITLE = "listening live: the callback, the delay, minutes of it"
+
+_CLIP = EXAMPLES / "classical-brandenburg-2.ogg"
+_BLOCK = 0.01  # s, of the callback that is timed
+_MUSIC, _PAUSE = 6.0, 4.13  # s; the pause lets each trial meet another phase of the hop
+_LOUD = 1e-3  # amplitude from which the music has begun
+
+
+class _Timed(capture.Capture):
+    """A capture that notes its callbacks, for the bench alone."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self.own: list[float] = []  # s in the callback
+        self.whole: list[float] = []  # s from PortAudio's own call on: waiting for Python, too
+        self.came: list[tuple[int, float]] = []  # frames so far, and when
+        self.onsets: list[int] = []  # frames at which sound began after silence
+        self._quiet = 0
+        super().__init__(*arguments, **options)
+
+    def _callback(
+        self, block: NDArray[np.float32], frames: int, times: Any, status: object
+    ) -> None:
+        began = time.perf_counter()
+        super()._callback(block, frames, times, status)
+        now = time.perf_counter()
+        self.own.append(now - began)
+        if hasattr(self, "_stream"):  # not yet in callbacks before the opening returns
+            self.whole.append(self._stream.time - times.currentTime)
+        before = self.came[-1][0] if self.came else 0
+        self.came.append((before + frames, now))
+        loud = np.flatnonzero(np.abs(block[:, 0]) > _LOUD)
+        if not len(loud):
+            self._quiet += frames
+            return
+        if self._quiet > 44_100:
+            self.onsets.append(before + int(loud[0]))
+        self._quiet = 0
+
+    def when(self, frame: int) -> float:
+        """When the callback that brought that frame was done."""
+        return next(at for count, at in self.came if count > frame)
+
+
+def measure(options: Options) -> dict[str, Any]:
+    """Callback and latency, then the minutes."""
+    minutes = options.minutes if options.minutes is not None else (1.0 if options.quick else 20.0)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            room = Room(Path(folder))
+            room.start()
+        except NoRoomError as why:
+            raise Skipped(str(why)) from None
+        try:
+            with _environment(room.environment):
+                found = _callback_and_latency(room, Path(folder), 3 if options.quick else 10)
+            if minutes:
+                found["minutes"] = endurance(room, Path(folder), minutes)
+            return found
+        finally:
+            room.stop()
+
+
+@contextmanager
+def _environment(wanted: dict[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _callback_and_latency(room: Room, folder: Path, trials: int) -> dict[str, Any]:
+    music, rate = soundfile.read(_CLIP, frames=int(_MUSIC * 44_100), always_2d=True)
+    trial = np.concatenate([music, np.zeros((int(_PAUSE * rate), music.shape[1]))])
+    silence = np.zeros((3 * rate, music.shape[1]))
+    soundfile.write(folder / "trials.wav", np.concatenate([silence, *[trial] * trials]), rate)
+    with mock.patch("streamgenre.audio.live.microphone.Capture", _Timed):
+        source = Microphone(block=_BLOCK)
+    return _listen(Listener(source, load()), source, room, folder, trials)
+
+
+def _listen(
+    listener: Listener, source: Microphone, room: Room, folder: Path, trials: int
+) -> dict[str, Any]:
+    timed = source._reading
+    assert isinstance(timed, _Timed)
+    room.play(folder / "trials.wav")
+    parts: dict[str, list[float]] = {
+        name: [] for name in ("window", "capture and compute", "first update", "genre")
+    }
+    answered = told = 0
+    for update in listener:
+        now = time.perf_counter()
+        if answered < len(timed.onsets):
+            onset = timed.onsets[answered]
+            frame = round(update.time * timed.sample_rate)
+            if frame > onset:
+                entered, complete = timed.when(onset), timed.when(frame - 1)
+                parts["window"].append(complete - entered)
+                parts["capture and compute"].append(now - complete)
+                parts["first update"].append(now - entered)
+                answered += 1
+        if told < answered and update.status == "genre":
+            parts["genre"].append(now - timed.when(timed.onsets[told]))
+            told = answered
+        if answered == trials and told == trials:
+            break
+    listener.close()
+    health = listener.health
+    return {
+        "latency_s": parts,
+        "step_ms": health.compute * 1e3,
+        "block_s": _BLOCK,
+        "callbacks": len(timed.own),
+        "callback_ms": {
+            name: (np.percentile(values, [50, 99, 99.9]) * 1e3).tolist()
+            for name, values in (("own", timed.own), ("with its wait for Python", timed.whole))
+        },
+        "dropped": health.dropped,
+        "overflows": health.overflows,
+    }
+
+
+def report(found: dict[str, Any]) -> list[str]:
+    """Latency, the callback, the minutes."""
+    parts = found["latency_s"]
+    rows = [
+        [_PARTS[name], f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"]
+        for name, values in parts.items()
+        if values
+    ]
+    lines = [
+        f"From a sound's entry into PortAudio, after silence, {len(parts['window'])} times:",
+        "",
+        *table(("until", "s, median (least to most)"), rows),
+        "",
+        f"Of the second row {found['step_ms']:.1f} ms are a step. Dropped {found['dropped']}, "
+        f"overflows {found['overflows']}.",
+        "",
+        f"The audio callback, every {found['block_s'] * 1e3:.0f} ms, {found['callbacks']} times:",
+        "",
+        *table(
+            ("", "p50, ms", "p99, ms", "p99.9, ms"),
+            [
+                [name, *(f"{value:.3f}" for value in values)]
+                for name, values in found["callback_ms"].items()
+            ],
+        ),
+    ]
+    if minutes := found.get("minutes"):
+        lines += ["", *_report_minutes(minutes)]
+    return lines
+
+
+def _report_minutes(found: dict[str, dict[str, Any]]) -> list[str]:
+    rows = []
+    for name, one in found.items():
+        shares, memory = one["minute_shares"], one["memory_mb"]
+        rows.append(
+            [
+                name,
+                f"{one['core_share']:.1%}",
+                f"{min(shares):.1%} to {max(shares):.1%}",
+                f"{memory[0]:.1f} to {memory[-1]:.1f}",
+                f"{one['bytes_a_second'] / 1e3:.1f}",
+            ]
+        )
+    said = [f"- {name} said at its end: `{one['said']}`" for name, one in found.items()]
+    minutes = next(iter(found.values()))["seconds"] / 60
+    head = ("output", "of a core", "its minutes", "memory, MB, first to last", "kB/s written")
+    return [
+        f"{minutes:.0f} minutes of `streamgenre live`, as jsonl and with the display at 80x24, "
+        "side by side:",
+        "",
+        *table(head, rows),
+        "",
+        *said,
+    ]
+
+
+_PARTS = {
+    "window": "the hop is full",
+    "capture and compute": "from then: it is read, resampled and computed",
+    "first update": "the first update that heard it",
+    "genre": "the first update with a genre",
+}

@@ -1,0 +1,78 @@
+"""A stream that is fed one hop of music at a time, each step with its latency.
+
+`python -m bench.step.fed MODEL HOP`, with 16 kHz float32 samples on standard input, does so in a
+fresh process and prints JSON: seconds until the model was there, and of each step since.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # a fresh process is to load it when its clock runs
+    from streamgenre.model.model import Model
+
+_RATE = 16_000
+
+
+class Fed:
+    """Feeds a new stream of a model, over and over the same music.
+
+    Args:
+        model: whose stream.
+        hop: seconds.
+        samples: 16 kHz mono, at least one hop.
+    """
+
+    def __init__(self, model: Model, hop: float, samples: NDArray[np.float32]) -> None:
+        size = round(hop * _RATE)
+        # A copy: what a caller feeds can be written to, and what cannot is copied by the stream.
+        whole = samples[: len(samples) // size * size].copy()
+        self._pieces = np.split(whole, len(whole) // size)
+        self._stream = model.stream(hop)
+        self._hop, self._next = hop, 0
+
+    def step(self) -> float:
+        """Seconds of one call that gives one update."""
+        piece = self._pieces[self._next % len(self._pieces)]
+        self._next += 1
+        began = time.perf_counter()
+        updates = self._stream.feed(piece, _RATE)
+        seconds = time.perf_counter() - began
+        assert len(updates) == 1
+        return seconds
+
+    def back_to_back(self, count: int) -> list[float]:
+        """Seconds of so many steps, one right after another."""
+        return [self.step() for _ in range(count)]
+
+    def paced(self, count: int) -> list[float]:
+        """Seconds of so many steps, each begun one hop after the one before it."""
+        seconds = []
+        due = time.perf_counter()
+        for _ in range(count):
+            due += self._hop
+            time.sleep(max(0.0, due - time.perf_counter()))
+            seconds.append(self.step())
+        return seconds
+
+
+def fresh(variant: str, hop: float, samples: NDArray[np.float32]) -> tuple[float, list[float]]:
+    """Seconds to import and load, and of each step, in a process where nothing was there yet."""
+    began = time.perf_counter()
+    from streamgenre.model.model import load
+
+    model = load(variant)
+    loaded = time.perf_counter() - began
+    fed = Fed(model, hop, samples)
+    return loaded, fed.back_to_back(len(samples) // round(hop * _RATE))
+
+
+if __name__ == "__main__":
+    heard = np.frombuffer(sys.stdin.buffer.read(), np.float32)
+    json.dump(fresh(sys.argv[1], float(sys.argv[2]), heard), sys.stdout)

@@ -1,0 +1,30 @@
+"""The table, the questions and the charts, from results.json and the predictions beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...writing import replace_file
+from ..results import read_results
+from ..systems import systems_of
+from .answers import write_questions
+from .tables import document
+
+
+def write_report(folder: Path) -> list[Path]:
+    """table.md, questions.md and the charts of a folder of results; gives their paths.
+
+    None are written where there are no results yet.
+    """
+    results = read_results(folder)
+    if not results:
+        return []
+    from .charts import write_charts  # matplotlib takes half a second to import
+
+    systems = systems_of(results, folder)
+    table = folder / "table.md"
+    questions = write_questions(systems, folder)
+    charts = write_charts(systems, folder)
+    text = document(systems, [path.name for path in charts], questions.name if questions else None)
+    replace_file(table, text.encode())
+    return [table, *([questions] if questions else []), *charts]
