@@ -62,7 +62,7 @@ def test_an_excerpt_is_pooled_as_the_network_pools_it(clips):
     memory = torch.zeros(1, statistics.memory_size)
     with torch.inference_mode():
         for row in torch.from_numpy(clip):
-            pooled, _, memory = statistics(
+            pooled, _, _, memory = statistics(
                 row[None], torch.zeros(1, 3), torch.ones(1), torch.ones(1, 1), memory
             )
     whole = Excerpts([clip]).whole()

@@ -20,7 +20,7 @@ def run(statistics, embeddings, seconds, weights=None):
         weight = torch.ones(1) if weights is None else weights[t : t + 1]
         opinion = torch.zeros(1, 3)
         opinion[0, t % 3] = 1.0
-        pooled, mean, memory = statistics(embedding[None], opinion, weight, hop, memory)
+        pooled, mean, _, memory = statistics(embedding[None], opinion, weight, hop, memory)
         assert mean.sum().item() == pytest.approx(1, abs=1e-3)
         found.append(pooled[0])
     return torch.stack(found), memory
@@ -110,6 +110,22 @@ def test_the_exported_form_gives_the_same_and_keeps_the_hop_in_the_state():
     again = network.restart(state, torch.tensor([True, False]))
     torch.testing.assert_close(again[0], network.initial_state(1, 0.5)[0])
     torch.testing.assert_close(again[1], state[1])
+
+
+def test_the_first_short_steps_are_near_uniform_and_whole_windows_are_not_changed():
+    torch.manual_seed(0)
+    network = build(POOLED).eval()
+    with torch.no_grad():
+        network.music.bias.fill_(9.0)
+        network.window_classifier.bias.copy_(torch.tensor([3.0, 0.0, -3.0]))
+    samples = torch.randn(1, 2_500 * 16) * 0.1
+    half = samples.clone()
+    half[:, : 2_000 * 16] = 0  # half a second into a stream: the rest of the window is padding
+    with torch.inference_mode():
+        first = network(half, network.initial_state(1, 0.5)).logits.softmax(1)
+        whole = network(samples, network.initial_state(1, 2.5)).logits.softmax(1)
+    assert first.max() < 0.4
+    assert whole.max() > 0.6
 
 
 def test_a_state_of_zeros_stands_for_the_default_hop():

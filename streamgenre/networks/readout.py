@@ -20,6 +20,7 @@ Memory = Literal["gru", "statistics"]
 """What the classifier reads: the GRU's state alone, or running statistics joined with it."""
 
 DEFAULT_HOP = 2.5  # s, where the state does not name the hop
+_ENOUGH = 1.0  # s of music, after weighting, from which on the logits stand as they are
 _STATE_DROPOUT = 0.5  # of the GRU's state before it joins the statistics, which it must not replace
 
 
@@ -103,6 +104,9 @@ class Readout(StepNetwork):
         whole = F.log_softmax(self.classifier(self.dropout(F.relu(hidden))), 1)
         # The two err differently: windows are better in the first seconds, the mean later.
         logits = (whole + summary.log_probabilities) / 2
+        # The first short hops of a stream are mostly padding: their outputs stay near uniform, so
+        # that they neither decide nor weigh in a mean over steps.
+        logits = logits * (summary.seconds / _ENOUGH).clamp(max=1.0)
         return Tick(logits, torch.cat([h, summary.memory, hop], 1), summary.mean)
 
     def read_out(

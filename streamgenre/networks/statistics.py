@@ -26,6 +26,7 @@ class Summary(NamedTuple):
 
     mean: Tensor  # (B, E), of the embeddings
     log_probabilities: Tensor  # (B, C), mean of those of the windows
+    seconds: Tensor  # (B, 1), weighted, that the means rest on
     memory: Tensor  # (B, M), for the next step
 
 
@@ -72,6 +73,7 @@ class RunningStatistics(nn.Module):
         return Summary(
             (total + _FIRST * embedding) / (known + _FIRST),
             (outputs + _FIRST * log_probabilities) / (known + _FIRST),
+            known,
             torch.cat([total, squares, outputs, known], 1),
         )
 
