@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..audio.files.source import is_url
+from ..audio.address import is_url
 from ..errors import ConfigError, StreamgenreError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from ..audio.files.source import is_url
+from ..audio.address import is_url
 from ..audio.live.input import Gap, LiveInput
 from ..model.card import ModelCard
 from ..model.model import Model, load

@@ -6,10 +6,12 @@ import json
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from ...audio.address import Recording
 from ...audio.files.raw import RawFormat
 from ...errors import StreamgenreError
 from ...model.model import Model
 from ...model.timeline import SCHEMA, Timeline, model_to_dict, update_to_dict
+from ..destination import Destination
 from .reading import opened, progress
 
 
@@ -41,19 +43,19 @@ def utc(at: datetime) -> str:
 class JsonWriter:
     """A Writer of JSON."""
 
-    def __init__(self, file: TextIO, model: Model, reconnect: bool = False) -> None:
-        self._file, self._model, self._reconnect = file, model, reconnect
+    def __init__(self, to: Destination, model: Model, reconnect: bool = False) -> None:
+        self._to, self._model, self._reconnect = to, model, reconnect
 
-    def __call__(self, recording: str, hop: float | None, raw: RawFormat | None) -> None:
+    def __call__(self, recording: Recording, hop: float | None, raw: RawFormat | None) -> None:
         with opened(recording, raw, self._reconnect) as source, progress(source) as show_progress:
             timeline = self._model.timeline(source, hop, show_progress)
-        write_timeline(self._file, recording, timeline)
-        self._file.flush()
+        write_timeline(self._to.file, recording.name, timeline)
+        self._to.finished()
 
-    def failed(self, recording: str, error: StreamgenreError) -> None:
+    def failed(self, recording: Recording, error: StreamgenreError) -> None:
         """Write an object with the error in place of the result."""
-        self._file.write(failure(recording, error))
-        self._file.flush()
+        self._to.file.write(failure(recording.name, error))
+        self._to.finished()
 
 
 def failure(recording: str, error: StreamgenreError) -> str:

@@ -7,23 +7,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from ...audio.files import open_source
+from ...audio.address import Recording
+from ...audio.files import open_recording
 from ...audio.files.raw import RawFormat
 from ...audio.files.source import Source
 from ...errors import one_line
 
 
 @contextmanager
-def opened(recording: str, raw: RawFormat | None, reconnect: bool = False) -> Iterator[Source]:
+def opened(
+    recording: Recording, raw: RawFormat | None, reconnect: bool = False
+) -> Iterator[Source]:
     """Open a recording; at the end, print its warnings to standard error."""
-    source = open_source(recording, raw, reconnect)
+    source = open_recording(recording, raw, reconnect)
     try:
         yield source
     finally:
         source.close()
     # Only after success: an error already says the same.
     for warning in source.warnings:
-        print(one_line(f"streamgenre: warning: {recording}: {warning}"), file=sys.stderr)
+        print(one_line(f"streamgenre: warning: {recording.name}: {warning}"), file=sys.stderr)
 
 
 class ShowProgress(Protocol):
@@ -44,9 +47,9 @@ def progress(source: Source) -> Iterator[ShowProgress]:
     if not sys.stderr.isatty():
         yield show
         return
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
+    from ..console import Console
     from ..ribbon import clock
 
     columns = (
@@ -54,6 +57,6 @@ def progress(source: Source) -> Iterator[ShowProgress]:
         BarColumn(),
         TextColumn("{task.fields[read]}", markup=False),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=Console(sys.stderr), transient=True) as bar:
         task = bar.add_task(source.name[-40:], total=source.stated_duration, read="")
         yield show
