@@ -90,6 +90,14 @@ class _Channels(click.ParamType):  # type: ignore[type-arg]  # no generic before
     "--log", type=click.Path(path_type=Path), help="Append each update to a rotated file."
 )
 @click.option(
+    "--log-size",
+    type=click.IntRange(1, 1_000_000),
+    metavar="MB",
+    default=180,
+    show_default="180, more than a day",
+    help="Size of the log and the older files that it keeps.",
+)
+@click.option(
     "--record",
     type=click.Path(path_type=Path),
     help="Record the audio: .flac, .wav, .ogg, .opus.",
@@ -126,6 +134,8 @@ def command(
 
     if play is not None and on_the_command_line("wanted", "channels"):
         raise click.UsageError("--play replaces an input; leave out --input and --channels")
+    if outputs["log"] is None and on_the_command_line("log_size"):
+        raise click.UsageError("--log-size needs --log")
     if wait is not None and not wait >= 0:
         raise click.UsageError("--wait: nan is not a number of seconds")
     loaded = load(model, compute)
