@@ -81,7 +81,8 @@ def open_sinks(
         from ..output.sinks.log import Changes
 
         add(Changes(sys.stdout, model.card))
-    openers = {"log": partial(_log, megabytes=outputs["log_size"]), **_SINKS}
+    log = partial(_log, megabytes=outputs["log_size"])
+    openers: dict[str, Callable[[Any, Model, float], Sink]] = {"log": log, **_SINKS}
     for name, opened in openers.items():
         if outputs[name] is not None:
             with _option(name):
