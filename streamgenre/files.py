@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
@@ -46,11 +46,13 @@ def text_replacement(path: str | os.PathLike[str]) -> Iterator[TextIO]:
 
     If nothing is written, `path` stays as it was.
     """
-    # A file that is replaced may be private. It gets its mode when it is complete.
-    opener = _open_private if Path(path).exists() else None
     with replacement(path) as partial:
         with open(  # Path.open has no opener
-            partial, "x", encoding="utf-8", errors="backslashreplace", opener=opener
+            partial,
+            "x",
+            encoding="utf-8",
+            errors="backslashreplace",
+            opener=private_opener(path),
         ) as file:
             yield file
             empty = not file.tell()
@@ -58,8 +60,13 @@ def text_replacement(path: str | os.PathLike[str]) -> Iterator[TextIO]:
             partial.unlink()
 
 
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def private_opener(path: str | os.PathLike[str]) -> Callable[[str, int], int]:
+    """An `opener` for a file that will replace `path`, which may be private.
+
+    It gets its mode when it is complete. A file that does not exist yet gets the usual one.
+    """
+    mode = 0o600 if Path(path).exists() else 0o666
+    return lambda name, flags: os.open(name, flags, mode)
 
 
 def replace_bytes(path: str | os.PathLike[str], data: bytes) -> None:

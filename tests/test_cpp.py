@@ -123,7 +123,7 @@ def test_it_says_what_python_says(program, package, pcm):
     samples = np.concatenate([np.zeros(20_000, "<i2"), pcm])  # silence, music, a part of a hop
     stream = streamgenre.load(package / "model.onnx").stream()
     expected = [*stream.feed(samples, 16_000), *stream.flush()]
-    updates = heard(program, package, samples)
+    updates = heard(program, package, samples, "--model", "model.onnx")
     assert len(updates) == len(expected) > 30
     assert {update.status for update in expected} >= {"no-music", "genre"}
     for given, wanted in zip(updates, expected, strict=True):
@@ -168,12 +168,41 @@ def test_the_test_vector_passes_on_a_board(on_board, package, model):
     assert b"right" in done.stdout
 
 
+@pytest.mark.parametrize("model", ["model.onnx", "model.int8.onnx", "model.ort"])
+def test_a_damaged_model_is_refused(program, package, tmp_path, model):
+    """One byte of a weight: the file loads, and would compute something else."""
+    folder = shutil.copytree(package, tmp_path / "package")
+    data = bytearray((folder / model).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / model).write_bytes(data)
+    for option in ("--check", "--bench=1"):
+        done = run(program, folder, option, "--model", model)
+        assert done.returncode == 5
+        assert_one_line(done, "is damaged (its hash is not the card's)")
+
+
+@pytest.mark.parametrize("size", [0, 1, 55, 56, 63, 64, 65, 65_535, 65_536, 65_537, 200_000])
+def test_a_file_of_any_size_has_its_hash(program, package, tmp_path, size):
+    """A file with the right hash, which is no model, gets as far as the runtime."""
+    data = np.random.default_rng(size).bytes(size)
+
+    def of_data(card):
+        card["variants"][0]["sha256"] = hashlib.sha256(data).hexdigest()
+
+    folder = changed_card(package, tmp_path / "package", of_data)
+    (folder / "model.onnx").unlink()
+    (folder / "model.onnx").write_bytes(data)
+    done = run(program, folder, "--model", "model.onnx")
+    assert done.returncode == 5
+    assert_one_line(done, "model.onnx: cannot be loaded")
+
+
 def test_a_step_that_is_wrong_fails_the_check(program, package, tmp_path):
     folder = shutil.copytree(package, tmp_path / "package")
     values = np.fromfile(folder / "test" / "probabilities.f32", "<f4")
     values[-1] += 0.002
     values.tofile(folder / "test" / "probabilities.f32")
-    done = run(program, folder, "--check")
+    done = run(program, folder, "--check", "--model", "model.onnx")
     assert done.returncode == 1
     assert b"WRONG" in done.stdout
 
@@ -247,7 +276,8 @@ def changed_card(package: Path, folder: Path, change) -> Path:
         (lambda card: card.update(window=10**15), "no sensible number"),
         (lambda card: card.update(labels="jazz"), "card.json"),
         (lambda card: card.pop("thresholds"), "thresholds"),
-        (lambda card: card["variants"][0].update(bytes=7), "7"),
+        (lambda card: card.update(variants=[]), "lists no model.onnx"),
+        (lambda card: card["variants"][1].update(sha256="0" * 64), "is damaged"),
     ],
 )
 def test_a_card_that_does_not_fit_is_named(program, package, tmp_path, change, reason):
@@ -265,14 +295,9 @@ def assert_one_line(done: subprocess.CompletedProcess, reason: str) -> None:
 
 
 @pytest.mark.parametrize("model", ["model.onnx", "model.int8.onnx", "model.ort"])
-@pytest.mark.parametrize("known_size", [True, False])
-def test_a_truncated_model_is_named(program, package, tmp_path, model, known_size):
+def test_a_truncated_model_is_named(program, package, tmp_path, model):
     whole = (package / model).read_bytes()
-
-    def forget_sizes(card):
-        card["variants"] = card["variants"] if known_size else []
-
-    folder = changed_card(package, tmp_path / "package", forget_sizes)
+    folder = changed_card(package, tmp_path / "package", lambda card: None)
     (folder / model).unlink()
     (folder / model).write_bytes(whole[: len(whole) // 2])
     done = run(program, folder, "--model", model)

@@ -179,7 +179,9 @@ def test_wrong_use_is_told(package, run):
     done = run(package, "--model", "model.fp4.onnx")
     assert done.returncode == 5 and b"cannot be read" in done.stderr
     assert run("--help").stdout.startswith(b"ffmpeg")
-    assert run(package).stdout == b""  # no sound: no update
+    silent = run(package)
+    assert silent.returncode == 3 and silent.stdout == b""
+    assert silent.stderr == b"streamgenre: no audio came on standard input\n"
 
 
 def test_who_has_heard_enough_may_go(package, host):

@@ -21,7 +21,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from streamgenre.audio.address import Recording
 from streamgenre.model.model import load
+from streamgenre.output.destination import Destination
 from streamgenre.output.timeline import writer
 
 from .. import recordings
@@ -153,7 +155,9 @@ def stages(
 def _whole(path: Path) -> Callable[[], None]:
     """What `streamgenre FILE` does once it is there: read, classify, write its text."""
     model = load()
-    return lambda: writer("text", io.StringIO(), model)(str(path), None, None)
+    return lambda: writer("text", Destination(io.StringIO()), model)(
+        Recording(str(path)), None, None
+    )
 
 
 def _split(whole: Callable[[], None], taken: list[dict[str, float]]) -> None:

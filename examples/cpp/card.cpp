@@ -10,11 +10,10 @@ using nlohmann::json;
 namespace {
 
 constexpr size_t kLargestCard = 1 << 20;  // bytes
-constexpr size_t kLargestModel = 1 << 30;  // bytes
 constexpr size_t kMost = 10'000'000;  // of anything else: a broken number takes no memory
 
-size_t count(const json& value, size_t most = kMost) {
-  if (!value.is_number_unsigned() || value < 1 || value > most)
+size_t count(const json& value) {
+  if (!value.is_number_unsigned() || value < 1 || value > kMost)
     throw std::invalid_argument("a size is no sensible number: " + value.dump());
   return value;
 }
@@ -37,8 +36,8 @@ Card parse(const json& entries, const std::string& folder) {
   card.thresholds = {limits.at("unsure"), limits.at("music"),     limits.at("silence"),
                      limits.at("margin"), limits.at("smoothing"), limits.at("hold")};
   for (const json& variant : entries.at("variants"))
-    card.variants.push_back({variant.at("file"), variant.at("dtype"),
-                             count(variant.at("bytes"), kLargestModel)});
+    card.variants.push_back(
+        {variant.at("file"), variant.at("sha256"), variant.value("test_difference", 0.0)});
   const json& test = entries.at("test");
   const auto path = [&](const char* name) {
     return folder + "/" + test.at(name).at("file").get<std::string>();
@@ -68,4 +67,19 @@ Card read_card(const std::string& folder) {
   } catch (const std::exception& error) {  // of the JSON reader, or of parse
     throw Failure(kBadModel, path + ": " + error.what());
   }
+}
+
+const Variant& variant_of(const Card& card, const std::string& file) {
+  std::string known;
+  for (const Variant& variant : card.variants) {
+    if (variant.file == file) return variant;
+    known += (known.empty() ? "" : ", ") + variant.file;
+  }
+  throw Failure(kBadModel, "card.json lists no " + file + "; it has: " + known);
+}
+
+std::string default_model(const Card& card) {
+  for (const Variant& variant : card.variants)
+    if (variant.file == "model.int8.onnx") return variant.file;
+  return "model.onnx";
 }

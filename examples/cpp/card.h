@@ -20,8 +20,8 @@ struct TestVector {
 };
 
 struct Variant {
-  std::string file, dtype;
-  size_t bytes;
+  std::string file, sha256;
+  double test_difference;  // largest one on the test vector, from rounded weights
 };
 
 struct Card {
@@ -35,6 +35,12 @@ struct Card {
 
 // The card of the package in `folder`. Throws Failure.
 Card read_card(const std::string& folder);
+
+// The entry of a model file of the package. Throws Failure: there is none.
+const Variant& variant_of(const Card& card, const std::string& file);
+
+// The smallest model file of the package: what runs if no other is asked for.
+std::string default_model(const Card& card);
 
 // The whole of a small file. Throws Failure: it cannot be read, or is larger than `most` bytes.
 std::string read_file(const std::string& path, size_t most);

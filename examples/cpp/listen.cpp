@@ -85,5 +85,5 @@ void listen(const Card& card, Step& step, Format format) {
     std::copy(window + card.hop, window + card.window, window);
   }
   if (std::ferror(stdin)) throw Failure(kUnreadable, "standard input: cannot be read");
-  if (!heard) throw Failure(kUnreadable, "standard input: holds no audio");
+  if (!heard) throw Failure(kUnreadable, "no audio came on standard input");
 }

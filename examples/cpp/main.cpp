@@ -17,13 +17,15 @@ namespace {
 const char* const kHelp =
     "usage: streamgenre PACKAGE_DIR [options]\n"
     "Reads raw mono samples at the card's rate from standard input; gives a line of JSON an update.\n"
-    "  --model FILE          of the package; if not given, model.onnx\n"
+    "  --model FILE          of the package; if not given, model.int8.onnx where there is one\n"
     "  --format s16le|f32le  of the samples; if not given, s16le\n"
     "  --check               replay the package's test vector instead\n"
     "  --bench N             time N steps and print the resident memory instead\n";
 
+constexpr double kTolerance = 1e-3;  // beyond what the card states for rounded weights
+
 struct Options {
-  std::string folder, model = "model.onnx";
+  std::string folder, model;
   Format format = Format::kS16le;
   bool check = false, help = false;
   int bench = 0;
@@ -59,11 +61,9 @@ Options parse(int count, char** words) {
 
 // Prints the largest difference; whether it is within what the stored weights allow.
 bool check(const Card& card, Step& step, const std::string& model) {
-  double allowed = 1e-3;
-  for (const Variant& variant : card.variants)
-    if (variant.file == model && variant.dtype == "int8") allowed = 0.1;
+  const double allowed = variant_of(card, model).test_difference + kTolerance;
   const double largest = difference_to_test(card, step);
-  std::printf("%s: %s: largest difference %.2g over %zu steps, allowed %g\n", model.c_str(),
+  std::printf("%s: %s: largest difference %.2g over %zu steps, allowed %.2g\n", model.c_str(),
               largest <= allowed ? "right" : "WRONG", largest, card.test.steps, allowed);
   return largest <= allowed;
 }
@@ -82,7 +82,7 @@ void bench(const Card& card, Step& step, const Options& options, const Memory& b
   std::printf("%s\n", line.dump().c_str());
 }
 
-ExitCode run(const Options& options) {
+ExitCode run(Options options) {
   if (options.help) {
     std::fputs(kHelp, stdout);
     return kDone;
@@ -90,6 +90,7 @@ ExitCode run(const Options& options) {
   const Ort::Env runtime = start_runtime();
   const Memory bare = memory();
   const Card card = read_card(options.folder);
+  if (options.model.empty()) options.model = default_model(card);
   Step step(runtime, card, options.folder + "/" + options.model);
   if (options.check) return check(card, step, options.model) ? kDone : kFailed;
   if (options.bench) bench(card, step, options, bare);

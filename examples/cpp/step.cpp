@@ -14,6 +14,7 @@
 #include <map>
 
 #include "failure.h"
+#include "sha256.h"
 
 namespace {
 
@@ -61,16 +62,15 @@ struct FrugalLoading {
 };
 #endif
 
-// The size of a model file. Throws Failure where it is not the one on the card.
+// The size of a model file. Throws Failure where it is not the file that the card lists.
 size_t checked_size(const std::string& path, const Card& card) {
+  const Variant& variant = variant_of(card, std::filesystem::path(path).filename());
   std::error_code error;
   const size_t size = std::filesystem::file_size(path, error);
   if (error) throw Failure(kBadModel, path + ": " + error.message());
-  const std::string name = std::filesystem::path(path).filename();
-  for (const Variant& variant : card.variants)
-    if (variant.file == name && variant.bytes != size)
-      throw Failure(kBadModel, path + ": has " + std::to_string(size) + " bytes, the card says " +
-                                   std::to_string(variant.bytes) + "; copy the package anew");
+  if (sha256_of_file(path) != variant.sha256)
+    throw Failure(kBadModel,
+                  path + ": is damaged (its hash is not the card's); copy the package anew");
   return size;
 }
 

@@ -19,8 +19,9 @@ Mono samples of 16 bits at the card's rate come on standard input. DIR is a pack
   --check        read nothing: replay the package's test vector, say the largest difference
   --help         this`;
 
-const TOLERANCE = 1e-3; // beyond what the card says that the file's rounding does
-const UNREADABLE = 5; // exit code: the model or its package is bad
+const TOLERANCE = 1e-3; // beyond what the card states for rounded weights
+const BAD_MODEL = 5; // exit codes
+const UNREADABLE = 3;
 const MISUSED = 2;
 
 /** Whatever a user can mend: one line on standard error, and the exit code. */
@@ -35,7 +36,7 @@ async function read(folder, file) {
   try {
     return await readFile(join(folder, file));
   } catch (error) {
-    throw new Refusal(`${join(folder, file)}: cannot be read (${error.code})`, UNREADABLE);
+    throw new Refusal(`${join(folder, file)}: cannot be read (${error.code})`, BAD_MODEL);
   }
 }
 
@@ -45,7 +46,7 @@ async function openStream(folder, file) {
   try {
     card = JSON.parse(text);
   } catch {
-    throw new Refusal(`${join(folder, "card.json")}: is no JSON; export anew`, UNREADABLE);
+    throw new Refusal(`${join(folder, "card.json")}: is no JSON; export anew`, BAD_MODEL);
   }
   let ort;
   try {
@@ -78,6 +79,7 @@ async function listen({ card, stream }) {
   };
   for await (const part of samples()) print(await stream.feed(part));
   print(await stream.flush());
+  if (!stream.time) throw new Refusal("no audio came on standard input", UNREADABLE);
 }
 
 /** The largest difference from the package's test vector; refused where it is too large. */
@@ -140,6 +142,6 @@ try {
   await main();
 } catch (error) {
   if (!(error instanceof Refusal) && !(error instanceof ModelError)) throw error;
-  console.error(error.message);
-  process.exitCode = error.code ?? UNREADABLE;
+  console.error(`streamgenre: ${error.message}`);
+  process.exitCode = error.code ?? BAD_MODEL;
 }

@@ -7,16 +7,20 @@ handlers a moment and then ends the process.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 from .. import files
 
 patience = 1.0
 """Seconds for the handlers; a command that closes devices needs more."""
+before_abrupt_end: list[Callable[[], None]] = []
+"""Called if the handlers had no chance, before the process ends; from another thread."""
 hanging = False
 """Whether a thread hangs inside a C library: the process must exit without waiting for it."""
 _ENDING = [
@@ -41,6 +45,9 @@ def _watch(reading: int) -> None:
     while number := os.read(reading, 1)[0]:
         if number in (signal.SIGINT, *_ENDING):
             time.sleep(patience)
+            for call in before_abrupt_end:
+                with contextlib.suppress(Exception):
+                    call()
             for path in files.unfinished:
                 path.unlink(missing_ok=True)
             os._exit(128 + number)

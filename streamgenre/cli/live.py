@@ -59,7 +59,7 @@ class _Channels(click.ParamType):  # type: ignore[type-arg]  # no generic before
     "wanted",
     metavar="D",
     help="Index or part of the name of an input, or monitor for what the computer plays; see "
-    "`streamgenre devices`.  [default: the system default]",
+    "`streamgenre devices`. Or the http(s) URL of a radio.  [default: the system default]",
 )
 @click.option(
     "--channels", type=_Channels(), default=(), help="Channels of the input to use, from 1."
@@ -67,6 +67,7 @@ class _Channels(click.ParamType):  # type: ignore[type-arg]  # no generic before
 @click.option(
     "--play", metavar="FILE", help="Classify a file in real time instead, while it plays."
 )
+@click.option("--reconnect", is_flag=True, help="Connect to a URL again when its data ends.")
 @click.option("--hop", type=float, help="Seconds between updates; see `info`.")
 @click.option(
     "--wait",
@@ -89,6 +90,14 @@ class _Channels(click.ParamType):  # type: ignore[type-arg]  # no generic before
     "--log", type=click.Path(path_type=Path), help="Append each update to a rotated file."
 )
 @click.option(
+    "--log-size",
+    type=click.IntRange(1, 1_000_000),
+    metavar="MB",
+    default=180,
+    show_default="180, more than a day",
+    help="Size of the log and the older files that it keeps.",
+)
+@click.option(
     "--record",
     type=click.Path(path_type=Path),
     help="Record the audio: .flac, .wav, .ogg, .opus.",
@@ -108,6 +117,7 @@ def command(
     wanted: str | None,
     channels: tuple[int, ...],
     play: str | None,
+    reconnect: bool,
     hop: float | None,
     wait: float | None,
     model: Path | None,
@@ -124,6 +134,8 @@ def command(
 
     if play is not None and on_the_command_line("wanted", "channels"):
         raise click.UsageError("--play replaces an input; leave out --input and --channels")
+    if outputs["log"] is None and on_the_command_line("log_size"):
+        raise click.UsageError("--log-size needs --log")
     if wait is not None and not wait >= 0:
         raise click.UsageError("--wait: nan is not a number of seconds")
     loaded = load(model, compute)
@@ -136,7 +148,7 @@ def command(
         sinks = open_sinks(outputs, output_format, console, loaded, hop, undo)
         listener = listen(
             wanted, loaded, hop, channels=channels, patience=wait, play=play, sinks=sinks,
-            recorder=recorder,
+            recorder=recorder, reconnect=reconnect,
         )  # fmt: skip
         undo.pop_all()  # from here on, the listener closes them
     interrupt.patience = _PATIENCE  # from here on, there is something to close

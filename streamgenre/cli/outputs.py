@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..audio.files.source import is_url
+from ..audio.address import is_url
 from ..errors import ConfigError, StreamgenreError
 
 if TYPE_CHECKING:
@@ -80,17 +81,19 @@ def open_sinks(
         from ..output.sinks.log import Changes
 
         add(Changes(sys.stdout, model.card))
-    for name, opened in _SINKS.items():
+    log = partial(_log, megabytes=outputs["log_size"])
+    openers: dict[str, Callable[[Any, Model, float], Sink]] = {"log": log, **_SINKS}
+    for name, opened in openers.items():
         if outputs[name] is not None:
             with _option(name):
                 add(opened(outputs[name], model, model.card.live_hop if hop is None else hop))
     return sinks
 
 
-def _log(path: Path, model: Model, hop: float) -> Sink:
+def _log(path: Path, model: Model, hop: float, megabytes: int) -> Sink:
     from ..output.sinks.log import Log
 
-    return Log(path)
+    return Log(path, megabytes * 1_000_000)
 
 
 def _on_change(run: str, model: Model, hop: float) -> Sink:
@@ -124,7 +127,6 @@ def _mqtt(url: str, model: Model, hop: float) -> Sink:
 
 
 _SINKS: dict[str, Callable[[Any, Model, float], Sink]] = {
-    "log": _log,
     "on_change": _on_change,
     "now_playing": _now_playing,
     "osc": _osc,

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import glob
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .. import __version__
 from ..audio import ENCODINGS
+from ..audio.address import Recording, scheme
 from ..errors import OutputError, StreamgenreError, one_line, reason
-from ..files import text_replacement
+from . import interrupt
 from .options import COMMANDS, compute_option, model_option
 
 if TYPE_CHECKING:
     from ..audio.files.raw import RawFormat
+    from ..output.destination import Destination
 
 _EPILOG = "\b\nCommands:\n" + "\n".join(f"  {name:8} {does}" for name, does in COMMANDS.items())
+
+_PATIENCE = 4.0  # s to print the timeline of a stream after Ctrl-C
 
 
 @click.command(
@@ -32,9 +38,8 @@ _EPILOG = "\b\nCommands:\n" + "\n".join(f"  {name:8} {does}" for name, does in C
     "--format",
     "output_format",
     type=click.Choice(["text", "json", "jsonl"]),
-    default="text",
-    show_default=True,
-    help="text for people; json: one object per file; jsonl: one update per line, at once.",
+    help="text for people; json: one object per file; jsonl: one update per line, at once.  "
+    "[default: as the name given with -o ends, or text]",
 )
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Write to a file, not to the terminal."
@@ -49,10 +54,11 @@ _EPILOG = "\b\nCommands:\n" + "\n".join(f"  {name:8} {does}" for name, does in C
 @click.option(
     "--channels", type=click.IntRange(1, 64), help="With --raw: number of channels.  [default: 1]"
 )
+@click.option("--reconnect", is_flag=True, help="Connect to a URL again when its data ends.")
 @click.version_option(__version__, prog_name="streamgenre")
 def command(
     recordings: tuple[str, ...],
-    output_format: str,
+    output_format: str | None,
     output: Path | None,
     hop: float | None,
     model: Path | None,
@@ -60,27 +66,46 @@ def command(
     raw: str | None,
     rate: int | None,
     channels: int | None,
+    reconnect: bool,
 ) -> int:
     """Classify music as it plays: the genre over the course of each FILE.
 
-    Accepts audio and video files, http(s) radio streams, and - for standard input.
+    Accepts audio and video files, http(s) radio streams, playlists of them (m3u, m3u8, pls), and -
+    for standard input.
     """
     raw_format = _raw_format(raw, rate, channels)
-    for recording in recordings:
-        if output is not None and _same_file(output, recording):
+    form = _format(output_format, output)
+    if os.name == "nt":  # other shells do it
+        recordings = expand_wildcards(recordings)
+    for name in recordings:
+        if output is not None and _same_file(output, name):
             raise click.UsageError(f"{output}: is also an input; choose another file for -o")
+    from ..audio.files import DEEPEST_LIST
+    from ..audio.files.playlist import PlaylistError
     from ..model.model import load
     from ..output.timeline import writer
 
     loaded = load(model, compute)
     if hop is not None:
         loaded.card.hop(hop)  # fail before any work
+    if any(Recording(name).is_stream for name in recordings):
+        interrupt.patience = _PATIENCE
     codes = []
-    with _opened(output) as file:
-        write = writer(output_format, file, loaded)
-        for recording in recordings:
+    with _destination(output, form) as destination, _told_if_interrupted(destination):
+        write = writer(form, destination, loaded, reconnect)
+        waiting = [(Recording(name), 0) for name in reversed(recordings)]
+        while waiting:
+            recording, depth = waiting.pop()
             try:
-                write(recording, hop, raw_format)
+                try:
+                    write(recording, hop, raw_format)
+                except PlaylistError as listed:
+                    if depth == DEEPEST_LIST:
+                        raise
+                    remote = recording.remote or listed.remote
+                    entries = [(Recording(name, remote), depth + 1) for name in listed.entries]
+                    waiting += reversed(entries)
+                    continue
             except StreamgenreError as error:
                 write.failed(recording, error)
                 click.echo(f"streamgenre: {one_line(error)}", err=True)
@@ -107,20 +132,59 @@ def _same_file(output: Path, recording: str) -> bool:
         return False
 
 
-@contextmanager
-def _opened(output: Path | None) -> Iterator[TextIO]:
-    """Standard output, or a file that appears complete or not at all."""
+_FORMATS = {".json": "json", ".jsonl": "jsonl", ".txt": "text"}
+_NO_FORMATS = (".csv", ".tsv", ".srt", ".vtt", ".html", ".png", ".svg", ".xml", ".pdf")
+
+
+def _format(wanted: str | None, output: Path | None) -> str:
+    """The format that was asked for, or else the one that the name of the output has."""
+    suffix = "" if output is None else output.suffix.lower()
+    if wanted is None and suffix in _NO_FORMATS:
+        raise click.UsageError(
+            f"{output}: there is no format {suffix[1:]}; choose --format text, json or jsonl"
+        )
+    return wanted or _FORMATS.get(suffix, "text")
+
+
+def expand_wildcards(recordings: Iterable[str]) -> tuple[str, ...]:
+    """The recordings with the files that match in place of each pattern such as *.flac."""
+    expanded: list[str] = []
+    for name in recordings:
+        pattern = not scheme(name) and glob.has_magic(name) and not os.path.lexists(name)
+        matches = sorted(glob.glob(name, recursive=True)) if pattern else []  # noqa: PTH207
+        expanded += matches or [name]  # without a match, the error names the pattern
+    return tuple(expanded)
+
+
+def _destination(output: Path | None, form: str) -> Destination:
+    from ..output.destination import Appended, Destination, Replaced
+
     if output is None:
-        yield sys.stdout
-        return
+        return Destination(sys.stdout)
     if output.is_dir():
         raise click.UsageError(f"{output}: is a folder; give a file in it")
     if output.exists() and not output.is_file():  # a device or a pipe is written directly
         try:
-            with output.open("w", encoding="utf-8", errors="backslashreplace") as file:
-                yield file
+            return Destination(
+                output.open("w", encoding="utf-8", errors="backslashreplace"), output
+            )
         except OSError as error:
             raise OutputError(f"{output}: cannot be written: {reason(error)}") from None
-        return
-    with text_replacement(output) as file:
-        yield file
+    return Appended(output) if form == "jsonl" else Replaced(output)
+
+
+@contextmanager
+def _told_if_interrupted(destination: Destination) -> Iterator[None]:
+    """Say at Ctrl-C or SIGTERM what is kept, even while a C library hangs."""
+
+    def tell() -> None:
+        if kept := destination.keep():
+            click.echo(one_line(f"streamgenre: interrupted; {kept}"), err=True)
+
+    interrupt.before_abrupt_end.append(tell)
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        interrupt.before_abrupt_end.remove(tell)
+        tell()
+        raise

@@ -294,11 +294,11 @@ def _rounded(probability: float) -> float:
 
 
 def update_to_dict(update: Update) -> dict[str, Any]:
-    """An update as JSON has it; `styles` only where there are any, `speech` where it is said.
+    """An update as JSON has it; every key is always present.
 
-    What a timeline keeps of an update has neither: both are for who follows along.
+    `styles` is empty and `speech` None in the updates that a timeline keeps.
     """
-    entries = {
+    return {
         "time": round(update.time, 3),
         "status": update.status,
         "genre": update.genre,
@@ -307,12 +307,9 @@ def update_to_dict(update: Update) -> dict[str, Any]:
         "music": _rounded(update.music),
         "level": round(update.level, 1) if math.isfinite(update.level) else None,
         "probabilities": {k: _rounded(v) for k, v in update.probabilities.items()},
+        "styles": {k: _rounded(v) for k, v in update.styles.items()},
+        "speech": None if update.speech is None else _rounded(update.speech),
     }
-    if update.styles:
-        entries["styles"] = {k: _rounded(v) for k, v in update.styles.items()}
-    if update.speech is not None:
-        entries["speech"] = _rounded(update.speech)
-    return entries
 
 
 def model_to_dict(card: ModelCard) -> dict[str, str]:

@@ -49,6 +49,7 @@ from .contents import (
 from .graph import WEIGHTS, at_hop, step_graph
 from .limits import DTYPES, LARGEST_BATCH, LARGEST_OPSET, SMALLEST_OPSET, Dtype
 from .measure import Engine, labelled_clips
+from .nodes import name_nodes
 from .readme import hosts, readme
 from .run import Shape, run
 from .verify import verify
@@ -190,6 +191,7 @@ def _write_variants(
     entries = []
     for dtype in (each for each in DTYPES if each == "fp32" or each in dtypes):
         model = store(graph, dtype, WEIGHTS)
+        name_nodes(model.graph)
         digest = read_onnx(model.SerializeToString()).sha256
         own = {key: value for key, value in asdict(card).items() if key != "sha256"}
         helper.set_model_props(model, {METADATA_KEY: card_to_json(own, digest)})

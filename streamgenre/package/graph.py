@@ -15,7 +15,7 @@ from ..model.cut import LOGMEL, behind_logmel
 from ..model.onnx import INPUTS, OPTIONAL_OUTPUTS, OUTPUTS
 from ..model.session import session
 from .frontend import Layout, front_end
-from .nodes import Nodes, set_nodes
+from .nodes import Nodes, name_nodes, set_nodes
 
 _SAMPLES, _STATE = INPUTS
 _NEXT = OUTPUTS[2]
@@ -50,6 +50,7 @@ def step_graph(data: bytes, card: ModelCard, hop: Hop, batch: int) -> onnx.Model
     behind = None if card.sample_rate != SAMPLE_RATE else behind_logmel(data)
     model = onnx.load_from_string(data if behind is None else behind)
     _name_weights(model.graph)
+    name_nodes(model.graph)  # of a model that others wrote
     if behind is None:
         fixed = {_SAMPLES: [batch, hop.window], _STATE: [batch, card.state_size]}
     else:

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 Dtype = Literal["fp32", "fp16", "int8"]
 """Type in which weights are stored."""
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
-SMALLEST_OPSET, LARGEST_OPSET = 17, 22
+SMALLEST_OPSET, LARGEST_OPSET = 17, 21  # the oldest supported ONNX Runtime, 1.20, ends at 21
 LARGEST_BATCH = 64
 PARITY_STEPS = 500
 """Number of steps, with carried state, over which each file is compared with the model."""

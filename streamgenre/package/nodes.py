@@ -18,6 +18,19 @@ def set_nodes(graph: onnx.GraphProto, nodes: Iterable[onnx.NodeProto]) -> None:
     graph.node.extend(kept)
 
 
+def name_nodes(graph: onnx.GraphProto) -> None:
+    """Name each node that has no name, or that of another node, after its first output.
+
+    ONNX allows nodes without names, but ONNX Runtime 1.18 to 1.21 derives names of fused nodes from
+    them and refuses the graph if two are equal.
+    """
+    used: set[str] = set()
+    for node in graph.node:
+        if not node.name or node.name in used:
+            node.name = node.output[0]
+        used.add(node.name)
+
+
 class Nodes:
     """Collects nodes and constants for a graph; their names begin with `scope`."""
 
@@ -43,7 +56,7 @@ class Nodes:
     def add(self, operator: str, *inputs: str, name: str = "", **attributes: Any) -> str:
         """Add a node and return the name of its output, by default a generated one."""
         name = name or f"{self._scope}/{operator.lower()}_{len(self.nodes)}"
-        node = helper.make_node(operator, list(inputs), [name], **attributes)
+        node = helper.make_node(operator, list(inputs), [name], name, **attributes)
         self.nodes.append(node)
         return name
 

@@ -121,6 +121,11 @@ def _check_graph(folder: Path, file: str) -> tuple[ModelCard, dict[str, list[int
         onnx.checker.check_model(model, full_check=True)
     except Exception as error:  # protobuf and the checker have types of their own
         raise PackageError(f"{folder}: {file} is not valid ONNX: {first_line(error)}") from None
+    if len({node.name for node in model.graph.node} - {""}) < len(model.graph.node):
+        raise PackageError(
+            f"{folder}: {file} has nodes without a name of their own, which ONNX Runtime 1.18 to "
+            "1.21 refuses; export it again"
+        )
     if foreign := {node.domain for node in model.graph.node} - {"", "ai.onnx"}:
         raise PackageError(f"{folder}: {file} needs operators of {', '.join(sorted(foreign))}")
     return own, {entry.name: sizes(entry) for entry in model.graph.output}

@@ -19,6 +19,7 @@ from streamgenre.model.cut import LOGMEL
 from streamgenre.model.engine import initial_state
 from streamgenre.model.onnx import OnnxEngine
 from streamgenre.model.onnxfile import read_onnx
+from streamgenre.package.nodes import name_nodes
 
 from ..card import label_entry
 from ..inference.decisions import softmax
@@ -86,6 +87,7 @@ def with_head(base: onnx.ModelProto, adapted: bool, head: Head) -> onnx.ModelPro
     for output in graph.output:
         if output.name == "probabilities":
             output.type.tensor_type.shape.dim[1].dim_value = len(head.bias)
+    name_nodes(graph)
     onnx.checker.check_model(model)
     return model
 

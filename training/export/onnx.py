@@ -31,6 +31,7 @@ from streamgenre.model.onnxfile import read_onnx
 from streamgenre.networks import step_form
 from streamgenre.networks.calibrated import Calibrated
 from streamgenre.networks.step import StepNetwork
+from streamgenre.package.nodes import name_nodes
 
 from ..card import Calibration, calibration_of, card_entries, styles_of
 from ..inference.parity import PARITY, PARITY_STEPS, carried_steps
@@ -160,6 +161,7 @@ def export(
     model = to_onnx(step, window)
     if half:
         store_half(model)
+    name_nodes(model.graph)
     digest = read_onnx(model.SerializeToString()).sha256
     helper.set_model_props(model, {METADATA_KEY: card_to_json(entries, digest)})
     data = model.SerializeToString()

@@ -18,8 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from ..address import Recording, is_url, resolved, shown
+from .playlist import PlaylistError, check_entry
 from .raw import RawFormat, RawSource
-from .source import Source, is_url, sounds
+from .source import Source, sounds
+
+DEEPEST_LIST = 4  # playlists inside playlists
 
 
 def open_source(
@@ -29,36 +33,55 @@ def open_source(
 ) -> Source:
     """Open a path, an http(s) URL, "-" for standard input, or a binary file object.
 
+    A playlist with one entry opens that entry.
+
     Args:
         raw: the format of samples without a header.
         reconnect: connect to a URL again when its data ends, even if it is no internet radio.
 
-    Raises InputError with cause and remedy.
+    Raises InputError with cause and remedy, and PlaylistError for a list of several recordings.
     """
     if not isinstance(where, (str, os.PathLike)):
         name = _name_of(where)
-        return RawSource(where, raw, name) if raw else _decoder(where, name)
-    name = os.fspath(where)
-    if name == "-":
+        return RawSource(where, raw, name) if raw else _decoder(where, name, None)
+    recording = Recording(os.fspath(where))
+    for _ in range(DEEPEST_LIST):
+        try:
+            return open_recording(recording, raw, reconnect)
+        except PlaylistError as listed:
+            if len(listed.entries) != 1:
+                raise
+            recording = Recording(listed.entries[0], recording.remote or listed.remote)
+    raise InputError(f"{shown(os.fspath(where))}: playlists refer to each other without end")
+
+
+def open_recording(
+    recording: Recording, raw: RawFormat | None = None, reconnect: bool = False
+) -> Source:
+    """As `open_source`, but raises PlaylistError for every playlist."""
+    if recording.remote:
+        check_entry(recording.where)
+    if recording.where == "-":
         if sys.stdin is None:
             raise InputError("-: standard input is closed")
         stdin = sys.stdin.buffer
-        return RawSource(stdin, raw, "-") if raw else _decoder(stdin, "-")
-    if is_url(name):
+        return RawSource(stdin, raw, "-") if raw else _decoder(stdin, "-", None)
+    address, name = resolved(recording.where), recording.name
+    if is_url(address):
         if raw:
             raise InputError(
                 f"{name}: raw samples cannot be read from a URL; use a file or standard input"
             )
         from .radio import UrlSource
 
-        return UrlSource(name, reconnect)
-    path = Path(name)
+        return UrlSource(address, reconnect)
+    path = Path(address)
     regular = _check_readable(path)
     file = path.open("rb")
     if raw:
         return RawSource(file, raw, name, owned=True)
     try:
-        return _decoder(file, name, owned=True)
+        return _decoder(file, name, path.parent, owned=True)
     except InputError:
         if regular:
             from .libsndfile import SoundFileSource
@@ -74,11 +97,11 @@ def _name_of(file: BinaryIO) -> str:
     return name if isinstance(name, str) else "<stream>"
 
 
-def _decoder(file: BinaryIO, name: str, owned: bool = False) -> Source:
+def _decoder(file: BinaryIO, name: str, base: Path | None, owned: bool = False) -> Source:
     from .byteio import ObjectFile
     from .ffmpeg import decoder
 
-    return decoder(ObjectFile(file, owned), name)
+    return decoder(ObjectFile(file, owned), name, base)
 
 
 def _check_readable(path: Path) -> bool:

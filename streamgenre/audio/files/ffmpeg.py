@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import errno
-import os
-import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import av
@@ -15,14 +14,15 @@ from av.audio.layout import AudioLayout
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
-from ...errors import InputError
+from ...errors import InputError, reason
 from .byteio import ByteFile
 from .containers import SampleFile
+from .content import beginning, explained
 from .http import ConnectionLostError
 from .mp3 import stated_seconds
 from .mp4 import with_index
 from .ogg import OggFile
-from .source import BLOCK, cut_off, is_url, plausible
+from .source import BLOCK, cut_off, plausible
 
 # Accept tags in a wrong encoding. PyAV 19 does so by default and has no such option.
 _HAS_OPTION = int(av.__version__.split(".")[0]) < 19
@@ -38,16 +38,25 @@ _TAGS = (b"ID3", b"TAG", b"APE")  # of mp3; further down than at its start, in j
 _REFER_ELSEWHERE = {"hls", "applehttp", "dash", "concat", "sdp", "rtsp", "imf", "image2"}
 
 
-def decoder(file: ByteFile, name: str, form: tuple[str, int] | None = None) -> FFmpegSource:
-    """The source of a file at its start. It closes the file; so does an InputError here."""
+def decoder(
+    file: ByteFile, name: str, base: str | Path | None, form: tuple[str, int] | None = None
+) -> FFmpegSource:
+    """The source of a file at its start. It closes the file; so does an InputError here.
+
+    `base`: the URL or folder that entries of a playlist refer to; None for a pipe. Raises
+    PlaylistError for a playlist, and InputError that names other data that is not audio.
+    """
+    head = beginning(file)
     try:
         file = with_index(file)
         whole: ByteFile = SampleFile.of(file) or file
         if whole is file and file.peek(4) == b"OggS":
             whole = OggFile(file)
         return FFmpegSource(whole, name, form)
-    except BaseException:
+    except BaseException as error:
         file.close()
+        if isinstance(error, InputError) and not isinstance(error, ConnectionLostError):
+            raise explained(error, head, name, base) from None
         raise
 
 
@@ -114,7 +123,7 @@ class FFmpegSource:
         options = {"protocol_whitelist": protocols, "format_whitelist": ",".join(formats)}
         try:
             self._container = av.open(
-                _lower_scheme(where),
+                where,
                 "r",
                 options=options,
                 container_options=where.options if isinstance(where, SampleFile) else {},
@@ -123,8 +132,7 @@ class FFmpegSource:
             )
         except (av.FFmpegError, OSError, ValueError) as error:
             self._pass_on(error)
-            shown = re.sub("//[^/@]*@", "//...@", self.name)  # hide the password
-            raise InputError(f"{shown}: {_refusal(error, remote)}") from None
+            raise InputError(f"{self.name}: {_refusal(error, remote)}") from None
         stream = self._container.streams.best("audio")
         if stream is None:
             self._container.close()
@@ -261,23 +269,32 @@ class FFmpegSource:
 
 
 def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    """The cause of an error of FFmpeg, in words for a user."""
+    for kind, words in _WORDS.items():
+        if isinstance(error, kind):
+            return words
+    return _BY_NUMBER.get(getattr(error, "errno", None) or 0) or reason(error)
+
+
+_WORDS: dict[type[Exception], str] = {
+    av.ExitError: "no data in time",
+    av.InvalidDataError: "the data is damaged",
+    av.EOFError: "the data ends early",
+    EOFError: "the data ends early",
+    av.PatchWelcomeError: "it uses a rare feature of its format that is not supported",
+    av.DecoderNotFoundError: "its codec is not supported",
+    av.DemuxerNotFoundError: "its format is not supported",
+    av.ProtocolNotFoundError: "it refers to an address of a kind that is not opened",
+    av.ArgumentError: "it refers to other files, or its header is damaged",
+}
+_BY_NUMBER = {errno.EIO: "the connection or the disk fails"}
 
 
 def _refusal(error: Exception, remote: bool) -> str:
-    reason = "no answer in time" if isinstance(error, av.ExitError) else _reason(error)
-    if remote:
-        return f"cannot be fetched: {reason}; check the address and the network"
     if isinstance(error, av.InvalidDataError):
         return "is not audio that can be decoded"
+    if remote:
+        return f"cannot be fetched: {_reason(error)}; check the address and the network"
     if isinstance(error, (av.EOFError, EOFError)):
         return "holds no audio"
-    return f"cannot be decoded: {reason}" + ("" if os.name == "nt" else "; is it complete?")
-
-
-def _lower_scheme(where: str | ByteFile) -> str | ByteFile:
-    """The URL with its scheme in lower case, as FFmpeg requires."""
-    if isinstance(where, str) and is_url(where):
-        scheme, rest = where.split(":", 1)
-        return f"{scheme.lower()}:{rest}"
-    return where
+    return f"cannot be decoded: {_reason(error)}; check that the file is complete"

@@ -6,22 +6,39 @@ from __future__ import annotations
 import base64
 import http.client
 import os
+import socket
 import ssl
 import urllib.error
 import urllib.request
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from ... import __version__
-from ...errors import InputError
+from ...errors import InputError, reason
 from .byteio import ByteFile
 
 _SAFE = "/%:=&?~#+!$,;'@()*[]"  # characters that stay as they are in a path or query
 _RESUMPTIONS = 3  # in a row without any data
 
 
+_CHECK = "check the address and the network"
+_REFUSALS = {
+    401: (
+        "the server requires a user name and password, or refuses those given",
+        "write http://user:password@host/...",
+    ),
+    403: ("the server refuses access (403)", "check the address"),
+    404: ("there is nothing at this address (404)", "check it"),
+    410: ("there is nothing at this address any more (410)", "check it"),
+    429: ("the server refuses further requests for now (429)", "try again later"),
+}
+
+
 class ConnectionLostError(InputError):
-    """The connection broke or stalled; the message has the reason alone."""
+    """The connection broke or stalled; the message has the reason alone, `remedy` what to do."""
+
+    def __init__(self, reason: str, remedy: str = _CHECK) -> None:
+        super().__init__(reason)
+        self.remedy = remedy
 
 
 class OldShoutcastError(Exception):
@@ -43,6 +60,8 @@ class HttpFile(ByteFile):
         self._url, self._timeout = url, timeout
         self._position = self._begun = 0
         self._answer = self._request(0)
+        self.url: str = self._answer.url
+        """The address after redirects, without user and password."""
         headers = self._answer.headers
         self.icy = any(name.lower().startswith(("icy-", "ice-")) for name in headers)
         """Whether this is internet radio."""
@@ -73,7 +92,7 @@ class HttpFile(ByteFile):
 
     def _request(self, start: int) -> Any:
         url, authorization = _split_user(self._url)
-        headers = {"User-Agent": f"streamgenre/{__version__}", "Accept": "*/*"}
+        headers = {"User-Agent": "streamgenre", "Accept": "*/*"}
         if start:
             headers["Range"] = f"bytes={start}-"
         request = urllib.request.Request(url, headers=headers)
@@ -87,7 +106,7 @@ class HttpFile(ByteFile):
                 raise OldShoutcastError from None
             raise ConnectionLostError("the server does not speak HTTP") from None
         except (OSError, ValueError, http.client.HTTPException) as error:
-            raise ConnectionLostError(_reason(error)) from None
+            raise ConnectionLostError(*_reason(error)) from None
 
     def get(self, size: int) -> bytes:
         """See ByteFile; continues where the connection was lost if the server can."""
@@ -97,7 +116,7 @@ class HttpFile(ByteFile):
                     self._resume()
                 data = self._titled(size) if self._interval else self._answer.read1(size)
             except (OSError, ValueError, http.client.HTTPException) as error:
-                reason = _reason(error)
+                reason, _ = _reason(error)
             else:
                 self._position += len(data)
                 if data or self._size is None or self._position >= self._size:
@@ -181,16 +200,26 @@ def _split_user(url: str) -> tuple[str, str]:
     return urlunsplit((parts.scheme.lower(), host, path or "/", query, "")), authorization
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception) -> tuple[str, str]:
+    """What went wrong, and what to do."""
     if isinstance(error, urllib.error.HTTPError):
-        return f"the server answers {error.code} {error.reason}".splitlines()[0]
+        if "not allowed" in str(error.reason):
+            return "it redirects to an address that is not on the web", "check the address"
+        if 300 <= error.code < 400:
+            return "the address redirects to itself, without end", "check it"
+        if error.code >= 500:
+            return f"the server has a fault ({error.code})", "try again later"
+        words = f"the server refuses the request ({error.code})"
+        return _REFUSALS.get(error.code, (words, "check the address"))
     inner = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(inner, TimeoutError):
-        return "no answer in time"
+        return "no answer in time", "check the address, or try again later"
+    if isinstance(inner, socket.gaierror):
+        return "there is no such host, or no network", "check the address and the connection"
+    if isinstance(inner, ConnectionRefusedError):
+        return "no server answers at this host and port", "check the address"
     if isinstance(inner, ssl.SSLCertVerificationError):
-        return f"the certificate is not valid ({inner.verify_message})"
+        return f"the certificate is not valid ({inner.verify_message})", _CHECK
     if isinstance(inner, http.client.IncompleteRead):
-        return "the connection was closed early"
-    if isinstance(inner, OSError) and inner.strerror:
-        return inner.strerror
-    return str(inner) or type(inner).__name__
+        return "the connection was closed early", _CHECK
+    return reason(inner) if isinstance(inner, Exception) else str(inner), _CHECK

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from ..address import shown
 from .ffmpeg import FFmpegSource, decoder
 from .http import ConnectionLostError, HttpFile, OldShoutcastError
 from .source import Gap
@@ -45,7 +46,7 @@ class UrlSource:
     """
 
     def __init__(self, url: str, always: bool = False, plan: Reconnection | None = None) -> None:
-        self.name = url
+        self.name, self._url = shown(url), url
         self._always, self._plan = always, plan or RECONNECTION
         self._radio = False
         self._whole = False  # a file of known length: a new connection would begin at its start
@@ -56,23 +57,27 @@ class UrlSource:
         try:
             self._source = self._connect()
         except ConnectionLostError as error:
-            raise InputError(
-                f"{_masked(url)}: cannot be fetched: {error}; check the address and the network"
-            ) from None
+            raise InputError(f"{self.name}: {error}; {error.remedy}") from None
         self.sample_rate, self.channels = self._source.sample_rate, self._source.channels
         self.stated_duration = self._source.stated_duration
 
     def _connect(self) -> FFmpegSource:
         try:
-            file = HttpFile(self.name, self._plan.stall)
+            file = HttpFile(self._url, self._plan.stall)
         except OldShoutcastError:
             self._radio = True
-            return FFmpegSource(self.name, self.name, self._form)
+            return FFmpegSource(self._url, self.name, self._form)
         self._radio, self._whole = file.icy, file.size is not None
         if _refers_elsewhere(file.peek(1024)):
             file.close()
-            return FFmpegSource(self.name, self.name, self._form)
-        return decoder(file, self.name, self._form)
+            try:
+                return FFmpegSource(self._url, self.name, self._form)
+            except InputError:
+                raise InputError(
+                    f"{self.name}: the parts that this live stream lists cannot be opened; check "
+                    "the address"
+                ) from None
+        return decoder(file, self.name, file.url, self._form)
 
     def blocks(self) -> Iterator[NDArray[np.float32] | Gap]:
         """float32 (n, channels), and gaps where the connection was lost."""
@@ -111,7 +116,7 @@ class UrlSource:
             left = heard + self._plan.limit - time.monotonic()
             if left <= 0:
                 raise InputError(
-                    f"{_masked(self.name)}: no data for {self._plan.limit / 60:.3g} minutes "
+                    f"{self.name}: no data for {self._plan.limit / 60:.3g} minutes "
                     f"({reason}); check the address and the network"
                 )
             if self._closed.wait(min(pause, left)):
@@ -148,11 +153,3 @@ class UrlSource:
 def _refers_elsewhere(head: bytes) -> bool:
     """Whether this is an HLS or DASH list, whose parts FFmpeg fetches itself."""
     return (head.startswith(b"#EXTM3U") and b"#EXT-X-" in head) or b"<MPD" in head
-
-
-def _masked(url: str) -> str:
-    """The URL without user and password."""
-    scheme, _, rest = url.partition("://")
-    host, slash, path = rest.partition("/")
-    _, at, host = host.rpartition("@")
-    return f"{scheme}://{'...@' * bool(at)}{host}{slash}{path}"

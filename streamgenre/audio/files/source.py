@@ -12,11 +12,6 @@ BLOCK = 16_384
 """Frames read at a time: some hundred milliseconds, far less than a window."""
 
 
-def is_url(name: str) -> bool:
-    """Whether a name is an http(s) URL rather than a file."""
-    return name.lower().startswith(("http://", "https://"))
-
-
 _LONGEST = 1_000_000.0  # s, eleven days; a longer stated duration is a marker or damage
 
 

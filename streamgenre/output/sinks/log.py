@@ -14,18 +14,21 @@ from ...model.card import ModelCard
 from ...model.timeline import update_to_dict
 from ...update import Update
 from ..ribbon import decision_text
-from ..timeline.json import dumps
+from ..timeline.json import dumps, utc
 
-LOG_BYTES = 10_000_000
 LOG_FILES = 5
 """Number of older files to keep; FILE.1 is the newest of them."""
+LOG_MEGABYTES = 180
+"""Size of all files together: a day at the shortest hop, even when the oldest was just dropped."""
 
 
 def live_entries(update: Update, at: datetime, source: str) -> dict[str, Any]:
-    """A live update for JSON, with the name of the input and the local time."""
+    """A live update for JSON, with the name of the input, the local time and UTC."""
     return {
         "input": source,
         "at": at.isoformat(timespec="milliseconds"),
+        "time": 0.0,
+        "clock": utc(at),
         **update_to_dict(update),
     }
 
@@ -53,10 +56,11 @@ class JsonLines:
 class Log:
     """A Sink that appends each update as a line of JSON to a file, which is rotated by size.
 
-    Raises OutputError if the file cannot be written.
+    `size`: bytes of the file and LOG_FILES older ones together. Raises OutputError if the file
+    cannot be written.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, size: int = LOG_MEGABYTES * 1_000_000) -> None:
         self.name = f"log {path}"
         self._path = Path(path)
         if self._path.is_fifo():  # opening it would wait for a reader
@@ -64,7 +68,11 @@ class Log:
         try:
             _end_last_line(self._path)
             self._file = _Rotated(
-                path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8", errors="replace"
+                path,
+                maxBytes=size // (LOG_FILES + 1),
+                backupCount=LOG_FILES,
+                encoding="utf-8",
+                errors="replace",
             )
         except OSError as error:
             raise OutputError(

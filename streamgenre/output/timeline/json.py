@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from ...audio.address import Recording
 from ...audio.files.raw import RawFormat
 from ...errors import StreamgenreError
 from ...model.model import Model
 from ...model.timeline import SCHEMA, Timeline, model_to_dict, update_to_dict
+from ..destination import Destination
 from .reading import opened, progress
 
 
@@ -28,22 +31,31 @@ def write_timeline(file: TextIO, recording: str, timeline: Timeline) -> None:
     file.write(f'], "model": {dumps(model_to_dict(timeline.card))}}}\n')
 
 
+def utc(at: datetime) -> str:
+    """A time as RFC 3339 has it, in UTC, to the millisecond.
+
+    >>> utc(datetime.fromisoformat("2026-05-01T20:15:03.120+02:00"))
+    '2026-05-01T18:15:03.120Z'
+    """
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 class JsonWriter:
     """A Writer of JSON."""
 
-    def __init__(self, file: TextIO, model: Model) -> None:
-        self._file, self._model = file, model
+    def __init__(self, to: Destination, model: Model, reconnect: bool = False) -> None:
+        self._to, self._model, self._reconnect = to, model, reconnect
 
-    def __call__(self, recording: str, hop: float | None, raw: RawFormat | None) -> None:
-        with opened(recording, raw) as source, progress(source) as show_progress:
+    def __call__(self, recording: Recording, hop: float | None, raw: RawFormat | None) -> None:
+        with opened(recording, raw, self._reconnect) as source, progress(source) as show_progress:
             timeline = self._model.timeline(source, hop, show_progress)
-        write_timeline(self._file, recording, timeline)
-        self._file.flush()
+        write_timeline(self._to.file, recording.name, timeline)
+        self._to.finished()
 
-    def failed(self, recording: str, error: StreamgenreError) -> None:
+    def failed(self, recording: Recording, error: StreamgenreError) -> None:
         """Write an object with the error in place of the result."""
-        self._file.write(failure(recording, error))
-        self._file.flush()
+        self._to.file.write(failure(recording.name, error))
+        self._to.finished()
 
 
 def failure(recording: str, error: StreamgenreError) -> str:

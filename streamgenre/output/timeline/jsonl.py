@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+from datetime import UTC, datetime
+from typing import Any
 
+from ...audio.address import Recording
 from ...audio.files.raw import RawFormat
 from ...errors import StreamgenreError
 from ...model.model import Model
 from ...model.timeline import update_to_dict
-from .json import dumps, failure
+from ..destination import Destination
+from .json import dumps, failure, utc
 from .reading import opened
 
 
 class JsonlWriter:
     """A Writer of JSON lines."""
 
-    def __init__(self, file: TextIO, model: Model) -> None:
-        self._file, self._model = file, model
+    def __init__(self, to: Destination, model: Model, reconnect: bool = False) -> None:
+        self._to, self._model, self._reconnect = to, model, reconnect
 
-    def __call__(self, recording: str, hop: float | None, raw: RawFormat | None) -> None:
-        with opened(recording, raw) as source:
+    def __call__(self, recording: Recording, hop: float | None, raw: RawFormat | None) -> None:
+        with opened(recording, raw, self._reconnect) as source:
             for update in self._model.follow(source, hop):
-                self._file.write(dumps({"file": recording, **update_to_dict(update)}) + "\n")
-                self._file.flush()
+                entries: dict[str, Any] = {"file": recording.name, "time": 0.0}
+                if recording.is_url:
+                    entries["clock"] = utc(datetime.now(UTC))
+                self._to.file.write(dumps(entries | update_to_dict(update)) + "\n")
+                self._to.file.flush()
 
-    def failed(self, recording: str, error: StreamgenreError) -> None:
+    def failed(self, recording: Recording, error: StreamgenreError) -> None:
         """Write a line with the error, after the updates so far."""
-        self._file.write(failure(recording, error))
-        self._file.flush()
+        self._to.file.write(failure(recording.name, error))
+        self._to.finished()

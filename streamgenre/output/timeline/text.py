@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TextIO
 
 import rich.console
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from ...audio.address import Recording, is_url
 from ...audio.files.raw import RawFormat
-from ...audio.files.source import is_url
 from ...errors import StreamgenreError, one_line
 from ...model.model import Model
 from ...model.timeline import Timeline
 from ..console import Console
-from ..ribbon import axis, clock, label_text, ribbon, style
+from ..destination import Destination
+from ..ribbon import axis, clock, decision_text, label_text, ribbon, style
 from .reading import opened, progress
 
 _MOST_SEGMENTS = 40
@@ -28,22 +28,45 @@ _BOLD = Style(bold=True)
 class TextWriter:
     """A Writer of text."""
 
-    def __init__(self, file: TextIO, model: Model) -> None:
-        self._console = Console(file)
-        self._model = model
+    def __init__(self, to: Destination, model: Model, reconnect: bool = False) -> None:
+        self._console = Console(to.file)
+        self._to, self._model, self._reconnect = to, model, reconnect
         self._any = False
 
-    def __call__(self, recording: str, hop: float | None, raw: RawFormat | None) -> None:
+    def __call__(self, recording: Recording, hop: float | None, raw: RawFormat | None) -> None:
         began = time.perf_counter()
-        with opened(recording, raw) as source, progress(source) as show_progress:
-            timeline = self._model.timeline(source, hop, show_progress)
+        card = self._model.card
+        timeline = Timeline(card, card.file_hop if hop is None else hop)
+        try:
+            with (
+                opened(recording, raw, self._reconnect) as source,
+                progress(source) as show_progress,
+            ):
+                playing = ""
+
+                def show(seconds: float) -> None:
+                    show_progress(seconds, playing)
+
+                for update in self._model.follow(source, hop, show):
+                    timeline.append(update)
+                    if recording.is_stream:
+                        playing = decision_text(card, update)
+        except (KeyboardInterrupt, StreamgenreError):
+            # What a stream has played until it was interrupted, or lost, is a result too.
+            if recording.is_stream and timeline.duration:
+                self._print(recording, timeline, began)
+            raise
+        self._print(recording, timeline, began)
+
+    def _print(self, recording: Recording, timeline: Timeline, began: float) -> None:
         speed = timeline.duration / (time.perf_counter() - began)
         if self._any:
             self._console.print()
         self._any = True
-        print_timeline(self._console, recording, timeline, speed)
+        print_timeline(self._console, recording.name, timeline, speed)
+        self._to.finished()
 
-    def failed(self, recording: str, error: StreamgenreError) -> None:
+    def failed(self, recording: Recording, error: StreamgenreError) -> None:
         """Do nothing: the error is on standard error."""
 
 

@@ -116,7 +116,7 @@ def test_a_stream_over_http_without_a_length(model, music, reference, content):
 
 
 def test_a_url_that_does_not_answer(model):
-    with pytest.raises(InputError, match="cannot be fetched"):
+    with pytest.raises(InputError, match="no server answers at this host and port; check"):
         model.classify("http://127.0.0.1:9/none")
 
 

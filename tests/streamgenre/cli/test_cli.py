@@ -50,6 +50,17 @@ def test_text_fits_a_narrow_terminal(clip):
     assert max(map(len, text.splitlines())) <= 40
 
 
+@pytest.mark.parametrize("columns", ["0", "00", "-1", "", "x"])
+def test_an_impossible_width_is_ignored(clip, columns):
+    without = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
+    program = [sys.executable, "-m", "streamgenre", str(clip)]
+    shown = [
+        subprocess.run(program, env=environment, capture_output=True).stdout.splitlines()[:-1]
+        for environment in (without, {**without, "COLUMNS": columns})
+    ]
+    assert shown[0] == shown[1] and len(shown[0]) > 5
+
+
 def test_json_has_the_documented_keys(clip):
     done = streamgenre("--format", "json", clip)
     (line,) = done.stdout.decode().splitlines()
@@ -81,13 +92,15 @@ def test_jsonl_and_json_agree(clip):
         for line in streamgenre("--format", "jsonl", clip).stdout.decode().splitlines()
     ]
     assert all(line.pop("file") == str(clip) for line in lines)
+    assert {*map(tuple, lines)} == {*map(tuple, whole["updates"])}  # the same keys
     for line, update in zip(lines, whole["updates"], strict=True):
         # Rows have single precision, so that the last of four digits may differ.
         assert line.pop("probabilities") == pytest.approx(update.pop("probabilities"), abs=1e-4)
         for name in ("confidence", "music", "level"):
             assert line.pop(name) == pytest.approx(update.pop(name), abs=0.11)
-        line.pop("styles", None)  # in json, only for the whole recording
-        assert 0 <= line.pop("speech") <= 1  # only in live updates
+        assert update.pop("styles") == {} and update.pop("speech") is None  # jsonl only
+        assert isinstance(line.pop("styles"), dict)
+        assert 0 <= line.pop("speech") <= 1
         assert line == update
 
 

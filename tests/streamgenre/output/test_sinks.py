@@ -141,11 +141,10 @@ def test_updates_are_lines_of_json():
     assert list(entries)[:3] == ["input", "at", "time"]
 
 
-def test_the_log_is_appended_to_and_rotated(tmp_path, monkeypatch):
-    monkeypatch.setattr(log, "LOG_BYTES", 1000)
+def test_the_log_is_appended_to_and_rotated(tmp_path):
     path = tmp_path / "log.jsonl"
     path.write_text('{"cut off": tr', "utf-8")
-    sink = Log(path)
+    sink = Log(path, size=6000)
     for i in range(100):
         sink(make(number=i), AT, "default")
     sink.close()
@@ -155,6 +154,16 @@ def test_the_log_is_appended_to_and_rotated(tmp_path, monkeypatch):
     lines = "".join(file.read_text("utf-8") for file in [*files[:0:-1], path]).splitlines()
     kept = [json.loads(line)["time"] for line in lines]
     assert kept == list(range(100 - len(kept), 100)) and len(kept) > 10
+
+
+def test_the_log_holds_a_day(model, music):
+    """At the shortest hop, right after the oldest file was dropped."""
+    hop = min(hop.seconds for hop in model.card.hops)
+    updates = model.stream(hop).feed(*music)
+    assert any(update.styles for update in updates)
+    longest = max(len(live_line(u, AT, "Built-in Audio Analog Stereo (monitor)")) for u in updates)
+    kept = log.LOG_MEGABYTES * 1_000_000 * log.LOG_FILES // (log.LOG_FILES + 1)
+    assert kept / longest * hop > 24 * 3600
 
 
 def test_a_truncated_line_does_not_affect_the_next_one(tmp_path):

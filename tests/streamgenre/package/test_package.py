@@ -23,7 +23,9 @@ from streamgenre.audio.mix import mix_to_mono
 from streamgenre.audio.resample import Resampler
 from streamgenre.cli.main import run as command
 from streamgenre.errors import ConfigError, PackageError
+from streamgenre.model.card import METADATA_KEY, card_to_json
 from streamgenre.model.model import read_model
+from streamgenre.model.onnxfile import read_onnx
 from streamgenre.model.session import session
 from streamgenre.package import verify as verification
 from streamgenre.package.contents import (
@@ -37,6 +39,7 @@ from streamgenre.package.contents import (
 from streamgenre.package.export import export_package
 from streamgenre.package.frontend import Layout
 from streamgenre.package.graph import step_graph
+from streamgenre.package.nodes import name_nodes
 from streamgenre.package.run import Shape, run
 from streamgenre.package.weights import rounded, store
 from streamgenre.signals import changing_sound
@@ -95,6 +98,44 @@ def test_the_graph_has_standard_operators_and_static_shapes(package):
     assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 17)]
     for entry in [*model.graph.input, *model.graph.output]:
         assert all(size.dim_value for size in entry.type.tensor_type.shape.dim), entry.name
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "model.int8.onnx"])
+def test_every_node_has_a_name_of_its_own(package, file):
+    """ONNX Runtime 1.18 to 1.21 refuses graphs whose fused nodes get the same name."""
+    names = [node.name for node in onnx.load(package / file).graph.node]
+    assert all(names) and len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("file", ["tfcrnn", "tfcrnn-half"])
+def test_every_node_of_a_bundled_model_has_a_name_of_its_own(file):
+    names = [node.name for node in onnx.load_from_string(read_model(file)[1]).graph.node]
+    assert all(names) and len(set(names)) == len(names)
+
+
+def test_nodes_without_a_name_of_their_own_are_named():
+    nodes = [
+        onnx.helper.make_node("Neg", ["x"], ["a"], "first"),
+        onnx.helper.make_node("Neg", ["a"], ["b"]),
+        onnx.helper.make_node("Neg", ["b"], ["c"], "first"),
+    ]
+    graph = onnx.helper.make_graph(nodes, "graph", [], [])
+    name_nodes(graph)
+    assert [node.name for node in graph.node] == ["first", "b", "c"]
+
+
+def test_a_package_with_nodes_without_names_is_refused(package, tmp_path):
+    folder = _copy(package, tmp_path)
+    model = onnx.load(folder / "model.onnx")
+    model.graph.node[3].name = ""
+    entries = json.loads(model.metadata_props[0].value)
+    del entries["sha256"], model.metadata_props[:]
+    digest = read_onnx(model.SerializeToString()).sha256
+    onnx.helper.set_model_props(model, {METADATA_KEY: card_to_json(entries, digest)})
+    onnx.save(model, folder / "model.onnx")
+    write_sums(folder)
+    with pytest.raises(PackageError, match=r"model\.onnx has nodes without a name"):
+        verification.verify(folder)
 
 
 # Weights

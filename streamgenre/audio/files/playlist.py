@@ -1,0 +1,88 @@
+"""Playlists: M3U, M3U8 and PLS, as radio stations and players write them.
+
+M3U has one path or URL per line; PLS is an INI file with entries File1, File2, ... A playlist in
+HTTP Live Streaming (#EXT-X- tags) lists parts of one recording, and is not split.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import urljoin
+
+from ...errors import InputError
+from ..address import scheme, shown
+
+_ENTRY = re.compile(r"^\s*File\d+\s*=\s*(.+?)\s*$", re.IGNORECASE | re.MULTILINE)
+
+
+class PlaylistError(InputError):
+    """A recording that is a list of others; `entries` are their paths or URLs.
+
+    `remote`: the list is from the network or a pipe; its entries may not open local files.
+    """
+
+    def __init__(self, name: str, entries: tuple[str, ...], remote: bool) -> None:
+        first = shown(entries[0])
+        super().__init__(
+            f"{name}: is a playlist of {len(entries)} recordings; give one of them, such as {first}"
+        )
+        self.entries, self.remote = entries, remote
+
+
+def entries_of(data: bytes, base: str | Path | None, name: str) -> tuple[str, ...] | None:
+    """The entries of a playlist; None if the data is not one.
+
+    `data`: the file or its beginning. `base`: URL or folder that relative entries refer to; None:
+    unknown, and they stay as they are. `name`: the name of the file, for M3U without a header.
+    """
+    text = _text(data)
+    if text is None or "#EXT-X-" in text:
+        return None
+    lines = [line.strip() for line in text.splitlines()]
+    lines = [line for line in lines if line]
+    if lines and lines[0].lower() == "[playlist]":
+        listed = _ENTRY.findall(text)
+    else:
+        listed = [line for line in lines if not line.startswith("#")]
+        named = name.lower().split("?")[0].endswith((".m3u", ".m3u8"))
+        addresses = bool(listed) and all(scheme(line) for line in listed)
+        if not (named or addresses or lines[:1] == ["#EXTM3U"]):
+            return None
+    return tuple(_absolute(entry, base) for entry in listed)
+
+
+def is_hls(data: bytes) -> bool:
+    """Whether the data begins a playlist of HTTP Live Streaming."""
+    text = _text(data)
+    return text is not None and text.lstrip().startswith("#EXTM3U") and "#EXT-X-" in text
+
+
+def _text(data: bytes) -> str | None:
+    """The data as text; None for binary data."""
+    if b"\0" in data:
+        return None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if error.start > len(data) - 4:  # a character cut off at the end
+            return data[: error.start].decode("utf-8-sig")
+        return data.decode("latin-1") if max(data[:512], default=0) < 0xFF else None
+
+
+def _absolute(entry: str, base: str | Path | None) -> str:
+    if isinstance(base, Path) and not scheme(entry):
+        path = base / entry
+        # Players on Windows write back slashes.
+        return str(path if path.exists() else base / entry.replace("\\", "/"))
+    if isinstance(base, str) and scheme(entry) != "icy":
+        return urljoin(base, entry)
+    return entry
+
+
+def check_entry(entry: str) -> None:
+    """Raise InputError if an entry of a playlist from the network may not be opened."""
+    if scheme(entry) not in ("http", "https", "icy"):
+        raise InputError(
+            f"{shown(entry)}: a playlist from the network may list only http and https addresses"
+        )

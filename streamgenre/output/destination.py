@@ -1,0 +1,187 @@
+"""Where results of several recordings go, and what is left of them after an interruption.
+
+A format of lines is appended to its file as it is computed. Any other format is complete only after
+each recording: the file is replaced atomically then, so that it never ends in half a result.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TextIO
+
+from .. import files
+from ..errors import OutputError, reason
+
+_COPYING = 0.1  # largest share of the time that may go into copies of earlier results
+
+
+class Destination:
+    """Takes the text of results: an open file, such as standard output, a device or a pipe.
+
+    A context manager, which closes the file if it has a `path`.
+    """
+
+    def __init__(self, file: TextIO, path: Path | None = None) -> None:
+        self.file, self.path = file, path
+
+    def finished(self) -> None:
+        """The results so far are complete."""
+        self.file.flush()
+
+    def keep(self) -> str | None:
+        """Keep what can be kept, from any thread, and say what that is; None: nothing to say."""
+        return None
+
+    def close(self) -> None:
+        """Close the file; raises OSError."""
+        if self.path is not None:
+            self.file.close()
+
+    def __enter__(self) -> Destination:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self.close()
+        except OSError as failed:
+            error = failed
+        if self.path is not None and isinstance(error, OSError):
+            raise _failure(self.path, error) from None
+
+
+class Appended(Destination):
+    """A Destination of lines. An earlier file is replaced when the first one is written."""
+
+    file: _Lines
+
+    def __init__(self, path: Path) -> None:
+        if not path.exists():
+            try:
+                path.open("x").close()  # fail before any work
+                path.unlink()
+            except OSError as error:
+                raise _failure(path, error) from None
+        super().__init__(_Lines(path), path)
+
+    def keep(self) -> str:
+        """See Destination."""
+        if not self.file.count:
+            return f"{self.path}: nothing was written"
+        return f"{self.path} keeps the {_count(self.file.count, 'line')} so far"
+
+
+class _Lines(io.TextIOBase, TextIO):  # type: ignore[misc]  # as io.TextIOWrapper is declared
+    """A text file that is created by the first `write`, and flushed by each."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._opened: TextIO | None = None
+        self.count = 0
+
+    def write(self, text: str) -> int:
+        self._opened = self._opened or self._path.open(
+            "w", encoding="utf-8", errors="backslashreplace"
+        )
+        self._opened.write(text)
+        self._opened.flush()
+        self.count += text.count("\n")
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing: `write` did it."""
+
+    def close(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+
+
+class Replaced(Destination):
+    """A Destination of complete results: the file at `path` is replaced after each recording."""
+
+    path: Path
+
+    def __init__(self, path: Path) -> None:
+        target = Path(os.path.realpath(path))
+        self._work = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
+        self._lock = threading.Lock()
+        self._recordings = self._complete = self._published = 0  # two of them in bytes
+        self._began, self._copying = time.monotonic(), 0.0
+        try:
+            self._work.unlink(missing_ok=True)
+            opener = files.private_opener(target)
+            file = open(  # noqa: SIM115
+                self._work, "x", encoding="utf-8", errors="backslashreplace", opener=opener
+            )
+        except OSError as error:
+            raise _failure(path, error) from None
+        super().__init__(file, path)
+        files.unfinished.add(self._work)
+
+    def finished(self) -> None:
+        """Replace the file, unless copying would take more time than the results themselves."""
+        self.file.flush()
+        self._complete = os.fstat(self.file.fileno()).st_size
+        self._recordings += 1
+        began = time.monotonic()
+        if self._copying <= _COPYING * (began - self._began):
+            with self._lock:
+                self._publish()
+            self._copying += time.monotonic() - began
+
+    def _publish(self) -> None:
+        if self._published == self._complete:
+            return
+        opener = files.private_opener(self.path)
+        with (
+            files.replacement(self.path) as partial,
+            self._work.open("rb") as work,
+            open(partial, "xb", opener=opener) as copy,
+        ):
+            _copy(work, copy, self._complete)
+        self._published = self._complete
+
+    def keep(self) -> str:
+        """See Destination."""
+        with self._lock:
+            self._publish()
+        if not self._published:
+            return f"{self.path} was not written: no file was finished"
+        return f"{self.path} keeps the results of {_count(self._recordings, 'file')}"
+
+    def close(self) -> None:
+        """Keep what is complete, and remove what is not."""
+        try:
+            with self._lock:
+                self._publish()
+        finally:
+            files.unfinished.discard(self._work)
+            with suppress(OSError):
+                self.file.close()
+            self._work.unlink(missing_ok=True)
+
+
+def _failure(path: Path, error: OSError) -> OutputError:
+    return OutputError(f"{path}: cannot be written: {reason(error)}")
+
+
+def _copy(source: io.BufferedReader, target: io.BufferedWriter, size: int) -> None:
+    """Copy the first `size` bytes."""
+    left = size
+    while left and (data := source.read(min(left, 1 << 20))):
+        target.write(data)
+        left -= len(data)
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'s' * (number != 1)}"
