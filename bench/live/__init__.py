@@ -27,7 +27,7 @@ from streamgenre.live.listener import Listener
 from streamgenre.model.model import load
 
 from ..common import EXAMPLES, Options, Skipped, table
-from .endurance import endurance
+from . import endurance
 from .room import NoRoomError, Room
 
 TITLE = "listening live: the callback, the delay, minutes of it"
@@ -86,7 +86,7 @@ def measure(options: Options) -> dict[str, Any]:
             with _environment(room.environment):
                 found = _callback_and_latency(room, Path(folder), 3 if options.quick else 10)
             if minutes:
-                found["minutes"] = endurance(room, Path(folder), minutes)
+                found["minutes"] = endurance.endurance(room, Path(folder), minutes)
             return found
         finally:
             room.stop()

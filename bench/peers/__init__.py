@@ -27,8 +27,8 @@ import numpy as np
 from streamgenre.model.model import Model, load, read_model
 
 from ..common import Options, Skipped, table
-from .accuracy import accuracy
-from .cost import cost, window_and_hop
+from . import accuracy, cost
+from .cost import window_and_hop
 from .labels import VOCABULARY
 
 TITLE = "Pretrained taggers of others beside ours: processor time, delay, accuracy"
@@ -40,9 +40,9 @@ def measure(options: Options) -> dict[str, Any]:
     peers, absent = open_all(folder)
     model = load()
     with _one_thread():
-        costs = cost(peers, model, *((30.0, 1) if options.quick else (60.0, 7)))
+        costs = cost.cost(peers, model, *((30.0, 1) if options.quick else (60.0, 7)))
         right = (
-            accuracy(peers, model, options.data, 1 if options.quick else None)
+            accuracy.accuracy(peers, model, options.data, 1 if options.quick else None)
             if options.data
             else None
         )

@@ -22,7 +22,7 @@ from streamgenre.model.model import BUNDLED, Model, load
 
 from ..common import PERCENTILES, ROOT, Options, Spread, in_turn, music, percentiles, shown, table
 from ..stages import Stages, pipeline
-from .busy import busy
+from . import busy
 from .fed import Fed
 
 TITLE = "latency of one update"
@@ -94,7 +94,7 @@ def paced(steps: int) -> list[dict[str, Any]]:
         hop = _model(variant).card.live_hop
         for name, processes in (("idle", 0), ("busy", others)):
             fed = _fed(variant, hop)
-            with busy(processes):
+            with busy.busy(processes):
                 found = _clocked(fed.paced, steps)
             rows.append({"model": variant, "hop": hop, "others": name, **found})
     return rows
