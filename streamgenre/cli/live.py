@@ -59,7 +59,7 @@ class _Channels(click.ParamType):  # type: ignore[type-arg]  # no generic before
     "wanted",
     metavar="D",
     help="Index or part of the name of an input, or monitor for what the computer plays; see "
-    "`streamgenre devices`.  [default: the system default]",
+    "`streamgenre devices`. Or the http(s) URL of a radio.  [default: the system default]",
 )
 @click.option(
     "--channels", type=_Channels(), default=(), help="Channels of the input to use, from 1."
@@ -67,6 +67,7 @@ class _Channels(click.ParamType):  # type: ignore[type-arg]  # no generic before
 @click.option(
     "--play", metavar="FILE", help="Classify a file in real time instead, while it plays."
 )
+@click.option("--reconnect", is_flag=True, help="Connect to a URL again when its data ends.")
 @click.option("--hop", type=float, help="Seconds between updates; see `info`.")
 @click.option(
     "--wait",
@@ -108,6 +109,7 @@ def command(
     wanted: str | None,
     channels: tuple[int, ...],
     play: str | None,
+    reconnect: bool,
     hop: float | None,
     wait: float | None,
     model: Path | None,
@@ -136,7 +138,7 @@ def command(
         sinks = open_sinks(outputs, output_format, console, loaded, hop, undo)
         listener = listen(
             wanted, loaded, hop, channels=channels, patience=wait, play=play, sinks=sinks,
-            recorder=recorder,
+            recorder=recorder, reconnect=reconnect,
         )  # fmt: skip
         undo.pop_all()  # from here on, the listener closes them
     interrupt.patience = _PATIENCE  # from here on, there is something to close

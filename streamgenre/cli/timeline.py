@@ -14,12 +14,15 @@ from .. import __version__
 from ..audio import ENCODINGS
 from ..errors import OutputError, StreamgenreError, one_line, reason
 from ..files import text_replacement
+from . import interrupt
 from .options import COMMANDS, compute_option, model_option
 
 if TYPE_CHECKING:
     from ..audio.files.raw import RawFormat
 
 _EPILOG = "\b\nCommands:\n" + "\n".join(f"  {name:8} {does}" for name, does in COMMANDS.items())
+
+_PATIENCE = 4.0  # s to print the timeline of a stream after Ctrl-C
 
 
 @click.command(
@@ -49,6 +52,7 @@ _EPILOG = "\b\nCommands:\n" + "\n".join(f"  {name:8} {does}" for name, does in C
 @click.option(
     "--channels", type=click.IntRange(1, 64), help="With --raw: number of channels.  [default: 1]"
 )
+@click.option("--reconnect", is_flag=True, help="Connect to a URL again when its data ends.")
 @click.version_option(__version__, prog_name="streamgenre")
 def command(
     recordings: tuple[str, ...],
@@ -60,6 +64,7 @@ def command(
     raw: str | None,
     rate: int | None,
     channels: int | None,
+    reconnect: bool,
 ) -> int:
     """Classify music as it plays: the genre over the course of each FILE.
 
@@ -69,15 +74,18 @@ def command(
     for recording in recordings:
         if output is not None and _same_file(output, recording):
             raise click.UsageError(f"{output}: is also an input; choose another file for -o")
+    from ..audio.files.source import is_url
     from ..model.model import load
     from ..output.timeline import writer
 
     loaded = load(model, compute)
     if hop is not None:
         loaded.card.hop(hop)  # fail before any work
+    if any(is_url(recording) or recording == "-" for recording in recordings):
+        interrupt.patience = _PATIENCE
     codes = []
     with _opened(output) as file:
-        write = writer(output_format, file, loaded)
+        write = writer(output_format, file, loaded, reconnect)
         for recording in recordings:
             try:
                 write(recording, hop, raw_format)

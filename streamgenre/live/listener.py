@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from ..audio.files.source import is_url
 from ..audio.live.input import Gap, LiveInput
 from ..model.card import ModelCard
 from ..model.model import Model, load
@@ -263,6 +264,7 @@ def listen(
     play: str | os.PathLike[str] | None = None,
     sinks: Sequence[Sink] = (),
     recorder: Recorder | None = None,
+    reconnect: bool = False,
 ) -> Listener:
     """Listen to an input: iterate over the result for updates.
 
@@ -270,7 +272,8 @@ def listen(
 
     Args:
         device: index or part of the name of an input (`streamgenre devices` lists them),
-            "monitor" for what the computer plays, None for the default input.
+            "monitor" for what the computer plays, the http(s) URL of a radio, None for the
+            default input.
         model: the model to run; None: the bundled one.
         hop: seconds between updates; None: the card's hop for live audio.
         channels: the channels of the input to read, counted from 1; empty: the first two.
@@ -279,15 +282,17 @@ def listen(
             output.
         sinks: further outputs of the updates (`streamgenre.output.sinks`), each in its own thread.
         recorder: records the audio.
+        reconnect: connect to a URL again when its data ends, even if it is no internet radio.
 
     Raises DeviceError if there is no such device, or when it is lost for good; InputError for
-    `play`.
+    `play` and URLs.
     """
     source: LiveInput
-    if play is not None:
+    where = os.fspath(play) if play is not None else device
+    if play is not None or (isinstance(where, str) and is_url(where)):
         from ..audio.live.playback import Playback
 
-        source = Playback(os.fspath(play))
+        source = Playback(str(where), aloud=play is not None, reconnect=reconnect)
     else:
         from ..audio.live.microphone import Microphone
 

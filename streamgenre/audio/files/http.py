@@ -12,7 +12,6 @@ import urllib.request
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from ... import __version__
 from ...errors import InputError
 from .byteio import ByteFile
 
@@ -73,7 +72,7 @@ class HttpFile(ByteFile):
 
     def _request(self, start: int) -> Any:
         url, authorization = _split_user(self._url)
-        headers = {"User-Agent": f"streamgenre/{__version__}", "Accept": "*/*"}
+        headers = {"User-Agent": "streamgenre", "Accept": "*/*"}
         if start:
             headers["Range"] = f"bytes={start}-"
         request = urllib.request.Request(url, headers=headers)

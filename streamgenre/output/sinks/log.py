@@ -14,7 +14,7 @@ from ...model.card import ModelCard
 from ...model.timeline import update_to_dict
 from ...update import Update
 from ..ribbon import decision_text
-from ..timeline.json import dumps
+from ..timeline.json import dumps, utc
 
 LOG_BYTES = 10_000_000
 LOG_FILES = 5
@@ -22,10 +22,12 @@ LOG_FILES = 5
 
 
 def live_entries(update: Update, at: datetime, source: str) -> dict[str, Any]:
-    """A live update for JSON, with the name of the input and the local time."""
+    """A live update for JSON, with the name of the input, the local time and UTC."""
     return {
         "input": source,
         "at": at.isoformat(timespec="milliseconds"),
+        "time": 0.0,
+        "clock": utc(at),
         **update_to_dict(update),
     }
 

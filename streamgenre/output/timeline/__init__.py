@@ -24,16 +24,16 @@ class Writer(Protocol):
         ...
 
 
-def writer(format_name: str, file: TextIO, model: Model) -> Writer:
-    """The writer for the format "text", "json" or "jsonl"."""
+def writer(format_name: str, file: TextIO, model: Model, reconnect: bool = False) -> Writer:
+    """The writer for the format "text", "json" or "jsonl"; `reconnect`: see `open_source`."""
     if format_name == "json":
         from .json import JsonWriter
 
-        return JsonWriter(file, model)
+        return JsonWriter(file, model, reconnect)
     if format_name == "jsonl":
         from .jsonl import JsonlWriter
 
-        return JsonlWriter(file, model)
+        return JsonlWriter(file, model, reconnect)
     from .text import TextWriter
 
-    return TextWriter(file, model)
+    return TextWriter(file, model, reconnect)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from ...audio.files.raw import RawFormat
@@ -28,14 +29,23 @@ def write_timeline(file: TextIO, recording: str, timeline: Timeline) -> None:
     file.write(f'], "model": {dumps(model_to_dict(timeline.card))}}}\n')
 
 
+def utc(at: datetime) -> str:
+    """A time as RFC 3339 has it, in UTC, to the millisecond.
+
+    >>> utc(datetime.fromisoformat("2026-05-01T20:15:03.120+02:00"))
+    '2026-05-01T18:15:03.120Z'
+    """
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 class JsonWriter:
     """A Writer of JSON."""
 
-    def __init__(self, file: TextIO, model: Model) -> None:
-        self._file, self._model = file, model
+    def __init__(self, file: TextIO, model: Model, reconnect: bool = False) -> None:
+        self._file, self._model, self._reconnect = file, model, reconnect
 
     def __call__(self, recording: str, hop: float | None, raw: RawFormat | None) -> None:
-        with opened(recording, raw) as source, progress(source) as show_progress:
+        with opened(recording, raw, self._reconnect) as source, progress(source) as show_progress:
             timeline = self._model.timeline(source, hop, show_progress)
         write_timeline(self._file, recording, timeline)
         self._file.flush()

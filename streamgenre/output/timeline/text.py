@@ -17,7 +17,7 @@ from ...errors import StreamgenreError, one_line
 from ...model.model import Model
 from ...model.timeline import Timeline
 from ..console import Console
-from ..ribbon import axis, clock, label_text, ribbon, style
+from ..ribbon import axis, clock, decision_text, label_text, ribbon, style
 from .reading import opened, progress
 
 _MOST_SEGMENTS = 40
@@ -28,15 +28,38 @@ _BOLD = Style(bold=True)
 class TextWriter:
     """A Writer of text."""
 
-    def __init__(self, file: TextIO, model: Model) -> None:
+    def __init__(self, file: TextIO, model: Model, reconnect: bool = False) -> None:
         self._console = Console(file)
-        self._model = model
+        self._model, self._reconnect = model, reconnect
         self._any = False
 
     def __call__(self, recording: str, hop: float | None, raw: RawFormat | None) -> None:
         began = time.perf_counter()
-        with opened(recording, raw) as source, progress(source) as show_progress:
-            timeline = self._model.timeline(source, hop, show_progress)
+        card = self._model.card
+        timeline = Timeline(card, card.file_hop if hop is None else hop)
+        stream = is_url(recording) or recording == "-"
+        try:
+            with (
+                opened(recording, raw, self._reconnect) as source,
+                progress(source) as show_progress,
+            ):
+                playing = ""
+
+                def show(seconds: float) -> None:
+                    show_progress(seconds, playing)
+
+                for update in self._model.follow(source, hop, show):
+                    timeline.append(update)
+                    if stream:
+                        playing = decision_text(card, update)
+        except (KeyboardInterrupt, StreamgenreError):
+            # What a stream has played until it was interrupted, or lost, is a result too.
+            if stream and timeline.duration:
+                self._print(recording, timeline, began)
+            raise
+        self._print(recording, timeline, began)
+
+    def _print(self, recording: str, timeline: Timeline, began: float) -> None:
         speed = timeline.duration / (time.perf_counter() - began)
         if self._any:
             self._console.print()
