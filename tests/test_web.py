@@ -21,6 +21,7 @@ import soundfile
 import soxr
 
 import streamgenre
+from streamgenre.audio.mix import Mixer
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright, of pip")
 
@@ -490,6 +491,35 @@ def test_what_the_model_could_not_hear_is_not_folded_into_it(tmp_path):
         heard = np.fromfile(tmp_path / "out", np.float32)[1_000:-1_000]
         given = 10 * np.log10(2 * np.square(heard, dtype=np.float64).mean() + 1e-30)
         assert given == pytest.approx(0, abs=0.001) if level == 0 else given < level
+
+
+MIX = """
+import { readFileSync, writeFileSync } from "node:fs";
+import { Mixer } from "WEB/mix.mjs";
+const [cut, input, output] = process.argv.slice(1);
+const samples = new Float32Array(readFileSync(input).buffer);
+const half = samples.length / 2;
+const mixer = new Mixer();
+const mixed = new Float32Array(half);
+for (let at = 0; at < half; at += Number(cut)) {
+  const end = Math.min(half, at + Number(cut));
+  mixer.mix([samples.subarray(at, end), samples.subarray(half + at, half + end)], mixed, at);
+}
+writeFileSync(output, Buffer.from(mixed.buffer));
+"""
+
+
+@pytest.mark.parametrize("cut", [128, 100_000])
+def test_channels_are_mixed_as_in_python(tmp_path, cut):
+    """Stereo, then with one channel inverted, then stereo again."""
+    music = clip("metal-farewell")[: 3 * 44_100]
+    samples = np.concatenate([music, music[:, :1] * np.float32([1, -1]), music])
+    np.ascontiguousarray(samples.T).tofile(tmp_path / "in")
+    module(tmp_path, MIX, cut, tmp_path / "in", tmp_path / "out")
+    mixer = Mixer()
+    expected = mixer.mix(samples)[0]
+    assert mixer.cancelled > 44_100
+    np.testing.assert_allclose(np.fromfile(tmp_path / "out", np.float32), expected, atol=1e-6)
 
 
 RATES = """

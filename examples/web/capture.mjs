@@ -3,6 +3,8 @@
 // Blocks go round as in a ring: in steady state nothing is allocated here, and a worker that cannot
 // keep up finds a few seconds waiting for it, never more.
 
+import { Mixer } from "./mix.mjs";
+
 const BLOCK = 2048; // samples: a message 20 times a second
 const PATIENCE = 4; // s of sound that may wait for the worker; what comes then is lost, and told
 
@@ -14,6 +16,7 @@ class Capture extends AudioWorkletProcessor {
     this.spare = [];
     this.block = new Float32Array(BLOCK);
     this.filled = 0;
+    this.mixer = new Mixer();
     this.lost = 0; // samples, since the last block that went out
     this.on = true;
     this.port.onmessage = ({ data }) => {
@@ -28,12 +31,10 @@ class Capture extends AudioWorkletProcessor {
 
   process([channels]) {
     if (!this.worker || !channels.length) return this.on;
-    for (let i = 0; i < channels[0].length; i++) {
-      let sum = 0;
-      for (let c = 0; c < channels.length; c++) sum += channels[c][i];
-      this.block[this.filled++] = sum / channels.length;
-      if (this.filled === BLOCK) this.send();
-    }
+    // BLOCK is a multiple of the samples that come at a time: 128.
+    this.mixer.mix(channels, this.block, this.filled);
+    this.filled += channels[0].length;
+    if (this.filled === BLOCK) this.send();
     return this.on;
   }
 

@@ -7,6 +7,7 @@
 // `id` counts sources: what comes for one that is no longer heard is left alone.
 
 import { FetchError, load } from "./load.mjs";
+import { Mixer } from "./mix.mjs";
 import { Resampler } from "./resample.mjs";
 import { Stream } from "./streamgenre.mjs";
 
@@ -87,18 +88,13 @@ class Microphone extends Source {
 }
 
 class Recording extends Source {
+  #mixer = new Mixer();
+
   async take(channels) {
-    await this.feed(this.resampler.push(mono(channels)));
+    const mono = this.#mixer.mix(channels, new Float32Array(channels[0].length));
+    await this.feed(this.resampler.push(mono));
     this.post({ type: "more" });
   }
-}
-
-function mono(channels) {
-  const mixed = channels[0];
-  for (const other of channels.slice(1)) for (let i = 0; i < mixed.length; i++) mixed[i] += other[i];
-  const share = Math.fround(1 / channels.length);
-  if (channels.length > 1) for (let i = 0; i < mixed.length; i++) mixed[i] *= share;
-  return mixed;
 }
 
 function level(block) {

@@ -11,7 +11,7 @@ LARGEST_SAMPLE = 1e6
 """120 dB over full scale. A larger "sample" is damage, and its power would overflow."""
 BLOCK = 4_096
 """Frames over which the channels are compared: about a tenth of a second."""
-_MEMORY = 0.95  # of the blocks before, each: two seconds at 44.1 kHz
+_MEMORY = 0.9  # of the blocks before, each: one second at 44.1 kHz
 _CANCEL, _NO_LONGER = 0.3, 0.5  # of what is kept by the mix; ordinary wide stereo keeps 0.4 to 2
 _OVER_SCALE = 10.0  # 20 dB over full scale: no mix is so loud, and integers are
 _MOST_CHANNELS = 64
