@@ -6,7 +6,13 @@ import os
 from collections.abc import Callable
 from typing import BinaryIO
 
+from ...errors import InputError
+
 _DRAINED = 1 << 20  # bytes at a time
+
+
+class ConnectionLostError(InputError):
+    """The connection broke or stalled; the message has the reason alone."""
 
 
 class ByteFile:

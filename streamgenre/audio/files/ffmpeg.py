@@ -16,9 +16,8 @@ from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from .byteio import ByteFile
+from .byteio import ByteFile, ConnectionLostError
 from .containers import SampleFile
-from .http import ConnectionLostError
 from .mp3 import stated_seconds
 from .mp4 import with_index
 from .ogg import OggFile

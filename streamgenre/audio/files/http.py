@@ -12,15 +12,10 @@ import urllib.request
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from ...errors import InputError
-from .byteio import ByteFile
+from .byteio import ByteFile, ConnectionLostError
 
 _SAFE = "/%:=&?~#+!$,;'@()*[]"  # characters that stay as they are in a path or query
 _RESUMPTIONS = 3  # in a row without any data
-
-
-class ConnectionLostError(InputError):
-    """The connection broke or stalled; the message has the reason alone."""
 
 
 class OldShoutcastError(Exception):

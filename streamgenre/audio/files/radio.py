@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from .byteio import ConnectionLostError
 from .ffmpeg import FFmpegSource, decoder
-from .http import ConnectionLostError, HttpFile, OldShoutcastError
+from .http import HttpFile, OldShoutcastError
 from .source import Gap
 
 
