@@ -6,7 +6,20 @@ import os
 from collections.abc import Callable
 from typing import BinaryIO
 
+from ...errors import InputError
+
 _DRAINED = 1 << 20  # bytes at a time
+
+
+CHECK = "check the address and the network"
+
+
+class ConnectionLostError(InputError):
+    """The connection broke or stalled; the message has the reason alone, `remedy` what to do."""
+
+    def __init__(self, reason: str, remedy: str = CHECK) -> None:
+        super().__init__(reason)
+        self.remedy = remedy
 
 
 class ByteFile:

@@ -15,10 +15,9 @@ from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
 from ...errors import InputError, reason
-from .byteio import ByteFile
+from .byteio import ByteFile, ConnectionLostError
 from .containers import SampleFile
 from .content import beginning, explained
-from .http import ConnectionLostError
 from .mp3 import stated_seconds
 from .mp4 import with_index
 from .ogg import OggFile

@@ -13,14 +13,13 @@ import urllib.request
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from ...errors import InputError, reason
-from .byteio import ByteFile
+from ...errors import reason
+from .byteio import CHECK, ByteFile, ConnectionLostError
 
 _SAFE = "/%:=&?~#+!$,;'@()*[]"  # characters that stay as they are in a path or query
 _RESUMPTIONS = 3  # in a row without any data
 
 
-_CHECK = "check the address and the network"
 _REFUSALS = {
     401: (
         "the server requires a user name and password, or refuses those given",
@@ -31,14 +30,6 @@ _REFUSALS = {
     410: ("there is nothing at this address any more (410)", "check it"),
     429: ("the server refuses further requests for now (429)", "try again later"),
 }
-
-
-class ConnectionLostError(InputError):
-    """The connection broke or stalled; the message has the reason alone, `remedy` what to do."""
-
-    def __init__(self, reason: str, remedy: str = _CHECK) -> None:
-        super().__init__(reason)
-        self.remedy = remedy
 
 
 class OldShoutcastError(Exception):
@@ -219,7 +210,7 @@ def _reason(error: Exception) -> tuple[str, str]:
     if isinstance(inner, ConnectionRefusedError):
         return "no server answers at this host and port", "check the address"
     if isinstance(inner, ssl.SSLCertVerificationError):
-        return f"the certificate is not valid ({inner.verify_message})", _CHECK
+        return f"the certificate is not valid ({inner.verify_message})", CHECK
     if isinstance(inner, http.client.IncompleteRead):
-        return "the connection was closed early", _CHECK
-    return reason(inner) if isinstance(inner, Exception) else str(inner), _CHECK
+        return "the connection was closed early", CHECK
+    return reason(inner) if isinstance(inner, Exception) else str(inner), CHECK

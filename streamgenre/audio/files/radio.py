@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ..address import shown
+from .byteio import ConnectionLostError
 from .ffmpeg import FFmpegSource, decoder
-from .http import ConnectionLostError, HttpFile, OldShoutcastError
+from .http import HttpFile, OldShoutcastError
 from .source import Gap
 
 
