@@ -1,8 +1,9 @@
-"""The layer that tells speech from noise and music, added to a network that stands still.
+"""The layers for speech and for music, fitted while the rest of the network is frozen.
 
-A logistic regression on the features, as that of the styles (styles.py), but on sounds of its own:
-recorded speech against noise of many kinds and against music, each at many levels. No other weight
-moves, so whatever was measured of the network before still holds.
+Two logistic regressions on the features, like that of the styles (styles.py), but on other sounds:
+recorded speech, noise of many kinds, and music, each at many levels. The few updates of fine-tuning
+leave the layer for music far from its optimum. It is only fitted where running means are weighted
+by it; in other networks no other weight changes, so earlier measurements stay valid.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from streamgenre.networks import build
@@ -49,11 +50,12 @@ def finish_speech(
     network = build(description)
     assert isinstance(network, TrunkTFCRNN)
     network.load_state_dict(network.state_dict() | found.state_dict())
+    music_too = network.statistics is not None
     speech = [piece.samples for piece in recordings(folder)]
     music = [audio[t.key] for t in dataset.tracks if t.split == "train" and t.key in audio]
-    losses = fit_speech(network, speech, noises(_NOISES, _PART, 0), music)
+    losses = fit_speech(network, speech, noises(_NOISES, _PART, 0), music, music_too)
     about["network"] = json.dumps(description)
-    if found.speech is None and "calibration" in about:
+    if found.speech is None and "calibration" in about and not music_too:
         # What was measured of it then was measured of this one, too.
         about["before_speech"] = before
     write(path, network.state_dict(), about)
@@ -65,46 +67,57 @@ def fit_speech(
     speech: Sequence[np.ndarray],
     noise: Sequence[np.ndarray],
     music: Sequence[np.ndarray],
+    music_too: bool = False,
 ) -> tuple[float, float]:
-    """Fit `network.speech` to tell the first from the others; the loss without it and after.
+    """Fit `network.speech`, and `network.music` if `music_too`.
 
-    Sounds are int16 at 16 kHz, of any length. Half of the weight is speech, a quarter each noise
-    and music, however much there is of them. The loss is binary cross-entropy, without the ridge.
+    Sounds are int16 at 16 kHz, of any length. Returns the loss of the layer for speech before and
+    after: binary cross-entropy, without the ridge.
     """
-    layer = network.eval().speech
-    assert layer is not None
+    assert network.speech is not None
     rng = np.random.default_rng(0)
+    network.eval()
     groups = [
         features_of(network, _roomy(_cut(speech), noise, rng), rng),
         features_of(network, _cut(noise), rng, pauses=True),
         features_of(network, [_anywhere(samples, rng) for samples in music], rng),
     ]
-    features = torch.cat(groups)
-    target = torch.cat([torch.full((len(g),), float(not i)) for i, g in enumerate(groups)])
-    shares = (0.5, 0.25, 0.25)
+    if music_too:
+        _fit_logistic(network.music, groups, 2)
+    return _fit_logistic(network.speech, groups, 0)
+
+
+def _fit_logistic(layer: nn.Linear, groups: Sequence[Tensor], positive: int) -> tuple[float, float]:
+    """Fit a layer (1, E) to distinguish one group of features (N, E); the loss before and after.
+
+    Half of the weight is that group, the rest is shared by the others, whatever their sizes.
+    """
+    features = torch.cat([*groups])
+    target = torch.cat([torch.full((len(g),), float(i == positive)) for i, g in enumerate(groups)])
+    shares = [0.5 if i == positive else 0.5 / (len(groups) - 1) for i in range(len(groups))]
     pairs = zip(groups, shares, strict=True)
     counts = torch.cat([torch.full((len(g),), share / len(g)) for g, share in pairs])
     weight, bias = layer.weight.requires_grad_(), layer.bias.requires_grad_()
-    with torch.no_grad():  # wherever it began: fitted twice is fitted once
+    with torch.no_grad():  # the result does not depend on where the layer began
         weight.zero_()
         bias.zero_()
     optimiser = torch.optim.LBFGS([weight, bias], max_iter=300, line_search_fn="strong_wolfe")
 
-    def said() -> Tensor:
+    def cross_entropy() -> Tensor:
         logits = layer(features)[:, 0]
         return F.binary_cross_entropy_with_logits(logits, target, counts, reduction="sum")
 
     def loss() -> Tensor:
         optimiser.zero_grad()
-        ridged: Tensor = said() + _RIDGE * weight.square().sum()
+        ridged: Tensor = cross_entropy() + _RIDGE * weight.square().sum()
         ridged.backward()  # type: ignore[no-untyped-call]
         return ridged
 
     with torch.no_grad():
-        before = float(said())
+        before = float(cross_entropy())
     optimiser.step(loss)  # type: ignore[no-untyped-call]
     with torch.no_grad():
-        return before, float(said())
+        return before, float(cross_entropy())
 
 
 def features_of(
