@@ -101,6 +101,23 @@ def test_speech_is_told_from_noise_and_music_that_were_not_heard(model):
     assert called(network, several(tune, 4, 1)) < 0.1
 
 
+def test_music_is_fitted_on_request_and_distinguished_from_the_others(network):
+    untouched = network.music.weight.clone()
+    fit(network)
+    torch.testing.assert_close(network.music.weight, untouched)
+    sounds = [several(make, 12, 0) for make in (voice, hiss, tune)]
+    fit_speech(network, *sounds, music_too=True)
+    shares = []
+    for make in (voice, hiss, tune):
+        with torch.no_grad():
+            features = features_of(
+                network, [s[: 5 * RATE] for s in several(make, 4, 1)], np.random.default_rng(1)
+            )
+            shares.append(float((network.music(features) > 0).float().mean()))
+    assert max(shares[:2]) < 0.2
+    assert shares[2] > 0.8
+
+
 def test_fitted_twice_is_fitted_once(network):
     assert fit(network) == pytest.approx(fit(network), abs=1e-4)
 
