@@ -18,7 +18,12 @@ LONGEST = 15.0  # s, time constant of the memory; longer ones gain little after 
 # over the steps of a short clip loses: with them, its first seconds count most
 PRIOR = 2.5  # s of the training data's variance that every stream starts with
 _FIRST = 1e-3  # weight of the present embedding where nothing else has any
-_NEVER = -6.0  # initial offset of the change rate: e**-6 = 0.0025 per second
+_SLOPE, _OFFSET = (
+    4.0,
+    -9.0,
+)  # initial change rate: softplus(_SLOPE * distance + _OFFSET) per second.
+# The mean squared distance, in variances of the memory, is below 1.6 in three of four steps within a
+# track and above 2.5 in half of those behind a cut.
 
 
 class Summary(NamedTuple):
@@ -43,8 +48,8 @@ class RunningStatistics(nn.Module):
         super().__init__()
         self.sizes = (size, size, classes, 1)
         self.memory_size = sum(self.sizes)
-        self.distance = nn.Parameter(torch.full((size,), math.log(math.expm1(1 / size))))
-        self.offset = nn.Parameter(torch.tensor(_NEVER))
+        self.distance = nn.Parameter(torch.full((size,), math.log(math.expm1(_SLOPE / size))))
+        self.offset = nn.Parameter(torch.tensor(_OFFSET))
         self.register_buffer("variance", torch.ones(size))
         self.variance: Tensor
 
