@@ -18,12 +18,10 @@ LONGEST = 15.0  # s, time constant of the memory; longer ones gain little after 
 # over the steps of a short clip loses: with them, its first seconds count most
 PRIOR = 2.5  # s of the training data's variance that every stream starts with
 _FIRST = 1e-3  # weight of the present embedding where nothing else has any
-_SLOPE, _OFFSET = (
-    4.0,
-    -9.0,
-)  # initial change rate: softplus(_SLOPE * distance + _OFFSET) per second.
-# The mean squared distance, in variances of the memory, is below 1.6 in three of four steps within a
-# track and above 2.5 in half of those behind a cut.
+_SLOPE, _OFFSET = 4.0, -9.0
+"""Initial change rate: softplus(_SLOPE * distance + _OFFSET) per second. The distance, a mean of
+squares in variances of the memory, is below 1.6 in three of four steps within a track, and above
+2.5 in half of those after a cut."""
 
 
 class Summary(NamedTuple):
