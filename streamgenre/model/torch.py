@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..errors import DeviceError, ModelFileError
 from .card import ModelCard
-from .engine import Engine, Step
+from .engine import Engine, Step, initial_state
 
 
 class NetworkEngine(Engine):
@@ -23,6 +23,12 @@ class NetworkEngine(Engine):
 
         self._torch, self._device, self.card = torch, device, card
         self.network = network.to(device).eval()
+
+    @property
+    def has_embedding(self) -> bool:  # type: ignore[override]
+        """See engine.Engine."""
+        silence = np.zeros((1, self.card.hops[0].window), np.float32)
+        return self.step(silence, initial_state(self.card)).embedding is not None
 
     def step(self, samples: NDArray[np.float32], state: NDArray[np.float32]) -> Step:
         """See engine.Engine.step."""

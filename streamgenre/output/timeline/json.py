@@ -10,7 +10,7 @@ from ...audio.address import Recording
 from ...audio.files.raw import RawFormat
 from ...errors import StreamgenreError
 from ...model.model import Model
-from ...model.timeline import SCHEMA, Timeline, model_to_dict, update_to_dict
+from ...model.timeline import SCHEMA, Timeline, model_to_dict
 from ..destination import Destination
 from .reading import opened, progress
 
@@ -27,7 +27,7 @@ def write_timeline(file: TextIO, recording: str, timeline: Timeline) -> None:
     # One by one: as a string, a day of updates is a hundred times larger than in the timeline.
     file.write(dumps(head)[:-1] + ', "updates": [')
     for i, update in enumerate(timeline.updates):
-        file.write((", " if i else "") + dumps(update_to_dict(update)))
+        file.write((", " if i else "") + dumps(update.to_dict()))
     file.write(f'], "model": {dumps(model_to_dict(timeline.card))}}}\n')
 
 

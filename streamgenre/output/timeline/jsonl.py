@@ -9,7 +9,6 @@ from ...audio.address import Recording
 from ...audio.files.raw import RawFormat
 from ...errors import StreamgenreError
 from ...model.model import Model
-from ...model.timeline import update_to_dict
 from ..destination import Destination
 from .json import dumps, failure, utc
 from .reading import opened
@@ -27,7 +26,7 @@ class JsonlWriter:
                 entries: dict[str, Any] = {"file": recording.name, "time": 0.0}
                 if recording.is_url:
                     entries["clock"] = utc(datetime.now(UTC))
-                self._to.file.write(dumps(entries | update_to_dict(update)) + "\n")
+                self._to.file.write(dumps(entries | update.to_dict()) + "\n")
                 self._to.file.flush()
 
     def failed(self, recording: Recording, error: StreamgenreError) -> None:
