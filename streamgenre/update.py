@@ -86,4 +86,7 @@ class Segment:
     status: Status
     genre: str | None
     confidence: float
-    """Mean probability of the label (unsure: of the best label; no-music: of 1 - music)."""
+    """Mean probability of the label (no-music: of 1 - music).
+
+    Unsure: of the label that is most probable over the segment (Timeline.most_probable).
+    """

@@ -99,6 +99,7 @@ class Model:
         `heard` is told the seconds read so far, now and then; warnings gather in the source.
         """
         stream = self.stream(self.card.file_hop if hop is None else hop)
+        loudest = -np.inf  # dBFS
         for block in source.blocks():
             try:
                 if isinstance(block, Gap):
@@ -109,6 +110,7 @@ class Model:
                 if isinstance(source, _Samples):
                     raise
                 raise InputError(f"{source.name}: {error}") from None
+            loudest = max([loudest, *(update.level for update in updates)])
             yield from updates
             if heard is not None:
                 heard(stream.time)
@@ -120,8 +122,17 @@ class Model:
             if isinstance(source, _Samples):
                 raise
             raise InputError(f"{source.name}: {error}") from None
+        loudest = max([loudest, *(update.level for update in updates)])
         yield from updates
         source.warnings += stream.warnings
+        window = max(hop.window for hop in self.card.hops) / self.card.sample_rate
+        if stream.time < window:
+            source.warnings.append(
+                f"only {stream.time:.1f} s long; the result is uncertain, since the model listens "
+                f"for {window:g} s"
+            )
+        if loudest < self.card.thresholds.silence and not stream.non_finite:
+            source.warnings.append("is silent from start to end")
 
     def classify(
         self,

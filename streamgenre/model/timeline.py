@@ -228,7 +228,8 @@ class Timeline:
     def segments(self) -> list[Segment]:
         """Stretches of one decision; they tile [start, duration] without gaps."""
         found: list[Segment] = []
-        total = 0.0  # of the probabilities, weighted by seconds
+        total = 0.0  # of the probabilities of the decision, weighted by seconds
+        labels = np.zeros(len(self._rows.labels))  # the same for each label
         last: tuple[int, int] | None = None
         begin = end = self.start
 
@@ -236,7 +237,8 @@ class Timeline:
             if last is not None:
                 status, genre = STATUSES[last[0]], last[1]
                 label = self._rows.labels[genre] if genre >= 0 else None
-                found.append(Segment(begin, end, status, label, total / (end - begin)))
+                best = float(labels.max()) if status == "unsure" else total
+                found.append(Segment(begin, end, status, label, best / (end - begin)))
 
         for rows in self._rows.blocks():
             for row in rows:
@@ -244,11 +246,24 @@ class Timeline:
                 if key != last:
                     close()
                     begin, total, last = end, 0.0, key
+                    labels[:] = 0.0
                 time = float(row["time"])
+                labels += row["probabilities"] * (time - end)
                 total += _label_probability(row) * (time - end)
                 end = time
         close()
         return found
+
+    def most_probable(self, segment: Segment) -> str:
+        """The label with the largest mean probability over a segment."""
+        total = np.zeros(len(self._rows.labels))
+        before = self.start
+        for rows in self._rows.blocks():
+            lengths = np.diff(rows["time"], prepend=before)
+            inside = (rows["time"] > segment.start) & (rows["time"] <= segment.end)
+            total += (rows["probabilities"] * lengths[:, None])[inside].sum(0)
+            before = float(rows["time"][-1])
+        return self._rows.labels[int(total.argmax())]
 
     def __repr__(self) -> str:
         segments, updates = len(self.segments), len(self._rows)
@@ -309,12 +324,10 @@ class Timeline:
 
 
 def _label_probability(row: np.void) -> float:
-    """Probability of what a row decided: see Segment.confidence."""
+    """Probability of what a row decided, 0 if it is unsure: see Segment.confidence."""
     status = STATUSES[row["status"]]
     if status == "genre":
         return float(row["probabilities"][row["genre"]])
-    if status == "unsure":
-        return float(row["probabilities"].max())
     return 1.0 - float(row["music"]) if status == "no-music" else 0.0
 
 

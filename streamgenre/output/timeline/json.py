@@ -12,7 +12,7 @@ from ...errors import StreamgenreError
 from ...model.model import Model
 from ...model.timeline import SCHEMA, Timeline, model_to_dict
 from ..destination import Destination
-from .reading import opened, progress
+from .reading import Run, opened, progress
 
 
 def dumps(value: Any) -> str:
@@ -43,14 +43,20 @@ def utc(at: datetime) -> str:
 class JsonWriter:
     """A Writer of JSON."""
 
-    def __init__(self, to: Destination, model: Model, reconnect: bool = False) -> None:
-        self._to, self._model, self._reconnect = to, model, reconnect
+    def __init__(self, to: Destination, model: Model, run: Run, reconnect: bool = False) -> None:
+        self._to, self._model, self._run, self._reconnect = to, model, run, reconnect
 
     def __call__(self, recording: Recording, hop: float | None, raw: RawFormat | None) -> None:
-        with opened(recording, raw, self._reconnect) as source, progress(source) as show_progress:
+        with (
+            opened(recording, raw, self._reconnect) as source,
+            progress(source, self._run) as show_progress,
+        ):
             timeline = self._model.timeline(source, hop, show_progress)
         write_timeline(self._to.file, recording.name, timeline)
         self._to.finished()
+
+    def close(self) -> None:
+        """Do nothing: everything is written."""
 
     def failed(self, recording: Recording, error: StreamgenreError) -> None:
         """Write an object with the error in place of the result."""

@@ -132,7 +132,7 @@ def test_the_frame_at_80_by_24(model):
         "  Disco        2% ▌                        Reggae       2% ▌",
         "  Electronic   2% ▌                        Soul         2% ▌",
         "",
-        "             ▏Soul                      ▏no-music···▏Rock",
+        "             ▏Soul                      ▏no music···▏Rock",
         "             ▏60%                       ▏···········▏70%",
         "▏-2:00              ▏-1:30              ▏-1:00              ▏-0:30          now▕",
         "",
