@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DeviceError, ModelFileError
+from ..extras import install_command
 from .card import ModelCard
 from .engine import Engine, Step, initial_state
 
@@ -59,7 +60,7 @@ class TorchEngine(NetworkEngine):
             super().__init__(network, card, device)
         except ImportError as error:  # some networks need more libraries than others
             raise DeviceError(
-                f"compute on {device} needs PyTorch ({error}): pip install 'streamgenre[train]'"
+                f"compute on {device} needs PyTorch ({error}): {install_command('train')}"
             ) from None
         except (TypeError, ValueError, RuntimeError, KeyError) as error:
             raise ModelFileError(f"model {card.name}: does not fit its network: {error}") from None
