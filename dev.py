@@ -10,11 +10,13 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 ENVIRONMENT = ROOT / ".venv"
+DURATION = ENVIRONMENT / "test-seconds"  # of the last run that passed
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 TEST_TOOLS = (
     "pytest",
@@ -53,17 +55,28 @@ def demo() -> int:
     return subprocess.call([PYTHON, "-m", "streamgenre", "examples/mix.ogg"], cwd=ROOT)
 
 
+def expected() -> str:
+    """How long all tests will take: as long as the last time that they passed here."""
+    if DURATION.exists():
+        return f"about {float(DURATION.read_text()) / 60:.0f} minutes, as the last time"
+    return "10 to 20 minutes on two cores, more if they are busy"
+
+
 def test(arguments: list[str]) -> int:
     """Lint, types and every fast test; or, with arguments, pytest with those."""
     install("[train,osc,websocket,mqtt]", *TEST_TOOLS)
-    steps = [["pytest", "-m", "not slow", *arguments]]
+    steps = [["pytest", "-m", "not slow", "-rs", *arguments]]  # -rs: reasons of skipped tests
     if not arguments:
+        print(f"running all checks and tests: {expected()} ...", file=sys.stderr)
         # A file a worker, one more of them than cores: the live tests mostly wait.
         steps[0] += ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile"]
         steps = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], *steps]
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     # All steps run, so that one call shows all there is to mend; pytest's lines close the output.
+    began = time.monotonic()
     codes = [subprocess.call([PYTHON, "-m", *step], cwd=ROOT) for step in steps]
+    if not arguments and not any(codes):
+        DURATION.write_text(f"{time.monotonic() - began:.0f}")
     return int(any(codes))  # a step that a signal ended has a negative code
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Status = Literal["genre", "unsure", "no-music", "gap"]
 STATUSES: tuple[Status, ...] = ("genre", "unsure", "no-music", "gap")
@@ -28,7 +33,7 @@ class Update:
     probabilities: Mapping[str, float]
     """Label -> calibrated probability of this step alone, not smoothed."""
     level: float
-    """Level of the new samples in dBFS, -inf for digital silence."""
+    """Level of the new samples in dBFS, -inf for digital silence (None in `to_dict`)."""
     styles: Mapping[str, float]
     """Style hints (house, punk, opera) -> probability of this step alone, not calibrated.
 
@@ -47,6 +52,29 @@ class Update:
     It distinguishes speech from other non-music; over music it is not informative. Also None in a
     gap and in the updates of a timeline.
     """
+    embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    """What the network's classifier reads, float32 (E,); None unless the stream was asked for it.
+
+    Also None in a gap and in the updates of a timeline.
+    """
+
+    def to_dict(self) -> dict[str, Any]:
+        """The update as JSON has it: numbers rounded, `level` None for digital silence.
+
+        Every key is always present; `gates` and `embedding` are left out.
+        """
+        return {
+            "time": round(self.time, 3),
+            "status": self.status,
+            "genre": self.genre,
+            "top": self.top,
+            "confidence": round(self.confidence, 4),
+            "music": round(self.music, 4),
+            "level": round(self.level, 1) if math.isfinite(self.level) else None,
+            "probabilities": {k: round(v, 4) for k, v in self.probabilities.items()},
+            "styles": {k: round(v, 4) for k, v in self.styles.items()},
+            "speech": None if self.speech is None else round(self.speech, 4),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +86,7 @@ class Segment:
     status: Status
     genre: str | None
     confidence: float
-    """Mean probability of the label (unsure: of the best label; no-music: of 1 - music)."""
+    """Mean probability of the label (no-music: of 1 - music).
+
+    Unsure: of the label that is most probable over the segment (Timeline.most_probable).
+    """

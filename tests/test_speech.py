@@ -22,7 +22,7 @@ from streamgenre.model.engine import Engine, initial_state  # noqa: E402
 from streamgenre.model.onnx import OnnxEngine  # noqa: E402
 from streamgenre.model.onnxfile import read_onnx  # noqa: E402
 from streamgenre.model.stream import Stream  # noqa: E402
-from streamgenre.model.timeline import Timeline, update_to_dict  # noqa: E402
+from streamgenre.model.timeline import Timeline  # noqa: E402
 from streamgenre.model.torch import TorchEngine  # noqa: E402
 from streamgenre.networks import build  # noqa: E402
 from streamgenre.networks.calibrated import Calibrated  # noqa: E402
@@ -313,9 +313,9 @@ def test_the_bundled_models_say_it_of_every_step(model):
 def test_streams_and_json_carry_it(model):
     stream = model.stream()
     (update,) = stream.feed(np.full(RATE // 2, 0.01, np.float32), RATE)
-    row = update_to_dict(update)
+    row = update.to_dict()
     assert row["speech"] == round(update.speech, 4)
-    assert update_to_dict(dataclasses.replace(update, speech=None))["speech"] is None
+    assert dataclasses.replace(update, speech=None).to_dict()["speech"] is None
     assert stream.gap(1.0)[-1].speech is None
     timeline = Timeline(model.card, 0.5)
     timeline.append(update)

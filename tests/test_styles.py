@@ -17,7 +17,7 @@ from streamgenre.errors import ModelFileError
 from streamgenre.model.card import METADATA_KEY, Style, Thresholds, card_to_json
 from streamgenre.model.engine import Engine, Step
 from streamgenre.model.model import Model
-from streamgenre.model.timeline import Timeline, update_to_dict
+from streamgenre.model.timeline import Timeline
 from streamgenre.output.timeline.text import print_timeline
 from streamgenre.update import Update
 
@@ -108,8 +108,8 @@ def test_a_timeline_keeps_no_styles_of_single_updates(styled):
 
 def test_an_update_as_json_carries_styles_where_there_are_any(styled):
     update = Update(2.5, "genre", "rock", "rock", 0.8, 0.9, {"rock": 1.0}, -20.0, {"punk": 0.51239})
-    assert update_to_dict(update)["styles"] == {"punk": 0.5124}
-    assert update_to_dict(dataclasses.replace(update, styles={}))["styles"] == {}
+    assert update.to_dict()["styles"] == {"punk": 0.5124}
+    assert dataclasses.replace(update, styles={}).to_dict()["styles"] == {}
 
 
 def printed(timeline, width=40):

@@ -143,4 +143,7 @@ def test_a_missing_library_is_named_with_its_extra(run):
         said = run("adapt", run.here, "-o", "x.onnx", code=1)
     finally:
         (run.here / "sklearn.py").unlink()
-    assert "pip install 'streamgenre[adapt]'" in said and said.count("\n") == 1
+    assert (
+        "pip install '.[adapt]' in the folder of streamgenre's source" in said
+        and said.count("\n") == 1
+    )

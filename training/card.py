@@ -26,7 +26,7 @@ _SHOWN = {
     "hiphop": ("Hip hop", "#ff9f1c", None),
     "jazz": ("Jazz", "#8458d6", None),
     "metal": ("Metal", "#8c8c94", None),
-    "pop": ("Pop", "#ff5fa2", None),
+    "pop": ("Pop", "#c2185b", None),
     "reggae": ("Reggae", "#2bb673", None),
     "rock": ("Rock", "#e0453a", None),
     "soul": ("Soul", "#d98cf0", None),

@@ -18,6 +18,21 @@ _MOST_CHANNELS = 64
 _INT16_SCALE = np.float32(1 / 32768)
 
 
+def as_array(samples: object) -> NDArray[np.generic]:
+    """The samples as an array; raises SignalError for what cannot be samples."""
+    if isinstance(samples, (bytes, bytearray, memoryview)):
+        raise SignalError(
+            "bytes are not samples; pass numpy.frombuffer(data, numpy.int16), reshaped to "
+            "(n, channels)"
+        )
+    if samples is None or isinstance(samples, str):
+        raise SignalError(f"{samples!r} is not an array of samples, float32 or int16")
+    try:
+        return np.asarray(samples)
+    except ValueError:  # rows of different lengths
+        raise SignalError("samples must have shape (n,) or (n, channels)") from None
+
+
 def as_frames(samples: NDArray[np.generic], channels: int = 0) -> NDArray[np.generic]:
     """`samples` as (n, channels), float32 or int16; float64 becomes float32.
 
@@ -26,7 +41,7 @@ def as_frames(samples: NDArray[np.generic], channels: int = 0) -> NDArray[np.gen
     Raises SignalError for other types, more than two dimensions, and arrays that look like
     (channels, n).
     """
-    array = np.asarray(samples)
+    array = as_array(samples)
     if array.dtype == np.float64:
         array = array.astype(np.float32)
     if array.dtype not in (np.float32, np.int16):

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import click
 
 from ..errors import StreamgenreError
+from ..extras import EXTRAS, install_command, installed
 from .options import model_option
 
 
@@ -50,6 +51,8 @@ def _checks(model: Path | None) -> Iterator[tuple[str, Callable[[], Result]]]:
     yield "microphone", _portaudio
     yield "numba", _numba_cache
     yield "model", lambda: _model(model)
+    for extra in EXTRAS:
+        yield extra, lambda extra=extra: _extra(extra)  # type: ignore[misc]
     yield "cuda", _cuda
 
 
@@ -128,6 +131,12 @@ def _model(model: Path | None) -> Result:
     card = loaded.card
     text = f"{card.name} {card.version}, hash correct, ONNX Runtime {onnxruntime.__version__}"
     return Result(bool(updates) and updates[-1].status == "no-music", text)
+
+
+def _extra(name: str) -> Result:
+    if installed(name):
+        return Result(True, f"the extra {name} is installed", needed=False)
+    return Result(False, f"optional: {install_command(name)}", needed=False)
 
 
 def _cuda() -> Result:

@@ -80,6 +80,7 @@ def command(
     from rich.table import Table
 
     from ..errors import ConfigError
+    from ..extras import install_command
     from ..output.console import Console
     from . import interrupt
 
@@ -90,7 +91,8 @@ def command(
         from ..package.export import export_package
         from ..package.verify import verify
     except ImportError as error:
-        raise ConfigError(f"export needs {error.name}: pip install 'streamgenre[export]'") from None
+        command = install_command("export")
+        raise ConfigError(f"export needs {error.name}: {command}") from None
     if only_verify:
         measured = verify(folder, labelled, progress=_progress)
         card = read_package_card(folder)

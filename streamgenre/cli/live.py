@@ -12,7 +12,7 @@ import click
 from ..errors import one_line
 from . import interrupt
 from .config import config_path
-from .options import compute_option, model_option, on_the_command_line
+from .options import compute_option, extra, model_option, on_the_command_line
 from .outputs import check_files, open_recorder, open_sinks
 
 if TYPE_CHECKING:
@@ -106,12 +106,18 @@ class _Channels(click.ParamType):  # type: ignore[type-arg]  # no generic before
 @click.option(
     "--now-playing", type=click.Path(path_type=Path), help="Keep the genre in a file of one line."
 )
-@click.option("--osc", metavar="HOST:PORT", help="Send OSC messages, for example to lights.")
 @click.option(
-    "--websocket", metavar="[HOST:]PORT", help="Serve updates, and a page that shows them."
+    "--osc", metavar="HOST:PORT", help="Send OSC messages, for example to lights." + extra("osc")
 )
 @click.option(
-    "--mqtt", metavar="URL", help="Publish to mqtt://[user:password@]host[:port][/prefix]."
+    "--websocket",
+    metavar="[HOST:]PORT",
+    help="Serve updates, and a page that shows them." + extra("websocket"),
+)
+@click.option(
+    "--mqtt",
+    metavar="URL",
+    help="Publish to mqtt://[user:password@]host[:port][/prefix]." + extra("mqtt"),
 )
 def command(
     wanted: str | None,

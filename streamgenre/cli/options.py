@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from ..extras import install_command, installed
+
 COMMANDS = {
     "live": "classify a microphone, a line input, or what the computer plays",
     "devices": "list the inputs",
@@ -39,3 +41,8 @@ def on_the_command_line(*names: str) -> bool:
     """Whether any of these options was given on the command line, not as a default."""
     source = click.get_current_context().get_parameter_source
     return any(source(name) is ParameterSource.COMMANDLINE for name in names)
+
+
+def extra(name: str) -> str:
+    """What the help of an option says about an extra that is not installed."""
+    return "" if installed(name) else f"  [not installed: {install_command(name)}]"

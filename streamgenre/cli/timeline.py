@@ -84,6 +84,7 @@ def command(
     from ..audio.files.playlist import PlaylistError
     from ..model.model import load
     from ..output.timeline import writer
+    from ..output.timeline.reading import Run
 
     loaded = load(model, compute)
     if hop is not None:
@@ -92,7 +93,8 @@ def command(
         interrupt.patience = _PATIENCE
     codes = []
     with _destination(output, form) as destination, _told_if_interrupted(destination):
-        write = writer(form, destination, loaded, reconnect)
+        run = Run(len(recordings))
+        write = writer(form, destination, loaded, run, reconnect)
         waiting = [(Recording(name), 0) for name in reversed(recordings)]
         while waiting:
             recording, depth = waiting.pop()
@@ -105,11 +107,14 @@ def command(
                     remote = recording.remote or listed.remote
                     entries = [(Recording(name, remote), depth + 1) for name in listed.entries]
                     waiting += reversed(entries)
+                    run.total += len(entries) - 1
                     continue
             except StreamgenreError as error:
                 write.failed(recording, error)
                 click.echo(f"streamgenre: {one_line(error)}", err=True)
                 codes.append(error.exit_code)
+            run.done += 1
+        write.close()
     return max(codes, default=0)  # with several failures: 5, then 4, 3, 1
 
 

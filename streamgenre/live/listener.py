@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import statistics
 import time
@@ -24,6 +25,7 @@ from .levels import Levels
 
 _POLL = 0.05  # s between two reads of the input
 _MEASURED = 64  # number of steps and reads over which health is measured
+_APART = 2.0  # s of sound between two gaps of different causes
 _MOST_DECISIONS = 5  # listed in the summary
 
 Activity = Literal["starting", "listening", "paused", "lost", "ended"]
@@ -53,7 +55,7 @@ class Health:
     overflows: int
     """Times since the start that PortAudio reported late or lost samples."""
     gaps: int
-    """Gaps since the start, whatever their cause."""
+    """Times since the start that sound was missing, whatever the cause."""
 
 
 class Tally:
@@ -117,6 +119,7 @@ class Listener:
         self._sinks = [BackgroundSink(sink) for sink in sinks]
         self._began = time.monotonic()
         self._gaps = 0
+        self._sounded = math.inf  # s of sound since the last gap
         self._received = False
         self._closed: bool | None = None
         self._latencies: deque[float] = deque(maxlen=_MEASURED)
@@ -134,12 +137,15 @@ class Listener:
         self._latencies.append(self.source.latency)
         for part in self.source.read():
             if isinstance(part, Gap):
-                self._gaps += 1
+                # One outage can be several gaps, with a moment of sound between them.
+                self._gaps += self._sounded >= _APART
+                self._sounded = 0.0
                 if self._recorder is not None:
                     self._recorder.gap(part.seconds)
                 self._send(self.stream.gap(part.seconds), updates)
                 continue
             self._received = True
+            self._sounded += len(part.samples) / part.sample_rate
             began = time.perf_counter()
             self.levels.add(part.samples, part.sample_rate)
             if self._recorder is not None:

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from numbers import Real
 from typing import Any
 
 from ..errors import ConfigError, ModelFileError
@@ -95,6 +96,8 @@ class ModelCard:
 
     def hop(self, seconds: float) -> Hop:
         """The hop of that length; raises ConfigError naming those that there are."""
+        if not isinstance(seconds, Real):
+            raise ConfigError(f"a hop is a number of seconds, not {seconds!r}")
         for hop in self.hops:
             if abs(hop.seconds - seconds) < 1e-9:
                 return hop

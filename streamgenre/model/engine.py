@@ -27,6 +27,8 @@ class Engine(Protocol):
     """One set of weights, ready to run."""
 
     card: ModelCard
+    has_embedding: bool = False
+    """Whether steps give `embedding`."""
 
     def step(self, samples: NDArray[np.float32], state: NDArray[np.float32]) -> Step:
         """samples (B, window) in [-1, 1], state (B, S), zeros at a stream's start."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Iterator
 from importlib import resources
+from numbers import Real
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,8 @@ from numpy.typing import NDArray
 from ..audio.files import open_source
 from ..audio.files.raw import RawFormat
 from ..audio.files.source import BLOCK, Gap, Source
-from ..errors import InputError, ModelFileError, SignalError
+from ..audio.mix import as_array
+from ..errors import ConfigError, InputError, ModelFileError, SignalError
 from ..update import Update
 from .card import ModelCard, read_card
 from .engine import Engine
@@ -29,23 +32,51 @@ Compute = Literal["auto", "cpu", "cuda"]
 Recording = str | os.PathLike[str] | BinaryIO | tuple[NDArray[np.generic], float]
 
 
-class Model:
-    """One set of weights, shared by any number of streams and threads."""
+class Origin(NamedTuple):
+    """What `load` was given."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    path: str | None
+    compute: Compute
+
+
+class Model:
+    """One set of weights, shared by any number of streams and threads.
+
+    A model from `load` can be pickled, as its path and hash: where it is unpickled, for example in
+    another process, the same file must be there.
+    """
+
+    def __init__(self, engine: Engine, origin: Origin | None = None) -> None:
+        self.engine, self._origin = engine, origin
+
+    def __repr__(self) -> str:
+        card = self.card
+        hops = ", ".join(f"{hop.seconds:g}" for hop in card.hops)
+        return (
+            f"<Model {card.name} {card.version}: {len(card.labels)} genres, hops of {hops} s, "
+            f"{card.sample_rate} Hz>"
+        )
+
+    def __reduce__(self) -> tuple[Callable[..., Model], tuple[Any, ...]]:
+        if self._origin is None:
+            raise TypeError("this model was not loaded from a file, so that it cannot be pickled")
+        return _load_same, (self._origin, self.card.sha256)
 
     @property
     def card(self) -> ModelCard:
         """What the model says of itself."""
         return self.engine.card
 
-    def stream(self, hop: float | None = None) -> Stream:
+    def stream(self, hop: float | None = None, *, embedding: bool = False) -> Stream:
         """A new stream, an update every `hop` seconds (None: the card's hop for live audio).
 
-        Raises ConfigError, naming the hops that there are, for one the model was not trained for.
+        `embedding`: updates carry what the classifier reads. Raises ConfigError, naming the hops
+        that there are, for one the model was not trained for, and if it has no embedding.
         """
-        return Stream(self.engine, self.card.hop(self.card.live_hop if hop is None else hop))
+        if embedding and not self.engine.has_embedding:
+            raise ConfigError(f"model {self.card.name} has no embedding; use the bundled model")
+        chosen = self.card.hop(self.card.live_hop if hop is None else hop)
+        return Stream(self.engine, chosen, embedding=embedding)
 
     def pool(
         self, hop: float | None = None, *, batch: int = 16, patience: float = 0.1
@@ -68,6 +99,7 @@ class Model:
         `heard` is told the seconds read so far, now and then; warnings gather in the source.
         """
         stream = self.stream(self.card.file_hop if hop is None else hop)
+        loudest = -np.inf  # dBFS
         for block in source.blocks():
             try:
                 if isinstance(block, Gap):
@@ -78,6 +110,7 @@ class Model:
                 if isinstance(source, _Samples):
                     raise
                 raise InputError(f"{source.name}: {error}") from None
+            loudest = max([loudest, *(update.level for update in updates)])
             yield from updates
             if heard is not None:
                 heard(stream.time)
@@ -89,8 +122,17 @@ class Model:
             if isinstance(source, _Samples):
                 raise
             raise InputError(f"{source.name}: {error}") from None
+        loudest = max([loudest, *(update.level for update in updates)])
         yield from updates
         source.warnings += stream.warnings
+        window = max(hop.window for hop in self.card.hops) / self.card.sample_rate
+        if stream.time < window:
+            source.warnings.append(
+                f"only {stream.time:.1f} s long; the result is uncertain, since the model listens "
+                f"for {window:g} s"
+            )
+        if loudest < self.card.thresholds.silence and not stream.non_finite:
+            source.warnings.append("is silent from start to end")
 
     def classify(
         self,
@@ -107,8 +149,9 @@ class Model:
         """
         source: Source
         if isinstance(recording, tuple):
-            source = _Samples(*recording)
+            source = _Samples(recording)
         else:
+            _check_recording(recording)
             source = open_source(recording, raw)
         try:
             return self.timeline(source, hop, heard)
@@ -135,8 +178,17 @@ class _Samples:
     name = "<samples>"
     channels = 0
 
-    def __init__(self, samples: NDArray[np.generic], sample_rate: float) -> None:
-        self._samples = np.asarray(samples)
+    def __init__(self, recording: tuple[NDArray[np.generic], float]) -> None:
+        if len(recording) != 2:
+            raise SignalError(
+                f"a tuple of {len(recording)} is not a recording; pass (samples, sample_rate)"
+            )
+        samples, sample_rate = recording
+        if np.ndim(sample_rate):
+            raise SignalError("the sample rate comes second: pass (samples, sample_rate)")
+        if not isinstance(sample_rate, Real):
+            raise SignalError(f"sample rate must be a number in Hz, not {sample_rate!r}")
+        self._samples: Any = as_array(samples)
         if self._samples.ndim == 0 or self._samples.size == 0:
             raise SignalError("no samples to classify")
         self.sample_rate: int = sample_rate  # type: ignore[assignment]  # soxr takes fractions
@@ -145,10 +197,39 @@ class _Samples:
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         for first in range(0, len(self._samples), BLOCK):
-            yield self._samples[first : first + BLOCK]
+            yield self._samples[first : first + BLOCK]  # feed checks them
 
     def close(self) -> None:
         pass
+
+
+def _check_recording(recording: object) -> None:
+    """Raise InputError for what cannot be a recording, with what to pass instead."""
+    text = isinstance(recording, io.TextIOBase)
+    if isinstance(recording, (str, os.PathLike)) or (hasattr(recording, "read") and not text):
+        return
+    if text:
+        problem = "a text file is not a recording; open it in binary mode: open(path, 'rb')"
+    elif recording is None:
+        problem = "None is not a recording; pass a path, a URL, a binary file or (samples, rate)"
+    elif isinstance(recording, (bytes, bytearray, memoryview)):
+        problem = (
+            "bytes are not a recording; wrap the content of a file in io.BytesIO, or pass a path "
+            "as str"
+        )
+    elif isinstance(recording, list):
+        problem = (
+            "a list is not a recording; call classify for each path, or pass samples as "
+            "(numpy.array(samples, numpy.float32), sample_rate)"
+        )
+    elif hasattr(recording, "__array__") or hasattr(recording, "__array_interface__"):
+        problem = "an array needs its sample rate; pass (samples, sample_rate)"
+    else:
+        problem = (
+            f"{type(recording).__name__} is not a recording; pass a path, a URL, a binary file or "
+            "(samples, rate)"
+        )
+    raise InputError(problem)
 
 
 def _because(warnings: list[str]) -> str:
@@ -163,16 +244,39 @@ def load(path: str | os.PathLike[str] | None = None, compute: Compute = "auto") 
     and starts without loading PyTorch. Raises ModelFileError or DeviceError.
     """
     if compute not in ("auto", "cpu", "cuda"):
-        raise ValueError(f"compute must be auto, cpu or cuda, not {compute!r}")
+        raise ConfigError(f"compute must be auto, cpu or cuda, not {compute!r}")
+    if not (path is None or isinstance(path, (str, os.PathLike))):
+        raise ConfigError(
+            f"{type(path).__name__} is not a model file; pass its path, or nothing for the "
+            "bundled model"
+        )
     name, data = read_model(path)
     card = read_card(data, name)
     if compute == "cuda":
         from .torch import TorchEngine
 
-        return Model(TorchEngine(data, card))
+        return Model(TorchEngine(data, card), Origin(_absolute(path), compute))
     from .onnx import OnnxEngine
 
-    return Model(OnnxEngine(data, card))
+    return Model(OnnxEngine(data, card), Origin(_absolute(path), compute))
+
+
+def _absolute(path: str | os.PathLike[str] | None) -> str | None:
+    """The path as another process can use it; the name of a bundled model as it is."""
+    if path is None or (str(path) in BUNDLED and not Path(path).exists()):
+        return None if path is None else str(path)
+    return str(Path(path).absolute())
+
+
+def _load_same(origin: Origin, sha256: str) -> Model:
+    """The model that was pickled; raises ModelFileError if the file is another one now."""
+    model = load(origin.path, origin.compute)
+    if model.card.sha256 != sha256:
+        raise ModelFileError(
+            f"{origin.path or 'bundled model'}: is not the model that was pickled (its hash "
+            "differs); use the same file on both sides"
+        )
+    return model
 
 
 def read_model(path: str | os.PathLike[str] | None) -> tuple[str, bytes]:

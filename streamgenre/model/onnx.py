@@ -37,6 +37,7 @@ class OnnxEngine(Engine):
             raise ModelFileError(f"model {card.name}: has no {', '.join(sorted(absent))}")
         self.card = card
         self._optional = [name for name in OPTIONAL_OUTPUTS if name in present]
+        self.has_embedding = "embedding" in present
         self._try()
 
     def _try(self) -> None:

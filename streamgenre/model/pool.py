@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,12 @@ class StreamPool:
         self._done: Collected = []
         self._heard: NDArray[np.float32] | None = None
         self._states = np.zeros((batch, engine.card.state_size), np.float32)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a pool cannot be pickled or copied: pass the model, and open a pool there with "
+            "model.pool()"
+        )
 
     def stream(self) -> PooledStream:
         """A new stream. Nothing of it stays here once it has no hop waiting."""

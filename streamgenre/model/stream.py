@@ -6,6 +6,8 @@ part between here and the network works on a running position, never on a call's
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,8 +32,10 @@ class Stream:
     not finite and its state was started anew; `time` is how many seconds were fed.
     """
 
-    def __init__(self, engine: Engine, hop: Hop, many: bool = False) -> None:
-        self._engine, self._hop = engine, hop
+    def __init__(
+        self, engine: Engine, hop: Hop, many: bool = False, embedding: bool = False
+    ) -> None:
+        self._engine, self._hop, self._embedding = engine, hop, embedding
         self._card = engine.card
         self._labels = self._card.label_names
         self._front = engine.front_end(hop, many)
@@ -62,6 +66,24 @@ class Stream:
         """Forget what was heard; time goes on."""
         self._state = initial_state(self._card, hop=self._hop)
         self._decider.reset()
+
+    def __repr__(self) -> str:
+        rate = f" at {self._rate:g} Hz" if self._rate else ""
+        return (
+            f"<{type(self).__name__} of {self._card.name} {self._card.version}: "
+            f"hop {self.hop:g} s, {self.time:.1f} s fed{rate}>"
+        )
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a stream cannot be pickled or copied, since its resampler cannot: pass the samples, "
+            "or the model, and open a stream there with model.stream()"
+        )
+
+    @property
+    def state(self) -> NDArray[np.float32]:
+        """A copy of the network's state, float32 (1, S); its meaning is the network's own."""
+        return self._state.copy()
 
     @property
     def hop(self) -> float:
@@ -234,7 +256,14 @@ class Stream:
             styles={} if styles is None else styles_beside(self._card, label, styles[0]),
             gates=() if gates is None else tuple(map(float, gates[0])),
             speech=None if step.speech is None else float(step.speech[0]),
+            embedding=self._embedding_of(step),
         )
+
+    def _embedding_of(self, step: Step) -> NDArray[np.float32] | None:
+        if not self._embedding or step.embedding is None:
+            return None
+        embedding: NDArray[np.float32] = step.embedding[0].copy()
+        return embedding
 
 
 def _finite(step: Step) -> bool:

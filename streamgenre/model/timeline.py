@@ -6,17 +6,21 @@ audio stays small; `updates` makes objects of them one at a time.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..update import STATUSES, Segment, Status, Update
+from . import notebook
 from .card import ModelCard
 from .styles import StyleMeans
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from pandas import DataFrame
 
 SCHEMA = 1
 _BLOCK_ROWS = 1024
@@ -224,7 +228,8 @@ class Timeline:
     def segments(self) -> list[Segment]:
         """Stretches of one decision; they tile [start, duration] without gaps."""
         found: list[Segment] = []
-        total = 0.0  # of the probabilities, weighted by seconds
+        total = 0.0  # of the probabilities of the decision, weighted by seconds
+        labels = np.zeros(len(self._rows.labels))  # the same for each label
         last: tuple[int, int] | None = None
         begin = end = self.start
 
@@ -232,7 +237,8 @@ class Timeline:
             if last is not None:
                 status, genre = STATUSES[last[0]], last[1]
                 label = self._rows.labels[genre] if genre >= 0 else None
-                found.append(Segment(begin, end, status, label, total / (end - begin)))
+                best = float(labels.max()) if status == "unsure" else total
+                found.append(Segment(begin, end, status, label, best / (end - begin)))
 
         for rows in self._rows.blocks():
             for row in rows:
@@ -240,17 +246,55 @@ class Timeline:
                 if key != last:
                     close()
                     begin, total, last = end, 0.0, key
+                    labels[:] = 0.0
                 time = float(row["time"])
+                labels += row["probabilities"] * (time - end)
                 total += _label_probability(row) * (time - end)
                 end = time
         close()
         return found
 
+    def most_probable(self, segment: Segment) -> str:
+        """The label with the largest mean probability over a segment."""
+        total = np.zeros(len(self._rows.labels))
+        before = self.start
+        for rows in self._rows.blocks():
+            lengths = np.diff(rows["time"], prepend=before)
+            inside = (rows["time"] > segment.start) & (rows["time"] <= segment.end)
+            total += (rows["probabilities"] * lengths[:, None])[inside].sum(0)
+            before = float(rows["time"][-1])
+        return self._rows.labels[int(total.argmax())]
+
+    def __repr__(self) -> str:
+        segments, updates = len(self.segments), len(self._rows)
+        return (
+            f"<Timeline {notebook.clock(self.duration)}: {notebook.summary(self)}, "
+            f"{segments} segment{'s' * (segments != 1)}, {updates} update{'s' * (updates != 1)}>"
+        )
+
+    def _repr_html_(self) -> str:
+        return notebook.html(self)
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """Plot the probabilities over time with Matplotlib, into `axes` or a new figure.
+
+        Raises ConfigError if Matplotlib is not installed.
+        """
+        return notebook.plot(self, axes)
+
+    def to_pandas(self) -> DataFrame:
+        """The updates as a table with one row each, indexed by `time` in seconds.
+
+        Columns: status, genre, top, confidence, music, level (NaN for digital silence), and the
+        probability of each label under its name. Raises ConfigError if pandas is not installed.
+        """
+        return notebook.to_pandas(self)
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, as `--format json` prints it, but for the file's name."""
         return {
             **self.summary(),
-            "updates": [update_to_dict(u) for u in self.updates],
+            "updates": [u.to_dict() for u in self.updates],
             "model": model_to_dict(self.card),
         }
 
@@ -280,36 +324,15 @@ class Timeline:
 
 
 def _label_probability(row: np.void) -> float:
-    """Probability of what a row decided: see Segment.confidence."""
+    """Probability of what a row decided, 0 if it is unsure: see Segment.confidence."""
     status = STATUSES[row["status"]]
     if status == "genre":
         return float(row["probabilities"][row["genre"]])
-    if status == "unsure":
-        return float(row["probabilities"].max())
     return 1.0 - float(row["music"]) if status == "no-music" else 0.0
 
 
 def _rounded(probability: float) -> float:
     return round(probability, 4)
-
-
-def update_to_dict(update: Update) -> dict[str, Any]:
-    """An update as JSON has it; every key is always present.
-
-    `styles` is empty and `speech` None in the updates that a timeline keeps.
-    """
-    return {
-        "time": round(update.time, 3),
-        "status": update.status,
-        "genre": update.genre,
-        "top": update.top,
-        "confidence": _rounded(update.confidence),
-        "music": _rounded(update.music),
-        "level": round(update.level, 1) if math.isfinite(update.level) else None,
-        "probabilities": {k: _rounded(v) for k, v in update.probabilities.items()},
-        "styles": {k: _rounded(v) for k, v in update.styles.items()},
-        "speech": None if update.speech is None else _rounded(update.speech),
-    }
 
 
 def model_to_dict(card: ModelCard) -> dict[str, str]:

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DeviceError, ModelFileError
+from ..extras import install_command
 from .card import ModelCard
-from .engine import Engine, Step
+from .engine import Engine, Step, initial_state
 
 
 class NetworkEngine(Engine):
@@ -23,6 +24,12 @@ class NetworkEngine(Engine):
 
         self._torch, self._device, self.card = torch, device, card
         self.network = network.to(device).eval()
+
+    @property
+    def has_embedding(self) -> bool:  # type: ignore[override]
+        """See engine.Engine."""
+        silence = np.zeros((1, self.card.hops[0].window), np.float32)
+        return self.step(silence, initial_state(self.card)).embedding is not None
 
     def step(self, samples: NDArray[np.float32], state: NDArray[np.float32]) -> Step:
         """See engine.Engine.step."""
@@ -53,7 +60,7 @@ class TorchEngine(NetworkEngine):
             super().__init__(network, card, device)
         except ImportError as error:  # some networks need more libraries than others
             raise DeviceError(
-                f"compute on {device} needs PyTorch ({error}): pip install 'streamgenre[train]'"
+                f"compute on {device} needs PyTorch ({error}): {install_command('train')}"
             ) from None
         except (TypeError, ValueError, RuntimeError, KeyError) as error:
             raise ModelFileError(f"model {card.name}: does not fit its network: {error}") from None

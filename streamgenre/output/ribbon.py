@@ -48,9 +48,15 @@ def clock(seconds: float, tenths: bool = False) -> str:
     return f"{text}.{rest % 10}" if tenths else text
 
 
+_WORDS = {"no-music": "no music", "gap": "no signal"}
+
+
 def label_text(card: ModelCard, status: str, genre: str | None) -> str:
-    """The display name of the genre, or the status if there is none."""
-    return next((one_line(label.display) for label in card.labels if label.name == genre), status)
+    """The display name of the genre, or "unsure", "no music" or "no signal"."""
+    for label in card.labels:
+        if label.name == genre:
+            return one_line(label.display)
+    return _WORDS.get(status, status)
 
 
 def style(card: ModelCard, genre: str | None, background: bool = False) -> Style:
@@ -112,16 +118,35 @@ def runs(segments: Sequence[Segment | None]) -> Iterator[list[Segment | None]]:
 
 def ribbon(card: ModelCard, segments: Sequence[Segment], width: int) -> Text:
     """One line of `width` columns, with names inside, so that it is readable without colour."""
+    return _bands(card, segments, width, "|", "-", ".", True)
+
+
+def bands(card: ModelCard, segments: Sequence[Segment], width: int) -> list[Text]:
+    """Bands of colour, two lines high, with names in the first; for terminals with colours."""
+    return [_bands(card, segments, width, "▏", " ", "·", named) for named in (True, False)]
+
+
+def _bands(
+    card: ModelCard,
+    segments: Sequence[Segment],
+    width: int,
+    edge: str,
+    fill: str,
+    quiet: str,
+    named: bool,
+) -> Text:
     line = Text(no_wrap=True, overflow="crop")
     for run in runs(columns(segments, width)):
         size, decision = len(run), run[0]
         if decision is None:  # an interval too short for its ends to differ
             line.append(" " * size)
             continue
-        name = f"|{label_text(card, decision.status, decision.genre)}"
+        name = edge
+        if named:
+            name += label_text(card, decision.status, decision.genre)
         if cell_len(name) > size:
             name = set_cell_size(name, size)
-        name += ("-" if decision.genre else ".") * (size - cell_len(name))
+        name += (fill if decision.genre else quiet) * (size - cell_len(name))
         line.append(name, style(card, decision.genre, True))
     return line
 
@@ -140,9 +165,6 @@ def axis(duration: float, width: int) -> Text:
     return Text("".join(line), style="dim")
 
 
-_WORDS = {"no-music": "no music", "gap": "no signal"}
-
-
 def decision_text(card: ModelCard, update: Update) -> str:
     """The display name of the genre, "unsure", "no music" or "no signal"."""
-    return _WORDS.get(update.status) or label_text(card, update.status, update.genre)
+    return label_text(card, update.status, update.genre)

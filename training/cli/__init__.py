@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from streamgenre.errors import StreamgenreError
+from streamgenre.extras import install_command
 
 COMMANDS = {
     "teach": "what pretrained taggers say of a data set, as lessons to train with",
@@ -51,7 +52,7 @@ def command(name: str) -> click.Command:
             missing = (error.name or "").partition(".")[0]
             extra = "adapt" if missing in _ADAPT else "train"
             raise MissingExtraError(
-                f"{name} needs {missing or error}: pip install 'streamgenre[{extra}]'"
+                f"{name} needs {missing or error}: {install_command(extra)}"
             ) from None
 
     found.callback = callback

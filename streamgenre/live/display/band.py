@@ -31,6 +31,16 @@ def span(view: View, width: int) -> float:
     return next((seconds for seconds in spans if elapsed <= seconds), spans[-1])
 
 
+def interval(view: View, width: int) -> tuple[float, float]:
+    """Begin and end of the ribbon on the stream's clock.
+
+    It ends on a whole column, so that edges do not jitter.
+    """
+    step = span(view, width) / width
+    end = math.ceil(_now(view) / step - 1e-6) * step
+    return end - step * width, end
+
+
 def band(view: View, width: int, rows: int) -> list[Line]:
     """`rows` lines: one to four of ribbon (names, then confidence), and the axis if rows > 1."""
     if rows < 1 or width < 1:
@@ -39,10 +49,7 @@ def band(view: View, width: int, rows: int) -> list[Line]:
     height = rows - axis
     ink: list[Line] = [[] for _ in range(height)]
     name_row = 1 if height > 2 else 0
-    step = span(view, width) / width
-    # Ends on a whole column of the stream's clock, so that edges do not jitter.
-    end = math.ceil(_now(view) / step - 1e-6) * step
-    for run in runs(columns(view.segments, width, end - step * width, end)):
+    for run in runs(columns(view.segments, width, *interval(view, width))):
         size, decision = len(run), run[0]
         if decision is None:
             for line in ink:

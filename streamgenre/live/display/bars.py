@@ -1,4 +1,4 @@
-"""A bar for each genre, in as many columns as needed, in an order that changes slowly."""
+"""A bar for each genre, in as many columns as needed, by probability."""
 
 from __future__ import annotations
 
@@ -71,14 +71,13 @@ def _bar(view: View, label: str, name: str, room: int, width: int) -> Line:
     return fitted(line, width)
 
 
-MARGIN = 0.05  # probability by which a row must exceed the one above to swap with it
+MARGIN = 0.05  # probability by which a row must exceed one above it for the rows to be sorted
 
 
 class Order:
-    """The order of the bars: by probability, but with few moves, so that rows are easy to follow.
+    """The order of the bars: by probability, and sorted again only where it is clearly wrong.
 
-    Each update is one pass of a bubble sort, and only over clear differences: a row rises by one
-    place at a time, and rows of similar probability keep their places.
+    Rows of similar probability keep their places, so that they are easy to follow.
     """
 
     def __init__(self, labels: Iterable[str]) -> None:
@@ -96,17 +95,18 @@ class Order:
         >>> order = Order(["folk", "jazz", "rock"])
         >>> order.update({"folk": 0.2, "jazz": 0.3, "rock": 0.5})
         ('rock', 'jazz', 'folk')
+        >>> order.update({"folk": 0.22, "jazz": 0.2, "rock": 0.58})
+        ('rock', 'jazz', 'folk')
         >>> order.update({"folk": 0.8, "jazz": 0.1, "rock": 0.1})
-        ('rock', 'folk', 'jazz')
+        ('folk', 'rock', 'jazz')
         """
-        labels = self._labels
-        if not self._sorted:
-            labels.sort(key=lambda label: -probabilities.get(label, 0.0))
+        values = [probabilities.get(label, 0.0) for label in self._labels]
+        lowest = math.inf  # of the rows above
+        wrong = not self._sorted
+        for value in values:
+            wrong = wrong or value > lowest + MARGIN
+            lowest = min(lowest, value)
+        if wrong:
+            self._labels.sort(key=lambda label: -probabilities.get(label, 0.0))
             self._sorted = True
-            return tuple(labels)
-        # From the top down, so that a row rises by at most one place.
-        for i in range(1, len(labels)):
-            above, below = labels[i - 1], labels[i]
-            if probabilities.get(below, 0.0) > probabilities.get(above, 0.0) + MARGIN:
-                labels[i - 1], labels[i] = below, above
-        return tuple(labels)
+        return tuple(self._labels)

@@ -21,6 +21,7 @@ from .bars import abreast, bars
 from .gates import gates
 from .headline import headline_lines, kind, kinds
 from .health import header, health_lines, health_words, sinks_line, sinks_words
+from .history import history
 from .line import BOLD, DIM, ROOMY, WARN, Line, Piece, columns, fitted, inset, length
 from .meter import meter, scale
 from .panel import chooser, help_panel, keys_line, over, panel_rows
@@ -29,6 +30,7 @@ from .view import View
 _WIDE = 120  # minimum width for a second column beside the bars
 _HIGH = 20  # minimum height for the second column
 _GAP = 3
+_HISTORY = 20  # further rows of the history in a very high terminal
 _KINDS_WIDTH = 33  # of "music", "speech or noise", "silence" with two cells before each
 
 
@@ -81,7 +83,8 @@ def frame(
         top += inset([sinks_line(view, inner)], width)
     top += _blank(rows["space above the bars"])
     body = _body(view, order, width, rows, show_gates, wide)
-    end = _blank(rows["space above the band"]) + band(view, width, rows["band"])
+    end = _blank(rows["space above the band"])
+    end += history(view, width, rows["history"]) + band(view, width, rows["band"])
     end += _blank(rows["space above the health"])
     if rows["health"]:
         end += inset(health_lines(view, inner, rows["health"]), width)
@@ -149,6 +152,9 @@ def _requests(
     yield "band", 1
     yield "space above the headline", 1
     yield "band", 1
+    if wide:
+        yield "history", 4
+        yield from [("history", 1)] * _HISTORY
 
 
 def _assign(height: int, requests: Iterable[tuple[str, int]]) -> Counter[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from ...errors import one_line
 from ...output.ribbon import clock
@@ -79,14 +80,30 @@ def health_words(view: View, width: int) -> list[Line]:
 
 
 def sinks_line(view: View, width: int) -> Line:
-    """The further outputs, those with problems first."""
-    line = [Piece("outputs ", DIM)]
-    for name, problem in sorted(view.sinks, key=lambda sink: not sink[1]):
-        line.append(Piece(one_line(name), BOLD if problem else None))
-        line.append(
-            Piece(f": {one_line(problem)}  " if problem else " ok  ", WARN if problem else DIM)
-        )
-    return fitted(line, width)
+    """The further outputs, those with problems first; shorter names where they do not fit."""
+    failing = [(name, problem) for name, problem in view.sinks if problem]
+    working = [name for name, problem in view.sinks if not problem]
+
+    def line(name: Callable[[str], str], fine: str) -> Line:
+        parts = [Piece("outputs ", DIM)]
+        for output, problem in failing:
+            parts.append(Piece(one_line(name(output)), BOLD))
+            parts.append(Piece(f": {one_line(problem)}  ", WARN))
+        return [*parts, Piece(fine), Piece(" ok", DIM)] if working else parts
+
+    kinds = [_kind(name) for name in working]
+    every = [
+        line(str, "  ".join(map(one_line, working))),
+        line(str, ", ".join(kinds)),
+        line(_kind, ", ".join(kinds)),
+        line(_kind, f"{len(working)} others" if failing else f"all {len(working)}"),
+    ]
+    return fitted(longest(every, width), width)
+
+
+def _kind(name: str) -> str:
+    """The kind of an output: "log" of "log /home/me/log.jsonl"."""
+    return "now playing" if name.startswith("now playing") else one_line(name).split(" ")[0]
 
 
 def sinks_words(view: View, width: int) -> list[Line]:

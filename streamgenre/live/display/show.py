@@ -21,6 +21,7 @@ from ...output.timeline.json import write_timeline
 from ...update import Update
 from ..listener import Listener
 from .band import RIBBON_SECONDS, Recent
+from .history import Probabilities
 from .keys import Keys
 from .screen import Screen
 from .view import Choice, View
@@ -38,6 +39,7 @@ class Show:
         self._listener, self._console = listener, console
         self._timeline = Timeline(listener.model.card, listener.stream.hop, _KEPT_SECONDS)
         self._recent = Recent(RIBBON_SECONDS)
+        self._history = Probabilities(listener.model.card.label_names, RIBBON_SECONDS)
         self._gates: deque[Sequence[float]] = deque(maxlen=_GATES)
         self._update: Update | None = None
         self._message, self._shown_until = "", 0.0
@@ -63,6 +65,7 @@ class Show:
         self._update = update
         self._timeline.append(update)
         self._recent.append(update)
+        self._history.append(update)
         if update.gates:
             self._gates.append(update.gates)
 
@@ -77,6 +80,7 @@ class Show:
             probabilities=listener.stream.smoothed,
             segments=self._recent.segments(),
             gates=tuple(self._gates),
+            history=self._history.array(),
             level=listener.levels.read(),
             health=listener.health,
             sinks=listener.problems,

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ...model.card import ModelCard
 from ...update import Segment, Update
 from ..levels import Level
@@ -38,6 +41,8 @@ class View:
     """Mean of each feedback gate (0..1, see card.gates) in the latest updates, oldest first."""
     level: Level
     health: Health
+    history: NDArray[np.float64]
+    """(n, 1 + C): time of the latest updates, and their probabilities (0: no music)."""
     sinks: Sequence[tuple[str, str]] = ()
     """Name of each further output and its problem, empty if there is none."""
     choices: Sequence[Choice] = ()

@@ -11,7 +11,6 @@ from typing import Any, TextIO
 
 from ...errors import OutputError, reason
 from ...model.card import ModelCard
-from ...model.timeline import update_to_dict
 from ...update import Update
 from ..ribbon import decision_text
 from ..timeline.json import dumps, utc
@@ -29,7 +28,7 @@ def live_entries(update: Update, at: datetime, source: str) -> dict[str, Any]:
         "at": at.isoformat(timespec="milliseconds"),
         "time": 0.0,
         "clock": utc(at),
-        **update_to_dict(update),
+        **update.to_dict(),
     }
 
 

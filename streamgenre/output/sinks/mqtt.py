@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ...errors import ConfigError, OutputError, reason
+from ...extras import install_command
 from ...model.card import ModelCard
 from ...update import Update
 from ..timeline.json import dumps
@@ -95,7 +96,7 @@ class Mqtt:
             import paho.mqtt.client as paho
             from paho.mqtt.enums import CallbackAPIVersion
         except ImportError:
-            raise ConfigError("--mqtt needs paho-mqtt: pip install 'streamgenre[mqtt]'") from None
+            raise ConfigError(f"--mqtt needs paho-mqtt: {install_command('mqtt')}") from None
         to = broker(url)
         self._where = f"{to.host}:{to.port}"
         self.name = f"mqtt {self._where}/{to.prefix}"

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from ...errors import ConfigError, OutputError, reason
+from ...extras import install_command
 from ...model.card import ModelCard
 from ...update import Update
 from .address import host_port
@@ -31,7 +32,7 @@ class Osc:
             from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
             from pythonosc.osc_message_builder import OscMessageBuilder
         except ImportError:
-            raise ConfigError("--osc needs python-osc: pip install 'streamgenre[osc]'") from None
+            raise ConfigError(f"--osc needs python-osc: {install_command('osc')}") from None
         self._new_bundle: Any = lambda: OscBundleBuilder(IMMEDIATELY)
         self._new_message: Any = OscMessageBuilder
         self.name = f"osc {address}"

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ...errors import ConfigError, OutputError, reason
+from ...extras import install_command
 from ...model.card import ModelCard
 from ...model.timeline import model_to_dict
 from ...update import Update
@@ -53,7 +54,7 @@ class WebSocket:
             import websockets.asyncio.server
         except ImportError:
             raise ConfigError(
-                "--websocket needs websockets: pip install 'streamgenre[websocket]'"
+                f"--websocket needs websockets: {install_command('websocket')}"
             ) from None
         self._library = websockets.asyncio.server
         self.name = f"websocket {address}"

@@ -12,6 +12,7 @@ from ...audio.files.raw import RawFormat
 from ...errors import StreamgenreError
 from ...model.model import Model
 from ..destination import Destination
+from .reading import Run
 
 
 class Writer(Protocol):
@@ -25,19 +26,31 @@ class Writer(Protocol):
         """Record in the output that a recording failed, if the format has a place for it."""
         ...
 
+    def close(self) -> None:
+        """Write what follows the last recording."""
+        ...
+
 
 def writer(
-    format_name: str, destination: Destination, model: Model, reconnect: bool = False
+    format_name: str,
+    destination: Destination,
+    model: Model,
+    run: Run | None = None,
+    reconnect: bool = False,
 ) -> Writer:
-    """The writer for the format "text", "json" or "jsonl"; `reconnect`: see `open_source`."""
+    """The writer for the format "text", "json" or "jsonl".
+
+    `run` counts the recordings of the call, by default one. `reconnect`: see `open_source`.
+    """
+    run = run or Run()
     if format_name == "json":
         from .json import JsonWriter
 
-        return JsonWriter(destination, model, reconnect)
+        return JsonWriter(destination, model, run, reconnect)
     if format_name == "jsonl":
         from .jsonl import JsonlWriter
 
-        return JsonlWriter(destination, model, reconnect)
+        return JsonlWriter(destination, model, run, reconnect)
     from .text import TextWriter
 
-    return TextWriter(destination, model, reconnect)
+    return TextWriter(destination, model, run, reconnect)

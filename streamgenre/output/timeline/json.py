@@ -10,9 +10,9 @@ from ...audio.address import Recording
 from ...audio.files.raw import RawFormat
 from ...errors import StreamgenreError
 from ...model.model import Model
-from ...model.timeline import SCHEMA, Timeline, model_to_dict, update_to_dict
+from ...model.timeline import SCHEMA, Timeline, model_to_dict
 from ..destination import Destination
-from .reading import opened, progress
+from .reading import Run, opened, progress
 
 
 def dumps(value: Any) -> str:
@@ -27,7 +27,7 @@ def write_timeline(file: TextIO, recording: str, timeline: Timeline) -> None:
     # One by one: as a string, a day of updates is a hundred times larger than in the timeline.
     file.write(dumps(head)[:-1] + ', "updates": [')
     for i, update in enumerate(timeline.updates):
-        file.write((", " if i else "") + dumps(update_to_dict(update)))
+        file.write((", " if i else "") + dumps(update.to_dict()))
     file.write(f'], "model": {dumps(model_to_dict(timeline.card))}}}\n')
 
 
@@ -43,14 +43,20 @@ def utc(at: datetime) -> str:
 class JsonWriter:
     """A Writer of JSON."""
 
-    def __init__(self, to: Destination, model: Model, reconnect: bool = False) -> None:
-        self._to, self._model, self._reconnect = to, model, reconnect
+    def __init__(self, to: Destination, model: Model, run: Run, reconnect: bool = False) -> None:
+        self._to, self._model, self._run, self._reconnect = to, model, run, reconnect
 
     def __call__(self, recording: Recording, hop: float | None, raw: RawFormat | None) -> None:
-        with opened(recording, raw, self._reconnect) as source, progress(source) as show_progress:
+        with (
+            opened(recording, raw, self._reconnect) as source,
+            progress(source, self._run) as show_progress,
+        ):
             timeline = self._model.timeline(source, hop, show_progress)
         write_timeline(self._to.file, recording.name, timeline)
         self._to.finished()
+
+    def close(self) -> None:
+        """Do nothing: everything is written."""
 
     def failed(self, recording: Recording, error: StreamgenreError) -> None:
         """Write an object with the error in place of the result."""

@@ -9,17 +9,16 @@ from ...audio.address import Recording
 from ...audio.files.raw import RawFormat
 from ...errors import StreamgenreError
 from ...model.model import Model
-from ...model.timeline import update_to_dict
 from ..destination import Destination
 from .json import dumps, failure, utc
-from .reading import opened
+from .reading import Run, opened
 
 
 class JsonlWriter:
     """A Writer of JSON lines."""
 
-    def __init__(self, to: Destination, model: Model, reconnect: bool = False) -> None:
-        self._to, self._model, self._reconnect = to, model, reconnect
+    def __init__(self, to: Destination, model: Model, run: Run, reconnect: bool = False) -> None:
+        self._to, self._model, self._run, self._reconnect = to, model, run, reconnect
 
     def __call__(self, recording: Recording, hop: float | None, raw: RawFormat | None) -> None:
         with opened(recording, raw, self._reconnect) as source:
@@ -27,8 +26,11 @@ class JsonlWriter:
                 entries: dict[str, Any] = {"file": recording.name, "time": 0.0}
                 if recording.is_url:
                     entries["clock"] = utc(datetime.now(UTC))
-                self._to.file.write(dumps(entries | update_to_dict(update)) + "\n")
+                self._to.file.write(dumps(entries | update.to_dict()) + "\n")
                 self._to.file.flush()
+
+    def close(self) -> None:
+        """Do nothing: everything is written."""
 
     def failed(self, recording: Recording, error: StreamgenreError) -> None:
         """Write a line with the error, after the updates so far."""

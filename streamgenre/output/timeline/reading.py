@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from ...audio.address import Recording
+from ...audio.address import Recording, shown
 from ...audio.files import open_recording
 from ...audio.files.raw import RawFormat
 from ...audio.files.source import Source
 from ...errors import one_line
+from ..ribbon import clock
 
 
 @contextmanager
@@ -35,8 +38,25 @@ class ShowProgress(Protocol):
     def __call__(self, seconds: float, playing: str = "") -> None: ...
 
 
+@dataclass
+class Run:
+    """The recordings of one call: how many there are, and how many are done."""
+
+    total: int = 1
+    done: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def left(self) -> str:
+        """The time that the others will take if they are like those so far; empty if unknown."""
+        if not self.done:
+            return ""
+        seconds = (time.monotonic() - self.began) / self.done * (self.total - self.done)
+        return f"about {clock(seconds)} left"
+
+
 @contextmanager
-def progress(source: Source) -> Iterator[ShowProgress]:
+def progress(source: Source, run: Run) -> Iterator[ShowProgress]:
     """Yield a function that shows the progress, with a bar, if standard error is a terminal."""
 
     def show(seconds: float, playing: str = "") -> None:
@@ -47,16 +67,21 @@ def progress(source: Source) -> Iterator[ShowProgress]:
     if not sys.stderr.isatty():
         yield show
         return
-    from rich.progress import BarColumn, Progress, TextColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from ..console import Console
-    from ..ribbon import clock
 
-    columns = (
+    many = run.total > 1
+    columns = [
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        BarColumn(bar_width=20),
         TextColumn("{task.fields[read]}", markup=False),
-    )
-    with Progress(*columns, console=Console(sys.stderr), transient=True) as bar:
-        task = bar.add_task(source.name[-40:], total=source.stated_duration, read="")
+        TextColumn(run.left, markup=False) if many else TimeRemainingColumn(),
+    ]
+    if source.stated_duration is None and not many:  # a radio has no end
+        columns.pop()
+    place = f"{run.done + 1} of {run.total}  " if many else ""
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        name = one_line(shown(source.name))[-30:]
+        task = bar.add_task(place + name, total=source.stated_duration, read="")
         yield show

@@ -1,11 +1,13 @@
-"""Text for people: ribbon, segments, overall result, speed."""
+"""Text for people: ribbon, segments, overall result; for many recordings, one line each."""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from pathlib import Path
 
 import rich.console
+from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
@@ -17,21 +19,31 @@ from ...model.model import Model
 from ...model.timeline import Timeline
 from ..console import Console
 from ..destination import Destination
-from ..ribbon import axis, clock, decision_text, label_text, ribbon, style
-from .reading import opened, progress
+from ..ribbon import axis, bands, clock, decision_text, label_text, ribbon, style
+from .reading import Run, opened, progress
 
 _MOST_SEGMENTS = 40
 _TOP = 5
+_FULL = 3  # recordings with a report each; of more, each gets one line
 _BOLD = Style(bold=True)
+_OF_ONE = 0.7  # share of the time from which on a recording is of one genre
+_PART = 0.1  # share from which on a genre is part of a mix
+_MOST_PARTS = 3
+_SHORTEST_RIBBON = 12  # columns
+_SHORT = 10.0  # s
+_ROOMY = 50  # columns
 
 
 class TextWriter:
     """A Writer of text."""
 
-    def __init__(self, to: Destination, model: Model, reconnect: bool = False) -> None:
+    def __init__(self, to: Destination, model: Model, run: Run, reconnect: bool = False) -> None:
         self._console = Console(to.file)
-        self._to, self._model, self._reconnect = to, model, reconnect
-        self._any = False
+        self._to, self._model, self._run, self._reconnect = to, model, run, reconnect
+        self._results: Counter[str] = Counter()
+        self._seconds = 0.0
+        self._failures = 0
+        self._brief = False
 
     def __call__(self, recording: Recording, hop: float | None, raw: RawFormat | None) -> None:
         began = time.perf_counter()
@@ -40,7 +52,7 @@ class TextWriter:
         try:
             with (
                 opened(recording, raw, self._reconnect) as source,
-                progress(source) as show_progress,
+                progress(source, self._run) as show_progress,
             ):
                 playing = ""
 
@@ -60,38 +72,83 @@ class TextWriter:
 
     def _print(self, recording: Recording, timeline: Timeline, began: float) -> None:
         speed = timeline.duration / (time.perf_counter() - began)
-        if self._any:
-            self._console.print()
-        self._any = True
-        print_timeline(self._console, recording.name, timeline, speed)
+        self._brief = self._brief or self._run.total > _FULL
+        if self._brief:
+            print_line(self._console, recording.name, timeline)
+        else:
+            if self._results:
+                self._console.print()
+            print_timeline(self._console, recording.name, timeline, speed)
+        verdict = timeline.verdict()
+        words = label_text(timeline.card, verdict.status, verdict.genre)
+        self._results["mix" if _parts(timeline) else words] += 1
+        self._seconds += timeline.duration
         self._to.finished()
 
     def failed(self, recording: Recording, error: StreamgenreError) -> None:
-        """Do nothing: the error is on standard error."""
+        """Count it: the error is on standard error."""
+        self._failures += 1
+
+    def close(self) -> None:
+        """Print a summary of many recordings."""
+        if not self._brief:
+            return
+        count = self._results.total()
+        files = f"{count} file{'s' * (count != 1)}"
+        results = ", ".join(f"{number} {name}" for name, number in self._results.most_common())
+        failed = f"; {self._failures} could not be read" if self._failures else ""
+        self._console.print()
+        self._console.print(Text(f"{files}, {clock(self._seconds)}: {results}{failed}"))
+        self._to.finished()
+
+
+def print_line(console: rich.console.Console, name: str, timeline: Timeline) -> None:
+    """Print a timeline on one line: name, duration, result, and a small ribbon if it fits."""
+    width = console.width
+    names = max(8, min(40, width // 3))
+    title = set_cell_size(_title(name), names)
+    line = Text(no_wrap=True, overflow="ellipsis")
+    line.append(title).append(f" {_length(timeline):>7}  ", "dim")
+    line.append(_result(timeline, short=True))
+    room = width - cell_len(line.plain) - 2
+    column = names + 38
+    if width - column >= _SHORTEST_RIBBON and room >= _SHORTEST_RIBBON:
+        line.append(" " * max(2, column - cell_len(line.plain)))
+        size = width - cell_len(line.plain)
+        line.append(ribbon(timeline.card, timeline.segments, size))
+    console.print(line, no_wrap=True, overflow="ellipsis")
 
 
 def print_timeline(
-    console: rich.console.Console, name: str, timeline: Timeline, speed: float
+    console: rich.console.Console, title: str, timeline: Timeline, speed: float
 ) -> None:
     """Print a timeline at the width of the console; `speed`: times real time."""
     card, width = timeline.card, console.width
-    title = one_line(name if is_url(name) else Path(name).name)
     head = Text(no_wrap=True, overflow="ellipsis")
-    head.append(title, "bold").append(f"  {clock(timeline.duration)}", "dim")
+    head.append(_title(title), "bold").append(f"  {_length(timeline)}", "dim")
     console.print(head)
     segments = timeline.segments
-    console.print(ribbon(card, segments, width))
+    coloured = console.color_system is not None and not console.no_color
+    for line in bands(card, segments, width) if coloured else [ribbon(card, segments, width)]:
+        console.print(line)
     console.print(axis(timeline.duration, width))
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column, side in (("start", "right"), ("end", "right"), ("genre", "left")):
         table.add_column(column, justify=side)  # type: ignore[arg-type]
-    table.add_column("confidence", justify="right")
+    table.add_column("probability", justify="right")
     for segment in segments[:_MOST_SEGMENTS]:
+        words = label_text(card, segment.status, segment.genre)
+        ink = style(card, segment.genre)
+        if segment.status == "unsure":
+            best = timeline.most_probable(segment)
+            name = label_text(card, "", best)
+            words = f"unsure, perhaps {name}" if width >= _ROOMY else f"{name}?"
+            ink = style(card, best)
         table.add_row(
             clock(segment.start, tenths=True),
             clock(segment.end, tenths=True),
-            Text(label_text(card, segment.status, segment.genre), style(card, segment.genre)),
-            f"{segment.confidence:.0%}",
+            Text(words, ink),
+            "" if segment.status == "gap" else f"{segment.confidence:.0%}",
         )
     console.print(table)
     if len(segments) > _MOST_SEGMENTS:
@@ -102,19 +159,66 @@ def print_timeline(
     console.print(f"[dim]{speed:.0f} times real time[/]", no_wrap=True)
 
 
+def _title(name: str) -> str:
+    return one_line(name if is_url(name) else Path(name).name)
+
+
+def _length(timeline: Timeline) -> str:
+    return clock(timeline.duration, tenths=timeline.duration < _SHORT)
+
+
+def _parts(timeline: Timeline) -> list[str]:
+    """The genres of a mix, the longest first; empty if the recording is of one genre or none."""
+    seconds: Counter[str] = Counter()
+    music = 0.0
+    for segment in timeline.segments:
+        if segment.status in ("genre", "unsure"):
+            music += segment.end - segment.start
+        if segment.genre is not None:
+            seconds[segment.genre] += segment.end - segment.start  # type: ignore[assignment]
+    parts = [name for name, length in seconds.most_common() if length >= _PART * music]
+    mixed = len(parts) > 1 and seconds[parts[0]] < _OF_ONE * music
+    return parts[:_MOST_PARTS] if mixed else []
+
+
+def _result(timeline: Timeline, short: bool = False) -> Text:
+    """The verdict in words, with whose probability it is."""
+    card, verdict = timeline.card, timeline.verdict()
+
+    def name(label: str) -> str:
+        return label_text(card, "", label)
+
+    if verdict.status == "no-music":
+        return Text(label_text(card, verdict.status, None), style(card, None))
+    parts = _parts(timeline)
+    if parts:
+        line = Text("mix: " if short else "A mix: mostly ")
+        parts = parts[:2] if short else parts
+        for i, part in enumerate(parts):
+            if i:
+                line.append(" and " if i == len(parts) - 1 and not short else ", ")
+            line.append(name(part), style(card, part) + _BOLD)
+        return line
+    best = max(verdict.probabilities, key=lambda label: verdict.probabilities[label])
+    percent = f"{verdict.probabilities[best]:.0%}"
+    if verdict.status == "genre":
+        return Text(name(best), style(card, best) + _BOLD).append(f" {percent}", Style())
+    words = "perhaps " if short else "unsure, perhaps "
+    return Text(words).append(name(best), style(card, best)).append(f" {percent}")
+
+
 def _print_verdict(console: rich.console.Console, timeline: Timeline) -> None:
     """Print the result for the whole recording, with the most probable labels as bars."""
     card, verdict = timeline.card, timeline.verdict()
     console.print()
-    line = Text("Whole recording: ")
-    line.append(label_text(card, verdict.status, verdict.genre), style(card, verdict.genre) + _BOLD)
-    console.print(line)
+    console.print(Text("Whole recording: ").append(_result(timeline)))
     if timeline.styles:
         displays = {style.name: style.display for style in card.styles}
-        hints = Text("hints: ", "dim", no_wrap=True, overflow="ellipsis")
+        hints = Text("Styles, as hints: ", "dim", no_wrap=True, overflow="ellipsis")
         console.print(hints.append(", ".join(displays[name] for name in timeline.styles)))
     if verdict.status == "no-music":
         return
+    console.print(Text("Probabilities, averaged over the music:", "dim"))
     best = sorted(verdict.probabilities.items(), key=lambda item: -item[1])[:_TOP]
     names = max(len(label_text(card, "", name)) for name, _ in best)
     room = max(4, min(40, console.width - names - 8))

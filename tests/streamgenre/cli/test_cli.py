@@ -61,6 +61,24 @@ def test_an_impossible_width_is_ignored(clip, columns):
     assert shown[0] == shown[1] and len(shown[0]) > 5
 
 
+def test_many_files_get_a_line_each_and_a_summary(clip, tmp_path):
+    done = streamgenre(clip, clip, clip, clip, tmp_path / "none.mp3", COLUMNS="100")
+    lines = done.stdout.decode().splitlines()
+    assert done.returncode == 3 and len(lines) == 6
+    for line in lines[:4]:
+        assert line.startswith(clip.name) and "0:20  Classical" in line and "|Classical--" in line
+    assert lines[4:] == ["", "4 files, 1:20: 4 Classical; 1 could not be read"]
+    assert len(streamgenre(clip, clip, clip).stdout.decode().splitlines()) > 20  # reports
+
+
+@pytest.mark.parametrize("columns", ["30", "40", "60", "100", "250"])
+def test_many_files_fit_any_terminal(clip, columns):
+    done = streamgenre(*[clip] * 4, COLUMNS=columns)
+    lines = done.stdout.decode().splitlines()
+    assert len(lines[:4]) == 4 and max(map(len, lines[:4])) <= int(columns)
+    assert all(line.startswith(clip.name[:8]) for line in lines[:4])
+
+
 def test_json_has_the_documented_keys(clip):
     done = streamgenre("--format", "json", clip)
     (line,) = done.stdout.decode().splitlines()
@@ -157,7 +175,15 @@ def test_odd_but_decodable_inputs_end_with_0(tmp_path, music, kind):
     result = json.loads(done.stdout)
     assert done.returncode == 0 and len(result["updates"]) >= 1
     assert result["segments"][-1]["end"] == result["duration"]
-    assert ("warning" in done.stderr.decode()) == (kind in ("nan", "cut"))
+    words = {
+        "short": "only 0.1 s long; the result is uncertain",
+        "silent": "is silent from start to end",
+        "nan": "not finite",
+        "cut": "truncated",
+    }
+    lines = done.stderr.decode().splitlines()
+    assert all(line.startswith(f"streamgenre: warning: {path}: ") for line in lines)
+    assert any(words[kind] in line for line in lines)
     if kind == "silent":
         assert result["status"] == "no-music" and result["genre"] is None
 

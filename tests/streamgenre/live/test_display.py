@@ -11,9 +11,10 @@ import subprocess
 import sys
 import textwrap
 import time
-from itertools import pairwise
+from itertools import combinations, pairwise
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import rich.console
 from hypothesis import given, settings
@@ -27,6 +28,8 @@ from streamgenre.live.display.band import RIBBON_SECONDS, band, span
 from streamgenre.live.display.bars import MARGIN, Order
 from streamgenre.live.display.frame import frame
 from streamgenre.live.display.headline import large
+from streamgenre.live.display.health import sinks_line
+from streamgenre.live.display.history import _cells, history
 from streamgenre.live.display.keys import decode
 from streamgenre.live.display.screen import SHORTEST, Screen
 from streamgenre.live.display.view import Choice, View
@@ -63,6 +66,7 @@ def view_of(
             Segment(40.0, 58.0, "no-music", None, 0.9),
             Segment(58.0, time, status, decided, 0.7),
         ],
+        "history": np.zeros((0, 1 + len(names))),
         "gates": [[0.2 + 0.01 * i] * len(card.gates) for i in range(40)],
         "level": Level(-20.0, -6.0, False),
         "health": HEALTH,
@@ -132,7 +136,7 @@ def test_the_frame_at_80_by_24(model):
         "  Disco        2% ▌                        Reggae       2% ▌",
         "  Electronic   2% ▌                        Soul         2% ▌",
         "",
-        "             ▏Soul                      ▏no-music···▏Rock",
+        "             ▏Soul                      ▏no music···▏Rock",
         "             ▏60%                       ▏···········▏70%",
         "▏-2:00              ▏-1:30              ▏-1:00              ▏-0:30          now▕",
         "",
@@ -305,27 +309,63 @@ label_sets = st.integers(2, 12).map(lambda n: [f"l{i}" for i in range(n)])
 
 
 @given(data=st.data(), labels=label_sets)
-def test_the_order_moves_one_place_at_a_time_and_settles(data, labels):
+def test_the_order_is_by_probability_and_steady(data, labels):
+    """No row is clearly below a less probable one; rows move only where one would be."""
     order = Order(labels)
     draws = st.lists(st.floats(0, 1), min_size=len(labels), max_size=len(labels)).map(
         lambda values: dict(zip(labels, values, strict=True))
     )
-    before = order.update(data.draw(draws))
-    for _ in range(3):
-        probabilities = data.draw(draws)
+    for _ in range(4):
+        before, probabilities = order.labels, data.draw(draws)
         after = order.update(probabilities)
-        assert sorted(after) == sorted(labels)
-        for label in labels:
-            place, now = before.index(label), after.index(label)
-            assert now >= place - 1
-            for passed in {*before[:place]} & {*after[now + 1 :]}:
-                assert probabilities[label] > probabilities[passed] + MARGIN
-        before = after
-    for _ in range(len(labels) ** 2):
-        before = order.update(probabilities)
-    for above, below in pairwise(before):
-        assert probabilities[below] <= probabilities[above] + MARGIN
-    assert order.update(probabilities) == before == order.labels
+        assert sorted(after) == sorted(labels) and after == order.labels
+        for above, below in combinations(after, 2):
+            assert probabilities[below] <= probabilities[above] + MARGIN
+        assert order.update(probabilities) == after
+        if after != before and before != tuple(labels):
+            pairs = combinations(before, 2)
+            assert any(probabilities[b] > probabilities[a] + MARGIN for a, b in pairs)
+
+
+def test_the_history_fills_a_high_display(model):
+    """At 200x50, no more than a few rows are empty, and each genre has its share of the area."""
+    names = model.card.label_names
+    rows = [[t, *(0.6 if n == "rock" else 0.4 if n == "jazz" else 0 for n in names)]
+            for t in np.arange(1, 101)]  # fmt: skip
+    lines = lines_of(view_of(model.card, history=np.array(rows)), 200, 50)
+    assert sum(not line.strip() for line in lines) < 20
+    assert "Jazz" in "".join(lines[20:]) and "Rock" in "".join(lines[20:])
+    view = view_of(model.card, history=np.array(rows))
+    cells = _cells(view, 120, 10)  # two minutes, of which 100 s are known
+    assert (cells[:, :15] == -1).all()
+    for name, share in (("rock", 0.6), ("jazz", 0.4)):
+        assert (cells[:, 25:118] == names.index(name)).mean() == pytest.approx(share, abs=0.01)
+    assert not len(history(view, 120, 0))
+
+
+def test_silence_leaves_the_history_empty(model):
+    table = np.zeros((100, 15))
+    table[:, 0] = np.arange(1, 101)
+    view = view_of(model.card, history=table)
+    assert all(not "".join(p.text for p in line).strip() for line in history(view, 120, 8))
+
+
+@pytest.mark.parametrize("width", [34, 40, 60, 78, 100, 160])
+@pytest.mark.parametrize("failing", [False, True])
+def test_the_outputs_fit_the_line(model, width, failing):
+    sinks = [
+        ("log /home/someone/Music/recordings/log.jsonl", ""),
+        ("osc 192.168.178.20:9000", "no route" if failing else ""),
+        ("websocket 0.0.0.0:8765", ""),
+        ("mqtt home.example:1883", ""),
+        ("now playing /home/someone/now.txt", ""),
+    ]
+    view = view_of(model.card, sinks=sinks)
+    line = "".join(piece.text for piece in sinks_line(view, width))
+    assert len(line) == width and "…" not in line and line.rstrip().endswith(" ok")
+    assert line.startswith("outputs osc") == failing and ("no route" in line) == failing
+    (shown,) = (line for line in lines_of(view, 80, 24) if "outputs" in line)
+    assert "now playing" in shown and shown.rstrip().endswith(" ok")
 
 
 texts = st.text(max_size=50)

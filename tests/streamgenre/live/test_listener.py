@@ -63,6 +63,15 @@ class Sink:
         self.closed = True
 
 
+def test_one_outage_is_counted_once(model, music):
+    """A device that returns may fail again within a moment; a later loss is another one."""
+    samples, rate = music
+    blip, sound = Sound(samples[: rate // 10], rate), Sound(samples[: 3 * rate], rate)
+    outage = [Gap(0.2), blip, Gap(4.0), blip, Gap(0.5)]
+    listener = Listener(Input([sound], outage, [sound], [Gap(1.0)], [sound], outage), model)
+    assert list(listener) and listener.health.gaps == 3
+
+
 def test_sound_and_gaps_become_updates_for_the_caller_and_for_sinks(model, music):
     samples, rate = music
     source = Input(

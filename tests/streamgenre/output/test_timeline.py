@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import io
+import itertools
 import json
+import re
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +19,7 @@ from rich.console import Console
 
 from streamgenre.model.timeline import Timeline
 from streamgenre.output.ribbon import axis, clock, columns, ribbon
+from streamgenre.output.timeline.reading import Run
 from streamgenre.output.timeline.text import print_timeline
 from streamgenre.update import Update
 
@@ -96,6 +100,96 @@ def test_the_text_matches_the_golden_file(model, capsys):
     timeline = timeline_of(card, decisions)
     print_timeline(Console(file=sys.stdout, width=40, highlight=False), "song.mp3", timeline, 321.0)
     assert capsys.readouterr().out == GOLDEN.read_text(encoding="utf-8")
+
+
+def text_of(timeline, width=80, **settings) -> str:
+    file = io.StringIO()
+    console = Console(file=file, width=width, highlight=False, **settings)
+    print_timeline(console, "song.mp3", timeline, 1.0)
+    return file.getvalue()
+
+
+def of_unsure(card, *probabilities) -> Timeline:
+    """Steps of 2.5 s in which no genre was decided, with these probabilities of the labels."""
+    timeline = Timeline(card, 2.5)
+    for i, row in enumerate(probabilities):
+        named = dict.fromkeys(card.label_names, 0.0) | row
+        top = max(named, key=named.get)
+        timeline.append(
+            Update(2.5 * (i + 1), "unsure", None, top, named[top], 1.0, named, -20.0, {})
+        )
+    return timeline
+
+
+def test_unsure_says_whose_probability_it_is(model):
+    """The percentage of a segment and that of the whole are of a label that is named."""
+    rows = {"folk": 0.4, "jazz": 0.2}, {"jazz": 0.35, "folk": 0.3}, {"folk": 0.3, "rock": 0.25}
+    timeline = of_unsure(model.card, *rows)
+    (segment,) = timeline.segments
+    assert segment.confidence == pytest.approx(1 / 3, abs=1e-6)
+    assert timeline.most_probable(segment) == "folk"
+    text = text_of(timeline)
+    assert "unsure, perhaps Folk" in text and "33%" in text
+    assert "Whole recording: unsure, perhaps Folk 33%" in text
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"jazz": 10}, "Jazz"),
+        ({"jazz": 8, "rock": 2}, "Jazz"),
+        ({"jazz": 5, "rock": 5}, "A mix: mostly Jazz and Rock"),
+        ({"rock": 2, "jazz": 5, "folk": 3}, "A mix: mostly Jazz, Folk and Rock"),
+        ({"jazz": 40, "rock": 30, "folk": 25, "blues": 5}, "A mix: mostly Jazz, Rock and Folk"),
+    ],
+)
+def test_a_mix_is_called_one(model, parts, words):
+    decisions = [("genre", name) for name, steps in parts.items() for _ in range(steps)]
+    (line,) = (
+        line
+        for line in text_of(timeline_of(model.card, decisions)).splitlines()
+        if line.startswith("Whole recording")
+    )
+    assert line.removeprefix("Whole recording: ").startswith(words)
+    assert ("mix" in line) == ("mix" in words)
+
+
+def test_no_music_is_two_words(model):
+    text = text_of(timeline_of(model.card, [("no-music", None)] * 4))
+    assert "no music" in text and "no-music" not in text
+
+
+def test_a_terminal_with_colours_shows_bands(model):
+    timeline = timeline_of(model.card, [("genre", "jazz")] * 4 + [("genre", "rock")] * 4)
+    plain, coloured = (text_of(timeline, **settings) for settings in ({}, {"force_terminal": True}))
+    assert "|Jazz-----" in plain and "\x1b" not in plain
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in coloured.splitlines()]
+    assert lines[1].startswith("▏Jazz      ") and lines[2].startswith("▏          ")
+    assert {len(lines[1]), len(lines[2])} == {80}
+    assert "|Jazz" in text_of(timeline, force_terminal=True, no_color=True)
+
+
+def test_no_two_genres_look_alike(model):
+    """Distance in CIELAB; 2 to 3 is just noticeable, and the nearest pair had 8."""
+    colours = [_lab(label.colour) for label in model.card.labels]
+    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(colours, 2)) > 15
+
+
+def _lab(colour: str) -> np.ndarray:
+    """L, a and b of #rrggbb for the white point D65 (CIE 15)."""
+    rgb = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    xyz = np.array(to_xyz) @ linear / [0.9505, 1, 1.089]
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def test_the_progress_of_many_files_has_a_time_left():
+    run = Run(total=60, done=0)
+    assert run.left == ""
+    run.done, run.began = 15, run.began - 30
+    assert run.left == "about 1:30 left"
 
 
 def test_clock():

@@ -1,0 +1,131 @@
+"""A timeline in a notebook: as HTML, as a plot, and as a table of pandas.
+
+Matplotlib and pandas are imported when they are needed; streamgenre does not install them.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ConfigError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from pandas import DataFrame
+
+    from .timeline import Timeline
+
+_QUIET = "#b8b8b8"  # colour of what has no genre
+_MOST_ROWS = 12
+
+
+def clock(seconds: float) -> str:
+    """Seconds as m:ss, or h:mm:ss from an hour on.
+
+    >>> clock(75), clock(3725)
+    ('1:15', '1:02:05')
+    """
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def summary(timeline: Timeline) -> str:
+    """The verdict on one line: "Jazz 81 %", "unsure (best: Jazz 31 %)" or "no music"."""
+    verdict = timeline.verdict()
+    displays = {label.name: label.display for label in timeline.card.labels}
+    if verdict.status == "no-music":
+        return "no music"
+    best = max(verdict.probabilities, key=lambda name: verdict.probabilities[name])
+    words = f"{displays[best]} {verdict.probabilities[best]:.0%}".replace("%", " %")
+    return words if verdict.status == "genre" else f"unsure (best: {words})"
+
+
+def html(timeline: Timeline) -> str:
+    """A title, coloured bands for the segments, and a table of them; no scripts."""
+    colours = {label.name: label.colour for label in timeline.card.labels}
+    displays = {label.name: label.display for label in timeline.card.labels}
+    span = max(timeline.duration - timeline.start, 1e-9)
+    bands, rows = [], []
+    segments = timeline.segments
+    for segment in segments:
+        name = escape(displays.get(segment.genre or "", segment.status.replace("-", " ")))
+        colour = colours.get(segment.genre or "", _QUIET)
+        times = f"{clock(segment.start)} to {clock(segment.end)}"
+        bands.append(
+            f'<div title="{name}, {times}" style="width:{(segment.end - segment.start) / span:.4%};'
+            f'background:{colour};height:2em"></div>'
+        )
+        rows.append(f"<tr><td>{times}</td><td>{name}</td><td>{segment.confidence:.0%}</td></tr>")
+    if len(rows) > _MOST_ROWS:
+        more = len(rows) - _MOST_ROWS
+        rows[_MOST_ROWS:] = [f"<tr><td colspan=3>{more} more in timeline.segments</td></tr>"]
+    return (
+        f"<div><b>{escape(summary(timeline))}</b>, {clock(timeline.duration)}"
+        f'<div style="display:flex;width:100%">{"".join(bands)}</div>'
+        f"<table><tr><th>time</th><th>genre</th><th>confidence</th></tr>{''.join(rows)}</table>"
+        "</div>"
+    )
+
+
+def plot(timeline: Timeline, axes: Axes | None = None) -> Axes:
+    """The probabilities of each step as stacked areas, and the decisions as bands above them."""
+    axes = axes or _imported("matplotlib.pyplot").subplots(figsize=(10, 3))[1]
+    assert axes is not None
+    labels = timeline.card.labels
+    updates = list(timeline.updates)
+    times = [timeline.start, *(update.time for update in updates)]
+    # Each step holds from the one before to its own time.
+    areas = [
+        [u.probabilities[label.name] if u.status in ("genre", "unsure") else 0.0 for u in updates]
+        for label in labels
+    ]
+    if updates:
+        axes.stackplot(
+            times,
+            [[area[0], *area] for area in areas],
+            step="pre",
+            colors=[label.colour for label in labels],
+            labels=[label.display for label in labels],
+        )
+    colours = {label.name: label.colour for label in labels}
+    displays = {label.name: label.display for label in labels}
+    for segment in timeline.segments:
+        colour = colours.get(segment.genre or "", _QUIET)
+        axes.axvspan(segment.start, segment.end, ymin=0.92, color=colour, linewidth=0)
+    axes.set(xlabel="time (s)", ylabel="probability", ylim=(0, 1 / 0.9), title=summary(timeline))
+    axes.set_xlim(timeline.start, max(timeline.duration, timeline.start + 1e-9))
+    shown = {displays[segment.genre] for segment in timeline.segments if segment.genre}
+    handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    if shown:
+        axes.legend([handles[name] for name in sorted(shown)], sorted(shown), loc="lower right")
+    return axes
+
+
+def to_pandas(timeline: Timeline) -> DataFrame:
+    """One row per update, indexed by `time` in seconds.
+
+    Columns: status, genre, top, confidence, music, level (NaN for digital silence), and the
+    probability of each label under its name.
+    """
+    pandas = _imported("pandas")
+    rows: list[dict[str, Any]] = []
+    for update in timeline.updates:
+        entries = update.to_dict()
+        for name in ("styles", "speech"):
+            del entries[name]
+        rows.append(entries | entries.pop("probabilities"))
+    labels = timeline.card.label_names
+    columns = ["time", "status", "genre", "top", "confidence", "music", "level", *labels]
+    frame: DataFrame = pandas.DataFrame(rows, columns=columns)
+    return frame.astype({"level": float}).set_index("time")
+
+
+def _imported(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError:
+        package = name.split(".")[0]
+        raise ConfigError(f"this needs {package}: pip install {package}") from None
