@@ -18,10 +18,15 @@ LONGEST = 15.0  # s, time constant of the memory; longer ones gain little after 
 # over the steps of a short clip loses: with them, its first seconds count most
 PRIOR = 2.5  # s of the training data's variance that every stream starts with
 _FIRST = 1e-3  # weight of the present embedding where nothing else has any
-_SLOPE, _OFFSET = 4.0, -9.0
-"""Initial change rate: softplus(_SLOPE * distance + _OFFSET) per second. The distance, a mean of
-squares in variances of the memory, is below 1.6 in three of four steps within a track, and above
-2.5 in half of those after a cut."""
+_SLOPE, _OFFSET = 1.0, -6.0
+"""Initial change rate: softplus(_SLOPE * distance + _OFFSET) per second, for windows that do not
+overlap. The distance is a mean of squares in variances of the memory."""
+_WINDOW = 2.5  # s
+_STEEPER, _LOWER = 3.0, 3.0
+"""Change of slope (as a factor added to 1) and offset for windows that overlap by half or more.
+
+They lie nearer together, so the same distance is stronger evidence: it is below 1.6 in three of
+four steps within a track, and above 2.5 in half of the steps after a cut."""
 
 
 class Summary(NamedTuple):
@@ -65,7 +70,9 @@ class RunningStatistics(nn.Module):
         mean = total / known.clamp_min(_FIRST)
         # The squared distance in standard deviations, with a learned weight for each dimension.
         apart = (embedding - mean) ** 2 / (self._variance(mean, squares, known) + 1e-3)
-        change = F.softplus(apart @ F.softplus(self.distance)[:, None] + self.offset)
+        distance = apart @ F.softplus(self.distance)[:, None]
+        overlap = (2 * (1 - seconds / _WINDOW)).clamp(0, 1)
+        change = F.softplus((1 + _STEEPER * overlap) * distance + self.offset - _LOWER * overlap)
         keep = torch.exp(-seconds * (1 / LONGEST + weight[:, None] * change))
         gain = seconds * weight[:, None]
         total = keep * total + gain * embedding
