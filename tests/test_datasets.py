@@ -332,7 +332,7 @@ def changed(number, **fields):
         (changed(1, split=""), "some tracks have no split: t1; give it to all"),
         (changed(7, genre="odd"), "genre 'odd' has no track in train: move some of its 1 there"),
         ([r for r in ROWS if r[2] == "low"], "at least two genres are needed, found low"),
-        ([], "holds no rows"),
+        ([], "has no rows"),
     ],
 )
 def test_a_manifest_that_cannot_be_used_is_refused(tmp_path, rows, said):
@@ -360,7 +360,7 @@ def test_a_file_that_is_no_manifest_is_refused(tmp_path):
 
 
 def test_folders_that_cannot_be_trained_are_refused(tmp_path):
-    with pytest.raises(DataError, match="no audio in folders named after genres"):
+    with pytest.raises(DataError, match="no audio files in genre folders"):
         open_dataset(tmp_path)
     layouts.folders(tmp_path, ["rock/a.wav", "rock/b.wav", "pop/c.wav"])
     with pytest.raises(DataError, match="genre 'pop' has one track: it cannot"):
@@ -369,9 +369,9 @@ def test_folders_that_cannot_be_trained_are_refused(tmp_path):
 
 def test_options_of_another_layout_are_refused(tmp_path):
     layouts.folders(tmp_path, ["rock/a.wav", "rock/b.wav", "pop/c.wav", "pop/d.wav"])
-    with pytest.raises(DataError, match=r"subset is chosen of FMA only.*folders"):
+    with pytest.raises(DataError, match=r"subset requires FMA.*folders"):
         open_dataset(tmp_path, subset="small")
-    with pytest.raises(DataError, match="lists are for GTZAN only"):
+    with pytest.raises(DataError, match="lists require GTZAN"):
         open_dataset(tmp_path, lists=tmp_path)
     for kind in ("gtzan", "ballroom", "magnatagatune", "msd", "fma", "manifest", "other"):
         with pytest.raises(DataError):
@@ -757,7 +757,7 @@ def test_many_files_are_decoded_in_processes_even_if_one_brings_them_down(
     monkeypatch.setattr(decoding, "decode", layouts.dying)
     monkeypatch.setattr(decoding.os, "cpu_count", lambda: 2)
     cache = AudioCache.build(tracks, tmp_path / "cache")
-    assert cache.skipped == {"deadly": "brings the decoder down"} and len(cache) == 16
+    assert cache.skipped == {"deadly": "crashes the decoder"} and len(cache) == 16
     assert "skipped 1 of 17 files" in capsys.readouterr().err
     rows = [json.loads(line) for line in (tmp_path / "cache" / "index.jsonl").open()]
     assert sorted(Path(row["path"]).stem for row in rows) == sorted(t.key for t in tracks)

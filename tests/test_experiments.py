@@ -332,10 +332,10 @@ def test_multiply_adds_are_counted_by_hand():
 
 
 def test_published_segments_are_drawn_from_anywhere_and_short_clips_repeated():
-    from training.streams.sequences import Lanes, Piece
+    from training.streams.sequences import Clip, Lanes
 
-    rising = Piece(np.arange(20_000).astype(np.int16), 0, True)
-    short = Piece(np.arange(1_000, 2_000).astype(np.int16), 1, True)
+    rising = Clip(np.arange(20_000).astype(np.int16), 0, True)
+    short = Clip(np.arange(1_000, 2_000).astype(np.int16), 1, True)
     settings = Config.model_validate(
         {"network": {}} | {"sequences": SMALL["sequences"] | {"stretch": [0.25, 0.25]}}
     ).sequences
@@ -366,23 +366,23 @@ def test_a_smaller_share_of_the_artists_is_a_part_of_a_larger_one():
 
 
 def test_a_share_is_also_of_tracks_that_only_teachers_know(bench, tmp_path):
-    from training.distillation.soft_targets import Lesson, Lessons
+    from training.distillation.soft_targets import SoftTargets, TrackTargets
     from training.streams.sequences import NO_GENRE
     from training.trainer.train import Trainer
 
     train = [t for t in bench.dataset.tracks if t.split == "train"]
     unlabelled = {t.key for t in train[::4] + train[1::4]}  # three of each kind
     tracks = [replace(t, genre="") if t.key in unlabelled else t for t in bench.dataset.tracks]
-    said = Lesson(np.full(2, 0.5, "f4"), np.zeros((4, 1), "f2"), np.ones(4, "f4"))
-    lessons = Lessons(("high", "low"), ("tag",), (), {t.key: said for t in train})
+    said = TrackTargets(np.full(2, 0.5, "f4"), np.zeros((4, 1), "f2"), np.ones(4, "f4"))
+    targets = SoftTargets(("high", "low"), ("tag",), (), {t.key: said for t in train})
     heard = {}
     for share in (1.0, 0.5):
         row = Row(7, "x", "x", "x", "x", "x", entries=IRVIN.entries | {
             "sequences": SMALL["sequences"] | {"share": share}})  # fmt: skip
         trainer = Trainer(
-            tmp_path, row.config(1), tracks, ["high", "low"], bench.audio, lessons=lessons
+            tmp_path, row.config(1), tracks, ["high", "low"], bench.audio, soft_targets=targets
         )
-        heard[share] = sorted(piece.label for piece in trainer.feed.music)
+        heard[share] = sorted(clip.label for clip in trainer.feed.music)
     none = NO_GENRE
     assert heard[1.0] == [none] * 6 + [0] * 3 + [1] * 3
     assert heard[0.5] == [none] * 3 + [0] * 2 + [1] * 2

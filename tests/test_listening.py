@@ -27,8 +27,8 @@ from training.cli import main  # noqa: E402
 from training.config import read_config  # noqa: E402
 from training.data import Track  # noqa: E402
 from training.model import network_model  # noqa: E402
-from training.visualisation import by_audio, listen, open_subject  # noqa: E402
-from training.visualisation.ascent import Target, ascend, reached, show_weights  # noqa: E402
+from training.visualisation import by_audio, open_subject, visualise  # noqa: E402
+from training.visualisation.ascent import Target, ascend, response, show_weights  # noqa: E402
 from training.visualisation.bands import HIGH, LOW, SOUNDING, ShapedNoise, mean_bands  # noqa: E402
 from training.visualisation.canvas import Canvas  # noqa: E402
 from training.visualisation.invert import sound_of  # noqa: E402
@@ -103,14 +103,14 @@ def test_the_canvas_is_bounded_and_of_one_level(bundled):
 def test_a_short_ascent_makes_the_genre_likely(bundled):
     canvas = Canvas(bundled, 5.0, 0)
     target = Target(genre=bundled.model.card.label_names.index("jazz"))
-    before = reached(canvas, target).probability
+    before = response(canvas, target).probability
     ascend(canvas, target, 40)
-    after = reached(canvas, target).probability
+    after = response(canvas, target).probability
     assert before.max() < 0.1 and after.min() > 0.5
 
 
 def test_listening_writes_a_sound_that_the_model_takes_for_the_genre(bundled, tmp_path):
-    found = listen(bundled, tmp_path, "classical", seconds=5, updates=50)
+    found = visualise(bundled, tmp_path, "classical", seconds=5, updates=50)
     wav, png, figures = found.write()
     assert [path.name for path in (wav, png, figures)] == [
         "classical.wav", "classical.png", "classical.json",
@@ -137,7 +137,7 @@ def test_listening_writes_a_sound_that_the_model_takes_for_the_genre(bundled, tm
 
 def test_the_seed_decides(bundled, tmp_path):
     def made(seed):
-        return listen(bundled, tmp_path, "metal", seconds=2.5, updates=2, seed=seed)
+        return visualise(bundled, tmp_path, "metal", seconds=2.5, updates=2, seed=seed)
 
     first, same, other = made(1), made(1), made(2)
     assert np.array_equal(first.samples, same.samples)
@@ -149,13 +149,13 @@ def test_a_neuron_is_excited_and_its_weights_excite_it(bundled):
     neuron = 400
     target = Target(neuron=neuron)
     canvas = Canvas(bundled, 2.5, 0)
-    start = reached(canvas, target).activation.mean()
+    start = response(canvas, target).activation.mean()
     ascend(canvas, target, 15)
-    assert reached(canvas, target).activation.mean() > start + 1
+    assert response(canvas, target).activation.mean() > start + 1
     show_weights(canvas, neuron)
-    weights = reached(canvas, target).activation.mean()
+    weights = response(canvas, target).activation.mean()
     canvas.clear()
-    assert weights > reached(canvas, target).activation.mean() + 0.5
+    assert weights > response(canvas, target).activation.mean() + 0.5
 
 
 def test_the_neuron_by_weights_raises_its_genre_most(bundled):
@@ -230,7 +230,7 @@ def test_noise_through_the_bands_has_those_bands(clip16):
 )
 def test_networks_that_read_samples_are_listened_to_as_sound(description, hop, gain, tmp_path):
     subject = raw_subject(description, hop, gain)
-    found = listen(subject, tmp_path, "genre 1", seconds=2 * hop, updates=15)
+    found = visualise(subject, tmp_path, "genre 1", seconds=2 * hop, updates=15)
     assert found.before.probability.mean() > found.start.probability.mean() + 0.1
     # Nothing is inverted: but for sixteen bits and the level, the network heard this very sound.
     assert found.entries()["inverted"] is False
@@ -288,9 +288,9 @@ def test_a_wrong_genre_is_a_line_with_near_names_and_exit_code_2(tmp_path):
 
 def test_what_cannot_be_asked_is_refused(bundled, tmp_path):
     with pytest.raises(ConfigError, match="a genre of ambient"):
-        listen(bundled, tmp_path)
+        visualise(bundled, tmp_path)
     with pytest.raises(ConfigError, match=f"0 to {bundled.network.embedding_size - 1}"):
-        listen(bundled, tmp_path, neuron=100_000, method="neuron")
+        visualise(bundled, tmp_path, neuron=100_000, method="neuron")
     where = ["-o", str(tmp_path)]
     for arguments in (["--method", "genre", "--neuron", "1"], [str(tmp_path), "--genre", "jazz"]):
         done = CliRunner().invoke(main, ["listen", *arguments, *where])

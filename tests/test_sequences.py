@@ -15,11 +15,11 @@ pytest.importorskip("pydantic", reason="training needs the train extra")
 from training.config import Sequences
 from training.streams.sequences import (
     NO_GENRE,
+    Clip,
+    Excerpt,
     Lane,
     Lanes,
     Noise,
-    Piece,
-    Stretch,
     class_weights,
     noise,
 )
@@ -29,7 +29,7 @@ WINDOW = 2 * SECOND
 
 
 def tone(level, label, seconds=3):
-    return Piece(np.full(seconds * SECOND, level, np.int16), label, True)
+    return Clip(np.full(seconds * SECOND, level, np.int16), label, True)
 
 
 TONES = [tone(1000 * (i + 1), i) for i in range(3)]
@@ -97,7 +97,7 @@ def test_labels_name_what_is_loudest():
 
 def test_a_crossfade_keeps_the_power_and_changes_hands_in_its_middle():
     first, second = (
-        Stretch(tone(8192, label, 6), at, at + 4 * SECOND, 0, 1.0, fade, False)
+        Excerpt(tone(8192, label, 6), at, at + 4 * SECOND, 0, 1.0, fade, False)
         for label, at, fade in ((0, 0, 0), (1, 3 * SECOND, SECOND))
     )
     assert second.owns_from == 3 * SECOND + SECOND // 2
@@ -125,7 +125,7 @@ def test_changes_come_at_any_time_and_of_every_kind():
 
 def test_a_clip_shorter_than_a_step_is_padded():
     config = PLAIN.model_copy(update={"fresh": 1.0, "crossfade": 0.0})
-    short = [replace(piece, samples=piece.samples[: SECOND // 4]) for piece in TONES]
+    short = [replace(clip, samples=clip.samples[: SECOND // 4]) for clip in TONES]
     batch = lanes(hop=SECOND, config=config, music=short).read(5)
     assert batch.fresh.all()
     assert (batch.windows[:, :, -SECOND // 2 :] == 0).all() and (batch.windows != 0).any(

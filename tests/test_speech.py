@@ -250,7 +250,7 @@ def test_only_networks_on_the_trunk_get_it(tmp_path):
     raw = {"kind": "tfcrnn", "classes": 2, "width": 8, "size": 8}
     about = {"network": json.dumps(raw), "labels": '["a", "b"]', "config": "{}"}
     checkpoint.write(tmp_path / "m.safetensors", build(raw).state_dict(), about)
-    with pytest.raises(DataError, match="only networks on the trunk"):
+    with pytest.raises(DataError, match="requires a network of kind trunk"):
         finish_speech(tmp_path / "m.safetensors", None, None, tmp_path)
 
 

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("pydantic", reason="needs the train extra")
 
 from streamgenre.networks import build  # noqa: E402
-from training.distillation.soft_targets import Lesson, Lessons, Style  # noqa: E402
+from training.distillation.soft_targets import SoftTargets, Style, TrackTargets  # noqa: E402
 from training.heads.styles import fit_styles  # noqa: E402
 
 WINDOW, TRACKS, ROWS = 8_000, 40, 6
@@ -39,25 +39,25 @@ def tracks(rng):
         tags = np.tile(
             np.float16([0.1 + 0.8 * (1 - bright), rng.random(), 0.9 * bright]), (ROWS, 1)
         )
-        by_key[str(i)] = Lesson(np.float32([1, 0]), tags, np.ones(ROWS, np.float32))
-    return audio, Lessons(("a", "b"), ("low", "else", "high"), STYLES, by_key)
+        by_key[str(i)] = TrackTargets(np.float32([1, 0]), tags, np.ones(ROWS, np.float32))
+    return audio, SoftTargets(("a", "b"), ("low", "else", "high"), STYLES, by_key)
 
 
 def test_styles_say_what_the_teachers_said_of_other_tracks(network):
-    audio, lessons = tracks(np.random.default_rng(0))
+    audio, soft_targets = tracks(np.random.default_rng(0))
     keys = sorted(audio)
     torch.nn.init.normal_(network.styles.weight, 0, 1.0)
-    before, after = fit_styles(network, audio, lessons, keys[:30])
+    before, after = fit_styles(network, audio, soft_targets, keys[:30])
     assert after < before / 2
     for key in keys[30:]:
         window = torch.from_numpy(audio[key][20_000 : 20_000 + WINDOW] / np.float32(32768))[None]
         with torch.no_grad():
             said = network(window, torch.zeros(1, 8)).styles[0].numpy()
-        assert np.abs(said - lessons.by_key[key].tags[0, [2, 0]]).max() < 0.25
+        assert np.abs(said - soft_targets.by_key[key].tags[0, [2, 0]]).max() < 0.25
 
 
 def test_fitted_twice_is_fitted_once(network):
-    audio, lessons = tracks(np.random.default_rng(1))
-    _, first = fit_styles(network, audio, lessons, sorted(audio))
-    again, second = fit_styles(network, audio, lessons, sorted(audio))
+    audio, soft_targets = tracks(np.random.default_rng(1))
+    _, first = fit_styles(network, audio, soft_targets, sorted(audio))
+    again, second = fit_styles(network, audio, soft_targets, sorted(audio))
     assert again == pytest.approx(first, abs=1e-6) and second == pytest.approx(first, abs=1e-3)

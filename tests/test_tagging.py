@@ -305,7 +305,7 @@ def test_both_tags_of_a_track_are_heard(finished, tagged, audio):
 def test_a_finished_tagger_is_not_trained_again(finished, folder, capsys):
     before = finished.read_bytes()
     train(folder, finished.parent)
-    assert "has been trained already" in capsys.readouterr().out
+    assert "is already trained" in capsys.readouterr().out
     assert finished.read_bytes() == before
 
 
@@ -387,7 +387,7 @@ def test_tags_that_cannot_be_measured_are_refused(folder, tagged, audio, tmp_pat
     def on_both_sides(change):
         return tuple(change(t) if t.split == "valid" else t for t in tagged.tracks)
 
-    refused(on_both_sides(lambda t: replace(t, tags=())), "no tag is borne by some")
+    refused(on_both_sides(lambda t: replace(t, tags=())), "no tag has both positive and negative tracks")
     refused(on_both_sides(lambda t: replace(t, split="test")), "no readable track with tags")
     absent = Track("absent", "made", "", "x", "valid", folder / "absent.flac", ("low",))
     found = trainer(folder, replace(tagged, tracks=(*tagged.tracks, absent)), audio, tmp_path)

@@ -27,20 +27,20 @@ from training.card import styles_of  # noqa: E402
 from training.config import Optimiser, Sequences, read_config  # noqa: E402
 from training.data import AudioCache, DataError, open_dataset  # noqa: E402
 from training.distillation import genres, tags  # noqa: E402
-from training.distillation.hear import EVERY, Trunk, hear, open_peers, say  # noqa: E402
-from training.distillation.make import make_lessons  # noqa: E402
+from training.distillation.make import make_soft_targets  # noqa: E402
+from training.distillation.outputs import EVERY, Trunk, cached_outputs, open_peers, tagger_outputs  # noqa: E402
 from training.distillation.soft_targets import (  # noqa: E402
     FIRST,
     STEP,
-    Lesson,
-    Lessons,
+    SoftTargets,
     Style,
-    read_lessons,
-    write_lessons,
+    TrackTargets,
+    read_soft_targets,
+    write_soft_targets,
 )
 from training.heads.styles import finish_styles  # noqa: E402
 from training.model import load_model  # noqa: E402
-from training.streams.sequences import NO_GENRE, Batch, Lanes, Piece, Taught, pieces  # noqa: E402
+from training.streams.sequences import NO_GENRE, Batch, Clip, Lanes, StepTargets, music_clips  # noqa: E402
 from training.trainer.learner import Inputs, Learner  # noqa: E402
 from training.trainer.train import Trainer  # noqa: E402
 
@@ -57,9 +57,9 @@ def distributions(rng, *shape):
     return rng.dirichlet(np.ones(shape[-1]), shape[:-1]).astype(np.float32)
 
 
-def lesson(seed, rows=4, classes=2, width=3):
+def targets(seed, rows=4, classes=2, width=3):
     rng = np.random.default_rng(seed)
-    return Lesson(
+    return TrackTargets(
         distributions(rng, classes),
         rng.random((rows, width)).astype(np.float16),
         rng.random(rows).astype(np.float32),
@@ -73,15 +73,15 @@ def lesson(seed, rows=4, classes=2, width=3):
 @given(keys=st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=4, unique=True))
 def test_lessons_are_read_as_they_were_written(keys, tmp_path_factory):
     path = tmp_path_factory.mktemp("lessons") / "x.safetensors"
-    made = Lessons(
+    made = SoftTargets(
         tuple(LABELS),
         ("a", "b", "c"),
         (Style("house", "House", "electronic", 2),),
-        {key: lesson(i, rows=i) for i, key in enumerate(keys)},
+        {key: targets(i, rows=i) for i, key in enumerate(keys)},
         about={"teachers": ["one"], "class_power": 0.4},
     )
-    write_lessons(path, made)
-    found = read_lessons(path, LABELS)
+    write_soft_targets(path, made)
+    found = read_soft_targets(path, LABELS)
     assert replace(found, by_key={}, sha256="") == replace(made, by_key={})
     assert set(found.by_key) == set(keys)
     for key in keys:
@@ -94,16 +94,16 @@ def test_lessons_are_read_as_they_were_written(keys, tmp_path_factory):
 def test_the_hash_tells_lessons_apart(tmp_path):
     hashes = []
     for seed in (0, 1):
-        write_lessons(tmp_path / "x", Lessons(tuple(LABELS), (), (), {"t": lesson(seed)}))
-        hashes.append(read_lessons(tmp_path / "x", LABELS).sha256)
-        assert hashes[-1] == read_lessons(tmp_path / "x", LABELS).sha256
+        write_soft_targets(tmp_path / "x", SoftTargets(tuple(LABELS), (), (), {"t": targets(seed)}))
+        hashes.append(read_soft_targets(tmp_path / "x", LABELS).sha256)
+        assert hashes[-1] == read_soft_targets(tmp_path / "x", LABELS).sha256
     assert hashes[0] != hashes[1] and len(hashes[0]) == 64
 
 
 def test_tags_in_any_memory_order_are_kept(tmp_path):
-    said = replace(lesson(0), tags=np.asfortranarray(lesson(0).tags))
-    write_lessons(tmp_path / "x", Lessons(tuple(LABELS), (), (), {"t": said}))
-    assert np.array_equal(read_lessons(tmp_path / "x", LABELS).by_key["t"].tags, said.tags)
+    said = replace(targets(0), tags=np.asfortranarray(targets(0).tags))
+    write_soft_targets(tmp_path / "x", SoftTargets(tuple(LABELS), (), (), {"t": said}))
+    assert np.array_equal(read_soft_targets(tmp_path / "x", LABELS).by_key["t"].tags, said.tags)
 
 
 def damaged(path, what):
@@ -113,7 +113,7 @@ def damaged(path, what):
     if what == "text":
         path.write_text("labels = []")
     elif what == "cut off":
-        write_lessons(path, Lessons(tuple(LABELS), (), (), {"t": lesson(0)}))
+        write_soft_targets(path, SoftTargets(tuple(LABELS), (), (), {"t": targets(0)}))
         path.write_bytes(path.read_bytes()[:-5])
     elif what == "folder":
         path.mkdir()
@@ -135,28 +135,30 @@ def damaged(path, what):
 )
 def test_what_is_no_file_of_lessons_is_refused_in_a_line(what, tmp_path):
     damaged(tmp_path / "x", what)
-    with pytest.raises(DataError, match=r"cannot be read as lessons .* make them anew") as caught:
-        read_lessons(tmp_path / "x", LABELS)
+    with pytest.raises(
+        DataError, match=r"cannot be read as soft targets .* run teach again"
+    ) as caught:
+        read_soft_targets(tmp_path / "x", LABELS)
     assert "\n" not in str(caught.value) and str(tmp_path / "x") in str(caught.value)
 
 
 def test_lessons_without_their_description_are_refused_in_a_line(tmp_path):
     about = {"lessons": json.dumps({"labels": LABELS, "tags": [], "styles": []})}
     save_file({}, tmp_path / "x", about)
-    with pytest.raises(DataError, match="make them anew"):
-        read_lessons(tmp_path / "x", LABELS)
+    with pytest.raises(DataError, match="run teach again"):
+        read_soft_targets(tmp_path / "x", LABELS)
 
 
 @pytest.mark.parametrize("labels", [["rock"], ["rock", "electronic"], [*LABELS, "jazz"], []])
 def test_lessons_for_other_genres_are_refused(labels, tmp_path):
-    write_lessons(tmp_path / "x", Lessons(tuple(LABELS), (), (), {}))
+    write_soft_targets(tmp_path / "x", SoftTargets(tuple(LABELS), (), (), {}))
     with pytest.raises(DataError, match=r"for other genres \(electronic, rock\)"):
-        read_lessons(tmp_path / "x", labels)
+        read_soft_targets(tmp_path / "x", labels)
 
 
 @given(rows=st.integers(1, 100), seconds=st.floats(-100, 1_000))
 def test_a_moment_has_the_nearest_row(rows, seconds):
-    found = lesson(0, rows=rows).row(seconds)
+    found = targets(0, rows=rows).row(seconds)
     away = np.abs(FIRST + STEP * np.arange(rows) - seconds)
     assert 0 <= found < rows and away[found] <= away.min() + 1e-9
 
@@ -173,13 +175,13 @@ PLAIN = Sequences(
 def numbered(number, label, said, seconds=6):
     """A piece whose every window is found again: its samples count up in steps of 16."""
     samples = 1 + number * 7_000 + np.arange(seconds * SECOND) // 16
-    return Piece(samples.astype(np.int16), label, True, said)
+    return Clip(samples.astype(np.int16), label, True, said)
 
 
-TAUGHT = [numbered(i, (0, 1, NO_GENRE)[i], lesson(i, rows=4)) for i in range(3)]
+WITH_TARGETS = [numbered(i, (0, 1, NO_GENRE)[i], targets(i, rows=4)) for i in range(3)]
 
 
-def lanes(seed=0, hop=SECOND // 2, tick=None, config=PLAIN, music=TAUGHT):
+def lanes(seed=0, hop=SECOND // 2, tick=None, config=PLAIN, music=WITH_TARGETS):
     return Lanes(music, [], config, seed=(seed,), hop=hop, window=WINDOW, tick=tick or hop)
 
 
@@ -187,12 +189,12 @@ def found_in(window, music):
     """The piece and the first sample of it that a window is, to the sample; None: of no one."""
     exact = window * 32768
     first = round(float(exact[0]))
-    for piece in music:
-        block = 16 * (first - int(piece.samples[0]))
+    for clip in music:
+        block = 16 * (first - int(clip.samples[0]))
         for start in range(max(0, block), block + 16):
-            part = piece.samples[start : start + len(window)]
+            part = clip.samples[start : start + len(window)]
             if len(part) == len(window) and np.allclose(part, exact, rtol=0, atol=1e-2):
-                return piece, start
+                return clip, start
     return None
 
 
@@ -205,16 +207,18 @@ def check_tags(batch, music):
     known = 0
     for lane, t in np.ndindex(batch.fresh.shape):
         here = found_in(batch.windows[lane, t], music)
-        if not batch.taught.tags_known[lane, t]:
+        if not batch.soft_targets.tags_known[lane, t]:
             assert here is None  # nothing that could be learnt is left out
-            assert not batch.taught.tags[lane, t].any()
+            assert not batch.soft_targets.tags[lane, t].any()
             continue
         known += 1
         assert here is not None
-        piece, start = here
-        row = piece.lesson.row((start + WINDOW / 2) / SECOND)
-        assert np.array_equal(batch.taught.tags[lane, t], piece.lesson.tags[row].astype(np.float32))
-        assert batch.music[lane, t] == piece.lesson.music[row]
+        clip, start = here
+        row = clip.soft_targets.row((start + WINDOW / 2) / SECOND)
+        assert np.array_equal(
+            batch.soft_targets.tags[lane, t], clip.soft_targets.tags[row].astype(np.float32)
+        )
+        assert batch.music[lane, t] == clip.soft_targets.music[row]
         # No stream began inside it.
         assert not batch.fresh[lane, max(0, t - WINDOW // (SECOND // 2) + 2) : t + 1].any()
     return known
@@ -223,67 +227,70 @@ def check_tags(batch, music):
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 99), fresh=st.floats(0, 1))
 def test_tags_are_known_where_the_window_is_of_one_piece(seed, fresh):
-    check_tags(lanes(seed, config=sequences(fresh, 0.0)).read(12), TAUGHT)
+    check_tags(lanes(seed, config=sequences(fresh, 0.0)).read(12), WITH_TARGETS)
 
 
 def test_some_windows_have_tags_and_some_have_none():
     batch = lanes(config=sequences(0.3, 0.0)).read(40)
-    assert 20 < check_tags(batch, TAUGHT) < batch.fresh.size - 20
+    assert 20 < check_tags(batch, WITH_TARGETS) < batch.fresh.size - 20
 
 
 def test_tags_are_not_known_inside_a_crossfade():
-    check_tags(lanes(config=sequences(0.0, 1.0)).read(60), TAUGHT)
+    check_tags(lanes(config=sequences(0.0, 1.0)).read(60), WITH_TARGETS)
 
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 99), fresh=st.floats(0, 0.5), crossfade=st.floats(0, 0.5))
 def test_genres_are_known_for_every_step_of_a_piece_with_a_lesson(seed, fresh, crossfade):
-    music = [TAUGHT[0], replace(TAUGHT[1], lesson=None), TAUGHT[2]]
+    music = [WITH_TARGETS[0], replace(WITH_TARGETS[1], soft_targets=None), WITH_TARGETS[2]]
     batch = lanes(seed, config=sequences(fresh, crossfade), music=music).read(12)
     # The one without a lesson alone has this label.
-    assert np.array_equal(batch.taught.genres_known, batch.labels != 1)
-    for piece, label in ((music[0], 0), (music[2], NO_GENRE)):
+    assert np.array_equal(batch.soft_targets.genres_known, batch.labels != 1)
+    for clip, label in ((music[0], 0), (music[2], NO_GENRE)):
         theirs = batch.labels[..., 0] == label
-        assert (batch.taught.genres[theirs] == piece.lesson.genres).all()
-    assert not batch.taught.genres[~batch.taught.genres_known.any(-1)].any()
-    assert not batch.taught.tags_known[~batch.taught.genres_known.any(-1)].any()
+        assert (batch.soft_targets.genres[theirs] == clip.soft_targets.genres).all()
+    assert not batch.soft_targets.genres[~batch.soft_targets.genres_known.any(-1)].any()
+    assert not batch.soft_targets.tags_known[~batch.soft_targets.genres_known.any(-1)].any()
 
 
 def test_what_is_no_music_has_no_lesson():
     batch = lanes(config=PLAIN.model_copy(update={"other": 0.999})).read(10)
     silence = batch.labels[..., 0] == NO_GENRE
     silence &= batch.music == 0
-    assert silence.mean() > 0.9 and not batch.taught.genres_known[silence].any()
+    assert silence.mean() > 0.9 and not batch.soft_targets.genres_known[silence].any()
 
 
 def test_without_lessons_nothing_is_taught():
-    music = [replace(piece, lesson=None) for piece in TAUGHT[:2]]
-    assert lanes(music=music).read(3).taught is None
+    music = [replace(clip, soft_targets=None) for clip in WITH_TARGETS[:2]]
+    assert lanes(music=music).read(3).soft_targets is None
 
 
 def test_lessons_change_nothing_of_what_is_heard():
-    bare = [replace(TAUGHT[0], lesson=None), replace(TAUGHT[1], lesson=None)]
-    without, with_them = lanes(music=bare).read(10), lanes(music=TAUGHT[:2]).read(10)
+    bare = [
+        replace(WITH_TARGETS[0], soft_targets=None),
+        replace(WITH_TARGETS[1], soft_targets=None),
+    ]
+    without, with_them = lanes(music=bare).read(10), lanes(music=WITH_TARGETS[:2]).read(10)
     for name in ("windows", "labels", "fresh"):
         assert np.array_equal(getattr(without, name), getattr(with_them, name))
 
 
 def test_pieces_get_their_labels_and_lessons():
     audio = {key: np.zeros(4, np.int16) for key in "abc"}
-    found = pieces("abc", audio, {"a": 1, "b": 0}, {"b": lesson(1), "c": lesson(2)})
-    assert [piece.label for piece in found] == [1, 0, NO_GENRE]
-    assert [piece.lesson is None for piece in found] == [True, False, False]
+    found = music_clips("abc", audio, {"a": 1, "b": 0}, {"b": targets(1), "c": targets(2)})
+    assert [clip.label for clip in found] == [1, 0, NO_GENRE]
+    assert [clip.soft_targets is None for clip in found] == [True, False, False]
 
 
 def test_a_track_without_a_genre_counts_as_its_likeliest():
     """Nine tracks of one genre, one unlabelled of the other: evenly drawn, it is half of it all."""
-    sure = replace(lesson(0), genres=np.float32([0.1, 0.9]))
+    sure = replace(targets(0), genres=np.float32([0.1, 0.9]))
     music = [numbered(0, 0, None)] * 9 + [numbered(1, NO_GENRE, sure)]
     config = PLAIN.model_copy(update={"lanes": 20, "class_power": 0.0})
-    known = lanes(config=config, music=music).read(60).taught.genres_known
+    known = lanes(config=config, music=music).read(60).soft_targets.genres_known
     assert 0.4 < known.mean() < 0.6
     labelled = [*music[:9], replace(music[9], label=1)]
-    same = lanes(config=config, music=labelled).read(60).taught.genres_known
+    same = lanes(config=config, music=labelled).read(60).soft_targets.genres_known
     assert np.array_equal(known, same)
 
 
@@ -301,7 +308,7 @@ class Says(torch.nn.Module):
         return SequenceLogits(self.logits, None, state)
 
 
-def batch_of(labels, taught):
+def batch_of(labels, soft_targets):
     lanes_, steps = labels.shape[:2]
     return Batch(
         np.zeros((lanes_, steps, 1), np.float32),
@@ -309,7 +316,7 @@ def batch_of(labels, taught):
         np.full_like(labels, NO_GENRE),
         np.ones((lanes_, steps), np.float32),
         np.zeros((lanes_, steps), bool),
-        taught,
+        soft_targets,
     )
 
 
@@ -329,11 +336,13 @@ def test_labels_and_teachers_are_mixed(seed, share, smoothing, ticks):
     known = rng.random((lanes_, steps)) < 0.5
     soft = distributions(rng, lanes_, steps, classes) * known[..., None]
     zeros = np.zeros((lanes_, steps, 1), np.float32)
-    taught = Taught(soft, np.repeat(known[..., None], ticks, 2), zeros, np.zeros_like(known))
+    soft_targets = StepTargets(
+        soft, np.repeat(known[..., None], ticks, 2), zeros, np.zeros_like(known)
+    )
     logits = rng.standard_normal((lanes_, steps, ticks, classes)).astype(np.float32)
     chosen = Optimiser(teachers=share, label_smoothing=smoothing)
     learner = Learner(Says(torch.from_numpy(logits)), chosen, frozen=False)
-    inputs = Inputs(batch_of(labels, taught), torch.zeros(lanes_, 2))
+    inputs = Inputs(batch_of(labels, soft_targets), torch.zeros(lanes_, 2))
     target, counted = learner._target(inputs, classes)
 
     said = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
@@ -367,7 +376,7 @@ def test_without_teachers_labels_stand_alone():
 
 def test_a_tick_of_noise_beside_music_is_not_counted():
     config = PLAIN.model_copy(update={"other": 0.5, "lanes": 8})
-    music = TAUGHT[:2]  # all labelled: what has no label is noise
+    music = WITH_TARGETS[:2]  # all labelled: what has no label is noise
     batch = lanes(config=config, music=music, tick=SECOND // 10).read(30)
     learner = Learner(Says(torch.zeros(1)), Optimiser(), frozen=False)
     _, counted = learner._target(Inputs(batch, torch.zeros(8, 2)), 2)
@@ -439,26 +448,26 @@ def test_genres_as_drawn_are_those_of_the_frequencies_in_training(seed, power):
     rng = np.random.default_rng(seed)
     counts = rng.integers(0, 200, 4)
     soft = distributions(rng, 5, 4).astype(np.float64) + 1e-9
-    found = genres.as_drawn(soft, counts, power)
+    found = genres.reweighted(soft, counts, power)
     assert found.sum(1) == pytest.approx(1) and (found >= 0).all()
     # A genre's odds against another change as the chance of being drawn does.
     present = np.maximum(counts, 1)
     drawn = present.astype(float) ** power / present
     odds = (found / soft) / (found / soft)[:, :1]
     np.testing.assert_allclose(odds, np.tile(drawn / drawn[0], (5, 1)), rtol=1e-6)
-    np.testing.assert_allclose(genres.as_drawn(soft, counts, 1.0), genres.normalised(soft))
+    np.testing.assert_allclose(genres.reweighted(soft, counts, 1.0), genres.normalised(soft))
 
 
 def test_tags_of_the_source_hold_back_other_genres():
     labels = ["ambient", "electronic", "jazz", "rock"]
     even = np.full(4, 0.25)
-    found = genres.allowed(even, ["Electronic "], labels)
+    found = genres.restricted_by_tags(even, ["Electronic "], labels)
     assert found.sum() == pytest.approx(1) and (found > 0).all()
     assert found[0] == found[1] > 5 * found[2] and found[2] == found[3]
-    both = genres.allowed(even, ["jazz", "pop/rock"], labels)
+    both = genres.restricted_by_tags(even, ["jazz", "pop/rock"], labels)
     assert both[2] == both[3] > both[0] == both[1]
     for nothing in ([], ["live"], ["reggae"]):  # no word, no known word, none of these labels
-        assert np.array_equal(genres.allowed(even, nothing, labels), even)
+        assert np.array_equal(genres.restricted_by_tags(even, nothing, labels), even)
     assert {name for names in genres.ALLOWED.values() for name in names} >= {*labels}
 
 
@@ -470,7 +479,7 @@ AUDIOSET += ["Scary music", "Car", "Silence"]
 
 
 def test_what_is_musical_is_learnt():
-    found = [AUDIOSET[i] for i in tags.musical(AUDIOSET)]
+    found = [AUDIOSET[i] for i in tags.music_classes(AUDIOSET)]
     assert found[0] == "Music" and {"Guitar", "Techno", "Scary music", "Speech", "Choir"} <= {
         *found
     }
@@ -482,15 +491,15 @@ def test_what_is_musical_is_learnt():
 def test_a_style_shows_on_a_tenth_of_its_genre(seed, mean):
     logits = (mean + np.random.default_rng(seed).standard_normal(1_000)).astype(np.float32)
     parent = np.arange(1_000) < 500
-    shifted = logits[parent] + tags.shown(logits, parent)
+    shifted = logits[parent] + tags.logit_shift(logits, parent)
     assert (shifted > 0).mean() == pytest.approx(0.1, abs=0.01)
-    assert tags.shown(logits, np.zeros(1_000, bool)) == 0.0
+    assert tags.logit_shift(logits, np.zeros(1_000, bool)) == 0.0
 
 
 def test_music_is_told_from_the_rest_between_a_tenth_and_three_tenths():
     logit = np.log(np.float32([0.1, 0.3]) / (1 - np.float32([0.1, 0.3])))
-    low, high = tags.is_music(logit)
-    assert low < 0.5 < high and tags.is_music(logit).dtype == np.float32
+    low, high = tags.music_probability(logit)
+    assert low < 0.5 < high and tags.music_probability(logit).dtype == np.float32
 
 
 # Hearing
@@ -514,7 +523,7 @@ class Peer:
 @pytest.mark.parametrize("sr", [8_000, SECOND, 22_050])
 def test_a_tagger_hears_a_long_track_every_few_seconds(sr):
     track = np.repeat(np.float32([0.1, 0.5]), 10 * SECOND)  # louder from 10 s on
-    rows = say(Peer(sr), track)
+    rows = tagger_outputs(Peer(sr), track)
     assert rows.dtype == np.float32 and rows.shape == (4, 3)
     assert rows[:, 0] == pytest.approx(1.5 + EVERY * np.arange(4), abs=1e-3)
     assert rows[:, 1] == pytest.approx([0.1, 0.1, 0.5, 0.5], abs=0.01)
@@ -523,7 +532,7 @@ def test_a_tagger_hears_a_long_track_every_few_seconds(sr):
 @pytest.mark.parametrize("length", [100, SECOND, 3 * SECOND - 1, 3 * SECOND])
 def test_a_short_track_is_repeated(length):
     track = np.linspace(0.1, 0.5, length, dtype=np.float32)
-    rows = say(Peer(), track)
+    rows = tagger_outputs(Peer(), track)
     assert rows.shape == (1, 3) and rows[0, 0] == pytest.approx(1.5)
     # All of it full of the track: no silence behind it.
     assert rows[0, 1] == pytest.approx(np.resize(track, 3 * SECOND).mean(), abs=1e-4)
@@ -531,7 +540,7 @@ def test_a_short_track_is_repeated(length):
 
 
 def test_an_embedding_follows_the_probabilities():
-    rows = say(Peer(embeds=True), np.zeros(8 * SECOND, np.float32))
+    rows = tagger_outputs(Peer(embeds=True), np.zeros(8 * SECOND, np.float32))
     assert rows.shape == (2, 6) and (rows[:, 3:] == [7, 8, 9]).all()
 
 
@@ -572,18 +581,18 @@ def test_the_trunk_says_its_features_and_tags_at_every_row_of_a_lesson(tmp_path)
     path = published(tmp_path / "mn04.pt", classes=7)
     own = Trunk(path)
     samples = (0.1 * np.random.default_rng(0).standard_normal(6 * SECOND)).astype(np.float32)
-    rows = own.say(samples)
+    rows = own.outputs(samples)
     assert rows.shape == (3, 1 + own.features + 7) and rows.dtype == np.float32
     assert rows[:, 0].tolist() == [FIRST + STEP * i for i in range(3)]
     assert np.isfinite(rows).all() and np.ptp(rows[:, 1:], axis=0).max() > 0
     # A row is of its own two and a half seconds.
-    second = own.say(samples[round(STEP * SECOND) :][: round(2 * FIRST * SECOND)])
+    second = own.outputs(samples[round(STEP * SECOND) :][: round(2 * FIRST * SECOND)])
     np.testing.assert_allclose(rows[1, 1:], second[0, 1:], rtol=1e-3, atol=1e-4)
     network = TrunkTFCRNN(1, feedback="none").eval()
     network.start_from(path)
     heard = network(torch.from_numpy(samples[None, :40_000]), torch.zeros(1, 256)).embedding
     np.testing.assert_allclose(rows[0, 1 : 1 + own.features], heard[0].detach(), atol=1e-4)
-    short = own.say(samples[:SECOND])
+    short = own.outputs(samples[:SECOND])
     assert short.shape == (1, rows.shape[1]) and short[0, 0] == FIRST
 
 
@@ -610,27 +619,27 @@ def test_only_what_is_missing_is_heard_again(tmp_path):
     path, audio = tmp_path / "new/teacher.npz", sounds("x/0", "x/1", "x/2", "x/3")
     first, then, never = Listener(), Listener(), Listener()
     told = []
-    hear(path, audio, ["x/1", "x/3"], first, silent)
-    found = hear(path, audio, list(audio), then, lambda *args: told.append(args))
+    cached_outputs(path, audio, ["x/1", "x/3"], first, silent)
+    found = cached_outputs(path, audio, list(audio), then, lambda *args: told.append(args))
     assert first.asked == [1, 3] and then.asked == [0, 2]
     assert told == [("teacher", 1, 2), ("teacher", 2, 2)]
     assert list(found) == list(audio)
     assert [rows[0, 1] for rows in found.values()] == [0, 1, 2, 3]
-    again = hear(path, audio, ["x/2"], never, silent)
+    again = cached_outputs(path, audio, ["x/2"], never, silent)
     assert not never.asked and list(again) == ["x/2"] and again["x/2"].dtype == np.float32
-    assert len(hear(path, audio, list(audio), never, silent)) == 4  # nothing was lost
+    assert len(cached_outputs(path, audio, list(audio), never, silent)) == 4  # nothing was lost
 
 
 def test_a_broken_off_run_goes_on_from_what_was_kept(tmp_path, monkeypatch):
     clock = iter(range(0, 10_000, 200))  # every track takes minutes
     monkeypatch.setattr(
-        "training.distillation.hear.time", SimpleNamespace(monotonic=lambda: next(clock))
+        "training.distillation.outputs.time", SimpleNamespace(monotonic=lambda: next(clock))
     )
     path, audio = tmp_path / "teacher.npz", sounds(*"abcd")
     with pytest.raises(KeyboardInterrupt):
-        hear(path, audio, list(audio), Listener(breaks_at=2), silent)
+        cached_outputs(path, audio, list(audio), Listener(breaks_at=2), silent)
     then = Listener()
-    found = hear(path, audio, list(audio), then, silent)
+    found = cached_outputs(path, audio, list(audio), then, silent)
     assert then.asked == [2, 3] and [rows[0, 1] for rows in found.values()] == [0, 1, 2, 3]
 
 
@@ -638,7 +647,9 @@ def test_what_is_read_back_is_what_was_said(tmp_path):
     def third(samples):
         return np.float32([[1.25, 1 / 3]])
 
-    once, again = (hear(tmp_path / "t.npz", sounds("a"), ["a"], third, silent) for _ in range(2))
+    once, again = (
+        cached_outputs(tmp_path / "t.npz", sounds("a"), ["a"], third, silent) for _ in range(2)
+    )
     assert np.array_equal(once["a"], again["a"])
 
 
@@ -646,7 +657,7 @@ def test_a_folder_without_teachers_is_refused_in_a_line(tmp_path):
     with pytest.raises(DataError, match=r"has no peers\.py; give the folder of the teachers"):
         open_peers(tmp_path)
     (tmp_path / "peers.py").write_text("import no_such_library_as_this")
-    with pytest.raises(DataError, match=r"no_such_library_as_this.*install what the teachers need"):
+    with pytest.raises(DataError, match=r"no_such_library_as_this.*install the dependencies of the teachers"):
         open_peers(tmp_path)
     (tmp_path / "peers.py").write_text("def load(name):\n    return name.upper()\n")
     assert open_peers(tmp_path).load("one") == "ONE"
@@ -683,11 +694,11 @@ def audio(data):
     return AudioCache.build(data.tracks, data.root / "cache")
 
 
-def taught_tracks(data):
+def training_tracks(data):
     return [t for t in data.tracks if t.split == "train"]
 
 
-def heard_by(track, seed):
+def outputs_for(track, seed):
     """What the trunk and a teacher heard: plain features, house a little likelier in one track."""
     rng = np.random.default_rng((seed, int(track.key[1:])))
     rows = 4
@@ -703,9 +714,9 @@ def heard_by(track, seed):
 
 
 def made(data, seed=0, teachers=("one",), power=0.4):
-    tracks = taught_tracks(data)
-    heard = {t.key: heard_by(t, seed) for t in tracks}
-    return make_lessons(
+    tracks = training_tracks(data)
+    heard = {t.key: outputs_for(t, seed) for t in tracks}
+    return make_soft_targets(
         tracks,
         data.labels,
         {key: trunk for key, (trunk, _) in heard.items()},
@@ -717,31 +728,31 @@ def made(data, seed=0, teachers=("one",), power=0.4):
 
 
 @pytest.fixture(scope="module")
-def lessons(data, tmp_path_factory):
+def soft_targets(data, tmp_path_factory):
     """As `train` reads them."""
     path = tmp_path_factory.mktemp("lessons") / "lessons.safetensors"
-    write_lessons(path, made(data))
-    return read_lessons(path, data.labels)
+    write_soft_targets(path, made(data))
+    return read_soft_targets(path, data.labels)
 
 
-def test_every_track_has_a_lesson_with_or_without_a_genre(data, lessons):
-    assert lessons.labels == tuple(LABELS) and lessons.about["teachers"] == ["one"]
-    assert set(lessons.by_key) == {t.key for t in taught_tracks(data)}
-    for said in lessons.by_key.values():
+def test_every_track_has_a_lesson_with_or_without_a_genre(data, soft_targets):
+    assert soft_targets.labels == tuple(LABELS) and soft_targets.about["teachers"] == ["one"]
+    assert set(soft_targets.by_key) == {t.key for t in training_tracks(data)}
+    for said in soft_targets.by_key.values():
         assert said.genres.sum() == pytest.approx(1, abs=1e-5) and (said.genres >= 0).all()
-        assert said.tags.shape == (4, len(lessons.tags)) and said.music.shape == (4,)
+        assert said.tags.shape == (4, len(soft_targets.tags)) and said.music.shape == (4,)
         assert ((said.tags >= 0) & (said.tags <= 1)).all() and (said.music > 0.9).all()
-    rock, unlabelled = lessons.by_key["t0"].genres, lessons.by_key["t12"].genres
+    rock, unlabelled = soft_targets.by_key["t0"].genres, soft_targets.by_key["t12"].genres
     assert rock.argmax() == unlabelled.argmax() == 1  # it sounds like rock
 
 
-def test_tags_have_the_names_of_what_was_said(data, lessons):
+def test_tags_have_the_names_of_what_was_said(data, soft_targets):
     """Each column is what its name says: of the trunk's classes, and of the teacher's words."""
-    number = {name: i for i, name in enumerate(lessons.tags)}
-    assert len(number) == len(lessons.tags)
-    for track in taught_tracks(data)[:2]:
-        trunk, said = heard_by(track, 0)
-        found = lessons.by_key[track.key].tags.astype(np.float64)
+    number = {name: i for i, name in enumerate(soft_targets.tags)}
+    assert len(number) == len(soft_targets.tags)
+    for track in training_tracks(data)[:2]:
+        trunk, said = outputs_for(track, 0)
+        found = soft_targets.by_key[track.key].tags.astype(np.float64)
         music = trunk[:, 1 + FEATURES + AUDIOSET.index("Guitar")]
         expected = 1 / (1 + np.exp(-music))
         np.testing.assert_allclose(found[:, number["audioset Guitar"]], expected, atol=1e-3)
@@ -754,44 +765,44 @@ def test_tags_have_the_names_of_what_was_said(data, lessons):
         assert {f"one embedding {i}" for i in range(WIDE)} <= set(number)
 
 
-def test_styles_are_those_below_a_genre_that_is_there(data, lessons):
-    assert {style.parent for style in lessons.styles} == set(LABELS)
-    assert len(lessons.styles) == sum(parent in LABELS for _, parent in tags.STYLES.values())
-    for style in lessons.styles:
-        audioset = lessons.tags[style.tag].removeprefix("style ")
+def test_styles_are_those_below_a_genre_that_is_there(data, soft_targets):
+    assert {style.parent for style in soft_targets.styles} == set(LABELS)
+    assert len(soft_targets.styles) == sum(parent in LABELS for _, parent in tags.STYLES.values())
+    for style in soft_targets.styles:
+        audioset = soft_targets.tags[style.tag].removeprefix("style ")
         assert tags.STYLES[audioset] == (style.name, style.parent)
         assert style.display.lower() == style.name.lower() and style.display[0].isupper()
-        below = [t.key for t in taught_tracks(data) if t.genre == style.parent]
-        shown = np.concatenate([lessons.by_key[key].tags[:, style.tag] for key in below])
-        assert 0 < (shown > 0.5).mean() <= 0.15
+        below = [t.key for t in training_tracks(data) if t.genre == style.parent]
+        logit_shift = np.concatenate([soft_targets.by_key[key].tags[:, style.tag] for key in below])
+        assert 0 < (logit_shift > 0.5).mean() <= 0.15
 
 
 def test_the_trunk_alone_teaches_too(data, tmp_path):
     alone = made(data, teachers=())
-    write_lessons(tmp_path / "x", alone)
-    found = read_lessons(tmp_path / "x", data.labels)
+    write_soft_targets(tmp_path / "x", alone)
+    found = read_soft_targets(tmp_path / "x", data.labels)
     assert np.array_equal(found.by_key["t0"].tags, alone.by_key["t0"].tags)
 
 
 def test_a_few_tracks_are_enough_or_refused_in_a_line(data):
-    tracks = taught_tracks(data)[:6]
-    heard = {t.key: heard_by(t, 0)[0] for t in tracks}
+    tracks = training_tracks(data)[:6]
+    heard = {t.key: outputs_for(t, 0)[0] for t in tracks}
     try:
-        few = make_lessons(tracks, data.labels, heard, AUDIOSET, {}, {}, 0.4)
+        few = make_soft_targets(tracks, data.labels, heard, AUDIOSET, {}, {}, 0.4)
     except DataError:
         return
     assert set(few.by_key) == {t.key for t in tracks}
 
 
-def trainer(run, data, audio, lessons, *changes):
+def trainer(run, data, audio, soft_targets, *changes):
     config = read_config("trunk", [*TINY, *changes])
-    return Trainer(run, config, data.tracks, data.labels, audio, (), lessons)
+    return Trainer(run, config, data.tracks, data.labels, audio, (), soft_targets)
 
 
 @pytest.fixture(scope="module")
-def finished(data, audio, lessons, tmp_path_factory):
+def finished(data, audio, soft_targets, tmp_path_factory):
     """A run with lessons, uninterrupted."""
-    return trainer(tmp_path_factory.mktemp("run"), data, audio, lessons).run()
+    return trainer(tmp_path_factory.mktemp("run"), data, audio, soft_targets).run()
 
 
 def rows_of(path):
@@ -799,49 +810,53 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
-def test_a_taught_network_names_its_styles(finished, lessons):
+def test_a_taught_network_names_its_styles(finished, soft_targets):
     network, about = checkpoint.load_network(finished)
-    assert about["lessons"] == lessons.sha256
-    expected = [{"name": s.name, "display": s.display, "parent": s.parent} for s in lessons.styles]
+    assert about["lessons"] == soft_targets.sha256
+    expected = [
+        {"name": s.name, "display": s.display, "parent": s.parent} for s in soft_targets.styles
+    ]
     assert styles_of(about) == expected
     step = network(torch.zeros(1, 8_000), torch.zeros(1, 8))
     assert step.styles.shape == (1, len(expected))
-    assert [s.name for s in load_model(finished).card.styles] == [s.name for s in lessons.styles]
+    assert [s.name for s in load_model(finished).card.styles] == [
+        s.name for s in soft_targets.styles
+    ]
     # What the tags were learnt through is left behind.
     assert not [name for name in load_file(finished) if name.startswith("tags")]
     assert all(w.isfinite().all() for w in load_file(finished).values())
 
 
 def test_the_styles_of_a_finished_run_are_fitted_to_their_end(
-    finished, data, audio, lessons, tmp_path
+    finished, data, audio, soft_targets, tmp_path
 ):
     path = tmp_path / finished.name
     path.write_bytes(finished.read_bytes())
-    before, after = finish_styles(path, data, audio, lessons)
+    before, after = finish_styles(path, data, audio, soft_targets)
     assert after < before
     ours, theirs = load_file(path), load_file(finished)
     changed = {name for name in ours if not torch.equal(ours[name], theirs[name])}
     assert changed == {"styles.weight", "styles.bias"}
-    assert [s.name for s in load_model(path).card.styles] == [s.name for s in lessons.styles]
-    with pytest.raises(DataError, match="not those of the lessons"):
-        finish_styles(path, data, audio, replace(lessons, styles=lessons.styles[1:]))
+    assert [s.name for s in load_model(path).card.styles] == [s.name for s in soft_targets.styles]
+    with pytest.raises(DataError, match="differ from those of the soft targets"):
+        finish_styles(path, data, audio, replace(soft_targets, styles=soft_targets.styles[1:]))
 
 
 def test_tracks_without_a_genre_are_trained_on_if_they_have_a_lesson(
-    data, audio, lessons, tmp_path
+    data, audio, soft_targets, tmp_path
 ):
-    with_it = trainer(tmp_path, data, audio, lessons).feed.music
-    assert len(with_it) == 13 and sum(piece.label == NO_GENRE for piece in with_it) == 1
-    few = {key: said for key, said in lessons.by_key.items() if key != "t12"}
-    without = trainer(tmp_path, data, audio, replace(lessons, by_key=few)).feed.music
+    with_it = trainer(tmp_path, data, audio, soft_targets).feed.music
+    assert len(with_it) == 13 and sum(clip.label == NO_GENRE for clip in with_it) == 1
+    few = {key: said for key, said in soft_targets.by_key.items() if key != "t12"}
+    without = trainer(tmp_path, data, audio, replace(soft_targets, by_key=few)).feed.music
     assert len(without) == len(trainer(tmp_path, data, audio, None).feed.music) == 12
-    assert all(piece.label != NO_GENRE for piece in without)
+    assert all(clip.label != NO_GENRE for clip in without)
 
 
-def test_teachers_change_what_is_learnt(finished, data, audio, lessons, tmp_path):
-    again = load_file(trainer(tmp_path / "a", data, audio, lessons).run())
+def test_teachers_change_what_is_learnt(finished, data, audio, soft_targets, tmp_path):
+    again = load_file(trainer(tmp_path / "a", data, audio, soft_targets).run())
     without = load_file(
-        trainer(tmp_path / "b", data, audio, lessons, "optimiser.tags_weight=0").run()
+        trainer(tmp_path / "b", data, audio, soft_targets, "optimiser.tags_weight=0").run()
     )
     first = load_file(finished)
     assert all(torch.equal(first[name], again[name]) for name in first)
@@ -855,7 +870,7 @@ class BrokenOffError(Exception):
 
 @pytest.mark.parametrize("checks", [1, 2])
 def test_a_broken_off_taught_run_goes_on_as_if_it_had_not_been(
-    checks, finished, data, audio, lessons, tmp_path, monkeypatch
+    checks, finished, data, audio, soft_targets, tmp_path, monkeypatch
 ):
     """After the first check the stage changes; after the second it goes on inside one."""
     left = iter(range(checks))
@@ -868,21 +883,23 @@ def test_a_broken_off_taught_run_goes_on_as_if_it_had_not_been(
 
     with monkeypatch.context() as patch, pytest.raises(BrokenOffError):
         patch.setattr(Trainer, "_save", break_off)
-        trainer(tmp_path, data, audio, lessons).run()
+        trainer(tmp_path, data, audio, soft_targets).run()
     _, about = checkpoint.read(tmp_path / "last.safetensors")
     assert json.loads(about["progress"])["update"] == 2 * checks
-    resumed = trainer(tmp_path, data, audio, lessons).run()
+    resumed = trainer(tmp_path, data, audio, soft_targets).run()
     assert rows_of(resumed) == rows_of(finished) and len(rows_of(resumed)) == 3
     expected, found = load_file(finished), load_file(resumed)
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
-def test_a_run_with_other_lessons_is_not_gone_on_with(finished, data, audio, lessons, tmp_path):
-    write_lessons(tmp_path / "x", made(data, seed=1))
-    other = read_lessons(tmp_path / "x", data.labels)
-    assert other.styles == lessons.styles and other.sha256 != lessons.sha256
+def test_a_run_with_other_lessons_is_not_gone_on_with(
+    finished, data, audio, soft_targets, tmp_path
+):
+    write_soft_targets(tmp_path / "x", made(data, seed=1))
+    other = read_soft_targets(tmp_path / "x", data.labels)
+    assert other.styles == soft_targets.styles and other.sha256 != soft_targets.sha256
     with pytest.raises(DataError, match="holds a run with other lessons; train into another"):
         trainer(finished.parent, data, audio, other).run()
     with pytest.raises(DataError, match="holds a run with other"):
         trainer(finished.parent, data, audio, None).run()
-    assert trainer(finished.parent, data, audio, lessons).finished() is None  # not calibrated
+    assert trainer(finished.parent, data, audio, soft_targets).finished() is None  # not calibrated

@@ -15,7 +15,7 @@ pytest.importorskip("lightning_fabric", reason="training needs the train extra")
 from training.cli import main  # noqa: E402
 from training.data import DataError, open_dataset  # noqa: E402
 from training.data.tags import with_tags  # noqa: E402
-from training.distillation.borne import borne_tags, mean_probabilities, write_tags  # noqa: E402
+from training.distillation.tag_table import assigned_tags, mean_probabilities, write_tags  # noqa: E402
 
 SECOND = 16_000
 PEERS = """
@@ -36,7 +36,7 @@ def load(name):
 def test_a_tag_is_as_common_as_the_teacher_expects():
     means = np.array([[0.9, 0.2], [0.6, 0.3], [0.5, 0.1], [0.1, 0.1], [0.0, 0.2], [0.55, 0.4]])
     train = np.array([1, 1, 1, 1, 1, 0], bool)  # 2.1 and 0.9 expected
-    found = borne_tags(means, train)
+    found = assigned_tags(means, train)
     # 0.6 and 0.3 are the thresholds: the last track, not trained on, reaches one of them.
     assert found[:, 0].tolist() == [True, True, False, False, False, False]
     assert found[:, 1].tolist() == [False, True, False, False, False, True]
@@ -47,14 +47,14 @@ def test_what_is_valid_or_test_changes_no_threshold():
     means, train = rng.random((40, 5)) ** 3, np.arange(40) < 25
     changed = means.copy()
     changed[~train] = 1.0
-    assert (borne_tags(means, train)[train] == borne_tags(changed, train)[train]).all()
-    assert borne_tags(changed, train)[~train].all()
+    assert (assigned_tags(means, train)[train] == assigned_tags(changed, train)[train]).all()
+    assert assigned_tags(changed, train)[~train].all()
     expected = means[train].sum(0).round()
-    assert (borne_tags(means, train)[train].sum(0) == expected).all()
+    assert (assigned_tags(means, train)[train].sum(0) == expected).all()
 
 
 def test_a_tag_that_no_track_is_expected_to_bear_is_borne_by_none():
-    found = borne_tags(np.array([[0.1, 1.0], [0.2, 1.0], [0.9, 0.0]]), np.array([1, 1, 0], bool))
+    found = assigned_tags(np.array([[0.1, 1.0], [0.2, 1.0], [0.9, 0.0]]), np.array([1, 1, 0], bool))
     assert not found[:, 0].any() and found[:, 1].tolist() == [True, True, False]
 
 
@@ -105,9 +105,9 @@ def test_a_table_needs_tracks_to_train_on(folder, tmp_path):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ([], "give -o for lessons, --tags-csv for a table"),
+        ([], "give -o for soft targets, --tags-csv for a table"),
         (["-o", "lessons.safetensors"], "need --trunk"),
-        (["--tags-csv", "x.csv", "--teacher", "a", "--teacher", "b"], "of one --teacher"),
+        (["--tags-csv", "x.csv", "--teacher", "a", "--teacher", "b"], "needs a single --teacher"),
     ],
 )
 def test_what_the_command_needs(folder, options, says):

@@ -27,19 +27,19 @@ from streamgenre.model.model import load  # noqa: E402
 from streamgenre.networks import build  # noqa: E402
 from training import checkpoint  # noqa: E402
 from training.calibration.calibrate import calibrate  # noqa: E402
-from training.calibration.fit import temperature  # noqa: E402
 from training.cli import main  # noqa: E402
 from training.config import CONFIGS, Stop, read_config  # noqa: E402
 from training.data import AudioCache, DataError, open_dataset  # noqa: E402
 from training.export.onnx import ExportError, export_checkpoint  # noqa: E402
+from training.inference.decisions import fit_temperature  # noqa: E402
 from training.model import load_model  # noqa: E402
 from training.streams.sequences import NO_GENRE, Batch  # noqa: E402
-from training.trainer.average import averaged  # noqa: E402
 from training.trainer.crossvalidate import crossvalidate  # noqa: E402
 from training.trainer.finetune import finetune  # noqa: E402
 from training.trainer.learner import Inputs, Learner  # noqa: E402
 from training.trainer.start import start_from  # noqa: E402
 from training.trainer.train import DivergedError, Trainer  # noqa: E402
+from training.trainer.weight_averaging import averaged  # noqa: E402
 
 torch.set_num_threads(1)  # small networks: a second thread waits more than it works
 ROOT = Path(__file__).parent.parent
@@ -424,7 +424,7 @@ def test_a_run_that_diverges_says_so(data, audio, tmp_path):
 def test_one_process_trains_in_a_folder(data, audio, tmp_path):
     with (
         FileLock(tmp_path / "lock"),
-        pytest.raises(DataError, match="another process trains there"),
+        pytest.raises(DataError, match="another process is training there"),
     ):
         trainer(tmp_path, data, audio).run()
 
@@ -435,10 +435,10 @@ def test_a_damaged_checkpoint_is_named(finished, data, audio, tmp_path):
     with pytest.raises(DataError, match="is damaged"):
         trainer(tmp_path, data, audio).run()
     checkpoint.write(tmp_path / "x.safetensors", tensors, about | {"network": "{}"})
-    with pytest.raises(ModelFileError, match="does not hold the weights"):
+    with pytest.raises(ModelFileError, match="does not contain the weights"):
         checkpoint.load_network(tmp_path / "x.safetensors")
     checkpoint.write(tmp_path / "x.safetensors", tensors, about | {"labels": "["})
-    with pytest.raises(ModelFileError, match="no checkpoint of this trainer"):
+    with pytest.raises(ModelFileError, match="not a checkpoint of this trainer"):
         checkpoint.load_network(tmp_path / "x.safetensors")
 
 
@@ -456,7 +456,7 @@ def test_what_is_exported_was_calibrated_and_measured(trunk, finished, tmp_path)
     command = ["export", str(trunk.parent), "--results", str(tmp_path / "r.json")]
     for found, says in (
         ({"hops": {}, "model": {"sha256": "other"}, "split": "test"}, "measured another model"),
-        ([], "must hold a JSON object"),
+        ([], "must contain a JSON object"),
         ({}, "is not what evaluate wrote"),
     ):
         (tmp_path / "r.json").write_text(json.dumps(found))
@@ -486,4 +486,4 @@ def test_temperature_finds_overconfidence():
     logits = rng.standard_normal((1500, 3)).astype(np.float32)
     p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     true = (p.cumsum(1) > rng.random((1500, 1))).argmax(1)
-    assert temperature([2 * row[None] for row in logits], true) == pytest.approx(2.0, abs=0.15)
+    assert fit_temperature([2 * row[None] for row in logits], true) == pytest.approx(2.0, abs=0.15)

@@ -20,7 +20,7 @@ from streamgenre.networks.augment import (  # noqa: E402
 from streamgenre.networks.logmel import LogMel  # noqa: E402
 from streamgenre.networks.step import SequenceOptions  # noqa: E402
 from training.card import gate_names  # noqa: E402
-from training.studies.feedback import deafened  # noqa: E402
+from training.studies.feedback import without_feedback  # noqa: E402
 
 torch.set_num_threads(1)  # small networks: a second thread waits more than it works
 WINDOW, SIZE, BLOCKS, BANDS = 8_000, 8, 15, 128
@@ -138,7 +138,9 @@ def test_the_present_window_alone_says_what_its_gates_hear(seed):
     assert torch.equal(now.gates, usual.gates) and torch.equal(now.embedding, usual.embedding)
     assert not torch.equal(now.next_state, usual.next_state)
     # It is heard, though: the gates are others than those of a network that hears nothing.
-    assert not torch.equal(usual.gates, stepped(deafened(network), samples, states(2)).gates)
+    assert not torch.equal(
+        usual.gates, stepped(without_feedback(network), samples, states(2)).gates
+    )
     swapped = stepped(network, samples.flip(0), torch.zeros(2, SIZE))
     torch.testing.assert_close(swapped.gates.flip(0), usual.gates)  # no stream hears another
 
@@ -228,7 +230,7 @@ def test_styles_are_probabilities_where_asked_for():
 def test_a_deafened_copy_hears_nothing_and_the_network_hears_as_before(variant):
     network = trunk(variant)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    deaf = deafened(network)
+    deaf = without_feedback(network)
     assert not deaf.feeds_back() and network.feeds_back() == (variant != "none")
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
     for name, value in deaf.state_dict().items():

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from streamgenre.networks import build
 from training.config import read_config
 from training.streams.feed import Feed
-from training.streams.sequences import Piece
+from training.streams.sequences import Clip
 from training.trainer.devices import fabric_for
 from training.trainer.learner import Inputs, Learner
 
@@ -35,7 +35,7 @@ def main(output: Path) -> None:
     config = read_config("tfcrnn", CHANGES)
     rng = np.random.default_rng(0)
     music = [
-        Piece(rng.integers(-9000, 9000, 80_000).astype(np.int16), i % 3, True) for i in range(9)
+        Clip(rng.integers(-9000, 9000, 80_000).astype(np.int16), i % 3, True) for i in range(9)
     ]
     part = (fabric.global_rank, fabric.world_size)
     feed = Feed(music, (), config.sequences, 1, part)

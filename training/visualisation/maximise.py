@@ -1,4 +1,4 @@
-"""From a question to a sound: choose what to excite, paint it, invert it, and hear it again."""
+"""The visualisation: choose a target, maximise it, invert the spectrogram, classify the sound."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Literal
 from streamgenre.errors import ConfigError, one_line
 
 from ..inference import Progress, no_progress
-from .ascent import Target, ascend, reached, show_weights
+from .ascent import Target, ascend, response, show_weights
 from .canvas import Canvas
 from .invert import sound_of
 from .neurons import Choice, by_weights
-from .result import Listened, file_name, heard_again, write_sound
+from .result import Visualisation, classify_sound, file_name, write_sound
 from .subject import Subject
 
 Method = Literal["genre", "neuron", "weights"]
 
 Measure = Callable[[str], Choice]
-"""The neuron of a genre, by labelled audio."""
+"""Returns the neuron of a genre, using labelled audio."""
 
 
 def genre_index(subject: Subject, genre: str) -> int:
-    """The output of a genre; ConfigError with the nearest names where there is none such."""
+    """Return the index of a genre. Raises ConfigError with similar names for an unknown genre."""
     labels = subject.model.card.label_names
     if genre in labels:
         return labels.index(genre)
@@ -34,7 +34,7 @@ def genre_index(subject: Subject, genre: str) -> int:
     raise ConfigError(one_line(f"no genre {genre!r}; {meant}This model has: {listed}"))
 
 
-def listen(
+def visualise(
     subject: Subject,
     folder: Path,
     genre: str | None = None,
@@ -46,21 +46,21 @@ def listen(
     seed: int = 0,
     measure: Measure | None = None,
     progress: Progress = no_progress,
-) -> Listened:
-    """The sound that excites a genre's output or a neuron most, written to `folder`, and heard.
+) -> Visualisation:
+    """Make a sound that maximises a genre or a neuron, write it, and classify it.
 
     Args:
-        folder: exists; its files are named by what was asked.
-        method: "genre", or of a neuron "neuron", which is excited, or "weights", which are shown.
-        neuron: of the embedding; None: the one that stands for the genre, by `measure`, or by the
-            classifier's weights without it.
+        folder: existing folder; the files are named after the genre or neuron.
+        method: "genre" maximises the genre, "neuron" a neuron, "weights" shows its weights.
+        neuron: index in the embedding; None selects the neuron of the genre with `measure`, or
+            with the weights of the classifier.
         seconds: rounded to whole steps of the model.
 
-    Raises ConfigError for a genre or neuron that there is not.
+    Raises ConfigError for an unknown genre or neuron.
     """
     if genre is None and (method == "genre" or neuron is None):
         listed = ", ".join(subject.model.card.label_names)
-        raise ConfigError(f"say what to listen for: a genre of {listed}; or a neuron")
+        raise ConfigError(f"nothing to visualise: give a genre of {listed}, or a neuron")
     output = None if genre is None else genre_index(subject, genre)
     size = subject.network.embedding_size
     if neuron is not None and not 0 <= neuron < size:
@@ -69,12 +69,12 @@ def listen(
     choice = None
     if method != "genre":
         if neuron is not None:
-            choice = Choice(neuron, "option", f"neuron {neuron}, as asked", {})
+            choice = Choice(neuron, "option", f"neuron {neuron}, as requested", {})
         else:
             assert genre is not None and output is not None
             choice = by_weights(canvas, output) if measure is None else measure(genre)
         neuron = choice.neuron
-    asked = {
+    request = {
         "method": method,
         "genre": genre,
         "neuron": neuron,
@@ -85,17 +85,19 @@ def listen(
     target = Target(output, neuron)
     if method == "weights":
         canvas.clear()
-    start = reached(canvas, target)
+    start = response(canvas, target)
     if method == "weights":
         assert neuron is not None
         show_weights(canvas, neuron)
     else:
         ascend(canvas, target, updates, progress)
     logmel = canvas.logmel().detach()
-    path = folder / file_name(asked)
+    path = folder / file_name(request)
     sound = canvas.noise(logmel).numpy() if canvas.noise else sound_of(logmel, canvas.samples, seed)
     wav = path.with_suffix(".wav")
     samples = write_sound(wav, sound)
-    after, timeline = heard_again(subject, wav, samples, target)
-    before = reached(canvas, target)
-    return Listened(path, subject, asked, choice, logmel, samples, start, before, after, timeline)
+    after, timeline = classify_sound(subject, wav, samples, target)
+    before = response(canvas, target)
+    return Visualisation(
+        path, subject, request, choice, logmel, samples, start, before, after, timeline
+    )
