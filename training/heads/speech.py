@@ -69,12 +69,13 @@ def fit_speech(
     music: Sequence[np.ndarray],
     fit_music: bool = False,
 ) -> tuple[float, float]:
-    """Fit `network.speech`, and `network.music` if `music_too`.
+    """Fit `network.speech`, and `network.music` if `fit_music`.
 
-    Sounds are int16 at 16 kHz, of any length. Returns the loss of the layer for speech before and
+    Sounds are int16 at 16 kHz, of any length. Returns the loss of the speech layer before and
     after: binary cross-entropy, without the ridge.
     """
-    assert network.speech is not None
+    if network.speech is None:
+        raise ValueError("the network has no speech layer")
     rng = np.random.default_rng(0)
     network.eval()
     groups = [

@@ -56,7 +56,8 @@ def fit_styles(
     `audio` is int16 by key. Features are computed with an initial state. The loss is the mean
     binary cross-entropy per style and window, without the ridge.
     """
-    assert network.styles is not None
+    if network.styles is None:
+        raise ValueError("the network has no style layer")
     features, targets = _windows(network.eval(), audio, soft_targets, keys)
     layer = network.styles
     with torch.no_grad():

@@ -42,7 +42,7 @@ def originals():
     return {name: int16(clip(name)) for name in NAMES}
 
 
-def test_different_recordings_are_no_copies(originals):
+def test_different_recordings_are_not_copies(originals):
     # Excerpts of one recording that do not overlap are none either.
     first = {f"{name} first": samples[: 8 * RATE] for name, samples in originals.items()}
     last = {f"{name} last": samples[-8 * RATE :] for name, samples in originals.items()}

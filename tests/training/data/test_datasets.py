@@ -13,12 +13,13 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
 
-import layouts
 import numpy as np
 import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import layouts
+from support.paths import ROOT
 
 pytest.importorskip("sklearn", reason="training needs the train extra")
 pytest.importorskip("filelock", reason="training needs the train extra")
@@ -99,7 +100,7 @@ def test_fma_refuses_what_it_cannot_choose_or_read(fma_root, tmp_path):
         open_dataset(tmp_path)
     lines = (tmp_path / "fma_metadata" / "tracks.csv").read_text().splitlines()
     (tmp_path / "fma_metadata" / "tracks.csv").write_text("\n".join([*lines[:4], "5,Album"]))
-    with pytest.raises(DataError, match="cut off at line 5"):
+    with pytest.raises(DataError, match="truncated at line 5"):
         open_dataset(tmp_path, subset="small")
     (tmp_path / "fma_metadata" / "tracks.csv").write_text("track_id,genre\n1,a\n")
     with pytest.raises(DataError, match="three header rows"):
@@ -144,13 +145,13 @@ def test_gtzan_is_recognised_where_its_copies_have_it(tmp_path, place):
     assert {t.split for t in data.tracks} == {"train", "valid", "test"}
 
 
-def test_gtzan_keeps_repetitions_and_pieces_of_a_clip_together(tmp_path):
+def test_gtzan_keeps_repetitions_and_parts_of_a_clip_together(tmp_path):
     layouts.gtzan(tmp_path, {"jazz": (*range(10), 33, 51), "reggae": (*range(10), 80, 81, 82)})
     for piece in ("jazz.00051.1.wav", "jazz.00051_seg2.wav", "jazz.00002.0.wav"):
         layouts.tone(tmp_path / "jazz" / piece)
     (tmp_path / "jazz" / "notes.wav").write_bytes(b"")  # none of GTZAN's
     data = open_dataset(tmp_path, kind="gtzan")
-    assert data.warnings == ("audio files that are not named as GTZAN's, left out: 1",)
+    assert data.warnings == ("audio files without a name of GTZAN, left out: 1",)
     tracks = by_key(data)
     same = ("jazz.00033", "jazz.00051", "jazz.00051.1", "jazz.00051_seg2")
     assert {tracks[key].group for key in same} == {"jazz.00033"} and "notes" not in tracks
@@ -159,7 +160,7 @@ def test_gtzan_keeps_repetitions_and_pieces_of_a_clip_together(tmp_path):
     assert all(len(where) == 1 for where in sides(data.tracks).values())
 
 
-def test_own_music_in_folders_as_of_gtzan_is_not_lost(tmp_path):
+def test_other_music_in_folders_of_gtzan_is_not_lost(tmp_path):
     layouts.gtzan(tmp_path, {"blues": range(3), "rock": range(3)})
     layouts.folders(tmp_path, ["ambient/a.wav", "ambient/b.wav", "ambient/c.wav"])
     data = open_dataset(tmp_path)
@@ -246,10 +247,10 @@ def test_folders_are_genres_and_folders_in_them_artists(tmp_path):
     assert {key for key in group if group[key] == "Queen"} == {
         "rock/Queen/b.flac", "rock/Queen/Album 1/c.ogg", "pop/Queen/d.mp3",
     }  # fmt: skip
-    assert "in no genre's folder, left out: 1" in data.warnings[0]
+    assert "outside of genre folders, left out: 1" in data.warnings[0]
 
 
-def test_links_to_folders_are_followed_but_not_round(tmp_path):
+def test_links_to_folders_are_followed_but_not_in_circles(tmp_path):
     layouts.folders(tmp_path / "disk", ["rock/a.wav", "rock/b.wav"])
     layouts.folders(tmp_path / "root", ["pop/c.wav", "pop/d.wav"])
     (tmp_path / "root" / "rock").symlink_to(tmp_path / "disk" / "rock")
@@ -328,9 +329,9 @@ def changed(number, **fields):
     ("rows", "said"),
     [
         (changed(1, split="training"), "t1: unknown split 'training'; use train, valid, test"),
-        (changed(1, key="t0"), "keys that occur twice: t0; give each"),
+        (changed(1, key="t0"), "duplicate keys: t0; give each"),
         (changed(1, split=""), "some tracks have no split: t1; give it to all"),
-        (changed(7, genre="odd"), "genre 'odd' has no track in train: move some of its 1 there"),
+        (changed(7, genre="odd"), "genre 'odd' has no track in train; move some of its 1 tracks"),
         ([r for r in ROWS if r[2] == "low"], "at least two genres are needed, found low"),
         ([], "has no rows"),
     ],
@@ -363,7 +364,7 @@ def test_folders_that_cannot_be_trained_are_refused(tmp_path):
     with pytest.raises(DataError, match="no audio files in genre folders"):
         open_dataset(tmp_path)
     layouts.folders(tmp_path, ["rock/a.wav", "rock/b.wav", "pop/c.wav"])
-    with pytest.raises(DataError, match="genre 'pop' has one track: it cannot"):
+    with pytest.raises(DataError, match="genre 'pop' has one track, which is not enough"):
         open_dataset(tmp_path)
 
 
@@ -386,11 +387,11 @@ def test_missing_audio_is_left_out_and_named(tmp_path):
     assert "1 of 8 audio files are missing" in data.warnings[0] and "3.wav" in data.warnings[0]
     for path in tmp_path.glob("*.wav"):
         path.unlink()
-    with pytest.raises(DataError, match=r"none of its audio is there, for one .*0\.wav"):
+    with pytest.raises(DataError, match=r"no audio file exists, for example .*0\.wav"):
         open_dataset(tmp_path)
 
 
-def test_groups_on_two_sides_are_warned_of_but_not_demos(tmp_path):
+def test_groups_on_two_sides_cause_a_warning_except_for_demos(tmp_path):
     layouts.manifest(tmp_path, [*changed(6, group="g0"), ("d", "", "low", "g1", "demo", "d.wav")])
     (warning,) = open_dataset(tmp_path).warnings
     assert warning.startswith("groups on two sides of the split, 1 in all: g0;")
@@ -424,7 +425,7 @@ def test_names_that_are_not_utf8_are_refused(tmp_path):
     ("path", "said"),
     [("x" * 5_000, "File name too long"), ("a\0b", "null"), ("locked/a.wav", "Permission denied")],
 )
-def test_audio_of_which_nothing_can_be_known_is_refused(tmp_path, monkeypatch, path, said):
+def test_inaccessible_audio_is_rejected(tmp_path, monkeypatch, path, said):
     layouts.manifest(tmp_path, ROWS)
     layouts.table(tmp_path / "manifest.csv", [layouts.MANIFEST, *changed(1, path=path)])
     look = Path.stat
@@ -571,7 +572,7 @@ def test_the_cache_holds_int16_at_16_khz_and_goes_to_other_processes(some, tmp_p
     assert again.source == cache.source
 
 
-def test_what_is_broken_is_named_counted_and_skipped(some, tmp_path, capsys):
+def test_broken_files_are_named_counted_and_skipped(some, tmp_path, capsys):
     bad = {"broken": b"RIFF nothing", "empty": b""}
     for name, content in bad.items():
         (tmp_path / f"{name}.wav").write_bytes(content)
@@ -605,7 +606,7 @@ def test_one_folder_serves_several_data_sets(some, tmp_path, decoded):
     assert len(decoded) == 6
 
 
-def test_a_changed_file_is_decoded_anew(some, tmp_path, decoded):
+def test_a_changed_file_is_decoded_again(some, tmp_path, decoded):
     before = AudioCache.build(some, tmp_path / "cache")
     layouts.tone(some[1].path, 0.75)
     after = AudioCache.build(some, tmp_path / "cache")
@@ -622,7 +623,7 @@ def test_the_source_is_the_same_elsewhere(some, tmp_path):
     assert here.source == AudioCache.build(moved[::-1], tmp_path / "other").source
 
 
-def test_the_source_tells_other_sound_of_equal_size(some, tmp_path):
+def test_the_source_changes_with_the_samples(some, tmp_path):
     low = AudioCache.build(some[:1], tmp_path / "cache")
     size = some[0].path.stat().st_size
     layouts.tone(some[0].path, pitch=880)
@@ -630,7 +631,7 @@ def test_the_source_tells_other_sound_of_equal_size(some, tmp_path):
     assert size == some[0].path.stat().st_size and low.source != high.source
 
 
-def test_a_folder_of_before_digests_is_read_and_left_as_it_is(some, tmp_path, decoded):
+def test_a_folder_without_digests_is_read_and_not_changed(some, tmp_path, decoded):
     source = AudioCache.build(some, tmp_path / "cache").source
     index = tmp_path / "cache" / "index.jsonl"
     rows = [json.loads(line) for line in index.open()]
@@ -657,7 +658,7 @@ GARBAGE = [
 ]  # fmt: skip
 
 
-def test_lines_of_the_index_that_are_none_are_ignored(some, tmp_path, decoded):
+def test_invalid_lines_of_the_index_are_ignored(some, tmp_path, decoded):
     AudioCache.build(some, tmp_path / "cache")
     index = tmp_path / "cache" / "index.jsonl"
     before = read_journal(tmp_path / "cache")
@@ -666,7 +667,7 @@ def test_lines_of_the_index_that_are_none_are_ignored(some, tmp_path, decoded):
     assert len(AudioCache.build(some, tmp_path / "cache")) == len(decoded) == 6
 
 
-def test_a_cache_folder_that_is_none_is_refused(some, tmp_path):
+def test_an_unusable_cache_folder_is_rejected(some, tmp_path):
     for name in ("index.jsonl", "samples.int16", "lock"):
         (tmp_path / name / name).mkdir(parents=True)
     for folder in (tmp_path / n for n in ("index.jsonl", "samples.int16", "lock")):
@@ -694,7 +695,7 @@ def _short() -> None:
 
 
 @pytest.mark.parametrize("fail", [_caused, _refused, _short])
-def test_what_may_pass_is_tried_again(some, tmp_path, monkeypatch, capsys, fail):
+def test_temporary_failures_are_tried_again(some, tmp_path, monkeypatch, capsys, fail):
     decode = sources.decode_mono
 
     def failing(path, rate):
@@ -729,11 +730,11 @@ AudioCache.build(tracks, Path(sys.argv[2]))
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-def test_decoding_goes_on_after_a_kill(some, tmp_path, decoded):
+def test_decoding_resumes_after_a_kill(some, tmp_path, decoded):
     folder = tmp_path / "cache"
     ended = subprocess.run(
         [sys.executable, "-c", KILLED, some[0].path.parent, folder],
-        cwd=Path(__file__).parent.parent,
+        cwd=ROOT,
         timeout=60,
     )
     assert ended.returncode == -signal.SIGKILL
@@ -748,9 +749,7 @@ def test_decoding_goes_on_after_a_kill(some, tmp_path, decoded):
     assert np.array_equal(AudioCache.build(some, folder)["t5"], fresh["t5"])
 
 
-def test_many_files_are_decoded_in_processes_even_if_one_brings_them_down(
-    tmp_path, monkeypatch, capsys
-):
+def test_files_are_decoded_in_processes_even_if_one_crashes(tmp_path, monkeypatch, capsys):
     paths = [layouts.tone(tmp_path / f"{i}.wav", pitch=200 + 20 * i) for i in range(17)]
     paths[5] = paths[5].rename(tmp_path / "deadly.wav")
     tracks = [Track(p.stem, "", "a", p.stem, "train", p) for p in paths]
@@ -767,7 +766,7 @@ def test_many_files_are_decoded_in_processes_even_if_one_brings_them_down(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_is_said_in_one_line(some, tmp_path):
+def test_a_full_disk_is_reported_in_one_line(some, tmp_path):
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "samples.int16").symlink_to("/dev/full")
     with pytest.raises(DataError, match=r"the disk is full.*--cache"):

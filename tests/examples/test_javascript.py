@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+from support.paths import ROOT
 
 import streamgenre
 from streamgenre.model.card import Thresholds
 from streamgenre.model.decide import Decider
 
-ROOT = Path(__file__).parent.parent
 HOST = ROOT / "examples" / "javascript"
 RATE = 16_000
 FLOATS = "probabilities", "music", "confidence"

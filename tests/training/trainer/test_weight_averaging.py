@@ -1,4 +1,4 @@
-"""The mean of runs from one start is a checkpoint like theirs; other runs are refused."""
+"""The mean of runs with the same initial weights; other runs are rejected."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_every_weight_is_the_mean(tmp_path):
     assert "calibration" not in about and about["averaged"] == "3"
 
 
-def test_the_start_may_be_in_the_mean(tmp_path):
+def test_the_mean_can_include_the_initial_weights(tmp_path):
     first = tmp_path / "first.safetensors"
     begun = run(first, 9)
     paths = [tmp_path / f"{seed}.safetensors" for seed in (1, 2)]
@@ -57,7 +57,7 @@ def test_the_start_may_be_in_the_mean(tmp_path):
 
 
 @pytest.mark.parametrize("change", [{"start": "b.onnx"}, {"data": "other"}])
-def test_runs_of_another_start_or_data_are_refused(tmp_path, change):
+def test_runs_with_other_initial_weights_or_data_are_rejected(tmp_path, change):
     first, second = tmp_path / "1.safetensors", tmp_path / "2.safetensors"
     run(first, 1)
     run(second, 2, **change)

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.paths import ROOT
 
 librosa = pytest.importorskip("librosa", reason="features need the train extra")
 torch = pytest.importorskip("torch", reason="one of the models needs the train extra")
 
 from training.literature.baselines import classifiers, falola  # noqa: E402
 from training.literature.baselines.cache import PART, Feature, measured  # noqa: E402
+from training.literature.baselines.classifiers import stacked  # noqa: E402
 from training.literature.baselines.content import VALUES, content_features  # noqa: E402
 from training.literature.baselines.fma_features import (  # noqa: E402
     COLUMNS,
@@ -24,7 +26,6 @@ from training.literature.baselines.fma_features import (  # noqa: E402
     fma_features,
 )
 from training.literature.baselines.irvin_spectra import irvin_spectra  # noqa: E402
-from training.literature.baselines.stacking import stacked  # noqa: E402
 from training.literature.baselines.system import FALOLA, Baseline, run  # noqa: E402
 from training.literature.rows import chosen_rows  # noqa: E402
 
@@ -303,7 +304,7 @@ def loudness(samples, dies_at=None):
 
 KILLED = f"""
 import sys
-sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parent.parent)]}
+sys.path[:0] = {[str(Path(__file__).parent), str(ROOT / "tests"), str(ROOT)]}
 from functools import partial
 from pathlib import Path
 import test_baselines as t

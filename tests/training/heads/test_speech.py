@@ -1,4 +1,4 @@
-"""The layer that tells speech from noise and music, from its fit to what a user reads."""
+"""The speech layer, from its fit to the output for a user."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_music_is_fitted_on_request_and_distinguished_from_the_others(network):
     fit(network)
     torch.testing.assert_close(network.music.weight, untouched)
     sounds = [several(make, 12, 0) for make in (voice, hiss, tune)]
-    fit_speech(network, *sounds, music_too=True)
+    fit_speech(network, *sounds, fit_music=True)
     shares = []
     for make in (voice, hiss, tune):
         with torch.no_grad():
@@ -118,7 +118,7 @@ def test_music_is_fitted_on_request_and_distinguished_from_the_others(network):
     assert shares[2] > 0.8
 
 
-def test_fitted_twice_is_fitted_once(network):
+def test_fitting_again_changes_nothing(network):
     assert fit(network) == pytest.approx(fit(network), abs=1e-4)
 
 

@@ -1,4 +1,4 @@
-"""Teachers: what they say, how it becomes lessons, and how a network is taught by those."""
+"""Distillation: outputs of teachers, soft targets, and training with them."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def targets(seed, rows=4, classes=2, width=3):
 
 @settings(max_examples=15, deadline=None)
 @given(keys=st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=4, unique=True))
-def test_lessons_are_read_as_they_were_written(keys, tmp_path_factory):
+def test_soft_targets_are_read_as_written(keys, tmp_path_factory):
     path = tmp_path_factory.mktemp("lessons") / "x.safetensors"
     made = SoftTargets(
         tuple(LABELS),
@@ -91,7 +91,7 @@ def test_lessons_are_read_as_they_were_written(keys, tmp_path_factory):
         assert found.by_key[key].sizes == (2, 3)
 
 
-def test_the_hash_tells_lessons_apart(tmp_path):
+def test_the_hash_identifies_soft_targets(tmp_path):
     hashes = []
     for seed in (0, 1):
         write_soft_targets(tmp_path / "x", SoftTargets(tuple(LABELS), (), (), {"t": targets(seed)}))
@@ -133,7 +133,7 @@ def damaged(path, what):
     "what",
     ["none", "text", "cut off", "folder", "no metadata", "no tags", "network", "no JSON", "styles"],
 )
-def test_what_is_no_file_of_lessons_is_refused_in_a_line(what, tmp_path):
+def test_other_files_are_rejected_in_one_line(what, tmp_path):
     damaged(tmp_path / "x", what)
     with pytest.raises(
         DataError, match=r"cannot be read as soft targets .* run teach again"
@@ -142,7 +142,7 @@ def test_what_is_no_file_of_lessons_is_refused_in_a_line(what, tmp_path):
     assert "\n" not in str(caught.value) and str(tmp_path / "x") in str(caught.value)
 
 
-def test_lessons_without_their_description_are_refused_in_a_line(tmp_path):
+def test_soft_targets_without_a_description_are_rejected(tmp_path):
     about = {"lessons": json.dumps({"labels": LABELS, "tags": [], "styles": []})}
     save_file({}, tmp_path / "x", about)
     with pytest.raises(DataError, match="run teach again"):
@@ -150,14 +150,14 @@ def test_lessons_without_their_description_are_refused_in_a_line(tmp_path):
 
 
 @pytest.mark.parametrize("labels", [["rock"], ["rock", "electronic"], [*LABELS, "jazz"], []])
-def test_lessons_for_other_genres_are_refused(labels, tmp_path):
+def test_soft_targets_for_other_genres_are_rejected(labels, tmp_path):
     write_soft_targets(tmp_path / "x", SoftTargets(tuple(LABELS), (), (), {}))
     with pytest.raises(DataError, match=r"for other genres \(electronic, rock\)"):
         read_soft_targets(tmp_path / "x", labels)
 
 
 @given(rows=st.integers(1, 100), seconds=st.floats(-100, 1_000))
-def test_a_moment_has_the_nearest_row(rows, seconds):
+def test_a_time_maps_to_the_nearest_row(rows, seconds):
     found = targets(0, rows=rows).row(seconds)
     away = np.abs(FIRST + STEP * np.arange(rows) - seconds)
     assert 0 <= found < rows and away[found] <= away.min() + 1e-9
@@ -226,7 +226,7 @@ def check_tags(batch, music):
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 99), fresh=st.floats(0, 1))
-def test_tags_are_known_where_the_window_is_of_one_piece(seed, fresh):
+def test_tags_are_known_where_the_window_has_one_clip(seed, fresh):
     check_tags(lanes(seed, config=sequences(fresh, 0.0)).read(12), WITH_TARGETS)
 
 
@@ -241,7 +241,7 @@ def test_tags_are_not_known_inside_a_crossfade():
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 99), fresh=st.floats(0, 0.5), crossfade=st.floats(0, 0.5))
-def test_genres_are_known_for_every_step_of_a_piece_with_a_lesson(seed, fresh, crossfade):
+def test_genres_are_known_for_every_step_of_a_clip_with_soft_targets(seed, fresh, crossfade):
     music = [WITH_TARGETS[0], replace(WITH_TARGETS[1], soft_targets=None), WITH_TARGETS[2]]
     batch = lanes(seed, config=sequences(fresh, crossfade), music=music).read(12)
     # The one without a lesson alone has this label.
@@ -253,19 +253,19 @@ def test_genres_are_known_for_every_step_of_a_piece_with_a_lesson(seed, fresh, c
     assert not batch.soft_targets.tags_known[~batch.soft_targets.genres_known.any(-1)].any()
 
 
-def test_what_is_no_music_has_no_lesson():
+def test_non_music_has_no_soft_targets():
     batch = lanes(config=PLAIN.model_copy(update={"other": 0.999})).read(10)
     silence = batch.labels[..., 0] == NO_GENRE
     silence &= batch.music == 0
     assert silence.mean() > 0.9 and not batch.soft_targets.genres_known[silence].any()
 
 
-def test_without_lessons_nothing_is_taught():
+def test_without_soft_targets_a_batch_has_none():
     music = [replace(clip, soft_targets=None) for clip in WITH_TARGETS[:2]]
     assert lanes(music=music).read(3).soft_targets is None
 
 
-def test_lessons_change_nothing_of_what_is_heard():
+def test_soft_targets_do_not_change_the_audio():
     bare = [
         replace(WITH_TARGETS[0], soft_targets=None),
         replace(WITH_TARGETS[1], soft_targets=None),
@@ -275,14 +275,14 @@ def test_lessons_change_nothing_of_what_is_heard():
         assert np.array_equal(getattr(without, name), getattr(with_them, name))
 
 
-def test_pieces_get_their_labels_and_lessons():
+def test_clips_get_their_labels_and_soft_targets():
     audio = {key: np.zeros(4, np.int16) for key in "abc"}
     found = music_clips("abc", audio, {"a": 1, "b": 0}, {"b": targets(1), "c": targets(2)})
     assert [clip.label for clip in found] == [1, 0, NO_GENRE]
     assert [clip.soft_targets is None for clip in found] == [True, False, False]
 
 
-def test_a_track_without_a_genre_counts_as_its_likeliest():
+def test_a_track_without_a_genre_counts_as_its_most_probable_one():
     """Nine tracks of one genre, one unlabelled of the other: evenly drawn, it is half of it all."""
     sure = replace(targets(0), genres=np.float32([0.1, 0.9]))
     music = [numbered(0, 0, None)] * 9 + [numbered(1, NO_GENRE, sure)]
@@ -366,7 +366,7 @@ def test_labels_and_teachers_are_mixed(seed, share, smoothing, ticks):
     assert float(loss) == pytest.approx(np.mean(losses) if losses else 0.0, abs=1e-5)
 
 
-def test_without_teachers_labels_stand_alone():
+def test_without_soft_targets_labels_are_used_alone():
     labels = np.array([[[0], [NO_GENRE]]])
     learner = Learner(Says(torch.zeros(1, 2, 1, 4)), Optimiser(label_smoothing=0.2), frozen=False)
     target, counted = learner._target(Inputs(batch_of(labels, None), torch.zeros(1, 2)), 4)
@@ -392,7 +392,7 @@ def clusters(rng, labels, width=4, apart=4.0):
 
 
 @pytest.mark.parametrize("views", [1, 2])
-def test_a_structure_is_found_and_a_wrong_label_not_believed(views):
+def test_clusters_override_wrong_labels(views):
     rng = np.random.default_rng(0)
     true = np.arange(90) % 3
     said = true.copy()
@@ -412,7 +412,7 @@ def test_labels_are_not_memorised():
     assert 0.35 < (soft.argmax(1) == labels).mean() < 0.65
 
 
-def test_the_tracks_of_a_group_do_not_speak_for_each_other():
+def test_tracks_of_a_group_are_in_one_fold():
     """Features that name the artist, whose label is chance: of use only inside a group."""
     rng = np.random.default_rng(0)
     group = np.repeat(np.arange(40), 5)
@@ -425,7 +425,7 @@ def test_the_tracks_of_a_group_do_not_speak_for_each_other():
     assert right["apart"] > 0.85 and right["kept"] < 0.7
 
 
-def test_a_track_without_a_genre_gets_the_opinion_of_all():
+def test_a_track_without_a_genre_is_predicted_by_all():
     rng = np.random.default_rng(0)
     true = np.arange(60) % 2
     said = np.where(np.arange(60) < 50, true, -1)
@@ -433,7 +433,7 @@ def test_a_track_without_a_genre_gets_the_opinion_of_all():
     assert (soft.argmax(1)[50:] == true[50:]).all() and soft.sum(1) == pytest.approx(1)
 
 
-def test_a_mean_of_track_takes_probabilities_as_logits():
+def test_the_mean_of_a_track_converts_probabilities_to_logits():
     rows = np.float32([[1.0, 0.5, 3.0], [2.0, 0.0, 5.0]])
     before = rows.copy()
     found = genres.mean_of_track(rows, 1)
@@ -444,7 +444,7 @@ def test_a_mean_of_track_takes_probabilities_as_logits():
 
 @settings(max_examples=30)
 @given(seed=st.integers(0, 999), power=st.floats(0, 1))
-def test_genres_as_drawn_are_those_of_the_frequencies_in_training(seed, power):
+def test_soft_genres_are_reweighted_to_the_frequencies_in_training(seed, power):
     rng = np.random.default_rng(seed)
     counts = rng.integers(0, 200, 4)
     soft = distributions(rng, 5, 4).astype(np.float64) + 1e-9
@@ -458,7 +458,7 @@ def test_genres_as_drawn_are_those_of_the_frequencies_in_training(seed, power):
     np.testing.assert_allclose(genres.reweighted(soft, counts, 1.0), genres.normalised(soft))
 
 
-def test_tags_of_the_source_hold_back_other_genres():
+def test_tags_of_the_source_reduce_other_genres():
     labels = ["ambient", "electronic", "jazz", "rock"]
     even = np.full(4, 0.25)
     found = genres.restricted_by_tags(even, ["Electronic "], labels)
@@ -478,7 +478,7 @@ AUDIOSET += [name for name in tags.STYLES if name != "Choir"]
 AUDIOSET += ["Scary music", "Car", "Silence"]
 
 
-def test_what_is_musical_is_learnt():
+def test_music_classes_are_selected():
     found = [AUDIOSET[i] for i in tags.music_classes(AUDIOSET)]
     assert found[0] == "Music" and {"Guitar", "Techno", "Scary music", "Speech", "Choir"} <= {
         *found
@@ -488,7 +488,7 @@ def test_what_is_musical_is_learnt():
 
 @settings(max_examples=30)
 @given(seed=st.integers(0, 999), mean=st.floats(-12, 3))
-def test_a_style_shows_on_a_tenth_of_its_genre(seed, mean):
+def test_a_style_is_strong_on_a_tenth_of_its_genre(seed, mean):
     logits = (mean + np.random.default_rng(seed).standard_normal(1_000)).astype(np.float32)
     parent = np.arange(1_000) < 500
     shifted = logits[parent] + tags.logit_shift(logits, parent)
@@ -496,7 +496,7 @@ def test_a_style_shows_on_a_tenth_of_its_genre(seed, mean):
     assert tags.logit_shift(logits, np.zeros(1_000, bool)) == 0.0
 
 
-def test_music_is_told_from_the_rest_between_a_tenth_and_three_tenths():
+def test_the_music_probability_is_one_half_between_music_and_the_rest():
     logit = np.log(np.float32([0.1, 0.3]) / (1 - np.float32([0.1, 0.3])))
     low, high = tags.music_probability(logit)
     assert low < 0.5 < high and tags.music_probability(logit).dtype == np.float32
@@ -521,7 +521,7 @@ class Peer:
 
 
 @pytest.mark.parametrize("sr", [8_000, SECOND, 22_050])
-def test_a_tagger_hears_a_long_track_every_few_seconds(sr):
+def test_a_tagger_runs_on_a_long_track_every_few_seconds(sr):
     track = np.repeat(np.float32([0.1, 0.5]), 10 * SECOND)  # louder from 10 s on
     rows = tagger_outputs(Peer(sr), track)
     assert rows.dtype == np.float32 and rows.shape == (4, 3)
@@ -577,7 +577,7 @@ def published(path, classes):
     return path
 
 
-def test_the_trunk_says_its_features_and_tags_at_every_row_of_a_lesson(tmp_path):
+def test_the_trunk_outputs_features_and_tags_for_every_row(tmp_path):
     path = published(tmp_path / "mn04.pt", classes=7)
     own = Trunk(path)
     samples = (0.1 * np.random.default_rng(0).standard_normal(6 * SECOND)).astype(np.float32)
@@ -615,7 +615,7 @@ class Listener:
         return np.float32([[1.25, level]])
 
 
-def test_only_what_is_missing_is_heard_again(tmp_path):
+def test_only_missing_outputs_are_computed(tmp_path):
     path, audio = tmp_path / "new/teacher.npz", sounds("x/0", "x/1", "x/2", "x/3")
     first, then, never = Listener(), Listener(), Listener()
     told = []
@@ -630,7 +630,7 @@ def test_only_what_is_missing_is_heard_again(tmp_path):
     assert len(cached_outputs(path, audio, list(audio), never, silent)) == 4  # nothing was lost
 
 
-def test_a_broken_off_run_goes_on_from_what_was_kept(tmp_path, monkeypatch):
+def test_an_interrupted_run_resumes_from_the_cache(tmp_path, monkeypatch):
     clock = iter(range(0, 10_000, 200))  # every track takes minutes
     monkeypatch.setattr(
         "training.distillation.outputs.time", SimpleNamespace(monotonic=lambda: next(clock))
@@ -643,7 +643,7 @@ def test_a_broken_off_run_goes_on_from_what_was_kept(tmp_path, monkeypatch):
     assert then.asked == [2, 3] and [rows[0, 1] for rows in found.values()] == [0, 1, 2, 3]
 
 
-def test_what_is_read_back_is_what_was_said(tmp_path):
+def test_cached_outputs_equal_computed_ones(tmp_path):
     def third(samples):
         return np.float32([[1.25, 1 / 3]])
 
@@ -653,11 +653,11 @@ def test_what_is_read_back_is_what_was_said(tmp_path):
     assert np.array_equal(once["a"], again["a"])
 
 
-def test_a_folder_without_teachers_is_refused_in_a_line(tmp_path):
+def test_a_folder_without_teachers_is_rejected_in_one_line(tmp_path):
     with pytest.raises(DataError, match=r"has no peers\.py; give the folder of the teachers"):
         open_peers(tmp_path)
     (tmp_path / "peers.py").write_text("import no_such_library_as_this")
-    with pytest.raises(DataError, match=r"no_such_library_as_this.*install the dependencies of the teachers"):
+    with pytest.raises(DataError, match=r"no_such_library_as_this.*install the dependencies"):
         open_peers(tmp_path)
     (tmp_path / "peers.py").write_text("def load(name):\n    return name.upper()\n")
     assert open_peers(tmp_path).load("one") == "ONE"
@@ -735,7 +735,7 @@ def soft_targets(data, tmp_path_factory):
     return read_soft_targets(path, data.labels)
 
 
-def test_every_track_has_a_lesson_with_or_without_a_genre(data, soft_targets):
+def test_every_track_has_soft_targets_with_or_without_a_genre(data, soft_targets):
     assert soft_targets.labels == tuple(LABELS) and soft_targets.about["teachers"] == ["one"]
     assert set(soft_targets.by_key) == {t.key for t in training_tracks(data)}
     for said in soft_targets.by_key.values():
@@ -746,7 +746,7 @@ def test_every_track_has_a_lesson_with_or_without_a_genre(data, soft_targets):
     assert rock.argmax() == unlabelled.argmax() == 1  # it sounds like rock
 
 
-def test_tags_have_the_names_of_what_was_said(data, soft_targets):
+def test_tags_have_the_names_of_the_outputs(data, soft_targets):
     """Each column is what its name says: of the trunk's classes, and of the teacher's words."""
     number = {name: i for i, name in enumerate(soft_targets.tags)}
     assert len(number) == len(soft_targets.tags)
@@ -765,7 +765,7 @@ def test_tags_have_the_names_of_what_was_said(data, soft_targets):
         assert {f"one embedding {i}" for i in range(WIDE)} <= set(number)
 
 
-def test_styles_are_those_below_a_genre_that_is_there(data, soft_targets):
+def test_styles_have_a_parent_in_the_data_set(data, soft_targets):
     assert {style.parent for style in soft_targets.styles} == set(LABELS)
     assert len(soft_targets.styles) == sum(parent in LABELS for _, parent in tags.STYLES.values())
     for style in soft_targets.styles:
@@ -777,14 +777,14 @@ def test_styles_are_those_below_a_genre_that_is_there(data, soft_targets):
         assert 0 < (logit_shift > 0.5).mean() <= 0.15
 
 
-def test_the_trunk_alone_teaches_too(data, tmp_path):
+def test_the_trunk_can_be_the_only_teacher(data, tmp_path):
     alone = made(data, teachers=())
     write_soft_targets(tmp_path / "x", alone)
     found = read_soft_targets(tmp_path / "x", data.labels)
     assert np.array_equal(found.by_key["t0"].tags, alone.by_key["t0"].tags)
 
 
-def test_a_few_tracks_are_enough_or_refused_in_a_line(data):
+def test_too_few_tracks_are_rejected_in_one_line(data):
     tracks = training_tracks(data)[:6]
     heard = {t.key: outputs_for(t, 0)[0] for t in tracks}
     try:
@@ -810,7 +810,7 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
-def test_a_taught_network_names_its_styles(finished, soft_targets):
+def test_a_distilled_network_names_its_styles(finished, soft_targets):
     network, about = checkpoint.load_network(finished)
     assert about["lessons"] == soft_targets.sha256
     expected = [
@@ -827,9 +827,7 @@ def test_a_taught_network_names_its_styles(finished, soft_targets):
     assert all(w.isfinite().all() for w in load_file(finished).values())
 
 
-def test_the_styles_of_a_finished_run_are_fitted_to_their_end(
-    finished, data, audio, soft_targets, tmp_path
-):
+def test_the_styles_of_a_finished_run_are_refitted(finished, data, audio, soft_targets, tmp_path):
     path = tmp_path / finished.name
     path.write_bytes(finished.read_bytes())
     before, after = finish_styles(path, data, audio, soft_targets)
@@ -842,7 +840,7 @@ def test_the_styles_of_a_finished_run_are_fitted_to_their_end(
         finish_styles(path, data, audio, replace(soft_targets, styles=soft_targets.styles[1:]))
 
 
-def test_tracks_without_a_genre_are_trained_on_if_they_have_a_lesson(
+def test_tracks_without_a_genre_are_used_if_they_have_soft_targets(
     data, audio, soft_targets, tmp_path
 ):
     with_it = trainer(tmp_path, data, audio, soft_targets).feed.music
@@ -853,7 +851,7 @@ def test_tracks_without_a_genre_are_trained_on_if_they_have_a_lesson(
     assert all(clip.label != NO_GENRE for clip in without)
 
 
-def test_teachers_change_what_is_learnt(finished, data, audio, soft_targets, tmp_path):
+def test_soft_targets_change_the_weights(finished, data, audio, soft_targets, tmp_path):
     again = load_file(trainer(tmp_path / "a", data, audio, soft_targets).run())
     without = load_file(
         trainer(tmp_path / "b", data, audio, soft_targets, "optimiser.tags_weight=0").run()
@@ -869,7 +867,7 @@ class BrokenOffError(Exception):
 
 
 @pytest.mark.parametrize("checks", [1, 2])
-def test_a_broken_off_taught_run_goes_on_as_if_it_had_not_been(
+def test_an_interrupted_distillation_resumes_exactly(
     checks, finished, data, audio, soft_targets, tmp_path, monkeypatch
 ):
     """After the first check the stage changes; after the second it goes on inside one."""
@@ -892,7 +890,7 @@ def test_a_broken_off_taught_run_goes_on_as_if_it_had_not_been(
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
-def test_a_run_with_other_lessons_is_not_gone_on_with(
+def test_a_run_with_other_soft_targets_is_not_resumed(
     finished, data, audio, soft_targets, tmp_path
 ):
     write_soft_targets(tmp_path / "x", made(data, seed=1))

@@ -1,4 +1,4 @@
-"""Sixteen bits halve the file and leave the step what it is."""
+"""16-bit weights halve the file and do not change the step."""
 
 from __future__ import annotations
 

@@ -19,13 +19,13 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+from support.paths import ROOT
 
 import streamgenre
 from streamgenre.audio.mix import Mixer
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright, of pip")
 
-ROOT = Path(__file__).parent.parent
 WEB = ROOT / "examples" / "web"
 RATE = 16_000
 BROWSERS = "chromium", "chromium-browser", "google-chrome"

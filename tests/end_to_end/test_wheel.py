@@ -7,18 +7,17 @@ import os
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from support.paths import ROOT
 
 pytest.importorskip("hatchling", reason="building the wheel needs hatchling")
 pytest.importorskip("sklearn", reason="needs the adapt extra")
 
 from training.evaluation import read_predictions
 
-ROOT = Path(__file__).parent.parent
 SECOND = 16_000
 GENRES = ("drone", "drums", "whistle")
 

@@ -1,4 +1,4 @@
-"""The layer of the styles, fitted on what the network makes of the tracks."""
+"""The style layer, fitted on the features of tracks."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def tracks(rng):
     return audio, SoftTargets(("a", "b"), ("low", "else", "high"), STYLES, by_key)
 
 
-def test_styles_say_what_the_teachers_said_of_other_tracks(network):
+def test_styles_generalise_to_other_tracks(network):
     audio, soft_targets = tracks(np.random.default_rng(0))
     keys = sorted(audio)
     torch.nn.init.normal_(network.styles.weight, 0, 1.0)
@@ -56,7 +56,7 @@ def test_styles_say_what_the_teachers_said_of_other_tracks(network):
         assert np.abs(said - soft_targets.by_key[key].tags[0, [2, 0]]).max() < 0.25
 
 
-def test_fitted_twice_is_fitted_once(network):
+def test_fitting_again_changes_nothing(network):
     audio, soft_targets = tracks(np.random.default_rng(1))
     _, first = fit_styles(network, audio, soft_targets, sorted(audio))
     again, second = fit_styles(network, audio, soft_targets, sorted(audio))

@@ -1,4 +1,4 @@
-"""Listening to a network: what is painted, how it sounds, what the model hears in the end."""
+"""Visualisation: the canvas, its sound, and the class that the model assigns to it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from support.paths import ROOT
 
 torch = pytest.importorskip("torch", reason="listening needs the train extra")
 pytest.importorskip("librosa", reason="listening needs the train extra")
@@ -37,7 +38,6 @@ from training.visualisation.result import log_mel_of  # noqa: E402
 from training.visualisation.subject import Subject  # noqa: E402
 
 torch.set_num_threads(1)
-ROOT = Path(__file__).parent.parent
 SECOND = 16_000
 
 
@@ -69,7 +69,7 @@ def raw_subject(description, hop, gain):
     return Subject(network, 1.0, network_model(network, description, labels, [hop], "cpu"), False)
 
 
-def test_bands_given_are_heard_as_the_sound_that_they_are_of(bundled, clip16):
+def test_band_powers_give_the_same_outputs_as_the_sound(bundled, clip16):
     canvas = Canvas(bundled, 5.0, 0)
     with torch.no_grad():
         steps = bundled.unroll(canvas.given(torch.from_numpy(log_mel_of(clip16))))
@@ -109,7 +109,7 @@ def test_a_short_ascent_makes_the_genre_likely(bundled):
     assert before.max() < 0.1 and after.min() > 0.5
 
 
-def test_listening_writes_a_sound_that_the_model_takes_for_the_genre(bundled, tmp_path):
+def test_the_sound_is_classified_as_the_genre(bundled, tmp_path):
     found = visualise(bundled, tmp_path, "classical", seconds=5, updates=50)
     wav, png, figures = found.write()
     assert [path.name for path in (wav, png, figures)] == [
@@ -145,7 +145,7 @@ def test_the_seed_decides(bundled, tmp_path):
     assert not np.array_equal(first.samples, other.samples)
 
 
-def test_a_neuron_is_excited_and_its_weights_excite_it(bundled):
+def test_a_neuron_is_activated_by_the_ascent_and_by_its_weights(bundled):
     neuron = 400
     target = Target(neuron=neuron)
     canvas = Canvas(bundled, 2.5, 0)
@@ -228,7 +228,7 @@ def test_noise_through_the_bands_has_those_bands(clip16):
         ({"kind": "irvin", "classes": 3}, 2.5, 3),
     ],
 )
-def test_networks_that_read_samples_are_listened_to_as_sound(description, hop, gain, tmp_path):
+def test_networks_that_read_samples_are_visualised_with_sound(description, hop, gain, tmp_path):
     subject = raw_subject(description, hop, gain)
     found = visualise(subject, tmp_path, "genre 1", seconds=2 * hop, updates=15)
     assert found.before.probability.mean() > found.start.probability.mean() + 0.1
@@ -251,7 +251,7 @@ def test_gradients_reach_the_samples_behind_silence(kind):
     assert gradient.isfinite().all() and gradient.abs().max() > 0
 
 
-def test_a_finished_run_is_listened_to(tmp_path):
+def test_a_finished_run_is_visualised(tmp_path):
     torch.manual_seed(0)
     description = {"kind": "trunk", "classes": 2, "size": 8, "levelled": True}
     network = build(description).eval()
@@ -286,7 +286,7 @@ def test_a_wrong_genre_is_a_line_with_near_names_and_exit_code_2(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_what_cannot_be_asked_is_refused(bundled, tmp_path):
+def test_invalid_requests_are_rejected(bundled, tmp_path):
     with pytest.raises(ConfigError, match="a genre of ambient"):
         visualise(bundled, tmp_path)
     with pytest.raises(ConfigError, match=f"0 to {bundled.network.embedding_size - 1}"):

@@ -6,16 +6,16 @@ import gzip
 import json
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from support.paths import RESULTS
 
 pytest.importorskip("sklearn", reason="evaluation needs the train extra")
 pytest.importorskip("matplotlib", reason="evaluation needs the train extra")
 pytest.importorskip("torch", reason="training needs the train extra")
 
-from tones import track
+from support.tones import track
 
 from training.data import DataError
 from training.evaluation import read_predictions, write_predictions
@@ -301,13 +301,10 @@ def test_the_questions_are_of_the_rows(tmp_path):
         all_questions(wrong)
 
 
-COMMITTED = Path(__file__).parent.parent / "training/results"
-
-
 def test_the_committed_figures_are_of_the_committed_predictions():
-    results = json.loads((COMMITTED / "results.json").read_text())
+    results = json.loads((RESULTS / "results.json").read_text())
     for e in results:
-        path = predictions_of(COMMITTED, typed(e))
+        path = predictions_of(RESULTS, typed(e))
         assert path, (e["system"], e["seed"])
         if e["task"] == "genre":
             hits = mean_hits([path])
@@ -317,7 +314,7 @@ def test_the_committed_figures_are_of_the_committed_predictions():
 
 
 def test_every_row_has_its_committed_results_in_its_own_words():
-    results = json.loads((COMMITTED / "results.json").read_text())
+    results = json.loads((RESULTS / "results.json").read_text())
     found = {(e["system"], e["seed"]): e for e in results}
     rows = {(row.system, seed): row for row in all_rows() for seed in row.seeds}
     assert found.keys() == rows.keys()
@@ -326,7 +323,7 @@ def test_every_row_has_its_committed_results_in_its_own_words():
 
 
 def test_the_cheaper_half_was_trained_three_times():
-    results = json.loads((COMMITTED / "results.json").read_text())
+    results = json.loads((RESULTS / "results.json").read_text())
     trained = {row.system for row in all_rows() if row.kind in ("network", "baseline")}
     seconds = {name: [] for name in sorted(trained)}
     for e in results:

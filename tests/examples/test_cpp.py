@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.paths import ROOT
 from support.processes import default_signals
 
 import streamgenre
@@ -24,7 +25,6 @@ from streamgenre.audio.files import open_source
 from streamgenre.audio.mix import mix_to_mono
 from streamgenre.audio.resample import Resampler
 
-ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "examples" / "cpp"
 CACHE = Path(os.environ.get("STREAMGENRE_CACHE") or ROOT / "cache").absolute() / "cpp"
 HOST = {"x86_64": "x64", "AMD64": "x64", "aarch64": "arm64"}.get(platform.machine(), "")

@@ -1,4 +1,4 @@
-"""A teacher's tags as a table: as common as it expects, by one threshold for all splits."""
+"""A table of a teacher's tags: expected frequencies, and one threshold for all splits."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_tag_is_as_common_as_the_teacher_expects():
     assert found[:, 1].tolist() == [False, True, False, False, False, True]
 
 
-def test_what_is_valid_or_test_changes_no_threshold():
+def test_valid_and_test_do_not_change_the_threshold():
     rng = np.random.default_rng(0)
     means, train = rng.random((40, 5)) ** 3, np.arange(40) < 25
     changed = means.copy()
@@ -53,7 +53,7 @@ def test_what_is_valid_or_test_changes_no_threshold():
     assert (assigned_tags(means, train)[train].sum(0) == expected).all()
 
 
-def test_a_tag_that_no_track_is_expected_to_bear_is_borne_by_none():
+def test_a_tag_with_an_expected_count_of_zero_is_not_assigned():
     found = assigned_tags(np.array([[0.1, 1.0], [0.2, 1.0], [0.9, 0.0]]), np.array([1, 1, 0], bool))
     assert not found[:, 0].any() and found[:, 1].tolist() == [True, True, False]
 
@@ -110,7 +110,7 @@ def test_a_table_needs_tracks_to_train_on(folder, tmp_path):
         (["--tags-csv", "x.csv", "--teacher", "a", "--teacher", "b"], "needs a single --teacher"),
     ],
 )
-def test_what_the_command_needs(folder, options, says):
+def test_the_command_checks_its_options(folder, options, says):
     with pytest.raises(click.UsageError, match=says):
         teach(folder, *options)
 

@@ -10,7 +10,7 @@ pytest.importorskip("onnx", reason="export needs the train extra")
 pytest.importorskip("librosa", reason="artificial tracks need the train extra")
 
 import onnxruntime  # noqa: E402
-from published import of_kind, sizes, without_dropout  # noqa: E402
+from support.published import of_kind, sizes, without_dropout  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 from streamgenre.model.onnx import INPUTS  # noqa: E402

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="networks need the train extra")
 pytest.importorskip("onnx", reason="export needs the train extra")
 signal = pytest.importorskip("scipy.signal", reason="networks need the train extra")
 
-from published import assert_exports, assert_learns_eight_tracks  # noqa: E402
+from support.published import assert_exports, assert_learns_eight_tracks  # noqa: E402
 
 from streamgenre.networks import build  # noqa: E402
 from streamgenre.networks.published.irvin import Irvin, IrvinTwoLayer, ScipySpectrogram  # noqa: E402

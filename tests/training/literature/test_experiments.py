@@ -275,7 +275,7 @@ def test_the_command_lists_and_refuses(tmp_path):
     run = CliRunner().invoke(main, ["experiments", "--list", "--row", "irvni*"])
     assert "irvni*: no such system" in str(run.exception)
     run = CliRunner().invoke(main, ["experiments", "--results", str(tmp_path / "typo")])
-    assert "typo: no results in it; give DATA" in str(run.exception)
+    assert "typo: contains no results; give DATA" in str(run.exception)
 
 
 @pytest.mark.parametrize(
@@ -354,7 +354,7 @@ def test_published_segments_are_drawn_from_anywhere_and_short_clips_repeated():
 
 
 def test_a_smaller_share_of_the_artists_is_a_part_of_a_larger_one():
-    from tones import track
+    from support.tones import track
 
     from training.trainer.training_set import some_groups
 
@@ -365,7 +365,7 @@ def test_a_smaller_share_of_the_artists_is_a_part_of_a_larger_one():
         assert [sum(t.genre == g for t in share) for g in "ab"] == [kept, kept]
 
 
-def test_a_share_is_also_of_tracks_that_only_teachers_know(bench, tmp_path):
+def test_a_share_includes_tracks_with_soft_targets_only(bench, tmp_path):
     from training.distillation.soft_targets import SoftTargets, TrackTargets
     from training.streams.sequences import NO_GENRE
     from training.trainer.train import Trainer

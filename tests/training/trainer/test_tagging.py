@@ -1,4 +1,4 @@
-"""Any number of tags to a track: tables of them, what is learnt and measured, what is refused."""
+"""Tagging: tables of tags, training, metrics, and rejected input."""
 
 from __future__ import annotations
 
@@ -140,11 +140,11 @@ def test_tracks_that_are_not_in_the_table_are_left_out(folder, tmp_path):
     ("rows", "says"),
     [
         ([("track", "a", "b"), ("t1", 1, 0)], "missing columns: key"),
-        ([("key", "a"), ("t1", 1)], "two tags at least are needed, found a"),
+        ([("key", "a"), ("t1", 1)], "at least two tags are required, not a"),
         ([("key", "a", "b"), ("t1", 1, "yes")], "t1, b: 'yes' is neither 0 nor 1"),
         ([("key", "a", "b"), ("t1", 1, 0), ("t1", 0, 0)], "t1 occurs twice"),
         ([("key", "a", "b"), ("other", 1, 0)], "none of its keys is a track"),
-        ([("key", "a", "b")], "holds no rows; make a CSV with the column key"),
+        ([("key", "a", "b")], "has no rows; make a CSV with the column key"),
     ],
 )
 def test_other_tables_are_refused_in_a_line(folder, tmp_path, rows, says):
@@ -236,7 +236,7 @@ class Says(torch.nn.Module):
         return SequenceLogits(self.logits, None, state)
 
 
-def test_the_loss_is_the_cross_entropy_of_every_tag_where_a_track_is_heard():
+def test_the_loss_is_the_cross_entropy_of_every_tag_at_ticks_with_a_track():
     rng = np.random.default_rng(0)
     truth = rng.random((5, 4)) < 0.5
     labels = rng.choice([NO_GENRE, 0, 1, 2, 3, 4], (2, 3, 2)).astype(np.int64)
@@ -266,7 +266,7 @@ def test_the_loss_is_the_cross_entropy_of_every_tag_where_a_track_is_heard():
 
 
 @pytest.mark.parametrize("kind", sorted({*KINDS} - {"adapted"}))
-def test_a_tagger_begins_by_saying_how_common_each_tag_is(kind):
+def test_a_tagger_starts_with_the_frequency_of_each_tag(kind):
     torch.manual_seed(0)
     network = build({"kind": kind, "classes": 3}).eval()
     truth = torch.zeros(1_000, 3)
@@ -294,7 +294,7 @@ def test_a_tagger_learns_its_tags_through_the_command(finished, tagged, audio):
     assert float(rows[-1]["valid_log_loss"]) < float(rows[0]["valid_log_loss"])
 
 
-def test_both_tags_of_a_track_are_heard(finished, tagged, audio):
+def test_both_tags_of_a_track_are_predicted(finished, tagged, audio):
     """A softmax could not: here two probabilities of one track are above one half."""
     network, _ = checkpoint.load_network(finished)
     both = [t.key for t in tagged.tracks if len(t.tags) == 2]
@@ -309,7 +309,7 @@ def test_a_finished_tagger_is_not_trained_again(finished, folder, capsys):
     assert finished.read_bytes() == before
 
 
-def test_a_run_with_other_tags_is_not_gone_on_with(finished, folder):
+def test_a_run_with_other_tags_is_not_resumed(finished, folder):
     rows = list(csv.reader((folder / "tags.csv").open(newline="")))
     rows[1][1] = "1"
     write(folder / "changed.csv", rows)
@@ -360,7 +360,7 @@ def test_options_for_genres_are_refused_with_tags(folder, tmp_path, options, say
 
 
 def test_a_task_without_tags_is_refused(folder, tmp_path):
-    with pytest.raises(DataError, match=r"config entry task: .* give a table of them with --tags"):
+    with pytest.raises(DataError, match=r"config entry task: .* give a table with --tags"):
         train(folder, tmp_path, "--set", "task=tags", tags=None)
 
 
@@ -370,7 +370,7 @@ def trainer(folder, tagged, audio, run, *changes):
 
 
 def test_measures_of_the_other_task_are_refused(folder, tagged, audio, tmp_path):
-    with pytest.raises(DataError, match=r"valid_accuracy is not measured of tags; one of valid_ro"):
+    with pytest.raises(DataError, match=r"valid_accuracy is not available for tags; use one of valid_ro"):
         trainer(folder, tagged, audio, tmp_path, "stop.measure=valid_accuracy")
     genres = open_dataset(folder)
     config = read_config(str(folder / "config.toml"))
@@ -387,7 +387,7 @@ def test_tags_that_cannot_be_measured_are_refused(folder, tagged, audio, tmp_pat
     def on_both_sides(change):
         return tuple(change(t) if t.split == "valid" else t for t in tagged.tracks)
 
-    refused(on_both_sides(lambda t: replace(t, tags=())), "no tag has both positive and negative tracks")
+    refused(on_both_sides(lambda t: replace(t, tags=())), "no tag has both positive and negative")
     refused(on_both_sides(lambda t: replace(t, split="test")), "no readable track with tags")
     absent = Track("absent", "made", "", "x", "valid", folder / "absent.flac", ("low",))
     found = trainer(folder, replace(tagged, tracks=(*tagged.tracks, absent)), audio, tmp_path)

@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="networks need the train extra")
 pytest.importorskip("onnx", reason="export needs the train extra")
 
-from published import assert_exports, assert_learns_eight_tracks  # noqa: E402
+from support.published import assert_exports, assert_learns_eight_tracks  # noqa: E402
 
 from streamgenre.networks import build  # noqa: E402
 from streamgenre.networks.published.benito import SEGMENT, WHOLE, Benito  # noqa: E402

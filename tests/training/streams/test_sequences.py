@@ -1,4 +1,4 @@
-"""Endless streams: what a network is trained on is what a listener would hear."""
+"""Endless streams: training windows are those of a live stream."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_windows_overlap_as_in_a_stream(seed, hop, fresh, crossfade):
 
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 99), before=st.integers(0, 20))
-def test_a_stream_gone_on_with_is_the_one_broken_off(seed, before):
+def test_a_resumed_stream_continues_exactly(seed, before):
     whole, again = lanes(seed), lanes(seed)
     whole.read(before)
     again.skip(before)
@@ -84,7 +84,7 @@ def test_each_process_plays_its_own_lanes_of_the_same_whole():
     assert not np.array_equal(lanes(1).read(4).windows, whole)
 
 
-def test_labels_name_what_is_loudest():
+def test_labels_belong_to_the_louder_clip():
     batch = lanes(tick=1600).read(40)
     assert batch.labels.shape == (3, 40, 5)
     new = batch.windows[:, :, -SECOND // 2 :].reshape(3, 40, 5, 1600)
@@ -102,7 +102,7 @@ def test_a_crossfade_keeps_the_power_and_changes_hands_in_its_middle():
     )
     assert second.owns_from == 3 * SECOND + SECOND // 2
     lane = Lane(np.random.default_rng(0), lambda _: tone(8192, 0), PLAIN, SECOND, 7 * SECOND)
-    lane._stretches = deque([first, second])
+    lane._excerpts = deque([first, second])
     lane.position = 7 * SECOND
     sound = lane.sound()
     # Both are 0.25 throughout; shares of equal power add up to at most the square root of 2.
@@ -133,7 +133,7 @@ def test_a_clip_shorter_than_a_step_is_padded():
     ).all()
 
 
-def test_what_is_no_music_has_no_genre():
+def test_non_music_has_no_genre():
     batch = lanes(config=PLAIN.model_copy(update={"other": 0.999})).read(10)
     assert (batch.labels == NO_GENRE).mean() > 0.9 and (batch.music == 0).mean() > 0.9
     assert all(np.isfinite(noise(np.random.default_rng(i), 8_000)).all() for i in range(50))

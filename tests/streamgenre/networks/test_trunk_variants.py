@@ -85,7 +85,7 @@ def test_without_feedback_weights_all_variants_are_the_same_network(variant):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("first", [1, 5, 11, 15])
-def test_only_gated_blocks_from_the_first_one_on_hear_anything(variant, first):
+def test_only_gated_blocks_from_the_first_one_on_have_feedback(variant, first):
     gated = [int(name.removeprefix("block ")) for name in gate_names(trunk(deaf=True))]
     assert gated == [4, 5, 6, 11, 12, 13, 14, 15]  # MobileNetV3-Large
     expected = [] if variant == "none" else [number for number in gated if number >= first]
@@ -116,7 +116,7 @@ def test_the_state_reaches_the_gates_from_the_first_one_on_and_nothing_before(fi
 
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 1_000))
-def test_another_streams_state_is_heard_and_not_the_own(seed):
+def test_the_gates_read_the_state_of_another_stream_only(seed):
     network, samples, before = trunk("other"), sound(2), states(2, seed)
     usual = stepped(network, samples, before)
     for lane in (0, 1):
@@ -132,7 +132,7 @@ def test_another_streams_state_is_heard_and_not_the_own(seed):
 
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 1_000))
-def test_the_present_window_alone_says_what_its_gates_hear(seed):
+def test_the_gates_depend_on_the_present_window_only(seed):
     network, samples = trunk("window"), sound(2)
     usual, now = (stepped(network, samples, s) for s in (torch.zeros(2, SIZE), states(2, seed)))
     assert torch.equal(now.gates, usual.gates) and torch.equal(now.embedding, usual.embedding)
@@ -149,7 +149,7 @@ def test_the_present_window_alone_says_what_its_gates_hear(seed):
 @pytest.mark.parametrize("frozen", [False, True], ids=["whole", "frozen"])
 @pytest.mark.parametrize("first", [1, 11])
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_training_hears_what_streaming_does(variant, first, frozen, deaf, monkeypatch):
+def test_training_computes_the_same_as_streaming(variant, first, frozen, deaf, monkeypatch):
     """A sequence of steps, with fresh states among them, equals carried single steps."""
     monkeypatch.setattr("streamgenre.networks.trunk.augmented", lambda power, amount: power)
     network = trunk(variant, first, deaf=deaf, styles=2)
@@ -227,7 +227,7 @@ def test_styles_are_probabilities_where_asked_for():
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_a_deafened_copy_hears_nothing_and_the_network_hears_as_before(variant):
+def test_a_copy_without_feedback_leaves_the_network_unchanged(variant):
     network = trunk(variant)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     deaf = without_feedback(network)
@@ -347,7 +347,7 @@ def test_a_dry_room_changes_nothing():
     assert torch.equal(dry, torch.eye(60).expand(2, 60, 60))
 
 
-def test_the_trunks_own_classes_are_heard_too():
+def test_the_classes_of_the_trunk_are_inputs_too():
     plain, hearing = trunk("none"), trunk("none", classes_heard=5)
     weights = plain.state_dict()
     same = {k: v for k, v in weights.items() if k in hearing.state_dict() and "feature_" not in k}

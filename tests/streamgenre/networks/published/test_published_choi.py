@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="networks need the train extra")
 pytest.importorskip("onnx", reason="export needs the train extra")
 pytest.importorskip("librosa", reason="mel filters need the train extra")
 
-from published import of_kind, sizes  # noqa: E402
+from support.published import of_kind, sizes  # noqa: E402
 
 from streamgenre.model.card import Thresholds, read_card  # noqa: E402
 from streamgenre.model.onnx import OnnxEngine  # noqa: E402

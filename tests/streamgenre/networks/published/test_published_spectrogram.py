@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="networks need the train extra")
 pytest.importorskip("onnx", reason="export needs the train extra")
 librosa = pytest.importorskip("librosa", reason="networks need the train extra")
 
-from published import (  # noqa: E402
+from support.published import (  # noqa: E402
     assert_exports,
     assert_learns_eight_tracks,
     eight_tracks,

@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="networks need the train extra")
 pytest.importorskip("onnx", reason="export needs the train extra")
 
-from published import of_kind, sizes  # noqa: E402
+from support.published import of_kind, sizes  # noqa: E402
 
 from streamgenre.errors import ModelFileError  # noqa: E402
 from streamgenre.model.card import METADATA_KEY, Thresholds, card_to_json, read_card  # noqa: E402
@@ -216,7 +216,7 @@ def test_every_new_sample_enters_the_state_once(description):
 @pytest.mark.parametrize(
     "description", [RAW, TRUNK, *SHORT], ids=["raw", "trunk", "short raw", "short trunk"]
 )
-def test_training_hears_what_streaming_does(description, frozen, monkeypatch):
+def test_training_computes_the_same_as_streaming(description, frozen, monkeypatch):
     """A sequence of steps, one of them with a fresh state, equals carried single steps."""
     monkeypatch.setattr("streamgenre.networks.trunk.augmented", lambda power, amount: power)
     network, hop = lively(description), hop_of(description)

@@ -1,4 +1,4 @@
-"""The trainer on generated music: what is kept, what a break changes (nothing), what is refused."""
+"""The trainer on generated music: outputs, exact resumption, and rejected input."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from support.paths import ROOT
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 pytest.importorskip("lightning_fabric", reason="training needs the train extra")
 
 from filelock import FileLock  # noqa: E402
-from published import without_dropout  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
+from support.published import without_dropout  # noqa: E402
 
 from streamgenre.errors import ModelFileError  # noqa: E402
 from streamgenre.model.model import load  # noqa: E402
@@ -42,7 +42,6 @@ from training.trainer.train import DivergedError, Trainer  # noqa: E402
 from training.trainer.weight_averaging import averaged  # noqa: E402
 
 torch.set_num_threads(1)  # small networks: a second thread waits more than it works
-ROOT = Path(__file__).parent.parent
 SECOND = 16_000
 MEASURES = ("valid_accuracy", "valid_macro_recall", "valid_log_loss")
 SMALL = [
@@ -112,7 +111,7 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
-def test_a_finished_run_says_what_it_was_made_from(finished, audio):
+def test_a_finished_run_describes_its_origin(finished, audio):
     network, about = checkpoint.load_network(finished)
     assert json.loads(about["labels"]) == ["high", "low"] and about["data"] == audio.source
     assert json.loads(about["config"])["run"]["updates"] == 8
@@ -136,9 +135,7 @@ def test_the_same_seed_gives_the_same_weights(finished, data, audio, tmp_path):
 
 
 @pytest.mark.parametrize("config", ["tfcrnn", "trunk"])
-def test_a_killed_run_goes_on_as_if_it_had_not_been(
-    config, finished, trunk, folder, data, audio, tmp_path
-):
+def test_a_killed_run_resumes_exactly(config, finished, trunk, folder, data, audio, tmp_path):
     small = TRUNK if config == "trunk" else SMALL
     command = [sys.executable, "-m", "training", "train", str(folder), "--folder", str(tmp_path)]
     command += ["--cache", str(folder / "cache"), "--config", config]
@@ -159,7 +156,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(
     assert all(torch.equal(expected[k], found[k]) for k in expected)
 
 
-def test_a_run_of_something_else_is_not_mixed_in(finished, data, audio, tmp_path):
+def test_a_run_of_another_config_is_not_resumed(finished, data, audio, tmp_path):
     with pytest.raises(DataError, match=r"other optimiser\.rate"):
         trainer(finished.parent, data, audio, "optimiser.rate=0.02").run()
     with pytest.raises(DataError, match="other labels"):
@@ -170,7 +167,7 @@ def test_a_run_of_something_else_is_not_mixed_in(finished, data, audio, tmp_path
         Trainer(tmp_path, read_config("tfcrnn", SMALL), tracks, data.labels, audio)
 
 
-def test_a_longer_run_goes_on_where_its_schedule_allows(finished, data, audio, tmp_path):
+def test_a_longer_run_resumes_where_its_schedule_allows(finished, data, audio, tmp_path):
     trainer(tmp_path / "raw", data, audio, "run.updates=4").run()
     longer = trainer(tmp_path / "raw", data, audio).run()
     assert rows_of(longer) == rows_of(finished)
@@ -247,10 +244,10 @@ def launched(processes, *arguments):
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-def test_two_processes_learn_what_one_does(tmp_path):
+def test_two_processes_get_the_weights_of_one(tmp_path):
     found = []
     for processes in (1, 2):
-        launched(processes, ROOT / "tests/two_processes.py", tmp_path / str(processes))
+        launched(processes, ROOT / "tests/support/two_processes.py", tmp_path / str(processes))
         found.append(load_file(tmp_path / str(processes)))
     one, two = found
     assert len(one) == len(two) and any(value.abs().max() > 1e-3 for value in one.values())
@@ -322,7 +319,7 @@ def test_configs_that_start_from_the_bundled_model_fit_it(name):
     assert all(key.startswith(("styles.", "speech.")) for key in unlike)  # fitted apart
 
 
-def test_weights_to_start_from(data, audio, trunk, finished, tmp_path):
+def test_initial_weights(data, audio, trunk, finished, tmp_path):
     described = load().card.network
     network = build(described)
     assert start_from(network, "bundled")
@@ -376,7 +373,7 @@ def test_cross_validation_holds_out_what_it_measures(data, audio, tmp_path, monk
         crossvalidate(tmp_path, config, data, audio, (), 20)
 
 
-def test_own_genres_with_the_trunk_learning_too(trunk, data, audio, tmp_path):
+def test_fine_tuning_to_other_genres(trunk, data, audio, tmp_path):
     found = finetune(trunk, data, audio, tmp_path / "own.onnx", updates=3)
     card = load(tmp_path / "own.onnx").card
     assert card.label_names == ("high", "low")
@@ -416,7 +413,7 @@ def test_a_wrong_config_entry_is_named(change, says):
     assert says in str(raised.value)
 
 
-def test_a_run_that_diverges_says_so(data, audio, tmp_path):
+def test_a_diverging_run_is_reported(data, audio, tmp_path):
     with pytest.raises(DivergedError, match=r"lower optimiser\.rate"):
         trainer(tmp_path, data, audio, "optimiser.rate=1e30", "run.updates=50").run()
 
@@ -442,7 +439,7 @@ def test_a_damaged_checkpoint_is_named(finished, data, audio, tmp_path):
         checkpoint.load_network(tmp_path / "x.safetensors")
 
 
-def test_what_is_exported_was_calibrated_and_measured(trunk, finished, tmp_path):
+def test_an_exported_model_is_calibrated_and_measured(trunk, finished, tmp_path):
     with pytest.raises(ExportError, match="before its calibration"):
         export_checkpoint(finished, tmp_path / "x.onnx", {}, {})
     with pytest.raises(ExportError, match="cannot set labels"):
@@ -466,7 +463,7 @@ def test_what_is_exported_was_calibrated_and_measured(trunk, finished, tmp_path)
         main(["export", str(trunk), "-o", str(trunk)], standalone_mode=False)
 
 
-def test_configs_that_are_not_there_are_refused(tmp_path):
+def test_unknown_configs_are_rejected(tmp_path):
     with pytest.raises(DataError, match="one of crnn"):
         read_config("resnet")
     (tmp_path / "bad.toml").write_text("network = ")
@@ -474,14 +471,14 @@ def test_configs_that_are_not_there_are_refused(tmp_path):
         read_config(str(tmp_path / "bad.toml"))
 
 
-def test_networks_that_cannot_be_are_refused(data, audio, tmp_path):
+def test_invalid_networks_are_rejected(data, audio, tmp_path):
     wrong = ("network.gate=wide", "network.depth=3", "network.width=0", "sequences.hops=[0.35]")
     for change in wrong:
         with pytest.raises(DataError, match="config entry network"):
             trainer(tmp_path, data, audio, change)
 
 
-def test_temperature_finds_overconfidence():
+def test_the_temperature_corrects_overconfidence():
     rng = np.random.default_rng(0)
     logits = rng.standard_normal((1500, 3)).astype(np.float32)
     p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
