@@ -370,7 +370,7 @@ def trainer(folder, tagged, audio, run, *changes):
 
 
 def test_measures_of_the_other_task_are_refused(folder, tagged, audio, tmp_path):
-    with pytest.raises(DataError, match=r"valid_accuracy is not available for tags; use one of valid_ro"):
+    with pytest.raises(DataError, match=r"valid_accuracy is not available for tags; use one of"):
         trainer(folder, tagged, audio, tmp_path, "stop.measure=valid_accuracy")
     genres = open_dataset(folder)
     config = read_config(str(folder / "config.toml"))
