@@ -25,7 +25,7 @@ from streamgenre.model.stream import Stream
 
 from .common import EXAMPLES, Options, table
 
-TITLE = "seconds from a change of music to its right genre"
+TITLE = "seconds from a change of music to the correct genre"
 
 _RATE = 44_100
 _BEFORE, _AFTER = 20.0, 30.0  # s
@@ -140,21 +140,21 @@ def report(result: Delays) -> list[str]:
         for what, delays in (
             ("a change of music", [case.delay_s for case in fair]),
             (
-                "the same, to clips that are told right alone",
+                "the same, to clips that are classified correctly alone",
                 [case.delay_s for case in fair if case.second not in never],
             ),
-            ("a start with nothing before", [case.delay_s for case in one.start]),
+            ("the start of a stream", [case.delay_s for case in one.start]),
         ):
             rows.append([f"{hop} s", what, *_figures(delays)])
         notes.append(
-            f"At {hop} s the genre was the one told before the change already in "
-            f"{len(one.change) - len(fair)} of {len(one.change)} pairs, which are left "
-            f"out. Never told right alone: {', '.join(never) or 'none'}."
+            f"At {hop} s the genre was reported before the change in "
+            f"{len(one.change) - len(fair)} of {len(one.change)} pairs, which are left out. "
+            f"Clips that are never classified correctly alone: {', '.join(never) or 'none'}."
         )
     return [
-        f"Seconds until the first update with the right genre, {result.before_s:g} s of another "
-        f"clip before the change and {result.after_s:g} s after it; quartiles are of those that "
-        "got there:",
+        f"Seconds until the first update with the correct genre, with {result.before_s:g} s of "
+        f"another clip before the change and {result.after_s:g} s after it. Quartiles leave out "
+        "the cases without a correct genre:",
         "",
         *table(("hop", "after", "cases", "median", "quartiles", "longest", "never"), rows),
         "",

@@ -20,7 +20,7 @@ from functools import partial
 
 from .common import EXAMPLES, ROOT, Options, Spread, in_turn, table
 
-TITLE = "seconds until a command answers"
+TITLE = "start-up time of commands"
 
 _Cases = dict[str, Callable[[], object]]
 
@@ -145,7 +145,7 @@ def report(result: StartUp) -> list[str]:
     rows = [[name, *_both(warm), *_both(result.empty[name])] for name, warm in result.warm.items()]
     python = result.warm["Python alone"]
     parts = [
-        *([f"`import {name}`, Python alone taken off", *_both(one, python.best)]
+        *([f"`import {name}`, without Python alone", *_both(one, python.best)]
           for name, one in result.libraries.items()),
         *([name, *_both(one)] for name, one in result.steps.items()),
     ]  # fmt: skip
@@ -154,8 +154,8 @@ def report(result: StartUp) -> list[str]:
         "",
         *table(("command", "warm, best", "spread", "empty caches, best", "spread"), rows),
         "",
-        "What it goes to: libraries, each in a process of its own (some import others), and the "
-        "steps of a start in one process, warm:",
+        "By part: libraries, each in a new process (some import others), and the steps of the "
+        "start-up in one process, warm:",
         "",
         *table(("part", "best", "spread"), parts),
     ]

@@ -105,10 +105,11 @@ def render(entries: Mapping[str, Entry]) -> str:
     parts = [
         "# Measured",
         "",
-        "Each section is what `python -m bench NAME` found; the figures are in `results.json`. "
-        "Times are of the machine named below them: hold them against its calibration kernel (FFTs "
-        "and a matrix product, best of five), or use the ratios, whose sides were taken in turn in "
-        "one run. What was tried to make it faster, with what came of it: [LOG.md](LOG.md).",
+        "Each section is the output of `python -m bench NAME`; the figures are in `results.json`. "
+        "Times depend on the machine, which is named below each section. Compare them with the "
+        "time of its calibration kernel (FFTs and a matrix product, best of five), or use the "
+        "ratios, which were measured interleaved in one run. [LOG.md](LOG.md) lists the "
+        "optimisations that were tried.",
         "",
     ]
     for name in NAMES:

@@ -31,7 +31,7 @@ from ..common import EXAMPLES, Options, Skipped, table
 from . import endurance
 from .room import NoRoomError, Room
 
-TITLE = "listening live: the callback, the delay, minutes of it"
+TITLE = "live listening: audio callback, latency, minutes of use"
 
 _CLIP = EXAMPLES / "classical-brandenburg-2.ogg"
 _BLOCK = 0.01  # s, per callback
@@ -177,11 +177,12 @@ def report(result: Live) -> list[str]:
         if values
     ]
     lines = [
-        f"From a sound's entry into PortAudio, after silence, {len(parts['window'])} times:",
+        f"Latency of a sound after silence, from its entry into PortAudio, {len(parts['window'])} "
+        "times:",
         "",
-        *table(("until", "s, median (least to most)"), rows),
+        *table(("until", "s, median (minimum to maximum)"), rows),
         "",
-        f"Of the second row {result.step_ms:.1f} ms are a step. Dropped {result.dropped}, "
+        f"A step takes {result.step_ms:.1f} ms of the second row. Dropped {result.dropped}, "
         f"overflows {result.overflows}.",
         "",
         f"The audio callback, every {result.block_s * 1e3:.0f} ms, {result.callbacks} times:",
@@ -212,7 +213,7 @@ def _report_minutes(outputs: dict[str, endurance.Endurance]) -> list[str]:
                 f"{one.bytes_a_second / 1e3:.1f}",
             ]
         )
-    messages = [f"- {name} said at its end: `{one.message}`" for name, one in outputs.items()]
+    messages = [f"- last message of {name}: `{one.message}`" for name, one in outputs.items()]
     minutes = next(iter(outputs.values())).seconds / 60
     head = ("output", "of a core", "its minutes", "memory, MB, first to last", "kB/s written")
     return [
@@ -226,8 +227,8 @@ def _report_minutes(outputs: dict[str, endurance.Endurance]) -> list[str]:
 
 
 _PARTS = {
-    "window": "the hop is full",
-    "capture and compute": "from then: it is read, resampled and computed",
-    "first update": "the first update that heard it",
-    "genre": "the first update with a genre",
+    "window": "the hop is complete",
+    "capture and compute": "then: it is read, resampled and computed",
+    "first update": "in total: the first update with the sound",
+    "genre": "in total: the first update with a genre",
 }

@@ -194,8 +194,9 @@ def _report_back_to_back(cases: Sequence[BackToBack]) -> list[str]:
         rows.append([one.model, f"{one.hop:g} s", *figures, f"{speed:.0f}", every])
     first = cases[0].runs
     return [
-        f"Back to back, {first[0].step.count} steps a run, the best of {len(first)} runs by "
-        "its p99, in ms; then times real time at p50, and the p99 of all runs:",
+        f"Back to back, {first[0].step.count} steps per run, the run with the best p99 of "
+        f"{len(first)}, in ms; then the speed relative to real time at p50, and the p99 of all "
+        "runs:",
         "",
         *table(("model", "hop", *_HEAD, "real time", "every p99"), rows),
     ]
@@ -206,8 +207,8 @@ def _report_paced(cases: Sequence[Paced]) -> list[str]:
         [one.model, f"{one.hop:g} s", one.others, *_figures(one.step, one.network)] for one in cases
     ]
     return [
-        f"At the true pace, a step each hop, {cases[0].step.count} steps, other cores idle "
-        "or each with a process that multiplies matrices, in ms:",
+        f"In real time, one step per hop, {cases[0].step.count} steps, other cores idle or busy "
+        "with matrix products, in ms:",
         "",
         *table(("model", "hop", "other cores", *_HEAD), rows),
     ]
@@ -220,8 +221,8 @@ def _report_fresh(cases: Sequence[Fresh]) -> list[str]:
         for one in cases
     ]
     return [
-        "The first steps of a fresh process, files in memory and kernels compiled before, median "
-        f"of {cases[0].load_s.count} processes (least to most):",
+        "The first steps of a new process, with files cached and kernels compiled, median of "
+        f"{cases[0].load_s.count} processes (minimum to maximum):",
         "",
         *table(
             ("model", "hop", "import and load, s", "first step, ms", "second", "the next ten"), rows
