@@ -1,7 +1,7 @@
-"""`python -m bench [NAME ...]`: how fast, how small; the machine and its speed beside every figure.
+"""`python -m bench [NAME ...]`: speed, memory and size, with the machine and its speed.
 
-Without names: all that need nothing but this machine. Prints Markdown; `--keep` also puts the
-figures into bench/results.json and writes bench/RESULTS.md anew.
+Without names, runs all measurements that need nothing but this machine. Prints Markdown. `--keep`
+also updates bench/results.json and rewrites bench/RESULTS.md.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .suite import LONG, NAMES, keep, lines, measurement, run
 
 
 def main() -> int:
-    """Measure and print."""
+    """Run the measurements and print their reports."""
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description=__doc__,
@@ -23,11 +23,11 @@ def main() -> int:
         epilog="\n".join(f"  {name:10} {measurement(name).TITLE}" for name in NAMES),
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="what to measure (see below)")
-    parser.add_argument("--quick", action="store_true", help="few repeats, to see that it runs")
-    parser.add_argument("--minutes", type=float, help="how long `live` listens (20)")
-    parser.add_argument("--hours", type=float, help="how much audio `memory` sends (10)")
+    parser.add_argument("--quick", action="store_true", help="few repeats, to test that it runs")
+    parser.add_argument("--minutes", type=float, help="duration of `live` (20)")
+    parser.add_argument("--hours", type=float, help="amount of audio for `memory` (10)")
     parser.add_argument("--peers", type=Path, help="folder with other models, for `peers`")
-    parser.add_argument("--data", type=Path, help="labelled music, for `peers`")
+    parser.add_argument("--data", type=Path, help="labelled music, for `peers` and `embedded`")
     parser.add_argument("--keep", action="store_true", help="write results.json and RESULTS.md")
     given = parser.parse_args()
     if unknown := [name for name in given.names if name not in NAMES]:

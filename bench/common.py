@@ -1,7 +1,7 @@
-"""What all measurements share: options, music to run on, repeats in turn, spreads, processor time.
+"""Shared by all measurements: options, test music, interleaved repeats, spreads, processor time.
 
-Times are compared as ratios of cases that were taken in turn in one run, so that the machine's mood
-falls on all of them.
+Times are compared as ratios of cases that are interleaved in one run, so that variations of the
+machine affect all of them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import cycle
 from pathlib import Path
@@ -25,32 +25,35 @@ from streamgenre.audio.files import decode_mono
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 RATE = 16_000
-PERCENTILES = ("p50", "p95", "p99", "p99.9")
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a measurement is told."""
+    """Options of a measurement."""
 
     quick: bool = False
-    """Few repeats, short files: to see that it runs, not for its figures."""
+    """Few repeats and short files, to test that it runs."""
     minutes: float | None = None
-    """How long to listen live; None: the measurement's own choice."""
+    """Duration of live listening; None for the default of the measurement."""
     hours: float | None = None
-    """How much audio to send through a pipe; None: the measurement's own choice."""
+    """Amount of audio for the pipe; None for the default of the measurement."""
     peers: Path | None = None
-    """Folder with pretrained models of others."""
+    """Folder with pretrained models from elsewhere."""
     data: Path | None = None
-    """Labelled music with its splits (data/README of the trainer)."""
+    """Labelled music with splits (docs/training.md)."""
 
 
 class Skipped(Exception):  # noqa: N818
-    """A measurement that cannot be done here; the text says why and what would help."""
+    """The measurement cannot run here; the text states the cause and the remedy."""
+
+
+class MismatchError(Exception):
+    """Implementations that are compared do not agree."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Best, middle and worst of repeated values."""
+    """Best, median and worst of repeated values."""
 
     best: float
     median: float
@@ -61,18 +64,37 @@ class Spread:
     def of(cls, values: Sequence[float]) -> Spread:
         return cls(min(values), statistics.median(values), max(values), len(values))
 
-    def to_json(self) -> dict[str, float]:
-        return {
-            "best": self.best,
-            "median": self.median,
-            "worst": self.worst,
-            "count": self.count,
-        }
+    def format(self, digits: int) -> str:
+        """The median, and the range if there are several values.
+
+        >>> Spread.of([3.0, 1.0, 2.0]).format(1)
+        '2.0 (1.0 to 3.0)'
+        """
+        best, median, worst = (f"{v:.{digits}f}" for v in (self.best, self.median, self.worst))
+        return median if self.count == 1 else f"{median} ({best} to {worst})"
+
+
+@dataclass(frozen=True)
+class Percentiles:
+    """Percentiles of times, in milliseconds."""
+
+    p50: float
+    p95: float
+    p99: float
+    p999: float = field(metadata={"key": "p99.9"})
+    worst: float
+    count: int
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> Percentiles:
+        values = np.asarray(seconds) * 1e3
+        p50, p95, p99, p999 = map(float, np.percentile(values, [50, 95, 99, 99.9]))
+        return cls(p50, p95, p99, p999, float(values.max()), len(values))
 
 
 @cache
 def music(seconds: float, sample_rate: int = RATE) -> NDArray[np.float32]:
-    """Mono float32 (n,): the example clips one after another, over and over."""
+    """Mono float32 (n,): the example clips, concatenated and repeated."""
     clips = sorted(path for path in EXAMPLES.glob("*.ogg") if path.stem != "mix")
     wanted = round(seconds * sample_rate)
     parts: list[NDArray[np.float32]] = []
@@ -80,9 +102,9 @@ def music(seconds: float, sample_rate: int = RATE) -> NDArray[np.float32]:
         parts.append(decode_mono(path, sample_rate))
         if sum(map(len, parts)) >= wanted:
             break
-    found: NDArray[np.float32] = np.concatenate(parts)[:wanted]
-    found.flags.writeable = False  # it is shared
-    return found
+    samples: NDArray[np.float32] = np.concatenate(parts)[:wanted]
+    samples.flags.writeable = False  # shared by all callers
+    return samples
 
 
 def in_turn(
@@ -91,7 +113,7 @@ def in_turn(
     clock: Callable[[], float] = time.perf_counter,
     warm: int = 1,
 ) -> dict[str, list[float]]:
-    """Seconds of each case, every case once a round; the first `warm` rounds are left out."""
+    """Seconds of each case, once per round; the first `warm` rounds are left out."""
     seconds: dict[str, list[float]] = {name: [] for name in cases}
     for turn in range(warm + rounds):
         for name, work in cases.items():
@@ -110,7 +132,7 @@ def ratios(seconds: Mapping[str, Sequence[float]], case: str, base: str) -> Spre
 def processor_seconds(
     command: Sequence[str], environment: Mapping[str, str] | None = None
 ) -> float:
-    """User and system time of a whole command; CalledProcessError where it fails."""
+    """User and system time of a command. Raises CalledProcessError if it fails."""
     before = children_seconds()
     subprocess.run(
         command,
@@ -123,27 +145,12 @@ def processor_seconds(
 
 
 def children_seconds() -> float:
-    """User and system time of all processes that were started here and have ended."""
+    """User and system time of all terminated child processes."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def percentiles(seconds: Sequence[float]) -> dict[str, float]:
-    """In milliseconds: p50, p95, p99, p99.9 and the worst, and of how many."""
-    values = np.asarray(seconds) * 1e3
-    found = dict(
-        zip(PERCENTILES, map(float, np.percentile(values, [50, 95, 99, 99.9])), strict=True)
-    )
-    return {**found, "worst": float(values.max()), "count": len(values)}
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
     """Lines of a Markdown table."""
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     return [*lines, *("| " + " | ".join(map(str, row)) + " |" for row in rows)]
-
-
-def shown(spread: Mapping[str, float], digits: int) -> str:
-    """A `Spread` as text: its median, and what it lies between where there are several values."""
-    best, median, worst = (f"{spread[key]:.{digits}f}" for key in ("best", "median", "worst"))
-    return median if spread["count"] == 1 else f"{median} ({best} to {worst})"

@@ -1,17 +1,17 @@
-"""Windows out of a stream: ours beside a Numba kernel, NumPy slicing, librosa and a loop.
+"""Framing a stream: this project's code, a Numba kernel, NumPy slicing, librosa, and a loop.
 
-All take the same music in blocks, as it comes, and give the same windows at every hop; that is
-checked first, windows to the bit. Ours (streamgenre.audio.framing over .ring) also finds each hop's
-level and what is not finite, and so do the kernel, which does all in one pass sample by sample, and
-the loop; NumPy is timed with and without that, librosa's framing without. Some need the whole
-recording first, which a stream never has.
+All implementations read the same music in blocks and return the same windows at every hop, which is
+checked first (bit for bit). Ours (streamgenre.audio.framing with .ring) also computes the level of
+each hop and the number of non-finite samples. So do the kernel, which uses a single pass, and the
+loop. NumPy is timed with and without this, librosa without. Some implementations need the whole
+recording, which a stream does not have.
 """
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,29 +22,29 @@ from streamgenre.audio.ring import Ring
 from streamgenre.model.card import Hop
 from streamgenre.model.model import load
 
-from .common import RATE, Options, in_turn, music, ratios, table
+from .common import RATE, MismatchError, Options, Spread, in_turn, music, ratios, table
 
 TITLE = "Windows out of a stream: ours against a Numba kernel, NumPy, librosa and a loop"
 
-_BLOCK = 1_024  # samples that come at a time
-_LOOP_SECONDS = 10.0  # of music for the loop over samples, which is slow
+_BLOCK = 1_024  # samples per block of input
+_LOOP_SECONDS = 10.0  # duration for the loop over samples, which is slow
 
 Samples = NDArray[np.float32]
 Windows = Iterator[tuple[Samples, float | None, int | None]]
-"""Window, level in dBFS, count of samples that were not finite; None: not looked for. The window is
-valid until the next."""
+"""Window, level in dBFS, and number of non-finite samples; None if not computed. A window is valid
+until the next one."""
 
 
 def ours(audio: Samples, hop: Hop) -> Windows:
-    """As a stream does it."""
+    """The code of a stream."""
     window = np.zeros(hop.window, np.float32)
     for ring in _filled(audio, hop):
-        found = frame(ring, hop.samples, window)
-        yield window, found.level, found.non_finite
+        framed = frame(ring, hop.samples, window)
+        yield window, framed.level, framed.non_finite
 
 
 def _filled(audio: Samples, hop: Hop) -> Iterator[Ring]:
-    """The ring whenever it holds a hop, which is taken out of it before the next."""
+    """Yield the ring whenever it contains a hop, which the caller removes."""
     ring = Ring(capacity=2 * hop.samples, history=hop.window - hop.samples)
     for start in range(0, len(audio), _BLOCK):
         block = audio[start : start + _BLOCK]
@@ -77,7 +77,7 @@ def _one_pass(buffer: Samples, end: int, new: int, out: Samples) -> tuple[float,
 
 
 def one_pass(audio: Samples, hop: Hop) -> Windows:
-    """Our ring, and a Numba kernel for the rest."""
+    """The ring of this project, and a Numba kernel for the rest."""
     window = np.zeros(hop.window, np.float32)
     for ring in _filled(audio, hop):
         end = ring.tail + hop.samples
@@ -87,7 +87,7 @@ def one_pass(audio: Samples, hop: Hop) -> Windows:
 
 
 def shifted(audio: Samples, hop: Hop, *, looked: bool) -> Windows:
-    """NumPy in blocks: the window's old part is moved down, the new hop copied behind it."""
+    """NumPy in blocks: shift the window and append the new hop."""
     window = np.zeros(hop.window, np.float32)
     pending = np.zeros(0, np.float32)
     for start in range(0, len(audio), _BLOCK):
@@ -100,7 +100,7 @@ def shifted(audio: Samples, hop: Hop, *, looked: bool) -> Windows:
 
 
 def sliding(audio: Samples, hop: Hop, *, looked: bool) -> Windows:
-    """NumPy over the whole: sliding_window_view, and a copy of each window."""
+    """NumPy on the whole recording: sliding_window_view, and a copy of each window."""
     padded = np.concatenate([np.zeros(hop.window - hop.samples, np.float32), audio])
     for view in np.lib.stride_tricks.sliding_window_view(padded, hop.window)[:: hop.samples]:
         window = view.copy()
@@ -108,7 +108,7 @@ def sliding(audio: Samples, hop: Hop, *, looked: bool) -> Windows:
 
 
 def by_librosa(audio: Samples, hop: Hop) -> Windows:
-    """librosa.util.frame over the whole, and a copy of each window."""
+    """librosa.util.frame on the whole recording, and a copy of each window."""
     from librosa.util import frame as cut
 
     padded = np.concatenate([np.zeros(hop.window - hop.samples, np.float32), audio])
@@ -117,7 +117,7 @@ def by_librosa(audio: Samples, hop: Hop) -> Windows:
 
 
 def loop(audio: Samples, hop: Hop) -> Windows:
-    """Python, sample by sample, with level and damage."""
+    """Python, sample by sample, with level and non-finite samples."""
     size = hop.window
     kept = [0.0] * size
     position = taken = damaged = 0
@@ -137,7 +137,7 @@ def loop(audio: Samples, hop: Hop) -> Windows:
 
 
 def _looked(window: Samples, hop: Hop) -> tuple[Samples, float, int]:
-    """What ours finds beside the window."""
+    """Add level and number of non-finite samples."""
     new = window[-hop.samples :]
     finite = np.isfinite(new)
     damaged = hop.samples - int(np.count_nonzero(finite))
@@ -148,8 +148,8 @@ def _looked(window: Samples, hop: Hop) -> tuple[Samples, float, int]:
 
 
 def ways() -> dict[str, Callable[[Samples, Hop], Windows]]:
-    """All that are compared, ours first; librosa where it is installed."""
-    found: dict[str, Callable[[Samples, Hop], Windows]] = {
+    """All implementations, ours first; librosa if it is installed."""
+    functions: dict[str, Callable[[Samples, Hop], Windows]] = {
         "ours": ours,
         "Numba, one pass": one_pass,
         "NumPy, blocks": lambda audio, hop: shifted(audio, hop, looked=True),
@@ -158,53 +158,72 @@ def ways() -> dict[str, Callable[[Samples, Hop], Windows]]:
         "NumPy, whole, windows only": lambda audio, hop: sliding(audio, hop, looked=False),
     }
     if importlib.util.find_spec("librosa"):
-        found["librosa, whole, windows only"] = by_librosa
-    found["loop"] = loop
-    return found
+        functions["librosa, whole, windows only"] = by_librosa
+    functions["loop"] = loop
+    return functions
 
 
 def check(audio: Samples, hop: Hop) -> int:
-    """AssertionError unless all give the same; how many windows that is.
+    """Return the number of windows. Raises MismatchError if the implementations disagree.
 
-    Levels are sums of other precision, alike to a thousandth of a decibel.
+    Levels may differ by a thousandth of a decibel, because the sums have different precision.
     """
     right = [(window.copy(), level, damaged) for window, level, damaged in ours(audio, hop)]
     for name, way in ways().items():
         count = 0
         for count, (window, level, damaged) in enumerate(way(audio, hop), 1):
             wanted, wanted_level, wanted_damaged = right[count - 1]
-            assert np.array_equal(window, wanted), f"{name}: window {count} is another"
-            assert level is None or np.isclose(level, wanted_level or 0, 0, 1e-3), f"{name}: level"
-            assert damaged in (None, wanted_damaged), f"{name}: damage"
-        assert count == len(right), f"{name}: {count} windows, not {len(right)}"
+            if not np.array_equal(window, wanted):
+                raise MismatchError(f"{name}: window {count} differs")
+            if level is not None and not np.isclose(level, wanted_level or 0, 0, 1e-3):
+                raise MismatchError(f"{name}: level of window {count} differs")
+            if damaged not in (None, wanted_damaged):
+                raise MismatchError(f"{name}: non-finite samples of window {count} differ")
+        if count != len(right):
+            raise MismatchError(f"{name}: {count} windows, not {len(right)}")
     return len(right)
 
 
-def measure(options: Options) -> dict[str, Any]:
-    """Windows a second of each way at each hop, and how much more time it takes than ours."""
+@dataclass(frozen=True)
+class Speed:
+    """Speed of one implementation."""
+
+    windows_a_second: float
+    times_ours: Spread
+
+
+@dataclass(frozen=True)
+class HopFraming:
+    """The speeds at one hop."""
+
+    checked_windows: int
+    window: int
+    new: int
+    ways: dict[str, Speed]
+
+
+def measure(options: Options) -> dict[str, HopFraming]:
+    """Measure each implementation at each hop in seconds."""
     seconds, rounds = (_LOOP_SECONDS, 2) if options.quick else (120.0, 9)
     audio, short = music(seconds, RATE), music(_LOOP_SECONDS, RATE)
-    found: dict[str, Any] = {}
+    hops = {}
     for hop in load().card.hops:
         checked = check(short, hop)
-        heard = {name: short if name == "loop" else audio for name in ways()}
-        counts = {name: len(samples) // hop.samples for name, samples in heard.items()}
-        cases = {name: _exhaust(way, heard[name], hop) for name, way in ways().items()}
+        inputs = {name: short if name == "loop" else audio for name in ways()}
+        counts = {name: len(samples) // hop.samples for name, samples in inputs.items()}
+        cases = {name: _exhaust(way, inputs[name], hop) for name, way in ways().items()}
         taken = in_turn(cases, rounds)
         a_window = {n: [value / counts[n] for value in taken[n]] for n in cases}
-        found[f"{hop.seconds:g}"] = {
-            "checked_windows": checked,
-            "window": hop.window,
-            "new": hop.samples,
-            "ways": {
-                name: {
-                    "windows_a_second": 1 / min(a_window[name]),
-                    "times_ours": ratios(a_window, name, "ours").to_json(),
-                }
+        hops[f"{hop.seconds:g}"] = HopFraming(
+            checked_windows=checked,
+            window=hop.window,
+            new=hop.samples,
+            ways={
+                name: Speed(1 / min(a_window[name]), ratios(a_window, name, "ours"))
                 for name in cases
             },
-        }
-    return found
+        )
+    return hops
 
 
 def _exhaust(
@@ -217,21 +236,21 @@ def _exhaust(
     return work
 
 
-def report(found: dict[str, Any]) -> list[str]:
+def report(result: dict[str, HopFraming]) -> list[str]:
     """A table over the hops."""
     head = ["way"]
-    for hop in found:
+    for hop in result:
         head += [f"windows a second at {hop} s", "time, ours 1"]
     rows = []
-    for name in next(iter(found.values()))["ways"]:
+    for name in next(iter(result.values())).ways:
         row = [name]
-        for one in found.values():
-            way = one["ways"][name]
-            times = way["times_ours"]
-            spread = f" ({times['best']:.2f} to {times['worst']:.2f})" if name != "ours" else ""
-            row += [f"{way['windows_a_second']:,.0f}", f"{times['median']:.2f}{spread}"]
+        for one in result.values():
+            way = one.ways[name]
+            times = way.times_ours
+            spread = f" ({times.best:.2f} to {times.worst:.2f})" if name != "ours" else ""
+            row += [f"{way.windows_a_second:,.0f}", f"{times.median:.2f}{spread}"]
         rows.append(row)
-    checked = ", ".join(f"{one['checked_windows']} at {hop} s" for hop, one in found.items())
+    checked = ", ".join(f"{one.checked_windows} at {hop} s" for hop, one in result.items())
     return [
         *table(head, rows),
         "",

@@ -1,4 +1,4 @@
-"""Recordings to measure with: the example clips in stereo, over and over, in many formats."""
+"""Test recordings: the example clips in stereo, repeated, in many formats."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _SOUNDFILE = {
     "flac": ("FLAC", "PCM_16", _RATE),
     "wav": ("WAV", "PCM_16", _RATE),
     "ogg": ("OGG", "VORBIS", _RATE),
-    "opus": ("OGG", "OPUS", _OPUS_RATE),  # the format has no 44.1 kHz
+    "opus": ("OGG", "OPUS", _OPUS_RATE),  # does not support 44.1 kHz
 }
 FORMATS = (*_SOUNDFILE, "m4a")
-"""Names that `write` takes: the endings of files."""
+"""File extensions that `write` supports."""
 
 
 def write(path: Path, seconds: float) -> Path:
-    """A recording of about that length in the format of the path's ending."""
+    """Write a recording of about this length in the format of the extension."""
     form = path.suffix[1:]
     if form == "m4a":
         _write_m4a(path, seconds)
@@ -42,7 +42,7 @@ def write(path: Path, seconds: float) -> Path:
 
 
 def longer(path: Path, source: Path, seconds: float) -> Path:
-    """An mp3 of that length from another's packets, over and over: LAME would need half an hour."""
+    """Write an mp3 of this length by repeating packets; encoding it would take half an hour."""
     copied: Any = None
     written = 0.0
     with av.open(str(path), "w") as out:
@@ -52,7 +52,7 @@ def longer(path: Path, source: Path, seconds: float) -> Path:
                 if copied is None:
                     copied = out.add_stream_from_template(stream)
                 for packet in opened.demux(stream):
-                    if not packet.size or written >= seconds:  # the last one is an empty mark
+                    if not packet.size or written >= seconds:  # the last packet is empty
                         break
                     packet.pts = packet.dts = round(written / stream.time_base)
                     packet.stream = copied
@@ -62,7 +62,7 @@ def longer(path: Path, source: Path, seconds: float) -> Path:
 
 
 def seconds_of(path: Path) -> float:
-    """How long a recording is, by its header."""
+    """Duration of a recording according to its header."""
     if path.suffix != ".m4a":
         return float(soundfile.info(path).duration)
     with av.open(str(path)) as opened:
@@ -71,7 +71,7 @@ def seconds_of(path: Path) -> float:
 
 
 def _pieces(seconds: float, rate: int) -> Iterator[NDArray[np.float32]]:
-    """Stereo float32 (n, 2), at most a second at a time."""
+    """Yield stereo float32 (n, 2), at most a second at a time."""
     clips = sorted(path for path in EXAMPLES.glob("*.ogg") if path.stem != "mix")
     left = round(seconds * rate)
     while left > 0:

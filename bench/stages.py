@@ -1,8 +1,8 @@
-"""Where time goes inside one process: functions of the program are wrapped while it runs.
+"""Time of the stages of a process, measured by wrapping its functions.
 
-A stage is some functions, each named by what holds it (a module or a class) and its attribute
-there. Only a stage's own time counts for it, not that of stages which it calls, so the stages'
-times and what is outside of all of them add up to the whole. For programs of one thread.
+A stage is a list of functions, each given by its module or class and its attribute. Only the own
+time of a stage counts, without that of stages that it calls, so that the stages and the rest add up
+to the total. For single-threaded programs.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any
 from unittest import mock
 
 Targets = Mapping[str, Sequence[tuple[Any, str]]]
-"""Name of a stage -> where its functions are: (module or class, attribute)."""
+"""Name of a stage -> its functions: (module or class, attribute)."""
 
 
 def pipeline() -> Targets:
-    """The stages of a file's way to its text, in the order of the report.
+    """The stages from a file to its text, in the order of the report.
 
-    Who moves one of these functions changes its entry; a name that is gone is an AttributeError.
+    If one of these functions is moved, update its entry. A missing name is an AttributeError.
     """
     from streamgenre.audio.files.ffmpeg import FFmpegSource
     from streamgenre.audio.files.libsndfile import SoundFileSource
@@ -37,7 +37,7 @@ def pipeline() -> Targets:
 
     return {
         "decode": [
-            (reading, "open_source"),
+            (reading, "open_recording"),
             (SoundFileSource, "blocks"),
             (FFmpegSource, "blocks"),
         ],
@@ -52,21 +52,21 @@ def pipeline() -> Targets:
 
 
 class Stages:
-    """Measures while it is entered; `calls` holds the own time of each call of a stage.
+    """Measures in a `with` block; `calls` contains the own time of each call of a stage.
 
     Args:
-        targets: what to wrap.
-        clock: seconds; of the thread's processor time unless told otherwise.
+        targets: the functions to wrap.
+        clock: in seconds; by default the processor time of the thread.
     """
 
     def __init__(self, targets: Targets, clock: Callable[[], float] = time.thread_time) -> None:
         self._targets, self._clock = targets, clock
-        self._inner: list[float] = []  # for each stage under way: seconds of stages within it
+        self._inner: list[float] = []  # for each active stage: seconds of the stages inside it
         self.calls: dict[str, list[float]] = {name: [] for name in targets}
 
     @property
     def seconds(self) -> dict[str, float]:
-        """Each stage's own time so far."""
+        """Own time of each stage so far."""
         return {name: sum(times) for name, times in self.calls.items()}
 
     def __enter__(self) -> Stages:
@@ -87,7 +87,7 @@ class Stages:
         self._patches.close()
 
     def _timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function, or the generator's every step, with its own time counted."""
+        """Wrap a function, or each step of a generator, to measure its own time."""
         if not inspect.isgeneratorfunction(function):
 
             def call(*args: Any, **options: Any) -> Any:

@@ -1,10 +1,10 @@
-"""How long a user waits before anything happens, in wall-clock seconds of whole processes.
+"""Start-up time in wall-clock seconds of whole processes.
 
-Importing the package, `--help`, and a clip of 20 s: until the process has ended, and until the
-first byte of its result is there; as text, and as `jsonl`, which gives an update when it has one.
-Warm, and with empty caches: no compiled Python files and no compiled kernels, as after installing
-(the system's own cache of files stays). Beside it what the time goes to: the libraries, each alone
-in a fresh process, and the parts of a start inside one process. Cases are taken in turn.
+The cases are importing the package, `--help`, and a clip of 20 s as text and as `jsonl`, until the
+process ends and until the first byte of output. They run warm, and with empty caches: without
+compiled Python files and kernels, as after installation (the file cache of the system stays warm).
+The time is broken down by library, each imported in a new process, and by steps of the start-up
+inside one process. Cases are interleaved.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from .common import EXAMPLES, ROOT, Options, Spread, in_turn, table
 
-TITLE = "seconds until a command answers"
+TITLE = "start-up time of commands"
 
 _Cases = dict[str, Callable[[], object]]
 
@@ -64,8 +64,18 @@ _STEP_NAMES = (
 )
 
 
-def measure(options: Options) -> dict[str, Any]:
-    """Every case warm and with empty caches, the libraries, the steps of a start."""
+@dataclass(frozen=True)
+class StartUp:
+    """The result of this measurement: seconds by case."""
+
+    warm: dict[str, Spread]
+    empty: dict[str, Spread]  # with empty caches
+    libraries: dict[str, Spread]
+    steps: dict[str, Spread]
+
+
+def measure(options: Options) -> StartUp:
+    """Measure every case warm and with empty caches, the libraries, and the steps."""
     rounds = 1 if options.quick else 5
     warm, empty, libraries = _Cases(), _Cases(), _Cases()
     for name, command in _CASES.items():
@@ -78,16 +88,16 @@ def measure(options: Options) -> dict[str, Any]:
         libraries[name] = partial(_whole, (sys.executable, "-c", f"import {name}"))
     taken: list[list[float]] = []
     in_turn({"steps": lambda: taken.append(_steps())}, rounds)
-    return {
-        "warm": _spreads(in_turn(warm, rounds)),
-        "empty": _spreads(in_turn(empty, rounds, warm=0)),
-        "libraries": _spreads(in_turn(libraries, rounds)),
-        "steps": _spreads(dict(zip(_STEP_NAMES, zip(*taken[1:], strict=True), strict=True))),
-    }
+    return StartUp(
+        warm=_spreads(in_turn(warm, rounds)),
+        empty=_spreads(in_turn(empty, rounds, warm=0)),
+        libraries=_spreads(in_turn(libraries, rounds)),
+        steps=_spreads(dict(zip(_STEP_NAMES, zip(*taken[1:], strict=True), strict=True))),
+    )
 
 
 def _whole(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
-    """Wait for all of it."""
+    """Run a command to its end."""
     subprocess.run(
         command,
         check=True,
@@ -98,7 +108,7 @@ def _whole(command: Sequence[str], environment: Mapping[str, str] | None = None)
 
 
 def _first_byte(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
-    """Wait until it has written something; then end it."""
+    """Run a command until its first output, then kill it."""
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, cwd=ROOT, env={**os.environ, **(environment or {})}
     ) as process:
@@ -111,14 +121,14 @@ def _first_byte(command: Sequence[str], environment: Mapping[str, str] | None = 
 def _with_empty_caches(
     run: Callable[[Sequence[str], Mapping[str, str]], None], command: Sequence[str]
 ) -> None:
-    """Without compiled Python files and compiled kernels, and without keeping them."""
+    """Run without compiled Python files and kernels, and without storing them."""
     with tempfile.TemporaryDirectory() as folder:
         names = ("NUMBA_CACHE_DIR", "PYTHONPYCACHEPREFIX", "XDG_CACHE_HOME")
         run(command, {**dict.fromkeys(names, folder), "PYTHONDONTWRITEBYTECODE": "1"})
 
 
 def _steps() -> list[float]:
-    """Seconds of each step of a start, in a fresh process."""
+    """Seconds of each step of the start-up, in a new process."""
     done = subprocess.run(
         [sys.executable, "-c", _STEPS, _CLIP], check=True, stdout=subprocess.PIPE, cwd=ROOT
     )
@@ -126,35 +136,32 @@ def _steps() -> list[float]:
     return seconds
 
 
-def _spreads(seconds: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:
-    return {name: Spread.of(values).to_json() for name, values in seconds.items()}
+def _spreads(seconds: Mapping[str, Sequence[float]]) -> dict[str, Spread]:
+    return {name: Spread.of(values) for name, values in seconds.items()}
 
 
-def report(found: dict[str, Any]) -> list[str]:
+def report(result: StartUp) -> list[str]:
     """Two tables."""
-    rows = [
-        [name, *_both(warm), *_both(found["empty"][name])] for name, warm in found["warm"].items()
-    ]
-    alone = found["warm"]["Python alone"]["best"]
+    rows = [[name, *_both(warm), *_both(result.empty[name])] for name, warm in result.warm.items()]
+    python = result.warm["Python alone"]
     parts = [
-        *([f"`import {name}`, Python alone taken off", *_both(one, alone)]
-          for name, one in found["libraries"].items()),
-        *([name, *_both(one)] for name, one in found["steps"].items()),
+        *([f"`import {name}`, without Python alone", *_both(one, python.best)]
+          for name, one in result.libraries.items()),
+        *([name, *_both(one)] for name, one in result.steps.items()),
     ]  # fmt: skip
-    count = found["warm"]["Python alone"]["count"]
     return [
-        f"Wall-clock seconds of {count} runs each; the clip lasts 20 s:",
+        f"Wall-clock seconds of {python.count} runs each; the clip lasts 20 s:",
         "",
         *table(("command", "warm, best", "spread", "empty caches, best", "spread"), rows),
         "",
-        "What it goes to: libraries, each in a process of its own (some import others), and the "
-        "steps of a start in one process, warm:",
+        "By part: libraries, each in a new process (some import others), and the steps of the "
+        "start-up in one process, warm:",
         "",
         *table(("part", "best", "spread"), parts),
     ]
 
 
-def _both(spread: Mapping[str, float], less: float = 0.0) -> list[str]:
-    """The best, and from best to worst."""
-    best, worst = spread["best"] - less, spread["worst"] - less
+def _both(spread: Spread, less: float = 0.0) -> list[str]:
+    """The best value, and the range, after subtracting `less`."""
+    best, worst = spread.best - less, spread.worst - less
     return [f"{best:.3f}", f"{best:.3f} to {worst:.3f}"]

@@ -1,8 +1,8 @@
-"""The measurements by name, and the file that keeps what they found.
+"""The measurements by name, and the file with their results.
 
-A measurement is a module with `TITLE`, `measure(options)`, which gives what JSON can hold, and
-`report(found)`, which gives lines of Markdown. RESULTS.md is made from results.json alone, so a
-measurement can be repeated without the others.
+A measurement is a module with `TITLE`, `measure(options)`, which returns a dataclass or a mapping
+of dataclasses, and `report(result)`, which returns lines of Markdown. RESULTS.md is generated from
+results.json alone, so a measurement can be repeated without the others.
 """
 
 from __future__ import annotations
@@ -11,92 +11,115 @@ import datetime
 import importlib
 import json
 import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, get_type_hints
 
+from streamgenre.files import replace_bytes
 from streamgenre.timing import machine, speed_kernel
 
 from .common import Options
+from .records import from_json, to_json
 
 NAMES = ("step", "floor", "delay", "file", "start", "streams", "memory", "live", "peers",
          "embedded", "framing", "ring", "training", "gpu")  # fmt: skip
-"""All of them, in the order of the report."""
+"""All measurements, in the order of the report."""
 LONG = ("memory", "live", "training", "gpu", "peers", "embedded")
-"""Run by name only: hours, a sound server, another extra, other machines or other models."""
+"""Run by name only: they take hours, or need a sound server, extras, a GPU or other models."""
 
 
 class Measurement(Protocol):
-    """What a module of this folder offers."""
+    """The interface of a module of this package. A result has a type of its own in each."""
 
     TITLE: str
 
-    def measure(self, options: Options) -> dict[str, Any]: ...
+    def measure(self, options: Options) -> Any: ...
 
-    def report(self, found: dict[str, Any]) -> list[str]: ...
+    def report(self, result: Any) -> list[str]: ...
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The result of one measurement, with its circumstances."""
+
+    machine: str
+    calibration_ms: tuple[float, float]  # speed kernel, before and after
+    time: str
+    commit: str
+    quick: bool
+    result: object = field(metadata={"key": "found"})  # as `measure` returns it
 
 
 def measurement(name: str) -> Measurement:
-    """By its name."""
+    """Import a measurement by name."""
     return cast(Measurement, importlib.import_module(f"{__package__}.{name}"))
 
 
-def run(name: str, options: Options) -> dict[str, Any]:
-    """One measurement with the machine, its speed and the commit beside it."""
+def run(name: str, options: Options) -> Entry:
+    """Run one measurement; add the machine, its speed and the commit."""
     before = speed_kernel()
-    found = measurement(name).measure(options)
-    return {
-        "machine": machine(),
-        "calibration_ms": [before * 1e3, speed_kernel() * 1e3],
-        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "commit": _commit(),
-        "quick": options.quick,
-        "found": found,
-    }
+    result = measurement(name).measure(options)
+    return Entry(
+        machine=machine(),
+        calibration_ms=(before * 1e3, speed_kernel() * 1e3),
+        time=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        commit=_commit(),
+        quick=options.quick,
+        result=result,
+    )
 
 
-def lines(name: str, entry: dict[str, Any]) -> list[str]:
+def lines(name: str, entry: Entry) -> list[str]:
     """A section of the report."""
     one = measurement(name)
-    before, after = entry["calibration_ms"]
+    before, after = entry.calibration_ms
     about = (
-        f"{entry['machine']}; calibration kernel {before:.1f} ms before, {after:.1f} ms after; "
-        f"commit {entry['commit']}, {entry['time'][:10]}{'; quick' if entry['quick'] else ''}"
+        f"{entry.machine}; calibration kernel {before:.1f} ms before, {after:.1f} ms after; "
+        f"commit {entry.commit}, {entry.time[:10]}{'; quick' if entry.quick else ''}"
     )
-    return [f"## {name}: {one.TITLE}", "", *one.report(entry["found"]), "", f"({about})", ""]
+    return [f"## {name}: {one.TITLE}", "", *one.report(entry.result), "", f"({about})", ""]
 
 
-def read(path: Path) -> dict[str, Any]:
-    """What was kept; nothing where there is no file."""
-    kept: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    return kept
+def read(path: Path) -> dict[str, Entry]:
+    """Read results.json. A missing file is empty."""
+    stored = json.loads(path.read_text()) if path.exists() else {}
+    return {name: _entry(name, value) for name, value in stored.items()}
 
 
-def keep(folder: Path, name: str, entry: dict[str, Any]) -> None:
-    """Put one measurement's entry into results.json and write RESULTS.md anew."""
-    kept = read(folder / "results.json") | {name: entry}
-    (folder / "results.json").write_text(json.dumps(kept, indent=1) + "\n")
-    (folder / "RESULTS.md").write_text(render(kept))
+def _entry(name: str, value: dict[str, object]) -> Entry:
+    kind = get_type_hints(measurement(name).measure)["return"]
+    return cast(Entry, from_json(Entry, value | {"found": from_json(kind, value["found"])}))
 
 
-def render(kept: dict[str, Any]) -> str:
-    """RESULTS.md."""
+def keep(folder: Path, name: str, entry: Entry) -> None:
+    """Put the entry of one measurement into results.json, and rewrite RESULTS.md."""
+    entries = read(folder / "results.json") | {name: entry}
+    text = json.dumps(to_json(entries), indent=1) + "\n"
+    replace_bytes(folder / "results.json", text.encode())
+    replace_bytes(folder / "RESULTS.md", render(entries).encode())
+
+
+def render(entries: Mapping[str, Entry]) -> str:
+    """The text of RESULTS.md."""
     parts = [
         "# Measured",
         "",
-        "Each section is what `python -m bench NAME` found; the figures are in `results.json`. "
-        "Times are of the machine named below them: hold them against its calibration kernel (FFTs "
-        "and a matrix product, best of five), or use the ratios, whose sides were taken in turn in "
-        "one run. What was tried to make it faster, with what came of it: [LOG.md](LOG.md).",
+        "Each section is the output of `python -m bench NAME`; the figures are in `results.json`. "
+        "Times depend on the machine, which is named below each section. Compare them with the "
+        "time of its calibration kernel (FFTs and a matrix product, best of five), or use the "
+        "ratios, which were measured interleaved in one run. [LOG.md](LOG.md) lists the "
+        "optimisations that were tried.",
         "",
     ]
     for name in NAMES:
-        if name in kept:
-            parts += lines(name, kept[name])
+        if name in entries:
+            parts += lines(name, entries[name])
     return "\n".join(parts)
 
 
 def _commit() -> str:
-    """The checkout's commit, "+" behind it where files were changed since."""
+    """The commit of the checkout, with "+" if files were changed."""
     try:
         done = subprocess.run(
             ["git", "describe", "--always", "--dirty=+", "--exclude=*"],

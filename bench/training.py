@@ -1,7 +1,7 @@
-"""Training throughput, and whether reading the sequences keeps the processor waiting.
+"""Training throughput, and whether reading the sequences slows it down.
 
-Windows a second with batches read while training goes on, as in training, over that with the same
-batches read beforehand: interleaved spans of one run, so that the machine's mood falls on both.
+Windows per second with batches that are read during training, relative to the same batches read
+beforehand. The cases are interleaved in one run, so that variations of the machine affect both.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import importlib.util
 import statistics
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from streamgenre.audio.files import decode_mono
 
-from .common import EXAMPLES, RATE, Options, Skipped, Spread, shown, table
+from .common import EXAMPLES, RATE, Options, Skipped, Spread, table
 
 if TYPE_CHECKING:
     from training.streams.sequences import Batch
@@ -31,8 +32,17 @@ _CASES = {
 }
 
 
-def measure(options: Options) -> dict[str, Any]:
-    """Windows a second of each case, and the share kept with loading."""
+@dataclass(frozen=True)
+class Throughput:
+    """The throughput of one network."""
+
+    windows_a_second: float
+    without_loading: float
+    share: Spread  # with loading, relative to without
+
+
+def measure(options: Options) -> dict[str, Throughput]:
+    """Measure each network with and without loading."""
     if importlib.util.find_spec("torch") is None:
         raise Skipped("needs PyTorch: pip install '.[train]'")
     import torch
@@ -40,16 +50,16 @@ def measure(options: Options) -> dict[str, Any]:
     from streamgenre.networks import build
     from training.config import read_config
     from training.streams.feed import Feed
-    from training.streams.sequences import Piece
+    from training.streams.sequences import Clip
     from training.trainer.learner import Learner
 
     clips = sorted(EXAMPLES.glob("*.ogg"))
     music = [
-        Piece((decode_mono(path, RATE) * 32767).astype(np.int16), i % 3, True)
+        Clip((decode_mono(path, RATE) * 32767).astype(np.int16), i % 3, True)
         for i, path in enumerate(clips)
     ]
     repeats, updates = (1, 2) if options.quick else (5, 6)
-    found: dict[str, Any] = {}
+    networks = {}
     for name, (config_name, frozen, changes) in _CASES.items():
         config = read_config(config_name, ["network.classes=3", *changes])
         network = build(config.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -57,27 +67,27 @@ def measure(options: Options) -> dict[str, Any]:
         feed = Feed(music, (), config.sequences, 1)
 
         with_loading, without = [], []
-        for repeat in range(repeats + 1):  # the first one warms up
+        for repeat in range(repeats + 1):  # the first is a warm-up
             first = repeat * updates
             ready = list(feed.batches(network, first, first + updates))
             going = feed.batches(network, first - 1 if first else 0, first + updates)
             if first:
-                next(going)  # as in the middle of a run: the reader is at work
+                next(going)  # starts the reader thread, as in the middle of a run
             pair = (_windows_a_second(learner, going), _windows_a_second(learner, ready))
             if repeat:
                 with_loading.append(pair[0])
                 without.append(pair[1])
         shares = [a / b for a, b in zip(with_loading, without, strict=True)]
-        found[name] = {
-            "windows_a_second": statistics.median(with_loading),
-            "without_loading": statistics.median(without),
-            "share": Spread.of(shares).to_json(),
-        }
-    return found
+        networks[name] = Throughput(
+            windows_a_second=statistics.median(with_loading),
+            without_loading=statistics.median(without),
+            share=Spread.of(shares),
+        )
+    return networks
 
 
 def _windows_a_second(learner: Learner, batches: Iterable[tuple[int, Batch]]) -> float:
-    """Forward and backward over the batches, the state carried."""
+    """Time forward and backward passes over the batches, with a carried state."""
     import torch
 
     from training.trainer.learner import Inputs
@@ -92,18 +102,18 @@ def _windows_a_second(learner: Learner, batches: Iterable[tuple[int, Batch]]) ->
     return windows / (time.perf_counter() - start)
 
 
-def report(found: dict[str, Any]) -> list[str]:
+def report(result: dict[str, Throughput]) -> list[str]:
     """One table."""
     rows = [
         [
             name,
-            f"{one['windows_a_second']:.1f}",
-            f"{one['without_loading']:.1f}",
-            shown(one["share"], 2),
+            f"{one.windows_a_second:.1f}",
+            f"{one.without_loading:.1f}",
+            one.share.format(2),
         ]
-        for name, one in found.items()
+        for name, one in result.items()
     ]
-    count = next(iter(found.values()))["share"]["count"]
+    count = next(iter(result.values())).share.count
     return [
         f"Windows of music a second, forward and backward, median of {count}; what is kept with "
         "loading is the ratio of spans in turn, median (least to most):",

@@ -1,1 +1,1 @@
-"""Training, measuring and exporting streaming networks."""
+"""Training, evaluation and export of streaming networks."""

@@ -1,4 +1,4 @@
-"""The entries of a model's card: labels with their colours, hops, and the calibration."""
+"""Entries of a model card: labels with colours, hops, and the calibration."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from streamgenre.model.card import Thresholds
 from .data import SAMPLE_RATE
 
 if TYPE_CHECKING:
-    from streamgenre.networks.step import StepNetwork  # torch, which adaptation does without
+    from streamgenre.networks.step import StepNetwork  # needs torch, which adaptation does not
 
 UNFITTED = Thresholds(unsure=0.0, music=0.0, silence=-70.0, margin=0.05, smoothing=2.0)
 _SHOWN = {
@@ -35,7 +35,7 @@ _OTHERS = ("#4e79a7", "#f28e2b", "#e15759", "#76b7b2", "#59a14f", "#edc948", "#b
 
 
 def label_entry(name: str, position: int) -> dict[str, str | None]:
-    """A card's entry for a label; one that is not known here gets a colour by its position."""
+    """Return the entry of a label. Unknown labels get a colour by their position."""
     display, colour, parent = _SHOWN.get(
         name, (name.replace("_", " ").capitalize(), _OTHERS[position % len(_OTHERS)], None)
     )
@@ -44,19 +44,19 @@ def label_entry(name: str, position: int) -> dict[str, str | None]:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What stands around a trained network (fit.py); as it is, nothing is unsure."""
+    """Temperature and thresholds of a network (fit.py). By default, nothing is unsure."""
 
     temperature: float = 1.0
     thresholds: Thresholds = UNFITTED
     figures: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """One line."""
+        """One line of JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Calibration:
-        """What `to_json` wrote."""
+        """Parse the output of `to_json`."""
         entries = json.loads(text)
         return cls(
             entries["temperature"], Thresholds(**entries["thresholds"]), entries.get("figures", {})
@@ -72,9 +72,9 @@ def card_entries(
     styles: Sequence[Mapping[str, str | None]] = (),
     **changes: Any,
 ) -> dict[str, Any]:
-    """The entries of a ModelCard; `changes` may hold name, version, about, live_hop, file_hop.
+    """Return the entries of a ModelCard; `changes` may set name, version, about and hops.
 
-    `styles`: name, display and parent of each that the network gives, in the order of its output.
+    `styles`: name, display and parent of each style, in the order of the network's output.
     """
     entries: dict[str, Any] = {
         "name": str(description["kind"]),
@@ -104,17 +104,17 @@ def card_entries(
 
 
 def gate_names(network: StepNetwork) -> list[str]:
-    """The card's names of the output `gates`: "block 4", counted from 1."""
+    """Names of the output `gates` for the card: "block 4", counted from 1."""
     return [f"block {i}" for i in network.gated_blocks]
 
 
 def calibration_of(about: Mapping[str, str]) -> Calibration:
-    """What a checkpoint carries of it."""
+    """Return the calibration in the metadata of a checkpoint."""
     text = about.get("calibration")
     return Calibration.from_json(text) if text else Calibration()
 
 
 def styles_of(about: Mapping[str, str]) -> list[dict[str, str | None]]:
-    """The styles that a checkpoint's network gives: name, display and parent of each."""
+    """Return the styles in the metadata of a checkpoint: name, display and parent of each."""
     styles: list[dict[str, str | None]] = json.loads(about.get("styles", "[]"))
     return styles

@@ -1,7 +1,7 @@
-"""Checkpoints: safetensors, never pickle; what they were made from is inside.
+"""Checkpoints: safetensors files, never pickle, with a description of their origin.
 
-The metadata holds the network's description, labels, config, data (SHA-256) and the commit of this
-code, each as text; a run's checkpoint also its progress.
+The metadata contain the description of the network, labels, config, hash of the data (SHA-256) and
+the commit of the code, each as text. The checkpoint of a run also contains its progress.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from streamgenre.errors import ModelFileError
+from streamgenre.errors import ModelFileError, OutputError
+from streamgenre.files import replacement
 from streamgenre.networks import build
 from streamgenre.networks.step import StepNetwork
 
@@ -25,19 +26,18 @@ About = dict[str, str]
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], about: About) -> None:
-    """Replace a checkpoint at once: a broken-off write leaves the one before."""
-    partial = path.with_name(f"{path.name}.partial")
+    """Replace a checkpoint atomically. Raises OutputError if it cannot be written."""
+    held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
-        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, partial, about)
-        partial.chmod(0o644)  # safetensors writes for its owner alone
-        partial.replace(path)
-    except (OSError, SafetensorError) as error:
-        partial.unlink(missing_ok=True)
-        raise ModelFileError(f"{path}: cannot be written: {error}") from None
+        with replacement(path) as partial:
+            save_file(held, partial, about)
+            partial.chmod(0o644)  # safetensors sets 0600
+    except SafetensorError as error:
+        raise OutputError(f"{path}: cannot be written: {error}") from None
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], About]:
-    """Tensors and metadata; raises ModelFileError where it is no checkpoint of ours."""
+    """Return tensors and metadata. Raises ModelFileError for any other file."""
     try:
         with safe_open(path, "pt") as file:
             about = dict(file.metadata() or {})
@@ -48,26 +48,28 @@ def read(path: Path) -> tuple[dict[str, Tensor], About]:
         for key in ("network", "labels", "config"):
             json.loads(about[key])
     except (KeyError, ValueError):
-        raise ModelFileError(f"{path}: is no checkpoint of this trainer; give one of its") from None
+        raise ModelFileError(
+            f"{path}: is not a checkpoint of this trainer; give one of its"
+        ) from None
     return tensors, about
 
 
 def load_network(path: Path) -> tuple[StepNetwork, About]:
-    """The network of a finished checkpoint, in evaluation mode, and what the file says of it."""
+    """Return the network of a finished checkpoint, in evaluation mode, and the metadata."""
     tensors, about = read(path)
     try:
         network = build(json.loads(about["network"]))
         network.load_state_dict(tensors)
     except (RuntimeError, TypeError, ValueError, ZeroDivisionError):
         raise ModelFileError(
-            f"{path}: does not hold the weights of its network; give a finished run's "
+            f"{path}: does not contain the weights of its network; give a finished run's "
             "model.safetensors"
         ) from None
     return network.eval(), about
 
 
 def moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """What an optimiser remembers, as named tensors."""
+    """State of an optimiser as named tensors."""
     state = optimizer.state_dict()["state"]
     return {
         f"moment.{i}.{name}": torch.as_tensor(value)
@@ -78,7 +80,7 @@ def moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_moments(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Give an optimiser back what `moments` took."""
+    """Restore the state of an optimiser from `moments`."""
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         if key.startswith("moment."):
@@ -88,9 +90,9 @@ def restore_moments(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tens
 
 
 def commit() -> str:
-    """The commit of this code, "-dirty" behind it where it was changed; empty without a repository.
+    """Return the commit of this code, with "-dirty" if it was modified; empty without a repository.
 
-    Results do not count: a queue writes them as it goes.
+    Changed results are ignored, because the experiments queue writes them.
     """
     here = Path(__file__).parent
     if shutil.which("git") is None or not (here.parent / ".git").exists():

@@ -1,6 +1,6 @@
-"""A network in memory, or a finished checkpoint, as the `Model` that the product runs.
+"""A network or a finished checkpoint as a `Model` of `streamgenre`.
 
-Measuring, adapting and exporting work on such a model, so that what is measured is what is used.
+Evaluation, adaptation and export use such models, so that they measure what users run.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def network_model(
     hops: Sequence[float],
     device: str,
 ) -> Model:
-    """A network as it is, not calibrated, as a Model on a device."""
+    """Return an uncalibrated network as a Model on a device."""
     from streamgenre.model.torch import NetworkEngine
 
     card = _card(card_entries(network, description, labels, hops, Calibration()), sha256="")
@@ -48,9 +48,9 @@ def _card(entries: dict[str, Any], sha256: str) -> ModelCard:
 
 
 def load_model(path: Path | None, hops: Sequence[float] = ()) -> Model:
-    """The bundled model, a model file, or a finished checkpoint (.safetensors).
+    """Load the bundled model, a model file, or a finished checkpoint (.safetensors).
 
-    A checkpoint has the hops that it was trained for, and `hops` (s) beside them.
+    A checkpoint gets the hops of its training, and additionally `hops` (s).
     """
     if path is None or path.suffix != ".safetensors":
         return load_onnx(path)
@@ -79,5 +79,5 @@ def load_model(path: Path | None, hops: Sequence[float] = ()) -> Model:
     windows = {hop.window for hop in card.hops}
     if len(windows) != 1:
         return Model(NetworkEngine(step, card))
-    # As it will be exported: single steps are several times quicker than in PyTorch.
+    # As exported: single steps are several times faster than in PyTorch.
     return Model(OnnxEngine(to_onnx(step, windows.pop()).SerializeToString(), card))

@@ -1,13 +1,12 @@
-"""What a file costs, held against decoding, mixing and resampling it alone.
+"""Processor time of a file, compared with decoding, mixing and resampling alone.
 
-Whole processes: processor time, not wall-clock, so that a busy machine matters less, of
-`streamgenre FILE` and of two processes that decode, mix and resample alone (alone.py), taken in
-turn on a short and a long mp3. The slope between the two leaves start-up out, which is told apart;
-other lengths show whether the slope stays what it is. Every round gives a slope and a ratio.
+Whole processes: `streamgenre FILE` and two processes that only decode, mix and resample (alone.py),
+interleaved, on a short and a long mp3. Processor time depends less on other load than wall-clock
+time. The slope between the two lengths excludes the start-up, which is reported separately. Other
+lengths show whether the time is linear. Every round yields a slope and a ratio.
 
-One process: the stages (stages.py) of a file's way to its text, for each format, warm. What the
-clocks in between cost is left out by taking the whole without them; both sides alone are taken in
-turn with it.
+One process: the stages (stages.py) from a file to its text, for each format, when warm. The total
+is measured without the clocks of the stages, interleaved with both processes alone.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from streamgenre.audio.address import Recording
 from streamgenre.model.model import load
@@ -34,7 +33,6 @@ from ..common import (
     in_turn,
     processor_seconds,
     ratios,
-    shown,
     table,
 )
 from ..stages import Stages, pipeline
@@ -51,32 +49,65 @@ _CLIPS = 240.0  # s, all example clips once
 _NEEDED = ("decode", "mono", "resample")
 
 
-def measure(options: Options) -> dict[str, Any]:
-    """Slopes of whole processes, lengths, and stages by format."""
+@dataclass(frozen=True)
+class Slope:
+    """Processor time of whole processes on a short and a long mp3, by process."""
+
+    minutes: tuple[float, float]
+    kbit_s: float
+    ms_a_second: dict[str, Spread]
+    startup_s: dict[str, Spread]
+    ratio: dict[str, Spread]  # streamgenre relative to each process
+
+
+@dataclass(frozen=True)
+class FormatStages:
+    """Processor milliseconds per second of audio for one format."""
+
+    stages: dict[str, float]  # in the best round; "rest" is outside of the stages
+    streamgenre: Spread
+    ours: Spread
+    libraries: Spread
+    clocked: Spread
+    ratio: dict[str, Spread]  # streamgenre relative to each process
+    needed: Spread  # sum of the stages relative to decoding, mixing and resampling
+
+
+@dataclass(frozen=True)
+class FileCost:
+    """The result of this measurement."""
+
+    slope: Slope
+    lengths: tuple[dict[str, float], ...]  # minutes, and processor seconds by process
+    stages: dict[str, FormatStages]  # by format
+
+
+def measure(options: Options) -> FileCost:
+    """Measure slopes of whole processes, lengths, and stages by format."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if options.quick:
-            return {
-                "slope": slope(folder, (0.5, 4), 1),
-                "lengths": lengths(folder, (1,)),
-                "stages": stages(folder, recordings.FORMATS, 15.0, 1),
-            }
-        return {
-            "slope": slope(folder, (4, 40), 5),
-            "lengths": lengths(folder, (1, 4, 40, 120, 600)),
-            "stages": stages(folder, recordings.FORMATS, _CLIPS, 5),
-        }
+            return FileCost(
+                slope(folder, (0.5, 4), 1),
+                lengths(folder, (1,)),
+                stages(folder, recordings.FORMATS, 15.0, 1),
+            )
+        return FileCost(
+            slope(folder, (4, 40), 5),
+            lengths(folder, (1, 4, 40, 120, 600)),
+            stages(folder, recordings.FORMATS, _CLIPS, 5),
+        )
 
 
-def slope(folder: Path, minutes: tuple[float, float], rounds: int) -> dict[str, Any]:
-    """Processor seconds of each side on a short and a long mp3, round by round."""
+def slope(folder: Path, minutes: tuple[float, float], rounds: int) -> Slope:
+    """Measure each process on a short and a long mp3, in several rounds."""
     paths = [_mp3(folder, length) for length in minutes]
     cases: dict[str, Callable[[], object]] = {
         f"{side} {i}": partial(processor_seconds, [*command, str(path)])
         for i, path in enumerate(paths)
         for side, command in _SIDES.items()
     }
-    # Nothing is kept warm between processes but files, which were just written.
+    # Only the file cache stays warm between processes, and the files were just written.
     seconds = in_turn(cases, rounds, clock=children_seconds, warm=0)
     audio = [recordings.seconds_of(path) for path in paths]
     slopes = {
@@ -93,42 +124,39 @@ def slope(folder: Path, minutes: tuple[float, float], rounds: int) -> dict[str, 
         ]
         for side in _SIDES
     }
-    return {
-        "minutes": list(minutes),
-        "kbit_s": paths[1].stat().st_size * 8 / audio[1] / 1e3,
-        "ms_a_second": {
-            side: Spread.of([value * 1e3 for value in found]).to_json()
-            for side, found in slopes.items()
+    return Slope(
+        minutes=minutes,
+        kbit_s=paths[1].stat().st_size * 8 / audio[1] / 1e3,
+        ms_a_second={
+            side: Spread.of([value * 1e3 for value in values]) for side, values in slopes.items()
         },
-        "startup_s": {side: Spread.of(found).to_json() for side, found in startup.items()},
-        "ratio": {side: ratios(slopes, WHOLE, side).to_json() for side in alone.SIDES},
-    }
+        startup_s={side: Spread.of(values) for side, values in startup.items()},
+        ratio={side: ratios(slopes, WHOLE, side) for side in alone.SIDES},
+    )
 
 
-def lengths(folder: Path, minutes: Sequence[float]) -> list[dict[str, float]]:
-    """Processor seconds of each side on mp3s of these lengths, once each, the sides in turn."""
-    found = []
+def lengths(folder: Path, minutes: Sequence[float]) -> tuple[dict[str, float], ...]:
+    """Measure each process once on mp3s of these lengths."""
+    rows = []
     for length in minutes:
         path = _mp3(folder, length)
         seconds = {
             side: processor_seconds([*command, str(path)]) for side, command in _SIDES.items()
         }
-        found.append({"minutes": recordings.seconds_of(path) / 60, **seconds})
+        rows.append({"minutes": recordings.seconds_of(path) / 60, **seconds})
         if length > 60:
             path.unlink()  # half a gigabyte
-    return found
+    return tuple(rows)
 
 
 def stages(
     folder: Path, formats: Sequence[str], seconds: float, rounds: int
-) -> dict[str, dict[str, Any]]:
-    """Processor milliseconds for a second of audio, by format: of the stages, whole and alone.
+) -> dict[str, FormatStages]:
+    """Measure the stages, the whole, and the processes alone, by format.
 
-    The stages are those of the round in which their sum was least, "rest" being what is outside of
-    them; "needed" is that sum over what decoding, mixing and resampling had of it. Ratios are of
-    rounds.
+    The stages are those of the round with the smallest sum. Ratios are computed by round.
     """
-    found: dict[str, dict[str, Any]] = {}
+    by_format: dict[str, FormatStages] = {}
     for form in formats:
         path = recordings.write(folder / f"music.{form}", seconds)
         scale = 1e3 / recordings.seconds_of(path)
@@ -140,20 +168,20 @@ def stages(
             "clocked": partial(_split, whole, taken),
         }
         times = in_turn(cases, rounds, clock=time.process_time)
-        del taken[0]  # it warmed up
+        del taken[0]  # warm-up
         best = min(taken, key=lambda split: sum(split.values()))
         needed = [sum(split.values()) / sum(split[name] for name in _NEEDED) for split in taken]
-        found[form] = {
-            "stages": {name: value * scale for name, value in best.items()},
-            **{case: Spread.of([s * scale for s in times[case]]).to_json() for case in cases},
-            "ratio": {side: ratios(times, WHOLE, side).to_json() for side in alone.SIDES},
-            "needed": Spread.of(needed).to_json(),
-        }
-    return found
+        by_format[form] = FormatStages(
+            stages={name: value * scale for name, value in best.items()},
+            **{case: Spread.of([s * scale for s in times[case]]) for case in cases},
+            ratio={side: ratios(times, WHOLE, side) for side in alone.SIDES},
+            needed=Spread.of(needed),
+        )
+    return by_format
 
 
 def _whole(path: Path) -> Callable[[], None]:
-    """What `streamgenre FILE` does once it is there: read, classify, write its text."""
+    """The work of `streamgenre FILE` after the start-up: read, classify, write text."""
     model = load()
     return lambda: writer("text", Destination(io.StringIO()), model)(
         Recording(str(path)), None, None
@@ -161,7 +189,7 @@ def _whole(path: Path) -> Callable[[], None]:
 
 
 def _split(whole: Callable[[], None], taken: list[dict[str, float]]) -> None:
-    """One run with its stages' own seconds, "rest" being what is outside of all of them."""
+    """One run with the time of each stage; "rest" is outside of the stages."""
     began = time.process_time()
     with Stages(pipeline()) as split:
         whole()
@@ -170,7 +198,7 @@ def _split(whole: Callable[[], None], taken: list[dict[str, float]]) -> None:
 
 
 def _mp3(folder: Path, minutes: float) -> Path:
-    """An mp3 of that length; LAME's packets of all clips, over and over."""
+    """Make an mp3 of a length by repeating the packets of all clips."""
     path = folder / f"{minutes:g}.mp3"
     source = folder / "clips.mp3"
     if not source.exists():
@@ -178,27 +206,27 @@ def _mp3(folder: Path, minutes: float) -> Path:
     return path if path.exists() else recordings.longer(path, source, minutes * 60)
 
 
-def report(found: dict[str, Any]) -> list[str]:
-    """The headline, lengths, stages."""
+def report(result: FileCost) -> list[str]:
+    """Slopes, lengths, stages."""
     return [
-        *_report_slope(found["slope"]),
+        *_report_slope(result.slope),
         "",
-        *_report_lengths(found["lengths"], found["slope"]),
+        *_report_lengths(result.lengths, result.slope),
         "",
-        *_report_stages(found["stages"]),
+        *_report_stages(result.stages),
     ]
 
 
-def _report_slope(found: dict[str, Any]) -> list[str]:
-    short, long = found["minutes"]
-    rounds = found["ms_a_second"][WHOLE]["count"]
+def _report_slope(slope: Slope) -> list[str]:
+    short, long = slope.minutes
+    rounds = slope.ms_a_second[WHOLE].count
     rows = []
     for side in _SIDES:
-        ratio = f"{shown(found['ratio'][side], 2)} times" if side in found["ratio"] else ""
-        cost, start = found["ms_a_second"][side], found["startup_s"][side]
-        rows.append([_NAMES[side], shown(cost, 2), ratio, shown(start, 2)])
+        ratio = f"{slope.ratio[side].format(2)} times" if side in slope.ratio else ""
+        cost, start = slope.ms_a_second[side], slope.startup_s[side]
+        rows.append([_NAMES[side], cost.format(2), ratio, start.format(2)])
     return [
-        f"Whole processes, mp3 of {found['kbit_s']:.0f} kbit/s, slope between {short:g} and "
+        f"Whole processes, mp3 of {slope.kbit_s:.0f} kbit/s, slope between {short:g} and "
         f"{long:g} minutes, sides in turn; median of {rounds} (least to most):",
         "",
         *table(
@@ -207,11 +235,11 @@ def _report_slope(found: dict[str, Any]) -> list[str]:
     ]
 
 
-def _report_lengths(found: Sequence[Mapping[str, float]], slope: dict[str, Any]) -> list[str]:
-    """How far each length is from start-up and slope of the headline."""
-    cost, start = (slope[key][WHOLE]["median"] for key in ("ms_a_second", "startup_s"))
+def _report_lengths(lengths: Sequence[Mapping[str, float]], slope: Slope) -> list[str]:
+    """Each length relative to the line given by start-up and slope."""
+    cost, start = slope.ms_a_second[WHOLE].median, slope.startup_s[WHOLE].median
     rows = []
-    for row in found:
+    for row in lengths:
         straight = start + cost / 1e3 * row["minutes"] * 60
         times = [f"{row[side]:.2f}" for side in _SIDES]
         rows.append([f"{row['minutes']:.4g}", *times, f"{row[WHOLE] / straight:.2f}"])
@@ -223,14 +251,14 @@ def _report_lengths(found: Sequence[Mapping[str, float]], slope: dict[str, Any])
     ]
 
 
-def _report_stages(found: Mapping[str, dict[str, Any]]) -> list[str]:
-    names = [*next(iter(found.values()))["stages"]]
+def _report_stages(by_format: Mapping[str, FormatStages]) -> list[str]:
+    names = [*next(iter(by_format.values())).stages]
     rows = []
-    for form, one in found.items():
-        split = [f"{one['stages'][name]:.3f}" for name in names]
-        against = [one["needed"], *(one["ratio"][side] for side in alone.SIDES)]
-        whole = f"{one[WHOLE]['best']:.2f}"
-        rows.append([form, *split, whole, *(shown(ratio, 2) for ratio in against)])
+    for form, one in by_format.items():
+        split = [f"{one.stages[name]:.3f}" for name in names]
+        against = [one.needed, *(one.ratio[side] for side in alone.SIDES)]
+        whole = f"{one.streamgenre.best:.2f}"
+        rows.append([form, *split, whole, *(ratio.format(2) for ratio in against)])
     head = ("format", *names, "whole", f"/ ({' + '.join(_NEEDED)})")
     return [
         "One warm process, processor ms for a second of audio, each stage's own time in the best "

@@ -1,7 +1,7 @@
-"""Decoding, mixing and resampling to 16 kHz mono, and nothing else: what a file must cost.
+"""Decoding, mixing and resampling to 16 kHz mono only: the minimum cost of a file.
 
-`python -m bench.file.alone ours FILE` does it with the program's own parts, `libraries` with plain
-calls of soundfile (PyAV where soundfile cannot), NumPy and soxr, as a short script would.
+`python -m bench.file.alone ours FILE` uses the parts of this project; `libraries` uses plain calls
+of soundfile (PyAV for formats that it cannot read), NumPy and soxr, like a short script.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _BLOCK = 16_384
 
 
 def ours(path: Path) -> int:
-    """Samples that the program's own parts give."""
+    """Number of samples, with the parts of this project."""
     from streamgenre.audio.files import open_source
     from streamgenre.audio.files.source import sounds
     from streamgenre.audio.mix import as_frames, mix_to_mono
@@ -37,7 +37,7 @@ def ours(path: Path) -> int:
 
 
 def libraries(path: Path) -> int:
-    """Samples that plain calls of libraries give."""
+    """Number of samples, with plain library calls."""
     import soxr
 
     rate, blocks = _with_av(path) if path.suffix == ".m4a" else _with_soundfile(path)

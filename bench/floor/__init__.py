@@ -1,12 +1,12 @@
-"""The floor of a step: no faster than its multiply-adds at this machine's peak, and than its bytes.
+"""Lower bound of the time of a step, from its multiply-adds and bytes and the machine's peak rates.
 
-What a step needs is counted on the model's graph (graph.py), what a core can do is measured
-(machine.py). Where all overlaps, a step costs the larger of the two, where nothing does, the
-sum of them.
+The operations of a step are counted in the graph of the model (graph.py), and the rates of a core
+are measured (machine.py). With perfect overlap, a step takes the larger of compute and memory time;
+without overlap, their sum.
 
-The file's front end is a dense DFT as convolution, which no program needs: the floor of an update
-counts real FFTs of the new frames instead. Beside that stand the file's parts, as it is, with the
-time that ONNX Runtime's profiler gives to each.
+The front end in the file is a dense DFT as a convolution. A program does not need it, so the bound
+of an update counts real FFTs of the new frames instead. The parts of the file as it is are listed
+too, with their times from the profiler of ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import math
 import statistics
 import tempfile
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from streamgenre.model.model import Model, load, read_model
 from streamgenre.model.session import session
 
 from ..common import Options, Skipped, in_turn, music, table
-from .graph import COUNTS, PARTS, inputs_of, of_model, part_of_node
+from .graph import PARTS, Counts, GraphCounts, inputs_of, of_model, part_of_node
 from .machine import mac_rate, read_rate
 
 TITLE = "The floor of a step: multiply-adds and bytes against this machine's peak"
@@ -39,45 +40,69 @@ _LARGE = 256 * 2**20  # bytes that no cache holds
 _FFT, _BANDS, _FRAME_STEP = 512, 128, 160  # of the log-mel (streamgenre/networks/logmel.py)
 
 
-def measure(options: Options) -> dict[str, Any]:
-    """Counts, the machine's rates, floors and measured times of updates and of the file's parts."""
+@dataclass(frozen=True)
+class Rates:
+    """Peak rates of one core, per second."""
+
+    macs: float
+    weights: float  # bytes, of an array as large as the weights
+    cached: float  # bytes, from the second-level cache
+    large: float  # bytes, from memory
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Lower bound of a time, and the measured time."""
+
+    compute_s: float
+    memory_s: float
+    overlapped_s: float
+    sum_s: float
+    measured_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The result of this measurement."""
+
+    counts: GraphCounts
+    rates: Rates
+    parts: dict[str, Bound]
+    updates: dict[str, Bound]  # by hop in seconds
+
+
+def measure(options: Options) -> Floor:
+    """Count operations, and measure rates and times of updates and of the parts of the file."""
     if importlib.util.find_spec("onnx") is None:
         raise Skipped("the graph is read with the onnx package: pip install '.[train]'")
     model, data = load(), read_model(None)[1]
     rounds = 20 if options.quick else 300
     counts = of_model(data)
-    rates = {
-        "macs": mac_rate(rounds),
-        "weights": read_rate(counts["weight_bytes"], rounds),
-        "cached": read_rate(_CACHED, rounds),
-        "large": read_rate(_LARGE, max(3, rounds // 30)),
+    rates = Rates(
+        macs=mac_rate(rounds),
+        weights=read_rate(counts.weight_bytes, rounds),
+        cached=read_rate(_CACHED, rounds),
+        large=read_rate(_LARGE, max(3, rounds // 30)),
+    )
+    seconds = _profiled(data, rounds)
+    parts = {
+        name: replace(floor_of(part, rates), measured_s=seconds.get(name))
+        for name, part in counts.parts.items()
     }
-    parts = {part: floor_of(counts["parts"][part], rates) for part in counts["parts"]}
-    for part, seconds in _profiled(data, rounds).items():
-        if part in parts:
-            parts[part]["measured_s"] = seconds
     updates = {
-        f"{hop.seconds:g}": {
-            **floor_of(_with_fft(counts, hop), rates),
-            "measured_s": _update_seconds(model, hop, rounds),
-        }
+        f"{hop.seconds:g}": replace(
+            floor_of(_with_fft(counts, hop), rates), measured_s=_update_seconds(model, hop, rounds)
+        )
         for hop in model.card.hops
     }
-    return {"counts": counts, "rates": rates, "parts": parts, "updates": updates}
+    return Floor(counts, rates, parts, updates)
 
 
-def floor_of(counts: dict[str, Any], rates: dict[str, float]) -> dict[str, float]:
-    """Seconds that the multiply-adds cost, that the bytes cost, the larger of them, and the sum."""
-    compute = counts["macs_nonzero"] / rates["macs"]
-    memory = (
-        counts["weight_bytes"] / rates["weights"] + counts["activation_bytes"] / rates["cached"]
-    )
-    return {
-        "compute_s": compute,
-        "memory_s": memory,
-        "overlapped_s": max(compute, memory),
-        "sum_s": compute + memory,
-    }
+def floor_of(counts: Counts, rates: Rates) -> Bound:
+    """The lower bound of the time for these operations."""
+    compute = counts.macs_nonzero / rates.macs
+    memory = counts.weight_bytes / rates.weights + counts.activation_bytes / rates.cached
+    return Bound(compute, memory, max(compute, memory), compute + memory)
 
 
 def fft_macs(frames: int) -> int:
@@ -86,14 +111,15 @@ def fft_macs(frames: int) -> int:
     return frames * round(_FFT * math.log2(_FFT) + bins + 2 * bins)
 
 
-def _with_fft(counts: dict[str, Any], hop: Hop) -> dict[str, Any]:
-    """What an update at a hop needs: FFTs of its new frames, then all behind the front end."""
+def _with_fft(counts: GraphCounts, hop: Hop) -> Counts:
+    """Operations of an update: FFTs of the new frames, and everything after the front end."""
     frames = hop.samples // _FRAME_STEP
-    behind = [part for name, part in counts["parts"].items() if name != "front end"]
-    needed = {key: sum(part[key] for part in behind) for key in COUNTS}
-    needed["macs_nonzero"] += fft_macs(frames)
-    needed["activation_bytes"] += 4 * (hop.samples + frames * _BANDS)
-    return needed
+    needed = Counts.total(part for name, part in counts.parts.items() if name != "front end")
+    return replace(
+        needed,
+        macs_nonzero=needed.macs_nonzero + fft_macs(frames),
+        activation_bytes=needed.activation_bytes + 4 * (hop.samples + frames * _BANDS),
+    )
 
 
 def _update_seconds(model: Model, hop: Hop, rounds: int) -> float:
@@ -112,10 +138,10 @@ def _update_seconds(model: Model, hop: Hop, rounds: int) -> float:
 
 
 def _profiled(data: bytes, rounds: int) -> dict[str, float]:
-    """Seconds of each part of the file's graph in one run, as ONNX Runtime times its kernels.
+    """Seconds of each part of the graph in one run, from the profiler of ONNX Runtime.
 
-    The profiler costs time itself, most where nodes are small: its shares are put on the time of
-    runs without it, which are taken in turn.
+    The profiler itself takes time, mostly for small nodes. So its shares are applied to the time of
+    interleaved runs without it.
     """
     given: dict[str, NDArray[np.float32]] = inputs_of(data)
     name = next(iter(given))
@@ -148,35 +174,35 @@ def _by_run(events: list[dict[str, Any]]) -> list[dict[str, float]]:
     return runs
 
 
-def report(found: dict[str, Any]) -> list[str]:
-    """Updates over their floor, then the file by part."""
-    rates, counts = found["rates"], found["counts"]
+def report(result: Floor) -> list[str]:
+    """Updates relative to their bound, then the file by part."""
+    rates, counts = result.rates, result.counts
     head = ["", "multiply-adds at peak", "bytes", "floor, overlapped", "floor, summed", "measured",
             "over the floor"]  # fmt: skip
-    updates = [[f"an update of {hop} s", *_times(one)] for hop, one in found["updates"].items()]
+    updates = [[f"an update of {hop} s", *_times(one)] for hop, one in result.updates.items()]
     rows = []
-    for part, one in found["parts"].items():
-        count = counts["parts"][part]
+    for part, one in result.parts.items():
+        count = counts.parts[part]
         rows.append(
             [
                 part,
-                f"{count['macs'] / 1e6:.2f} M",
-                f"{count['macs_nonzero'] / 1e6:.2f} M",
-                f"{count['weight_bytes'] / 1e6:.2f} MB",
-                f"{count['activation_bytes'] / 1e6:.2f} MB",
+                f"{count.macs / 1e6:.2f} M",
+                f"{count.macs_nonzero / 1e6:.2f} M",
+                f"{count.weight_bytes / 1e6:.2f} MB",
+                f"{count.activation_bytes / 1e6:.2f} MB",
                 *_times(one),
             ]
         )
     return [
-        f"One core here: {rates['macs'] / 1e9:.1f} G multiply-adds a second (float32), reads "
-        f"{rates['cached'] / 1e9:.0f} GB/s from the second-level cache, "
-        f"{rates['weights'] / 1e9:.0f} GB/s of an array as large as the weights, "
-        f"{rates['large'] / 1e9:.0f} GB/s from memory.",
+        f"One core here: {rates.macs / 1e9:.1f} G multiply-adds a second (float32), reads "
+        f"{rates.cached / 1e9:.0f} GB/s from the second-level cache, "
+        f"{rates.weights / 1e9:.0f} GB/s of an array as large as the weights, "
+        f"{rates.large / 1e9:.0f} GB/s from memory.",
         "",
         *table(head, updates),
         "",
         "An update is one hop fed to a stream, an FFT front end in its floor. The file's graph "
-        f"by part, its front end a dense DFT ({counts['macs'] / 1e6:.1f} M multiply-adds in "
+        f"by part, its front end a dense DFT ({counts.macs / 1e6:.1f} M multiply-adds in "
         "all), as ONNX Runtime divides its time:",
         "",
         *table(["part", "multiply-adds", "not by 0", "weights", "activations", *head[1:]], rows),
@@ -187,11 +213,10 @@ def report(found: dict[str, Any]) -> list[str]:
     ]
 
 
-def _times(one: dict[str, float]) -> list[str]:
-    values = [one[key] for key in ("compute_s", "memory_s", "overlapped_s", "sum_s")]
-    measured = one.get("measured_s")
+def _times(one: Bound) -> list[str]:
+    values = (one.compute_s, one.memory_s, one.overlapped_s, one.sum_s)
     cells = [f"{value * 1e3:.3f} ms" for value in values]
-    if measured is None:
+    if one.measured_s is None:
         return [*cells, "–", "–"]
-    over = f"{measured / one['overlapped_s']:.1f} ({measured / one['sum_s']:.1f})"
-    return [*cells, f"{measured * 1e3:.3f} ms", over]
+    over = f"{one.measured_s / one.overlapped_s:.1f} ({one.measured_s / one.sum_s:.1f})"
+    return [*cells, f"{one.measured_s * 1e3:.3f} ms", over]

@@ -1,20 +1,21 @@
-"""Multiply-adds, weights and activations of an ONNX graph, counted, by part.
+"""Numbers of multiply-adds, weights and activations in an ONNX graph, by part.
 
-Shapes are those of one run on zeros for one stream, which knows more than shape inference does.
-What depends on no input (weights, what is made of them) is weight: a runtime computes it once.
-Counted are the nodes with multiply-adds (Conv, Gemm, MatMul): the others cost little and could run
-inside of them.
+Shapes come from a run on zeros for one stream, which is more complete than shape inference. Tensors
+that do not depend on an input (weights, and functions of weights) count as weights, because a
+runtime computes them once. Only nodes with multiply-adds (Conv, Gemm, MatMul) are counted: the
+others are cheap and could be fused with them.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-COUNTS = ("macs", "macs_nonzero", "weight_bytes", "activation_bytes")
 PARTS = ("front end", "trunk", "memory", "heads")
 _SCOPES = {
     "stem": "trunk",
@@ -28,12 +29,31 @@ _SCOPES = {
 }
 
 
-def of_model(data: bytes) -> dict[str, Any]:
-    """COUNTS of one step of a serialized model, and `parts` with those of each, in their order.
+@dataclass(frozen=True)
+class Counts:
+    """Operations and bytes of one step."""
 
-    `macs_nonzero` leaves out products with weights that are 0, as channels hold that were filled up
-    to a convenient number: a runtime does them, nothing needs them.
-    """
+    macs: int
+    macs_nonzero: int  # without products with zero weights, as in padded channels
+    weight_bytes: int
+    activation_bytes: int
+
+    @classmethod
+    def total(cls, parts: Iterable[Counts]) -> Counts:
+        """The sum of several parts."""
+        rows = [(p.macs, p.macs_nonzero, p.weight_bytes, p.activation_bytes) for p in parts]
+        return cls(*map(sum, zip(*rows, strict=True)))
+
+
+@dataclass(frozen=True)
+class GraphCounts(Counts):
+    """Counts of a whole graph, and of each of its parts in order."""
+
+    parts: dict[str, Counts]
+
+
+def of_model(data: bytes) -> GraphCounts:
+    """Count one step of a serialized model."""
     import onnx
 
     from streamgenre.package.work import constants, every_value, node_multiply_adds
@@ -42,7 +62,7 @@ def of_model(data: bytes) -> dict[str, Any]:
     nodes = model.graph.node
     values = every_value(model)
     constant = constants(model)
-    parts: dict[str, dict[str, int]] = {}
+    counts: dict[str, list[Counts]] = {}
     read: set[str] = set()
     part = PARTS[0]
     for node in nodes:
@@ -50,19 +70,22 @@ def of_model(data: bytes) -> dict[str, Any]:
         count = node_multiply_adds(node, values)
         if not count or constant.issuperset(node.output):
             continue
-        one = parts.setdefault(part, dict.fromkeys(COUNTS, 0))
-        one["macs"] += count
         weight = values[node.input[1]]
         share = np.count_nonzero(weight) / weight.size if node.input[1] in constant else 1.0
-        one["macs_nonzero"] += round(count * share)
-        for name in filter(None, [*node.input, *node.output]):
-            if name not in constant:
-                one["activation_bytes"] += values[name].nbytes
-            elif name not in read:
-                one["weight_bytes"] += values[name].nbytes
-                read.add(name)
-    sums = {key: sum(one[key] for one in parts.values()) for key in COUNTS}
-    return {**sums, "parts": parts}
+        names = [name for name in (*node.input, *node.output) if name]
+        new = {name for name in names if name in constant and name not in read}
+        read |= new
+        counts.setdefault(part, []).append(
+            Counts(
+                macs=count,
+                macs_nonzero=round(count * share),
+                weight_bytes=sum(values[name].nbytes for name in new),
+                activation_bytes=sum(values[n].nbytes for n in names if n not in constant),
+            )
+        )
+    parts = {part: Counts.total(nodes) for part, nodes in counts.items()}
+    whole = Counts.total(parts.values())
+    return GraphCounts(**vars(whole), parts=parts)
 
 
 def inputs_of(data: bytes) -> dict[str, NDArray[Any]]:
@@ -75,9 +98,9 @@ def inputs_of(data: bytes) -> dict[str, NDArray[Any]]:
 
 
 def part_of_node(name: str, before: str) -> str:
-    """The part that a node's scope names; without such a scope, that of the node before it."""
+    """The part in the scope of a node; without a known scope, that of the previous node."""
     for scope in re.split(r"[/.]", name):
         if scope in _SCOPES:
             return _SCOPES[scope]
-    # What follows the trunk, in no scope of its own, joins its means: still the trunk.
+    # Nodes after the trunk without a scope concatenate its means: still the trunk.
     return before

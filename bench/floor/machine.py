@@ -1,8 +1,8 @@
-"""What one core can do: multiply-adds at its peak, and reading memory.
+"""Peak rates of one core: multiply-adds, and reading memory.
 
-The peak is the best of many matrix products of 512^3 in ONNX Runtime, which runs the model too;
-reading is the best of many dot products of an array with itself, as large as it is told: what fits
-a cache is read from there.
+The peak is the best of many matrix products of size 512^3 in ONNX Runtime, which also runs the
+model. The read rate is the best of many dot products of an array with itself; small arrays are read
+from a cache.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _best(work: Callable[[], object], rounds: int) -> float:
 
 
 def mac_rate(rounds: int) -> float:
-    """float32 multiply-adds a second of one core."""
+    """float32 multiply-adds per second of one core."""
     from onnx import TensorProto, helper
 
     shape = [_SIDE, _SIDE]
@@ -43,11 +43,11 @@ def mac_rate(rounds: int) -> float:
 
 
 def read_rate(size: int, rounds: int) -> float:
-    """Bytes a second of one core, of an array that is read again and again."""
+    """Bytes per second of one core, for an array that is read repeatedly."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     array = np.ones(max(1, size // 4), np.float32)
-    repeats = max(1, 2**20 // array.nbytes)  # so that one call is more than the clock's step
+    repeats = max(1, 2**20 // array.nbytes)  # so that a call exceeds the resolution of the clock
 
     def work() -> None:
         for _ in range(repeats):

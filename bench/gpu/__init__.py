@@ -1,10 +1,10 @@
-"""The torch engine on CUDA: does it agree with the CPU, how soon is a step there, how many streams.
+"""The torch engine on CUDA: parity with the CPU, latency of a step, and throughput.
 
-Parity: the same music through both engines, each carrying its own state. Latency: one stream, its
-window from the host's memory, its probabilities back there. Streams: many at once, in two ways: as
-the engine steps them, windows from the host each time; and with windows and states on the device,
-probabilities back, which is what the network itself takes. Both of these also as a CUDA graph, one
-launch for all kernels of a step.
+Parity: the same music in both engines, each with its own carried state. Latency: one stream, from
+the window in host memory to the probabilities in host memory. Throughput: many streams, with
+windows copied from the host in each step as in the engine, or with windows and states on the
+device, which is the time of the network. Both are also measured as a CUDA graph, which launches all
+kernels of a step at once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib.util
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +28,42 @@ from .ways import Step, device_step, exact, graph_step, host_step
 TITLE = "The torch engine on a GPU: parity with the CPU, latency, streams at once"
 
 _BATCHES = (1, 64, 512, 4_096)
-_WARM = 20  # steps before those that count: kernels are chosen and memory is taken then
+_WARM = 20  # warm-up steps, in which kernels are selected and memory is allocated
 
 
-def measure(options: Options) -> dict[str, Any]:
-    """All of it, on the first CUDA device."""
+@dataclass(frozen=True)
+class Parity:
+    """Largest differences over consecutive steps, and agreement of the genre."""
+
+    probabilities: float
+    music: float
+    next_state: float
+    same_genre: float
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Time of a step."""
+
+    p50_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True)
+class GpuResult:
+    """The result of this measurement."""
+
+    device: str
+    versions: str
+    hops: tuple[float, ...]
+    steps: int
+    parity: Parity
+    cpu: Latency
+    batches: dict[str, dict[str, Latency | None]]  # by streams and method; None: out of memory
+
+
+def measure(options: Options) -> GpuResult:
+    """Measure on the first CUDA device."""
     if importlib.util.find_spec("torch") is None:
         raise Skipped("needs PyTorch: pip install '.[train]'")
     import torch
@@ -45,35 +76,33 @@ def measure(options: Options) -> dict[str, Any]:
     engine = load(compute="cuda").engine
     assert isinstance(engine, NetworkEngine)
     steps, batches = (50, _BATCHES[:2]) if options.quick else (500, _BATCHES)
-    found = _measure_on(engine, "cuda", steps, batches)
-    return {
-        "device": torch.cuda.get_device_name(),
-        "versions": f"PyTorch {torch.__version__}, CUDA {torch.version.cuda}",
-        **found,
-    }
+    return replace(
+        _measure_on(engine, "cuda", steps, batches),
+        device=torch.cuda.get_device_name(),
+        versions=f"PyTorch {torch.__version__}, CUDA {torch.version.cuda}",
+    )
 
 
 def _measure_on(
     engine: NetworkEngine, device: str, steps: int, batches: tuple[int, ...]
-) -> dict[str, Any]:
-    """Parity over `steps`, and the time of as many; of fewer where many streams are at once."""
+) -> GpuResult:
+    """Measure parity and times over `steps`; large batches use fewer steps."""
     on_cpu = load(compute="cpu").engine
     hop = engine.card.hop(engine.card.live_hop)
-    found: dict[str, Any] = {
-        "hops": [one.seconds for one in engine.card.hops],
-        "steps": steps,
-        "parity": _parity(engine, on_cpu, hop, steps),
-        "cpu": _latency(host_step(on_cpu, hop, 1), steps),
-        "batches": {},
-    }
-    for streams in batches:
-        count = max(10, steps // streams) if streams > 1 else steps
-        found["batches"][str(streams)] = _batch(engine, device, hop, streams, count)
-    return found
+    counts = {streams: max(10, steps // streams) if streams > 1 else steps for streams in batches}
+    return GpuResult(
+        device=device,
+        versions="",
+        hops=tuple(one.seconds for one in engine.card.hops),
+        steps=steps,
+        parity=_parity(engine, on_cpu, hop, steps),
+        cpu=_latency(host_step(on_cpu, hop, 1), steps),
+        batches={str(n): _batch(engine, device, hop, n, count) for n, count in counts.items()},
+    )
 
 
-def _parity(engine: Engine, reference: Engine, hop: Hop, steps: int) -> dict[str, float]:
-    """Largest differences over steps in a row."""
+def _parity(engine: Engine, reference: Engine, hop: Hop, steps: int) -> Parity:
+    """Compare two engines over consecutive steps."""
     states = [initial_state(engine.card)] * 2
     worst = {"probabilities": 0.0, "music": 0.0, "next_state": 0.0}
     same = 0
@@ -84,21 +113,21 @@ def _parity(engine: Engine, reference: Engine, hop: Hop, steps: int) -> dict[str
             difference = np.abs(getattr(given, name) - getattr(right, name)).max()
             worst[name] = max(worst[name], float(difference))
         same += int(given.probabilities.argmax() == right.probabilities.argmax())
-    return {**worst, "same_genre": same / steps}
+    return Parity(**worst, same_genre=same / steps)
 
 
 def _windows(hop: Hop, steps: int) -> Iterator[NDArray[np.float32]]:
-    """Windows (1, window) of music, one hop further each."""
+    """Consecutive windows (1, window) of music."""
     audio = music(60.0)
     for i in range(steps):
         start = i * hop.samples % (len(audio) - hop.window)
-        yield audio[None, start : start + hop.window].copy()  # torch wants it writeable
+        yield audio[None, start : start + hop.window].copy()  # torch needs a writeable array
 
 
 def _batch(
     engine: NetworkEngine, device: str, hop: Hop, streams: int, steps: int
-) -> dict[str, Any]:
-    """Each way to step so many streams; None where the device has not the memory for it."""
+) -> dict[str, Latency | None]:
+    """Measure each method for a number of streams; None if the device is out of memory."""
     import torch
 
     ways: dict[str, Callable[[], Step]] = {
@@ -108,20 +137,20 @@ def _batch(
     if device == "cuda":
         ways["engine, graph"] = lambda: graph_step(engine, hop, streams, from_host=True)
         ways["device, graph"] = lambda: graph_step(engine, hop, streams, from_host=False)
-    found: dict[str, Any] = {}
+    latencies: dict[str, Latency | None] = {}
     for name, way in ways.items():
         try:
             with exact():
-                found[name] = _latency(way(), steps)
+                latencies[name] = _latency(way(), steps)
         except torch.cuda.OutOfMemoryError:
-            found[name] = None
+            latencies[name] = None
         if device == "cuda":
-            torch.cuda.empty_cache()  # graphs keep memory of their own
-    return found
+            torch.cuda.empty_cache()  # graphs have their own memory pool
+    return latencies
 
 
-def _latency(step: Step, steps: int) -> dict[str, float]:
-    """Milliseconds of a step; each ends with its probabilities in the host's memory."""
+def _latency(step: Step, steps: int) -> Latency:
+    """Time a step, until its probabilities are in host memory."""
     for _ in range(_WARM):
         step()
     taken = []
@@ -129,39 +158,35 @@ def _latency(step: Step, steps: int) -> dict[str, float]:
         began = time.perf_counter()
         step()
         taken.append((time.perf_counter() - began) * 1e3)
-    p50, p99 = np.percentile(taken, [50, 99])
-    return {"p50_ms": float(p50), "p99_ms": float(p99)}
+    return Latency(*map(float, np.percentile(taken, [50, 99])))
 
 
-def report(found: dict[str, Any]) -> list[str]:
+def report(result: GpuResult) -> list[str]:
     """Parity, then a row for each number of streams."""
-    parity = found["parity"]
-    ways = list(next(iter(found["batches"].values())))
+    parity = result.parity
     rows = []
-    for streams, one in found["batches"].items():
-        for way in ways:
-            time_of = one[way]
-            if time_of is None:
-                rows.append([streams, way, "not enough memory", "–", *["–" for _ in found["hops"]]])
+    for streams, latencies in result.batches.items():
+        for way, latency in latencies.items():
+            if latency is None:
+                rows.append([streams, way, "not enough memory", "–", *["–" for _ in result.hops]])
                 continue
-            rates = [int(streams) * hop * 1e3 / time_of["p50_ms"] for hop in found["hops"]]
+            rates = [int(streams) * hop * 1e3 / latency.p50_ms for hop in result.hops]
             rows.append(
                 [
                     streams,
                     way,
-                    f"{time_of['p50_ms']:.3f} ms",
-                    f"{time_of['p99_ms']:.3f} ms",
+                    f"{latency.p50_ms:.3f} ms",
+                    f"{latency.p99_ms:.3f} ms",
                     *(f"{rate:,.0f}" for rate in rates),
                 ]
             )
-    cpu = found["cpu"]
-    where = ", ".join(found[key] for key in ("device", "versions") if key in found)
+    where = ", ".join(part for part in (result.device, result.versions) if part)
     return [
-        f"{where}. Over {found['steps']} carried steps the largest differences to ONNX Runtime on "
-        f"the CPU are {parity['probabilities']:.1e} in a probability, {parity['music']:.1e} in "
-        f"music, {parity['next_state']:.1e} in the state; the same genre leads in "
-        f"{parity['same_genre']:.1%} of the steps. One stream on the CPU, one core, same run: "
-        f"{cpu['p50_ms']:.2f} ms, p99 {cpu['p99_ms']:.2f}.",
+        f"{where}. Over {result.steps} carried steps the largest differences to ONNX Runtime on "
+        f"the CPU are {parity.probabilities:.1e} in a probability, {parity.music:.1e} in "
+        f"music, {parity.next_state:.1e} in the state; the same genre leads in "
+        f"{parity.same_genre:.1%} of the steps. One stream on the CPU, one core, same run: "
+        f"{result.cpu.p50_ms:.2f} ms, p99 {result.cpu.p99_ms:.2f}.",
         "",
         *table(
             [
@@ -169,7 +194,7 @@ def report(found: dict[str, Any]) -> list[str]:
                 "way",
                 "a step, p50",
                 "p99",
-                *(f"times real time at {hop:g} s" for hop in found["hops"]),
+                *(f"times real time at {hop:g} s" for hop in result.hops),
             ],
             rows,
         ),

@@ -1,7 +1,7 @@
-"""Ways to step many streams at once: by the engine, with all on the device, and as a CUDA graph.
+"""Methods to step many streams: by the engine, on the device, and as a CUDA graph.
 
-Each is made for a number of streams and gives a function that does one step, states carried, and
-ends with the probabilities in the host's memory.
+Each returns a function that performs one step with carried states and copies the probabilities to
+the host.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from streamgenre.model.card import Hop
 from streamgenre.model.engine import Engine, initial_state
 from streamgenre.model.torch import NetworkEngine
 
-from ..common import music
+from ..common import MismatchError, music
 
 Step = Callable[[], object]
 
 
 def start(engine: Engine, hop: Hop, streams: int) -> tuple[Any, Any]:
-    """Windows (streams, window), each of another place in the music, and states."""
+    """Windows (streams, window) from different positions in the music, and states."""
     audio = music(60.0)
     starts = np.arange(streams) * 997 % (len(audio) - hop.window)
     windows = np.stack([audio[start : start + hop.window] for start in starts])
@@ -30,7 +30,7 @@ def start(engine: Engine, hop: Hop, streams: int) -> tuple[Any, Any]:
 
 
 def host_step(engine: Engine, hop: Hop, streams: int) -> Step:
-    """The engine's own step: everything from the host, and back."""
+    """The step of the engine, with copies from and to the host."""
     windows, state = start(engine, hop, streams)
 
     def step() -> None:
@@ -41,7 +41,7 @@ def host_step(engine: Engine, hop: Hop, streams: int) -> Step:
 
 
 def device_step(engine: NetworkEngine, device: str, hop: Hop, streams: int) -> Step:
-    """The network on windows that are on the device; the state stays there."""
+    """The network alone; windows and state stay on the device."""
     import torch
 
     windows, state = (torch.from_numpy(part).to(device) for part in start(engine, hop, streams))
@@ -56,13 +56,13 @@ def device_step(engine: NetworkEngine, device: str, hop: Hop, streams: int) -> S
 
 
 def graph_step(engine: NetworkEngine, hop: Hop, streams: int, *, from_host: bool) -> Step:
-    """One captured step, replayed: it reads and writes the same tensors each time."""
+    """A captured step that is replayed on the same tensors."""
     import torch
 
     parts = start(engine, hop, streams)
     host = torch.from_numpy(parts[0]).pin_memory()
     windows, state = (torch.from_numpy(part).to("cuda") for part in parts)
-    # As PyTorch asks for: what is chosen at the first runs must not be captured.
+    # PyTorch requires warm-up runs in a side stream before the capture.
     beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     beside.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(beside):
@@ -77,7 +77,8 @@ def graph_step(engine: NetworkEngine, hop: Hop, streams: int, *, from_host: bool
     state.zero_()
     graph.replay()
     difference = float((given.probabilities - eager).abs().max())
-    assert difference < 1e-3, f"the graph's probabilities are off by {difference}"
+    if not difference < 1e-3:
+        raise MismatchError(f"the probabilities of the CUDA graph differ by {difference}")
 
     def step() -> None:
         if from_host:
@@ -90,7 +91,7 @@ def graph_step(engine: NetworkEngine, hop: Hop, streams: int, *, from_host: bool
 
 @contextmanager
 def exact() -> Iterator[None]:
-    """As the engine runs its network: no gradients, no short-cut products."""
+    """The settings of the engine: no gradients, no TF32."""
     import torch
 
     with torch.no_grad(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):

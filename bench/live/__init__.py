@@ -1,8 +1,8 @@
-"""Listening live through PortAudio, to a sound server of the bench's own.
+"""Live listening through PortAudio, with a separate sound server.
 
-Three things: what the audio callback costs, while the rest works; how long a sound takes from
-PortAudio to its update, with the parts of that; and minutes of the command itself, headless and
-with its display, as processor time, memory and drops (endurance.py).
+Three measurements: the time of the audio callback under load; the latency from PortAudio to the
+update, by parts; and processor time, memory and drops of the command over minutes, without and with
+its display (endurance.py).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -30,22 +31,22 @@ from ..common import EXAMPLES, Options, Skipped, table
 from . import endurance
 from .room import NoRoomError, Room
 
-TITLE = "listening live: the callback, the delay, minutes of it"
+TITLE = "live listening: audio callback, latency, minutes of use"
 
 _CLIP = EXAMPLES / "classical-brandenburg-2.ogg"
-_BLOCK = 0.01  # s, of the callback that is timed
-_MUSIC, _PAUSE = 6.0, 4.13  # s; the pause lets each trial meet another phase of the hop
-_LOUD = 1e-3  # amplitude from which the music has begun
+_BLOCK = 0.01  # s, per callback
+_MUSIC, _PAUSE = 6.0, 4.13  # s; due to the pause, trials have different phases of the hop
+_LOUD = 1e-3  # amplitude at which the music has started
 
 
 class _Timed(capture.Capture):
-    """A capture that notes its callbacks, for the bench alone."""
+    """A capture that records its callbacks."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.own: list[float] = []  # s in the callback
-        self.whole: list[float] = []  # s from PortAudio's own call on: waiting for Python, too
-        self.came: list[tuple[int, float]] = []  # frames so far, and when
-        self.onsets: list[int] = []  # frames at which sound began after silence
+        self.whole: list[float] = []  # s from the call by PortAudio, including the wait for Python
+        self.came: list[tuple[int, float]] = []  # frames so far, and the time
+        self.onsets: list[int] = []  # frames at which sound started after silence
         self._quiet = 0
         super().__init__(*arguments, **options)
 
@@ -56,7 +57,7 @@ class _Timed(capture.Capture):
         super()._callback(block, frames, times, status)
         now = time.perf_counter()
         self.own.append(now - began)
-        if hasattr(self, "_stream"):  # not yet in callbacks before the opening returns
+        if hasattr(self, "_stream"):  # not set in callbacks before opening returns
             self.whole.append(self._stream.time - times.currentTime)
         before = self.came[-1][0] if self.came else 0
         self.came.append((before + frames, now))
@@ -69,12 +70,26 @@ class _Timed(capture.Capture):
         self._quiet = 0
 
     def when(self, frame: int) -> float:
-        """When the callback that brought that frame was done."""
+        """Time at which the callback with that frame returned."""
         return next(at for count, at in self.came if count > frame)
 
 
-def measure(options: Options) -> dict[str, Any]:
-    """Callback and latency, then the minutes."""
+@dataclass(frozen=True)
+class Live:
+    """The result of this measurement."""
+
+    latency_s: dict[str, tuple[float, ...]]  # by part, one value per trial
+    step_ms: float
+    block_s: float
+    callbacks: int
+    callback_ms: dict[str, tuple[float, float, float]]  # p50, p99, p99.9
+    dropped: int
+    overflows: int
+    minutes: dict[str, endurance.Endurance] | None = None  # by output
+
+
+def measure(options: Options) -> Live:
+    """Measure callback and latency, then the command over minutes."""
     minutes = options.minutes if options.minutes is not None else (1.0 if options.quick else 20.0)
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -84,10 +99,10 @@ def measure(options: Options) -> dict[str, Any]:
             raise Skipped(str(why)) from None
         try:
             with _environment(room.environment):
-                found = _callback_and_latency(room, Path(folder), 3 if options.quick else 10)
-            if minutes:
-                found["minutes"] = endurance.endurance(room, Path(folder), minutes)
-            return found
+                result = _callback_and_latency(room, Path(folder), 3 if options.quick else 10)
+            if not minutes:
+                return result
+            return replace(result, minutes=endurance.endurance(room, Path(folder), minutes))
         finally:
             room.stop()
 
@@ -103,7 +118,7 @@ def _environment(wanted: dict[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _callback_and_latency(room: Room, folder: Path, trials: int) -> dict[str, Any]:
+def _callback_and_latency(room: Room, folder: Path, trials: int) -> Live:
     music, rate = soundfile.read(_CLIP, frames=int(_MUSIC * 44_100), always_2d=True)
     trial = np.concatenate([music, np.zeros((int(_PAUSE * rate), music.shape[1]))])
     silence = np.zeros((3 * rate, music.shape[1]))
@@ -113,16 +128,14 @@ def _callback_and_latency(room: Room, folder: Path, trials: int) -> dict[str, An
     return _listen(Listener(source, load()), source, room, folder, trials)
 
 
-def _listen(
-    listener: Listener, source: Microphone, room: Room, folder: Path, trials: int
-) -> dict[str, Any]:
+def _listen(listener: Listener, source: Microphone, room: Room, folder: Path, trials: int) -> Live:
     timed = source._reading
     assert isinstance(timed, _Timed)
     room.play(folder / "trials.wav")
     parts: dict[str, list[float]] = {
         name: [] for name in ("window", "capture and compute", "first update", "genre")
     }
-    answered = told = 0
+    answered = classified = 0
     for update in listener:
         now = time.perf_counter()
         if answered < len(timed.onsets):
@@ -134,73 +147,74 @@ def _listen(
                 parts["capture and compute"].append(now - complete)
                 parts["first update"].append(now - entered)
                 answered += 1
-        if told < answered and update.status == "genre":
-            parts["genre"].append(now - timed.when(timed.onsets[told]))
-            told = answered
-        if answered == trials and told == trials:
+        if classified < answered and update.status == "genre":
+            parts["genre"].append(now - timed.when(timed.onsets[classified]))
+            classified = answered
+        if answered == trials and classified == trials:
             break
     listener.close()
     health = listener.health
-    return {
-        "latency_s": parts,
-        "step_ms": health.compute * 1e3,
-        "block_s": _BLOCK,
-        "callbacks": len(timed.own),
-        "callback_ms": {
-            name: (np.percentile(values, [50, 99, 99.9]) * 1e3).tolist()
-            for name, values in (("own", timed.own), ("with its wait for Python", timed.whole))
+    callbacks = (("own", timed.own), ("with its wait for Python", timed.whole))
+    return Live(
+        latency_s={name: tuple(values) for name, values in parts.items()},
+        step_ms=health.compute * 1e3,
+        block_s=_BLOCK,
+        callbacks=len(timed.own),
+        callback_ms={
+            name: tuple(np.percentile(values, [50, 99, 99.9]) * 1e3) for name, values in callbacks
         },
-        "dropped": health.dropped,
-        "overflows": health.overflows,
-    }
+        dropped=health.dropped,
+        overflows=health.overflows,
+    )
 
 
-def report(found: dict[str, Any]) -> list[str]:
-    """Latency, the callback, the minutes."""
-    parts = found["latency_s"]
+def report(result: Live) -> list[str]:
+    """Latency, the callback, the command over minutes."""
+    parts = result.latency_s
     rows = [
         [_PARTS[name], f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"]
         for name, values in parts.items()
         if values
     ]
     lines = [
-        f"From a sound's entry into PortAudio, after silence, {len(parts['window'])} times:",
+        f"Latency of a sound after silence, from its entry into PortAudio, {len(parts['window'])} "
+        "times:",
         "",
-        *table(("until", "s, median (least to most)"), rows),
+        *table(("until", "s, median (minimum to maximum)"), rows),
         "",
-        f"Of the second row {found['step_ms']:.1f} ms are a step. Dropped {found['dropped']}, "
-        f"overflows {found['overflows']}.",
+        f"A step takes {result.step_ms:.1f} ms of the second row. Dropped {result.dropped}, "
+        f"overflows {result.overflows}.",
         "",
-        f"The audio callback, every {found['block_s'] * 1e3:.0f} ms, {found['callbacks']} times:",
+        f"The audio callback, every {result.block_s * 1e3:.0f} ms, {result.callbacks} times:",
         "",
         *table(
             ("", "p50, ms", "p99, ms", "p99.9, ms"),
             [
                 [name, *(f"{value:.3f}" for value in values)]
-                for name, values in found["callback_ms"].items()
+                for name, values in result.callback_ms.items()
             ],
         ),
     ]
-    if minutes := found.get("minutes"):
-        lines += ["", *_report_minutes(minutes)]
+    if result.minutes:
+        lines += ["", *_report_minutes(result.minutes)]
     return lines
 
 
-def _report_minutes(found: dict[str, dict[str, Any]]) -> list[str]:
+def _report_minutes(outputs: dict[str, endurance.Endurance]) -> list[str]:
     rows = []
-    for name, one in found.items():
-        shares, memory = one["minute_shares"], one["memory_mb"]
+    for name, one in outputs.items():
+        shares, memory = one.minute_shares, one.memory_mb
         rows.append(
             [
                 name,
-                f"{one['core_share']:.1%}",
+                f"{one.core_share:.1%}",
                 f"{min(shares):.1%} to {max(shares):.1%}",
                 f"{memory[0]:.1f} to {memory[-1]:.1f}",
-                f"{one['bytes_a_second'] / 1e3:.1f}",
+                f"{one.bytes_a_second / 1e3:.1f}",
             ]
         )
-    said = [f"- {name} said at its end: `{one['said']}`" for name, one in found.items()]
-    minutes = next(iter(found.values()))["seconds"] / 60
+    messages = [f"- last message of {name}: `{one.message}`" for name, one in outputs.items()]
+    minutes = next(iter(outputs.values())).seconds / 60
     head = ("output", "of a core", "its minutes", "memory, MB, first to last", "kB/s written")
     return [
         f"{minutes:.0f} minutes of `streamgenre live`, as jsonl and with the display at 80x24, "
@@ -208,13 +222,13 @@ def _report_minutes(found: dict[str, dict[str, Any]]) -> list[str]:
         "",
         *table(head, rows),
         "",
-        *said,
+        *messages,
     ]
 
 
 _PARTS = {
-    "window": "the hop is full",
-    "capture and compute": "from then: it is read, resampled and computed",
-    "first update": "the first update that heard it",
-    "genre": "the first update with a genre",
+    "window": "the hop is complete",
+    "capture and compute": "then: it is read, resampled and computed",
+    "first update": "in total: the first update with the sound",
+    "genre": "in total: the first update with a genre",
 }

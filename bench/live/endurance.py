@@ -1,4 +1,4 @@
-"""Minutes of `streamgenre live`, watched from outside: processor time, memory, output. Linux."""
+"""Processor time, memory and output of `streamgenre live` over minutes. Linux only."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import soundfile
 
@@ -21,8 +21,20 @@ _START_UP = 20.0  # s
 _TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
-def endurance(room: Room, folder: Path, minutes: float) -> dict[str, Any]:
-    """The command for that long, once without and once with its display, side by side."""
+@dataclass(frozen=True)
+class Endurance:
+    """One run of the command."""
+
+    seconds: float
+    core_share: float
+    minute_shares: tuple[float, ...]
+    memory_mb: tuple[float, ...]
+    bytes_a_second: float
+    message: str = field(metadata={"key": "said"})  # on standard error
+
+
+def endurance(room: Room, folder: Path, minutes: float) -> dict[str, Endurance]:
+    """Run the command without and with its display, in parallel."""
     samples, rate = soundfile.read(_MIX, always_2d=True)
     times = int(minutes * 60 / (len(samples) / rate)) + 2
     with soundfile.SoundFile(folder / "long.wav", "w", rate, samples.shape[1]) as out:
@@ -34,21 +46,21 @@ def endurance(room: Room, folder: Path, minutes: float) -> dict[str, Any]:
     try:
         runs["jsonl"] = _Run(room, folder, False)
         runs["display"] = _Run(room, folder, True)
-        time.sleep(_START_UP)  # it is not what is measured
+        time.sleep(_START_UP)  # excluded from the measurement
         for run in runs.values():
             run.begin()
         for _ in range(looks):
             time.sleep(60 * minutes / looks)
             for run in runs.values():
                 run.look()
-        return {name: run.found() for name, run in runs.items()}
+        return {name: run.result() for name, run in runs.items()}
     finally:
         for run in runs.values():
             run.end()
 
 
 class _Run:
-    """`streamgenre live`, watched from outside. Linux."""
+    """A process of `streamgenre live` that is monitored."""
 
     def __init__(self, room: Room, folder: Path, display: bool) -> None:
         command = [sys.executable, "-m", "streamgenre", "live", "--input", "room"]
@@ -78,8 +90,8 @@ class _Run:
 
     def _read(self, file: int) -> None:
         try:
-            while piece := os.read(file, 65_536):
-                self._written += len(piece)
+            while block := os.read(file, 65_536):
+                self._written += len(block)
         except OSError:  # a pseudo-terminal whose other end is closed
             return
 
@@ -99,20 +111,20 @@ class _Run:
         self._last = now, used
         self._memory.append(memory(self._process.pid, "VmRSS"))
 
-    def found(self) -> dict[str, Any]:
+    def result(self) -> Endurance:
         seconds = self._last[0] - self._since
         share = (self._last[1] - self._used) / seconds
         rate = (self._written - self._bytes) / seconds
         self.end()
         self._errors.seek(0)
-        return {
-            "seconds": seconds,
-            "core_share": share,
-            "minute_shares": self._shares,
-            "memory_mb": self._memory,
-            "bytes_a_second": rate,
-            "said": self._errors.read().strip(),
-        }
+        return Endurance(
+            seconds=seconds,
+            core_share=share,
+            minute_shares=tuple(self._shares),
+            memory_mb=tuple(self._memory),
+            bytes_a_second=rate,
+            message=self._errors.read().strip(),
+        )
 
     def end(self) -> None:
         self._process.terminate()

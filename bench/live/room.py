@@ -1,4 +1,4 @@
-"""A sound server of one's own: PortAudio hears what is played into its null sink. PulseAudio."""
+"""A PulseAudio server with a null sink, whose output PortAudio records."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _PLUGIN = "alsa-lib/libasound_module_pcm_pulse.so"
 
 
 class NoRoomError(Exception):
-    """There is none here, and why."""
+    """No sound server can run here; the text states the cause."""
 
 
 class Room:
-    """A PulseAudio daemon with one sink; what it plays is the default input.
+    """A PulseAudio daemon with one sink, whose monitor is the default input.
 
-    `environment` is that of processes that are to hear it. Raises NoRoomError.
+    Processes need `environment` to use it. Raises NoRoomError.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -64,39 +64,39 @@ class Room:
         self.plug()
 
     def plug(self, name: str = "room") -> None:
-        """Add a sink and make what it plays the default input."""
+        """Add a sink and make its monitor the default input."""
         self.control("load-module", "module-null-sink", f"sink_name={name}",
                      f"sink_properties=device.description={name.capitalize()}")  # fmt: skip
         self.control("set-default-source", f"{name}.monitor")
 
     def unplug(self) -> None:
-        """Remove all sinks, and their monitors with them."""
+        """Remove all sinks with their monitors."""
         self.control("unload-module", "module-null-sink")
 
     def control(self, *arguments: str, check: bool = True) -> bool:
-        """Ask something of the daemon; gives whether it did it."""
+        """Send a command to the daemon. Returns whether it succeeded."""
         done = subprocess.run(
             ["pactl", *arguments], env=self.environment, check=check, capture_output=True
         )
         return done.returncode == 0
 
     def signal(self, number: int) -> None:
-        """Send the daemon a signal."""
+        """Send a signal to the daemon."""
         assert self._daemon is not None
         self._daemon.send_signal(number)
 
     def kill(self) -> None:
-        """End the daemon as a crash does."""
+        """Kill the daemon."""
         assert self._daemon is not None
         self._daemon.kill()
         self._daemon.wait(10)
 
     def play(self, path: Path) -> None:
-        """Start to play a wav file into the default sink."""
+        """Start playing a wav file into the default sink."""
         self._players.append(subprocess.Popen(["paplay", str(path)], env=self.environment))
 
     def stop(self) -> None:
-        """End players and daemon."""
+        """Stop players and daemon."""
         for player in self._players:
             player.terminate()
             player.wait(10)

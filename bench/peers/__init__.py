@@ -1,17 +1,16 @@
-"""Pretrained taggers of others and ours on the same audio, in one run: cost, delay, accuracy.
+"""Pretrained taggers and the model of this project on the same audio: cost, latency, accuracy.
 
-The taggers lie in a folder of the user's (--peers, or STREAMGENRE_PEERS) with a `peers.py`: names
-in `ALL`, and `load(name)` giving a model with `sr`, `labels`, `tag_pcm(samples)` and mostly `n` and
-`hop`. One whose own package is missing is left out and named; the others still run. With labelled
-music (--data) it also tells who is right more often on its test split.
+The taggers are in a folder (--peers, or STREAMGENRE_PEERS) with a `peers.py`: names in `ALL`, and
+`load(name)` returns a model with `sr`, `labels`, `tag_pcm(samples)` and usually `n` and `hop`.
+Taggers with missing packages are skipped and listed. With labelled music (--data), the accuracy on
+its test split is measured too.
 
-What is unfair to the taggers: they were trained to tag, not to choose one genre of fourteen, and
-on other people's idea of each genre; the tables from their words to our genres are ours
-(labels.py), and a tagger that hears rock in most metal, which is no error of a tagger, loses
-by it; the music comes at 16 kHz and 24 kbit/s, as ours was trained on and they were not; they run
-as their loader has them, most in PyTorch, not in their fastest form; and two of them, mn04 and
-msd_musicnn, taught ours. What is unfair to ours: some of the test tracks may be among what a
-tagger was trained on, and nobody can tell.
+The comparison is unfair to the taggers: they were trained for tagging with other definitions of the
+genres, not to choose one of fourteen genres; the mapping from tags to genres is ours (labels.py); a
+tagger that tags most metal as rock is penalised; the music has 16 kHz and 24 kbit/s, like our
+training data; they run as their loader implements them, mostly in PyTorch; and two of them, mn04
+and msd_musicnn, were teachers of ours. It is unfair to ours in that test tracks may be in the
+training data of a tagger.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from __future__ import annotations
 import importlib.util
 import os
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -28,51 +27,56 @@ from streamgenre.model.model import Model, load, read_model
 
 from ..common import Options, Skipped, table
 from . import accuracy, cost
-from .cost import window_and_hop
+from .cost import SystemCost, Tagger, window_and_hop
 from .labels import VOCABULARY
 
 TITLE = "Pretrained taggers of others beside ours: processor time, delay, accuracy"
 
 
-def measure(options: Options) -> dict[str, Any]:
-    """Costs of every tagger that can be loaded, and accuracy where there is labelled music."""
+@dataclass(frozen=True)
+class PeersResult:
+    """The result of this measurement."""
+
+    cost: dict[str, SystemCost]
+    accuracy: accuracy.Accuracy | None
+    absent: dict[str, str]  # reason by name
+    live_hop: float
+    our_parameters: int
+
+
+def measure(options: Options) -> PeersResult:
+    """Measure the costs of every tagger that can be loaded, and accuracy on labelled music."""
     folder = options.peers or Path(os.environ.get("STREAMGENRE_PEERS", ""))
     peers, absent = open_all(folder)
     model = load()
     with _one_thread():
         costs = cost.cost(peers, model, *((30.0, 1) if options.quick else (60.0, 7)))
-        right = (
+        scores = (
             accuracy.accuracy(peers, model, options.data, 1 if options.quick else None)
             if options.data
             else None
         )
-    return {
-        "cost": costs,
-        "accuracy": right,
-        "absent": absent,
-        "live_hop": model.card.live_hop,
-        "our_parameters": _our_parameters(model),
-    }
+    return PeersResult(costs, scores, absent, model.card.live_hop, _our_parameters(model))
 
 
-def open_all(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """Taggers by name, each tried on a window, and why others are not there."""
+def open_all(folder: Path) -> tuple[dict[str, Tagger], dict[str, str]]:
+    """Load the taggers and try each on a window. Returns taggers, and reasons for missing ones."""
     if not (folder / "peers.py").is_file():
         raise Skipped(
             "needs a folder with peers.py and the weights of other models: --peers FOLDER, or "
             f"STREAMGENRE_PEERS{f' (no peers.py in {folder})' if folder != Path() else ''}"
         )
-    os.environ["THREADS"] = "1"  # read by the loader as it is imported
+    os.environ["THREADS"] = "1"  # read when the loader is imported
     try:
         from training.data import DataError
-        from training.distillation.hear import open_peers
+        from training.distillation.outputs import open_peers
     except ImportError as error:
         raise Skipped(f"the taggers need pip install '.[train]' ({error})") from None
     try:
         module = open_peers(folder)
     except DataError as error:
         raise Skipped(str(error)) from None
-    peers: dict[str, Any] = {}
+    peers: dict[str, Tagger] = {}
     absent: dict[str, str] = {}
     for name in module.ALL:
         if name not in VOCABULARY:
@@ -93,7 +97,7 @@ def open_all(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _one_thread() -> AbstractContextManager[object]:
-    """NumPy's products on one thread, as everything else here."""
+    """Limit NumPy to one thread, like the other libraries."""
     if importlib.util.find_spec("threadpoolctl") is None:
         return nullcontext()
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -103,7 +107,7 @@ def _one_thread() -> AbstractContextManager[object]:
 
 
 def _our_parameters(model: Model) -> int:
-    """Trained weights of the bundled model."""
+    """Number of trained weights of the bundled model."""
     import onnx
 
     from streamgenre.networks.calibrated import weights_into
@@ -113,39 +117,37 @@ def _our_parameters(model: Model) -> int:
     return parameters(weights_into(model.card.network, file))
 
 
-def report(found: dict[str, Any]) -> list[str]:
+def report(result: PeersResult) -> list[str]:
     """Costs, then accuracy."""
-    lines = _cost_lines(found)
-    if found["accuracy"] is None:
+    lines = _cost_lines(result)
+    if result.accuracy is None:
         lines += ["", "Accuracy was not measured: it needs labelled music (`--data`)."]
     else:
-        lines += ["", *_accuracy_lines(found["accuracy"])]
-    if found["absent"]:
-        lines += ["", f"Not measured: {_listed(found['absent'])}."]
+        lines += ["", *_accuracy_lines(result.accuracy)]
+    if result.absent:
+        lines += ["", f"Not measured: {_listed(result.absent)}."]
     return lines
 
 
-def _cost_lines(found: dict[str, Any]) -> list[str]:
-    live = found["live_hop"]
+def _cost_lines(result: PeersResult) -> list[str]:
+    live = result.live_hop
     rows = []
-    order = sorted(found["cost"], key=lambda name: found["cost"][name]["times_ours"]["median"])
-    for name in order:
-        one = found["cost"][name]
+    for name, one in sorted(result.cost.items(), key=lambda item: item[1].times_ours.median):
         ours = name.startswith("ours")
-        count = found["our_parameters"] if ours else one["parameters"]
-        share, often = one["features_share"], one.get("live")
+        count = result.our_parameters if ours else one.parameters
+        share, often = one.features_share, one.live
         rows.append(
             [
                 f"**{name} s**" if ours else name,
                 "–" if count is None else f"{count / 1e6:.2f} M",
-                f"{one['window_s']:.3g} s",
-                f"{one['decision_ms']['median']:.1f} ms",
-                f"{one['hop_s']:.3g} s",
-                f"{one['cpu_ms_a_second']['median']:.2f}",
+                f"{one.window_s:.3g} s",
+                f"{one.decision_ms.median:.1f} ms",
+                f"{one.hop_s:.3g} s",
+                f"{one.cpu_ms_a_second.median:.2f}",
                 "–" if share is None else f"{share:.0%}",
-                f"{one['times_ours']['median']:.2f}",
-                f"{often['cpu_ms_a_second']:.1f}" if often else "–",
-                f"{often['times_ours']['median']:.1f}" if often else "–",
+                f"{one.times_ours.median:.2f}",
+                f"{often.cpu_ms_a_second:.1f}" if often else "–",
+                f"{often.times_ours.median:.1f}" if often else "–",
             ]
         )
     return [
@@ -173,31 +175,25 @@ def _cost_lines(found: dict[str, Any]) -> list[str]:
     ]
 
 
-def _accuracy_lines(found: dict[str, Any]) -> list[str]:
-    hops = list(found["ours"])
+def _accuracy_lines(result: accuracy.Accuracy) -> list[str]:
+    hops = list(result.ours)
     rows = []
-    order = sorted(found["peers"], key=lambda n: (-len(found["peers"][n]["genres"]), n))
-    for name in order:
-        one = found["peers"][name]
-        cells = [name, len(one["genres"]), one["tracks"]]
-        cells.append(_scores(one))
+    for name in sorted(result.peers, key=lambda n: (-len(result.peers[n].genres), n)):
+        one = result.peers[name]
+        cells: list[object] = [name, len(one.genres), one.tracks, _scores(one)]
         for hop in hops:
-            ours = one["ours"][hop]
-            ahead, low, high = ours["ahead"]
-            cells += [
-                _scores(ours),
-                f"{ahead:+.3f} ({low:+.3f} to {high:+.3f})",
-            ]
-        rows.append([*cells, f"{one['ours'][hops[-1]]['among_all']:.3f}"])
+            ahead, low, high = one.ours[hop].ahead
+            cells += [_scores(one.ours[hop]), f"{ahead:+.3f} ({low:+.3f} to {high:+.3f})"]
+        rows.append([*cells, f"{one.ours[hops[-1]].among_all:.3f}"])
     head = ["tagger", "genres that it can name", "tracks", "accuracy (macro recall; AUC)"]
     for hop in hops:
         head += [f"ours at {hop} s", "ours ahead by"]
     head.append(f"ours at {hops[-1]} s among all fourteen")
-    alone = ", ".join(f"{value['accuracy']:.3f} at {hop} s" for hop, value in found["ours"].items())
+    alone = ", ".join(f"{value.accuracy:.3f} at {hop} s" for hop, value in result.ours.items())
     return [
         *table(head, rows),
         "",
-        f"Tracks of the test split, {found['tracks']} in all (ours on all of them: {alone}), "
+        f"Tracks of the test split, {result.tracks} in all (ours on all of them: {alone}), "
         "opened once more for this; the tables from labels to genres were fixed before, by the "
         "labels' names. Ours chooses among the same genres as the tagger; intervals are 95 % "
         "bootstraps over tracks, paired. AUC: mean over genres, each by itself, which a tagger's "
@@ -206,8 +202,8 @@ def _accuracy_lines(found: dict[str, Any]) -> list[str]:
     ]
 
 
-def _scores(one: dict[str, float]) -> str:
-    return f"{one['accuracy']:.3f} ({one['macro_recall']:.3f}; {one['auc']:.3f})"
+def _scores(one: accuracy.RankedScores) -> str:
+    return f"{one.accuracy:.3f} ({one.macro_recall:.3f}; {one.auc:.3f})"
 
 
 def _listed(reasons: dict[str, str]) -> str:

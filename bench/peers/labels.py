@@ -1,10 +1,10 @@
-"""What other taggers call our genres: fixed tables, made from the labels' names alone.
+"""Fixed tables from genres to the labels of other taggers, based on the names of the labels only.
 
-The tables are ours, not the taggers' makers'. Nobody's predictions were looked at for them. The
-rule: a genre has the labels that name it, and those that name a style below it which nothing else
-here could claim (house and techno are electronic, opera is classical, funk is soul, punk is rock).
-Words for moods, decades, instruments, voices and mixtures (pop rock, alternative, dance, chillout)
-are nobody's. None: the tagger has no word for the genre, and tracks of it are not scored.
+The tables were made for this comparison, without looking at predictions. A genre has the labels
+that name it, and those of styles that belong to no other genre here (house and techno are
+electronic, opera is classical, funk is soul, punk is rock). Labels for moods, decades, instruments,
+voices and mixtures (pop rock, alternative, dance, chillout) are not used. None means that the
+tagger has no label for the genre; tracks of this genre are not scored.
 """
 
 from __future__ import annotations
@@ -129,17 +129,17 @@ VOCABULARY: Mapping[str, Names] = {
 
 
 def nameable(names: Names) -> tuple[str, ...]:
-    """The genres that there is a word for, in the table's order."""
+    """The genres that have a label, in the order of the table."""
     return tuple(genre for genre, words in names.items() if words)
 
 
 def by_genre(
     probabilities: NDArray[np.floating], labels: Sequence[str], names: Names
 ) -> NDArray[np.floating]:
-    """Probabilities of labels (N, L) -> of the nameable genres (N, G): the highest of each's words.
+    """Probabilities of labels (N, L) -> of genres with labels (N, G), the maximum over the labels.
 
-    The highest and not the sum: a style's probability is mostly within that of what lies above it,
-    and a sum would favour the genres with many words. ValueError where a word is no label.
+    The maximum is used because a style mostly implies its parent, and a sum would favour genres
+    with many labels. Raises ValueError for an unknown label.
     """
     positions = {label: i for i, label in enumerate(labels)}
     columns = []

@@ -1,36 +1,49 @@
-"""The rings beside what Python has for the same: samples a second from a producer to a consumer.
+"""Ring buffers compared with Python's alternatives: samples per second from producer to consumer.
 
-The producer writes blocks, as a sound card gives them, the consumer takes a hop at a time, as a
-stream does: in turn in one thread, and flat out in two. Beside Ring and LiveRing: queue.Queue of
-blocks, collections.deque of blocks and of samples, and a NumPy array that is rolled. After every
-run what came is held against what was written: in order, nothing twice, nothing missing; LiveRing
-may drop the oldest, and must have counted exactly what is missing.
+The producer writes blocks, like a sound card. The consumer reads a hop at a time, like a stream.
+They alternate in one thread, or run at full speed in two threads. Ring and LiveRing are compared
+with queue.Queue of blocks, collections.deque of blocks and of samples, and numpy.roll. After every
+run the output is compared with the input: in order, without duplicates or gaps. LiveRing may drop
+the oldest samples, and must count exactly the missing ones.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..common import Options, ratios, table
+from ..common import MismatchError, Options, Spread, ratios, table
 from .channels import CHANNELS, PATIENCE, Channel, Samples
 
 TITLE = "Rings against queue.Queue, deque and numpy.roll, in one thread and in two"
 
 BLOCKS = (64, 512, 4_096)
-_HOP = 8_000  # samples that the consumer takes: half a second
-_LONGEST = 2**24  # samples: float32 counts no further
+_HOP = 8_000  # samples per read: half a second
+_QUICK, _SAMPLES = 100_000, 1_000_000  # below 2**24, so that float32 can count them
 
 Parts = list[tuple[int, Samples]]
-"""What a consumer got, in order: how many samples were dropped, and those that came after."""
+"""The output of a consumer: numbers of dropped samples, each followed by the next samples."""
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """The speed of one channel."""
+
+    samples_a_second: float
+    times_ring: Spread
+    missing_share: float
+
+
+BySize = dict[str, dict[str, dict[str, Throughput]]]
+"""Throughput by block size, number of threads, and channel."""
 
 
 def alone(channel: Channel, samples: Samples, block: int) -> Parts:
-    """One thread: blocks in, and a hop out as soon as there is one."""
+    """One thread: write blocks, and read a hop as soon as it is available."""
     parts: Parts = []
     waiting = 0
     for start in range(0, len(samples), block):
@@ -44,13 +57,13 @@ def alone(channel: Channel, samples: Samples, block: int) -> Parts:
 
 
 def in_two(channel: Channel, samples: Samples, block: int) -> Parts:
-    """A thread that writes as fast as there is room, and one that reads as fast as it can."""
+    """Two threads: one writes and one reads, both as fast as possible."""
 
     def produce() -> None:
         for start in range(0, len(samples), block):
             part = samples[start : start + block]
             while len(part := part[channel.write(part) :]):
-                time.sleep(0)  # lets the other side have the interpreter
+                time.sleep(0)  # yield to the other thread
 
     producer = threading.Thread(target=produce, daemon=True)
     parts: Parts = []
@@ -68,26 +81,27 @@ def in_two(channel: Channel, samples: Samples, block: int) -> Parts:
 
 
 def check(parts: Sequence[tuple[int, Samples]], samples: Samples) -> int:
-    """AssertionError unless the parts are the samples in order; how many were dropped."""
+    """Return the number of dropped samples. Raises MismatchError for any other difference."""
     position = missing = 0
     for lost, got in parts:
         position += lost
         missing += lost
-        assert np.array_equal(got, samples[position : position + len(got)]), f"at {position}"
+        if not np.array_equal(got, samples[position : position + len(got)]):
+            raise MismatchError(f"samples differ after sample {position}")
         position += len(got)
-    assert position == len(samples), f"{position} of {len(samples)} samples came"
+    if position != len(samples):
+        raise MismatchError(f"{position} of {len(samples)} samples arrived")
     return missing
 
 
-def measure(options: Options) -> dict[str, Any]:
-    """Samples a second that came out, of each channel, for each block size."""
-    count, rounds = (100_000, 1) if options.quick else (1_000_000, 5)
+def measure(options: Options) -> BySize:
+    """Measure each channel for each block size."""
+    count, rounds = (_QUICK, 1) if options.quick else (_SAMPLES, 5)
     samples = np.arange(count, dtype=np.float32)
-    assert count <= _LONGEST
     ways = {"one thread": alone, "two threads": in_two}
-    found: dict[str, Any] = {}
+    result: BySize = {}
     for block in BLOCKS:
-        found[str(block)] = {}
+        result[str(block)] = {}
         for how, way in ways.items():
             seconds: dict[str, list[float]] = {name: [] for name in CHANNELS}
             missing = dict.fromkeys(CHANNELS, 0)
@@ -98,43 +112,41 @@ def measure(options: Options) -> dict[str, Any]:
                     parts = way(channel, samples, block)
                     taken = time.perf_counter() - began
                     lost = check(parts, samples)
-                    assert not lost or (name, how) == ("LiveRing", "two threads"), name
-                    if turn:  # the first compiles
-                        # Only what came counts; where all of it was dropped, nothing did.
+                    if lost and (name, how) != ("LiveRing", "two threads"):
+                        raise MismatchError(f"{name} dropped {lost} samples in {how}")
+                    if turn:  # the first round compiles
+                        # The rate is that of the samples that arrived.
                         seconds[name].append(taken * count / max(1, count - lost))
                         missing[name] += lost
-            found[str(block)][how] = {
-                name: {
-                    "samples_a_second": count / min(seconds[name]),
-                    "times_ring": ratios(seconds, name, "Ring").to_json(),
-                    "missing_share": missing[name] / count / rounds,
-                }
+            result[str(block)][how] = {
+                name: Throughput(
+                    samples_a_second=count / min(seconds[name]),
+                    times_ring=ratios(seconds, name, "Ring"),
+                    missing_share=missing[name] / count / rounds,
+                )
                 for name in CHANNELS
             }
-    return found
+    return result
 
 
-def report(found: dict[str, Any]) -> list[str]:
-    """A table of one thread and one of two."""
+def report(result: Mapping[str, Mapping[str, Mapping[str, Throughput]]]) -> list[str]:
+    """A table for one thread and one for two."""
     lines: list[str] = []
     for how in ("one thread", "two threads"):
         rows = []
         for name in CHANNELS:
             row = [name]
-            for of_block in found.values():
+            for of_block in result.values():
                 one = of_block[how][name]
-                row += [
-                    f"{one['samples_a_second'] / 1e6:.1f} M",
-                    f"{one['times_ring']['median']:.2f}",
-                ]
+                row += [f"{one.samples_a_second / 1e6:.1f} M", f"{one.times_ring.median:.2f}"]
             rows.append(row)
         head = [how]
-        for block in found:
+        for block in result:
             head += [f"samples a second, blocks of {block}", "time, Ring 1"]
         lines += [*table(head, rows), ""]
     dropped = ", ".join(
-        f"{one['two threads']['LiveRing']['missing_share']:.0%} with blocks of {block}"
-        for block, one in found.items()
+        f"{one['two threads']['LiveRing'].missing_share:.0%} with blocks of {block}"
+        for block, one in result.items()
     )
     return [
         *lines,

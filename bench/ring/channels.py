@@ -1,6 +1,6 @@
-"""From a producer to a consumer: the rings, and what Python has for the same.
+"""Channels from a producer to a consumer: the rings, and alternatives from Python and NumPy.
 
-Whoever takes a block copies it: to a sound card's callback it belongs only while that runs.
+Each channel copies the blocks, because a sound card owns them after the callback.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from numpy.typing import NDArray
 from streamgenre.audio.live.ring import LiveRing
 from streamgenre.audio.ring import Ring
 
-CAPACITY = 65_536  # samples that may wait
-PATIENCE = 60.0  # s for a side that waits for the other
+CAPACITY = 65_536  # samples
+PATIENCE = 60.0  # s, timeout for the other side
 Samples = NDArray[np.float32]
 
 
 class Channel(Protocol):
-    """From one producer to one consumer."""
+    """A channel from one producer to one consumer."""
 
     def write(self, block: Samples) -> int:
-        """How many samples were taken: as many as there is room for."""
+        """Write as many samples as fit. Returns their number."""
         ...
 
     def read(self, most: int) -> tuple[int, Samples]:
-        """How many were dropped, then up to `most` that wait; perhaps none."""
+        """Return the number of dropped samples, and at most `most` available samples."""
         ...
 
 
@@ -59,7 +59,7 @@ class _LiveRing:
 
 
 class _Queue:
-    """Both sides wait inside the queue, as it is meant to be used."""
+    """Both sides wait inside the queue."""
 
     def __init__(self, block: int) -> None:
         self._queue: queue.Queue[Samples] = queue.Queue(CAPACITY // block)
@@ -116,7 +116,7 @@ class _SampleDeque:
 
 
 class _Rolled:
-    """Needs a lock: the array is another after each block."""
+    """Needs a lock, because the array is replaced by each block."""
 
     def __init__(self) -> None:
         self._buffer = np.zeros(CAPACITY, np.float32)
@@ -148,4 +148,4 @@ CHANNELS: dict[str, Callable[[int], Channel]] = {
     "deque of samples": lambda block: _SampleDeque(),
     "numpy.roll": lambda block: _Rolled(),
 }
-"""Made for a block size, each."""
+"""Constructors by name; the argument is the block size."""

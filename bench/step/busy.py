@@ -1,4 +1,4 @@
-"""Other cores at work: processes that do nothing but multiply matrices."""
+"""Processes that keep other cores busy with matrix products."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# It ends with its parent, however that ends.
+# Ends with its parent, however that ends.
 _WORK = """
 import os, numpy as np
 parent = os.getppid()
@@ -22,7 +22,7 @@ _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THR
 
 @contextmanager
 def busy(processes: int) -> Iterator[None]:
-    """So many of them, each with a core's worth of work, from when all have begun."""
+    """Run `processes` busy processes, after all of them have started."""
     running: list[subprocess.Popen[bytes]] = []
     try:
         for _ in range(processes):

@@ -1,7 +1,7 @@
-"""A stream that is fed one hop of music at a time, each step with its latency.
+"""Feeds a stream with one hop of music at a time and measures the latency of each step.
 
-`python -m bench.step.fed MODEL HOP`, with 16 kHz float32 samples on standard input, does so in a
-fresh process and prints JSON: seconds until the model was there, and of each step since.
+`python -m bench.step.fed MODEL HOP` does this in a new process, with 16 kHz float32 samples from
+standard input. It prints JSON: seconds to load the model, and of each step.
 """
 
 from __future__ import annotations
@@ -14,45 +14,45 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:  # a fresh process is to load it when its clock runs
+if TYPE_CHECKING:  # a new process loads it while the clock runs
     from streamgenre.model.model import Model
 
 _RATE = 16_000
 
 
 class Fed:
-    """Feeds a new stream of a model, over and over the same music.
+    """Feeds a new stream of a model with the same music, repeatedly.
 
     Args:
-        model: whose stream.
+        model: the model of the stream.
         hop: seconds.
         samples: 16 kHz mono, at least one hop.
     """
 
     def __init__(self, model: Model, hop: float, samples: NDArray[np.float32]) -> None:
         size = round(hop * _RATE)
-        # A copy: what a caller feeds can be written to, and what cannot is copied by the stream.
+        # Copy, because the stream would copy a read-only array itself.
         whole = samples[: len(samples) // size * size].copy()
-        self._pieces = np.split(whole, len(whole) // size)
+        self._blocks = np.split(whole, len(whole) // size)
         self._stream = model.stream(hop)
         self._hop, self._next = hop, 0
 
     def step(self) -> float:
-        """Seconds of one call that gives one update."""
-        piece = self._pieces[self._next % len(self._pieces)]
+        """Seconds of one call that returns one update."""
+        block = self._blocks[self._next % len(self._blocks)]
         self._next += 1
         began = time.perf_counter()
-        updates = self._stream.feed(piece, _RATE)
+        updates = self._stream.feed(block, _RATE)
         seconds = time.perf_counter() - began
         assert len(updates) == 1
         return seconds
 
     def back_to_back(self, count: int) -> list[float]:
-        """Seconds of so many steps, one right after another."""
+        """Seconds of `count` consecutive steps."""
         return [self.step() for _ in range(count)]
 
     def paced(self, count: int) -> list[float]:
-        """Seconds of so many steps, each begun one hop after the one before it."""
+        """Seconds of `count` steps that start at intervals of one hop."""
         seconds = []
         due = time.perf_counter()
         for _ in range(count):
@@ -63,7 +63,7 @@ class Fed:
 
 
 def fresh(variant: str, hop: float, samples: NDArray[np.float32]) -> tuple[float, list[float]]:
-    """Seconds to import and load, and of each step, in a process where nothing was there yet."""
+    """Seconds to import and load, and of each step, in a new process."""
     began = time.perf_counter()
     from streamgenre.model.model import load
 

@@ -1,8 +1,8 @@
-"""How many real-time streams this machine carries before their updates come late.
+"""Maximum number of simultaneous real-time streams on this machine.
 
-A process for each core, each with its share of the streams (station.py), all of them fed as
-time passes. The machine carries so many streams where, over the whole run, the 99th percentile of
-lateness stays under one hop. Numbers are tried upwards until one is too many.
+One process per core feeds its share of the streams in real time (station.py). A number of streams
+is sustained if the 99th percentile of the lateness of updates over the whole run is below one hop.
+Increasing numbers are tried until one is not sustained.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import json
 import os
 import subprocess
 import sys
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from streamgenre.model.model import load
 
 from ..common import ROOT, Options, table
+from .station import Served
 
 TITLE = "real-time streams at once"
 
@@ -30,28 +31,53 @@ _CASES = {
 }
 
 
-def measure(options: Options) -> dict[str, Any]:
-    """For each case every number tried, with lateness, cores used and memory."""
+@dataclass(frozen=True)
+class Load:
+    """One number of streams."""
+
+    streams: int
+    updates: int
+    updates_wanted: float
+    late_p50_s: float
+    late_p99_s: float
+    late_p999_s: float
+    cores_used: float
+    kb_a_stream: float
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """The result of this measurement."""
+
+    hop_s: float
+    seconds: float
+    ring_kb: float
+    history_kb: float
+    cases: dict[str, tuple[Load, ...]]
+
+
+def measure(options: Options) -> Capacity:
+    """Measure increasing numbers of streams for each case."""
     seconds = 5.0 if options.quick else 30.0
     hop = next(h for h in load().card.hops if h.seconds == _HOP)
-    found: dict[str, Any] = {
-        "hop_s": _HOP,
-        "seconds": seconds,
-        "ring_kb": (hop.window + hop.samples) * 4 / 1024,
-        "history_kb": 128 * (hop.window // 160 + 1) * 4 / 1024,
-        "cases": {},
-    }
+    cases = {}
     for name, (batch, kind, numbers) in _CASES.items():
-        rows: list[dict[str, Any]] = []
+        rows: list[Load] = []
         for count in (20,) if options.quick else numbers:
             rows.append(_try(count, seconds, batch, kind))
-            if rows[-1]["late_p99_s"] > _HOP:
+            if rows[-1].late_p99_s > _HOP:
                 break
-        found["cases"][name] = rows
-    return found
+        cases[name] = tuple(rows)
+    return Capacity(
+        hop_s=_HOP,
+        seconds=seconds,
+        ring_kb=(hop.window + hop.samples) * 4 / 1024,
+        history_kb=128 * (hop.window // 160 + 1) * 4 / 1024,
+        cases=cases,
+    )
 
 
-def _try(count: int, seconds: float, batch: int, kind: str) -> dict[str, Any]:
+def _try(count: int, seconds: float, batch: int, kind: str) -> Load:
     cores = os.cpu_count() or 1
     shares = [count // cores + (i < count % cores) for i in range(cores)]
     running = [
@@ -68,41 +94,40 @@ def _try(count: int, seconds: float, batch: int, kind: str) -> dict[str, Any]:
         out, _ = process.communicate()
         if process.returncode:
             raise RuntimeError(f"bench.streams.station ended with {process.returncode}")
-        parts.append(json.loads(out))
-    late = np.concatenate([part["late"] for part in parts])
-    p50, p99, p999 = np.percentile(late, [50, 99, 99.9])
-    wanted = count * (seconds / _HOP - 1)
-    return {
-        "streams": count,
-        "updates": len(late),
-        "updates_wanted": wanted,
-        "late_p50_s": p50,
-        "late_p99_s": p99,
-        "late_p999_s": p999,
-        "cores_used": sum(part["share"] for part in parts),
-        "kb_a_stream": max(part["kb_a_stream"] for part in parts),
-    }
+        parts.append(Served(**json.loads(out)))
+    late = np.concatenate([part.late for part in parts])
+    p50, p99, p999 = map(float, np.percentile(late, [50, 99, 99.9]))
+    return Load(
+        streams=count,
+        updates=len(late),
+        updates_wanted=count * (seconds / _HOP - 1),
+        late_p50_s=p50,
+        late_p99_s=p99,
+        late_p999_s=p999,
+        cores_used=sum(part.share for part in parts),
+        kb_a_stream=max(part.kb_a_stream for part in parts),
+    )
 
 
-def report(found: dict[str, Any]) -> list[str]:
-    """A table a case, the largest number carried above it."""
+def report(result: Capacity) -> list[str]:
+    """A table per case, below the largest sustained number."""
     lines = [
-        f"An update every {found['hop_s']:g} s for each, {found['seconds']:g} s a row. Memory a "
-        f"stream holds {found['ring_kb']:.0f} kB of samples (its ring) and "
-        f"{found['history_kb']:.0f} kB of log-mel, which are left out in the last column.",
+        f"An update every {result.hop_s:g} s for each, {result.seconds:g} s a row. Memory a "
+        f"stream holds {result.ring_kb:.0f} kB of samples (its ring) and "
+        f"{result.history_kb:.0f} kB of log-mel, which are left out in the last column.",
         "",
     ]
-    held = found["ring_kb"] + found["history_kb"]
-    for name, rows in found["cases"].items():
-        carried = [row["streams"] for row in rows if row["late_p99_s"] <= found["hop_s"]]
+    held = result.ring_kb + result.history_kb
+    for name, rows in result.cases.items():
+        carried = [row.streams for row in rows if row.late_p99_s <= result.hop_s]
         lines += [f"**{name}**: {max(carried, default=0)} carried", ""]
         lines += table(
             ["streams", "updates", "late p50", "p99", "p99.9", "cores busy", "memory a stream",
              "beside ring and log-mel"],
             [
-                [row["streams"], row["updates"], *(f"{row[key]:.3f} s" for key in
-                 ("late_p50_s", "late_p99_s", "late_p999_s")), f"{row['cores_used']:.2f}",
-                 f"{row['kb_a_stream']:.0f} kB", f"{row['kb_a_stream'] - held:.0f} kB"]
+                [row.streams, row.updates, f"{row.late_p50_s:.3f} s", f"{row.late_p99_s:.3f} s",
+                 f"{row.late_p999_s:.3f} s", f"{row.cores_used:.2f}",
+                 f"{row.kb_a_stream:.0f} kB", f"{row.kb_a_stream - held:.0f} kB"]
                 for row in rows
             ],
         )  # fmt: skip

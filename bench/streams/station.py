@@ -1,10 +1,10 @@
-"""One process with many streams in real time, for `streams`: prints what it saw as JSON.
+"""A process that feeds many streams in real time, for `streams`; prints JSON.
 
     python -m bench.streams.station COUNT SECONDS HOP BATCH KIND
 
-Each stream gets a block of a quarter second when that much time has passed, each at a moment of its
-own. KIND is `samples` (16 kHz, mono) or `mp3` (44.1 kHz, stereo, decoded and resampled on the way).
-BATCH 0: plain streams, no pool.
+Each stream gets blocks of a quarter second in real time, with different phases. KIND is `samples`
+(16 kHz, mono) or `mp3` (44.1 kHz, stereo, decoded and resampled). BATCH 0 uses streams without a
+pool.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,13 @@ from ..memory import memory
 from ..recordings import write
 
 BLOCK = 0.25  # s
-_MUSIC = 60.0  # s, over and over, begun elsewhere by each stream
+_MUSIC = 60.0  # s, repeated; each stream starts at another position
 
 Blocks = Iterator[tuple[NDArray[np.float32], int]]
 
 
 def _samples(number: int) -> Blocks:
-    """Blocks of music at the model's rate, for ever."""
+    """Endless blocks of music at the model's rate."""
     heard, size = music(_MUSIC), round(BLOCK * RATE)
     at = number * 7919 * size
     while True:
@@ -48,7 +49,7 @@ def _samples(number: int) -> Blocks:
 
 
 def _mp3(path: Path) -> Blocks:
-    """Blocks decoded from a file, for ever."""
+    """Endless blocks decoded from a file."""
     with soundfile.SoundFile(path) as file:
         size = round(BLOCK * file.samplerate)
         while True:
@@ -59,8 +60,18 @@ def _mp3(path: Path) -> Blocks:
             yield block, int(file.samplerate)
 
 
-def run(count: int, seconds: float, hop: float, batch: int, kind: str) -> dict[str, Any]:
-    """Lateness of updates (s): from when a hop's last block was due until its update is there."""
+@dataclass(frozen=True)
+class Served:
+    """The result of one process."""
+
+    late: list[float]  # s, from when the last block of a hop was due until its update
+    share: float  # of a core
+    kb_a_stream: float
+    blocks: int
+
+
+def run(count: int, seconds: float, hop: float, batch: int, kind: str) -> Served:
+    """Feed `count` streams in real time."""
     model = load()
     _warm(model, hop, batch)
     with tempfile.TemporaryDirectory() as folder:
@@ -76,11 +87,11 @@ def run(count: int, seconds: float, hop: float, batch: int, kind: str) -> dict[s
         streams: list[Stream] = [pool.stream() if pool else model.stream(hop) for _ in sources]
         late, fed, share = _serve(streams, sources, seconds, pool.collect if pool else None)
         grown = memory(os.getpid(), "VmRSS") - before
-    return {"late": late, "share": share, "kb_a_stream": grown * 1024 / count, "blocks": fed}
+    return Served(late, share, grown * 1024 / count, fed)
 
 
 def _warm(model: Model, hop: float, batch: int) -> None:
-    """Everything loaded, and the memory of a full batch there: it is not a stream's."""
+    """Load everything and allocate the memory of a full batch, which no stream owns."""
     silence = np.zeros(2 * RATE, np.float32)
     if not batch:
         model.stream(hop).feed(silence, RATE)
@@ -125,4 +136,5 @@ def _serve(
 
 if __name__ == "__main__":
     given = sys.argv[1:]
-    print(json.dumps(run(int(given[0]), float(given[1]), float(given[2]), int(given[3]), given[4])))
+    served = run(int(given[0]), float(given[1]), float(given[2]), int(given[3]), given[4])
+    print(json.dumps(vars(served)))

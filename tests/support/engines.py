@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from tones import LIVE, Tones, track
+from support.tones import LIVE, Tones, track
 
 from streamgenre.model.engine import Step
 from training.evaluation.inputs import Scored

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tones import PITCHES, tone, track
+from support.tones import PITCHES, tone, track
 
 
 @pytest.fixture(scope="package")

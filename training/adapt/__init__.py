@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from streamgenre.files import replace_bytes
 from streamgenre.model.card import ModelCard, read_card
 from streamgenre.model.onnx import OnnxEngine
 
@@ -19,7 +20,6 @@ from ..data import Track
 from ..evaluation.inputs import unsplit
 from ..inference import Progress, no_progress
 from ..inference.parity import PARITY_STEPS
-from ..writing import replace_file
 from . import graph, validate
 from .chosen import cautions, usable
 from .features import LONGEST, run_base
@@ -126,7 +126,7 @@ def adapt(
         },
     )
     graph.verify(base.engine, data, head, str(output), lambda n: progress("check", n, PARITY_STEPS))
-    replace_file(output, data)
+    replace_bytes(output, data)
     counts = Counter(t.genre for t in tracks)
     return Adaptation(labels, counts, left_out.folds, metrics, lost, read_card(data, str(output)))
 

@@ -108,12 +108,14 @@ def fit_temperature(left_out: LeftOut) -> float:
     """The temperature of least log loss over all steps, each track and hop weighing one."""
     runs = [run for runs in left_out.logits for run in runs]
     hops = len(left_out.logits[0])
-    return decisions.temperature(runs, np.repeat(left_out.true, hops).tolist())
+    return decisions.fit_temperature(runs, np.repeat(left_out.true, hops).tolist())
 
 
 def unsure(left_out: LeftOut, hop: int, temperature: float, base: Thresholds) -> Thresholds:
     """The base's thresholds, with doubt as it is on these genres."""
-    limit = decisions.unsure([softmax(runs[hop], temperature).mean(0) for runs in left_out.logits])
+    limit = decisions.unsure_threshold(
+        [softmax(runs[hop], temperature).mean(0) for runs in left_out.logits]
+    )
     held = base.hold / base.unsure if base.unsure else 0.0
     return replace(base, unsure=limit, hold=round(held * limit, 3))
 

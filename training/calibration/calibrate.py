@@ -1,4 +1,4 @@
-"""After training: temperature and thresholds, fitted on `valid`, into the checkpoint itself."""
+"""Calibration of a finished checkpoint: fits temperature and thresholds on `valid`."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ from .fit import fit
 
 
 def calibrate(path: Path, data: DataSet, audio: AudioCache, speech: Path | None) -> Calibration:
-    """Fit and write; `speech` holds recordings that were not trained on."""
+    """Fit the calibration and write it to the checkpoint; `speech` is held out from training."""
     tensors, about = checkpoint.read(path)
     if json.loads(about["config"]).get("task") == "tags":
-        raise DataError(f"{path}: is a tagger; temperature and thresholds are of genres")
+        raise DataError(f"{path}: is a tagger; temperature and thresholds are for genres")
     about.pop("calibration", None)
     about["dataset"] = _dataset(about, data, audio)
     checkpoint.write(path, tensors, about)
     labels = json.loads(about["labels"])
     tracks = [t for t in data.tracks if t.split == "valid" and t.genre in labels and t.key in audio]
-    found = fit(load_model(path), audio, tracks, held_out(speech))
-    checkpoint.write(path, tensors, about | {"calibration": found.to_json()})
-    return found
+    calibration = fit(load_model(path), audio, tracks, held_out(speech))
+    checkpoint.write(path, tensors, about | {"calibration": calibration.to_json()})
+    return calibration
 
 
 def calibrate_as(path: Path, other: Path, data: DataSet, audio: AudioCache) -> None:
-    """Take the temperature and the thresholds of another checkpoint of the same recipe.
+    """Copy the calibration of another checkpoint of the same recipe.
 
-    For a network that learned from `valid` as well: its own outputs there are too confident. The
-    other one, trained without `valid`, is calibrated on it. Raises DataError where it has none.
+    Used for a network that was also trained on `valid`, where its outputs are overconfident. The
+    other network was trained without `valid` and calibrated on it. Raises DataError if the other
+    checkpoint has no calibration.
     """
     tensors, about = checkpoint.read(path)
     theirs = checkpoint.read(other)[1]
@@ -45,7 +46,7 @@ def calibrate_as(path: Path, other: Path, data: DataSet, audio: AudioCache) -> N
 
 
 def _dataset(about: Mapping[str, str], data: DataSet, audio: AudioCache) -> str:
-    """Name of the data set and number of tracks that a checkpoint learned from, as JSON."""
+    """Name of the data set and number of training tracks, as JSON."""
     splits = Config.model_validate_json(about["config"]).run.splits
     tracks = sum(t.split in splits and bool(t.genre) and t.key in audio for t in data.tracks)
     return json.dumps({"name": data.name, "tracks": tracks})

@@ -1,4 +1,4 @@
-"""What stands around a trained network: temperature, thresholds, smoothing. Fitted on `valid`."""
+"""Fits temperature, thresholds and smoothing of a trained network on `valid`."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from ..card import UNFITTED, Calibration
 from ..data import SAMPLE_RATE, Track
 from ..evaluation.probes.recovery import draw_pairs
 from ..inference import stream_tracks
-from ..inference.decisions import decide, softmax, temperature, unsure
+from ..inference.decisions import decide, fit_temperature, softmax, unsure_threshold
 
-LATE = 4.0  # s, median delay after a change of music that the decisions may have; test takes longer
+LATE = 4.0  # s, largest median delay after a change of music; it is longer on test data
 
-MISSED = 0.003  # share of the steps of music that may be taken for none; elsewhere it is more
+MISSED = 0.003  # share of music steps that may be classified as non-music; higher on other data
 
 
 @dataclass(frozen=True)
 class Change:
-    """Calibrated steps (steps, C) of two tracks in a row, and what is true before and after."""
+    """Calibrated steps (steps, C) of two consecutive tracks, with the label of each."""
 
     steps: NDArray[np.float64]
-    cut: int  # the first step of the second track
+    cut: int  # index of the first step of the second track
     before: int
     after: int
 
@@ -39,11 +39,11 @@ def smoothing(
     seconds: float,
     limits: Thresholds,
 ) -> tuple[Thresholds, list[dict[str, float]]]:
-    """Smoothing, margin and hold: fewest switches inside a track among those that follow in time.
+    """Choose smoothing, margin and hold: fewest switches within tracks at an acceptable delay.
 
-    A change has been followed when the right genre is decided; of those that are, the median may
-    be LATE. The grid's figures come along: switches between genres a minute, the delay (s), and the
-    share of the changes' steps that is right.
+    The delay of a change is the time until the correct genre is decided. Its median over the
+    detected changes may be at most LATE. Also returns the grid: switches between genres per minute,
+    delay (s), and share of correct steps around the changes.
     """
     never = max(len(change.steps) for change in changes) * seconds
     grid = []
@@ -90,42 +90,42 @@ def fit(
     tracks: Sequence[Track],
     not_music: Mapping[str, np.ndarray],
 ) -> Calibration:
-    """Temperature and thresholds for a model whose temperature is 1, at its hop for live audio.
+    """Calibrate a model of temperature 1 at its hop for live audio.
 
-    `tracks` with a genre each; `not_music` recordings without music, int16.
+    `tracks` have a genre each; `not_music` are recordings without music, int16.
     """
     card, engine = model.card, model.engine
     hop = card.hop(card.live_hop)
     keys, labels = [t.key for t in tracks], [card.label_names.index(t.genre) for t in tracks]
     runs = stream_tracks(engine, audio, keys, hop)
     logits = {key: np.log(run.probabilities + 1e-12) for key, run in runs.items()}
-    heat = temperature([logits[k] for k in keys], labels)
-    # A mix costs as much as two tracks; a small data set needs no more of them than it has tracks.
+    temperature = fit_temperature([logits[k] for k in keys], labels)
+    # A mix costs as much as two tracks, so a small data set gets fewer mixes.
     chosen = draw_pairs(labels, min(150, 4 * len(keys)))
     cut = {f"{a}+{b}": _join(audio[keys[a]], audio[keys[b]], hop.samples) for a, b in chosen}
     mixed = stream_tracks(engine, cut, list(cut), hop)
     changes = [
         Change(
-            softmax(np.log(mixed[f"{a}+{b}"].probabilities + 1e-12), heat),
+            softmax(np.log(mixed[f"{a}+{b}"].probabilities + 1e-12), temperature),
             len(_head(audio[keys[a]], hop.samples)) // hop.samples,
             labels[a],
             labels[b],
         )
         for a, b in chosen
     ]
-    steps = [softmax(logits[k], heat) for k in keys]
-    thresholds = replace(UNFITTED, unsure=unsure([run.mean(0) for run in steps]))
+    steps = [softmax(logits[k], temperature) for k in keys]
+    thresholds = replace(UNFITTED, unsure=unsure_threshold([run.mean(0) for run in steps]))
     grid: list[dict[str, float]] = []
-    if changes:  # tracks of a single genre give none
+    if changes:  # none if all tracks have one genre
         thresholds, grid = smoothing(steps, changes, hop.seconds, thresholds)
     silent = stream_tracks(engine, not_music, list(not_music), hop)
-    # Of single steps, the harder case: what is decided on is smoothed. The first windows of a clip
-    # are left out where there are others: they are mostly the silence before it.
+    # Use single steps, which are harder than the smoothed decisions. The first windows of a clip
+    # mostly contain the silence before it, so they are left out if there are others.
     yes = np.concatenate([run.music[min(4, len(run.music) - 1) :] for run in runs.values()])
     no = np.concatenate([run.music for run in silent.values()])
     limits = np.arange(0.05, 0.96, 0.01)
     even = min(limits, key=lambda t: (yes < t).mean() + (no >= t).mean())
-    # Voices unlike those at hand come nearer to music than these do.
+    # Other voices are closer to music than the ones used here.
     music = float(max([even, *(t for t in limits if (yes < t).mean() <= MISSED)]))
     thresholds = replace(thresholds, music=round(music, 3))
     figures = {
@@ -134,16 +134,16 @@ def fit(
         "not_music_passed": float((no >= music).mean()),
         "smoothing_grid": grid,
     }
-    return Calibration(heat, thresholds, figures)
+    return Calibration(temperature, thresholds, figures)
 
 
 def _head(samples: np.ndarray, hop: int) -> np.ndarray:
-    """The first twenty seconds or less, in whole steps; one at least."""
+    """The first 20 s or less, in whole steps, at least one."""
     steps = max(1, min(len(samples), 20 * SAMPLE_RATE) // hop)
     head = samples[: steps * hop]
     return np.pad(head, (0, steps * hop - len(head)))
 
 
 def _join(a: np.ndarray, b: np.ndarray, hop: int) -> np.ndarray:
-    """Twenty seconds of each, the cut on a step's edge."""
+    """Join the first 20 s of two tracks at the edge of a step."""
     return np.concatenate([_head(a, hop), b[: 20 * SAMPLE_RATE]])

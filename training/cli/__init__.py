@@ -1,6 +1,6 @@
-"""`python -m training COMMAND`, one file a command; some of them are `streamgenre COMMAND`, too.
+"""`python -m training COMMAND`, one module per command; some are also `streamgenre COMMAND`.
 
-A command's module is imported when it runs, so that `adapt` and `evaluate` need no torch.
+The module of a command is imported when it runs, so that `adapt` and `evaluate` need no torch.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from streamgenre.errors import StreamgenreError
 from streamgenre.extras import install_command
 
 COMMANDS = {
-    "teach": "what pretrained taggers say of a data set, as lessons to train with",
-    "head": "a perceptron on frozen embeddings: the start of a network, and the baseline",
-    "train": "a streaming network on a data set; goes on where it was broken off",
+    "teach": "compute soft targets for a data set with pretrained taggers",
+    "head": "fit a perceptron on frozen embeddings: initial weights, and the baseline",
+    "train": "train a streaming network on a data set, or resume a run",
     "evaluate": "measure a model on a data set: accuracy, streaming, timeline, calibration",
-    "redraw": "the report and pictures of an evaluation again, from its figures",
-    "compare": "measured models side by side, with paired intervals",
-    "experiments": "every published system under one protocol: train, measure, table, charts",
-    "listen": "the sound that a network takes for a genre, or that excites a neuron",
-    "feedback": "what temporal feedback is worth: variants and controls over seeds",
-    "average": "runs from one start as one network, the mean of their weights",
-    "recipe": "the bundled model again: teach, train, average, evaluate, export",
-    "adapt": "own genres from a folder of own music, on the bundled model",
-    "export": "a trained network as one ONNX step with its card, checked",
+    "redraw": "rewrite the report and pictures of an evaluation from its metrics",
+    "compare": "compare the predictions of models, with paired intervals",
+    "experiments": "train and measure every published system under one protocol",
+    "listen": "visualise a network: the sound that maximises a genre or a neuron",
+    "feedback": "study the temporal feedback: variants and controls over seeds",
+    "average": "average the weights of runs with the same initial weights",
+    "recipe": "make the bundled model: teach, train, average, evaluate, export",
+    "adapt": "adapt the bundled model to your own genres",
+    "export": "export a trained network as one ONNX step with its card",
 }
 _ADAPT = {
     "filelock", "joblib", "matplotlib", "mir_eval", "onnx", "platformdirs", "pydantic",
@@ -36,13 +36,13 @@ _ADAPT = {
 
 
 class MissingExtraError(StreamgenreError):
-    """A library is missing that only training needs; the message says how to install it."""
+    """A library of an optional extra is missing; the message says how to install it."""
 
 
 def command(name: str) -> click.Command:
-    """The command of that name; where a library is missing it says which extra brings it."""
-    found: click.Command = copy.copy(import_module(f".{name}", __package__).command)
-    run = found.callback
+    """Return a command. If a library is missing, it names the extra to install."""
+    cloned: click.Command = copy.copy(import_module(f".{name}", __package__).command)
+    run = cloned.callback
     assert run is not None
 
     def callback(*arguments: Any, **options: Any) -> Any:
@@ -55,9 +55,9 @@ def command(name: str) -> click.Command:
                 f"{name} needs {missing or error}: {install_command(extra)}"
             ) from None
 
-    found.callback = callback
-    found.context_settings = {"help_option_names": ["-h", "--help"]}
-    return found
+    cloned.callback = callback
+    cloned.context_settings = {"help_option_names": ["-h", "--help"]}
+    return cloned
 
 
 class _Commands(click.Group):
@@ -74,4 +74,4 @@ class _Commands(click.Group):
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Train, measure, adapt and export streaming networks."""
+    """Train, evaluate, adapt and export streaming networks."""

@@ -1,4 +1,4 @@
-"""`adapt`: own genres from a folder of own music, on a model that runs already."""
+"""`adapt`: your own genres from a folder of music, on top of an existing model."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Model to build on, ONNX.  [default: the bundled one]",
 )
-@click.option("--name", help="Of the new model.  [default: the output's]")
+@click.option("--name", help="Name of the new model.  [default: that of the output]")
 @click.option(
     "--checkpoint",
     type=click.Path(path_type=Path),
-    help="Train this checkpoint (.safetensors) on instead, every layer of it; needs torch. "
-    "Measured on the valid part of DATA, not by cross-validation; figures are printed at the end.",
+    help="Fine-tune all layers of this checkpoint (.safetensors) instead; needs torch. Measured on "
+    "the valid part of DATA instead of by cross-validation.",
 )
 def command(
     data: Path,
@@ -50,19 +50,19 @@ def command(
     cache: Path | None,
     **layout: Any,
 ) -> None:
-    """Fit the genres of DATA, and measure them by cross-validation with artists kept apart.
+    """Fit the genres of DATA, and measure them by cross-validation grouped by artist.
 
-    DATA is a folder per genre (jazz/song.mp3, or jazz/artist/song.mp3), all of which is used, or
-    any other data set, of which the test part is left for `evaluate`. A few dozen tracks will do.
+    DATA is a folder per genre (jazz/song.mp3, or jazz/artist/song.mp3), which is used completely,
+    or any other data set, whose test part is reserved for `evaluate`. A few dozen tracks suffice.
     """
     if checkpoint is not None and (base_path is not None or name is not None):
-        raise click.UsageError("--checkpoint goes with neither --model nor --name")
+        raise click.UsageError("--checkpoint cannot be combined with --model or --name")
     check_output(output, [path for path in (data, base_path, checkpoint) if path is not None])
 
     from streamgenre.model.model import read_model
 
     from ..data import AudioCache, DataError, default_cache, open_dataset
-    from ..data.copies import copy_warnings, kept_copies, one_group
+    from ..data.copies import cached_copies, copy_warnings, grouped_copies
 
     if checkpoint is not None and not checkpoint.is_file():
         raise DataError(f"{checkpoint}: no such checkpoint")
@@ -78,10 +78,10 @@ def command(
         click.echo(f"warning: {warning}", err=True)
     folder = cache or default_cache(data)
     audio = AudioCache.build(tracks, folder)
-    copies = kept_copies(audio, folder)
+    copies = cached_copies(audio, folder)
     for warning in copy_warnings(tracks, copies):
         click.echo(f"warning: {one_line(warning)}", err=True)
-    tracks = list(one_group(tracks, copies))
+    tracks = list(grouped_copies(tracks, copies))
 
     if checkpoint is not None:
         from ..trainer.finetune import finetune
@@ -101,13 +101,13 @@ def command(
 
 
 def chosen(dataset: DataSet) -> list[Track]:
-    """All of a folder per genre; of other layouts what is not for measuring."""
+    """All tracks of a folder per genre; the training and validation tracks of other layouts."""
     from ..data import DataError
 
     if dataset.task != "genre":
         raise DataError(
-            f"{dataset.root}: holds {dataset.task}, many to a track, and this fits genres, one to "
-            "a track; give a folder for each genre"
+            f"{dataset.root}: contains {dataset.task}, and adapt needs one genre per track; give a "
+            "folder with a sub-folder per genre"
         )
     labelled = [t for t in dataset.tracks if t.genre]
     if dataset.name == "folders":
@@ -116,7 +116,7 @@ def chosen(dataset: DataSet) -> list[Track]:
 
 
 def show(adaptation: Adaptation, output: Path) -> None:
-    """Each genre's tracks and recall, the whole beside chance, and how to go on."""
+    """Print tracks and recall of each genre, overall metrics beside chance, and the next step."""
     from rich.console import Console
     from rich.table import Table
 
@@ -140,12 +140,12 @@ def show(adaptation: Adaptation, output: Path) -> None:
     console.print(table)
     no_music, unsure = adaptation.without_genre
     click.echo(
-        f"of {total} tracks left out, {no_music} would mostly be taken for no music and {unsure} "
-        f"mostly stay unsure (steps of {adaptation.card.live_hop:g} s)"
+        f"of {total} held-out tracks, {no_music} would mostly be classified as no music and "
+        f"{unsure} mostly as unsure (steps of {adaptation.card.live_hop:g} s)"
     )
     click.echo(how_to_run(output))
 
 
 def how_to_run(output: Path) -> str:
-    """The lines that end the command."""
+    """The last lines of the output."""
     return f"written: {output}\nrun it:  streamgenre --model {shlex.quote(str(output))} FILE"

@@ -1,4 +1,4 @@
-"""`average`: several runs from one start as one network."""
+"""`average`: the mean of the weights of several runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .options import Number, data_argument, data_options, held_speech_option, opened
+from .options import Number, data_argument, data_options, held_speech_option, open_data
 
 
 @click.command()
@@ -19,57 +19,61 @@ from .options import Number, data_argument, data_options, held_speech_option, op
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     multiple=True,
     required=True,
-    help="Folder of a finished run; several.",
+    help="Folder of a finished run; repeat it for several runs.",
 )
 @click.option(
     "--start-share",
     type=Number(0, 1, max_open=True),
     default=0.0,
     show_default=True,
-    help="Weight of what the runs began from (one of our models) in the mean.",
+    help="Weight of the initial weights (a model of this project) in the mean.",
 )
 @click.option(
     "--lessons",
-    "taught",
+    "soft_targets",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="What teachers say (`teach`): fits the layer of the styles to its end.",
+    help="Soft targets (`teach`): refit the style layer.",
 )
 @click.option(
     "--speech",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Folder of recorded speech: adds a layer that tells it from noise and music.",
+    help="Folder of recorded speech: add a layer that distinguishes it from noise and music.",
 )
 @held_speech_option
 @click.option(
     "--calibrated-as",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Folder of a run of the same recipe without `valid`: take its temperature and thresholds.",
+    help="Folder of a run of the same recipe without `valid`: copy its temperature and thresholds.",
 )
 @click.option(
-    "--folder", type=click.Path(path_type=Path, file_okay=False), required=True, help="Of the mean."
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Folder for the mean.",
 )
 def command(
     data: Path,
     runs: tuple[Path, ...],
     start_share: float,
-    taught: Path | None,
+    soft_targets: Path | None,
     speech: Path | None,
     held_speech: Path | None,
     calibrated_as: Path | None,
     folder: Path,
     **where: Any,
 ) -> None:
-    """Average the weights of runs that share their start, and calibrate the mean on DATA's valid.
+    """Average the weights of runs with the same initial weights, and calibrate on DATA's valid.
 
-    About as good as their ensemble, at the cost of one network (model soups, Wortsman 2022). Of one
-    run alone, without --start-share, weights and calibration stay: for adding to a finished one.
+    The result is about as good as their ensemble, at the cost of one network (model soups, Wortsman
+    2022). A single run without --start-share keeps its weights and calibration: use this to add a
+    layer to a finished run.
     """
     import shutil
 
     from ..calibration.calibrate import calibrate, calibrate_as
     from ..checkpoint import read, write
     from ..data import DataError
-    from ..distillation.soft_targets import read_lessons
+    from ..distillation.soft_targets import read_soft_targets
     from ..heads.speech import finish_speech
     from ..heads.styles import finish_styles
     from ..trainer.weight_averaging import average
@@ -78,8 +82,8 @@ def command(
     for run in runs:
         if not (run / CHECKPOINT).is_file():
             raise DataError(f"{run}: no {CHECKPOINT} in it, which a run writes at its end")
-    dataset, audio = opened(data, **where)
-    # Under its name once it is whole: who finds it there need not do it again.
+    dataset, audio = open_data(data, **where)
+    # Rename the file when it is complete, because other commands take it for finished.
     path = folder / f"unfinished-{CHECKPOINT}"
     alone = len(runs) == 1 and not start_share
     if alone:
@@ -88,10 +92,12 @@ def command(
     else:
         average([run / CHECKPOINT for run in runs], path, start_share)
         tensors, about = read(path)
-        if about.pop("before_speech", None):  # figures of the first run are not the mean's
+        if about.pop("before_speech", None):  # metrics of the first run do not apply to the mean
             write(path, tensors, about)
-    if taught is not None:
-        before, after = finish_styles(path, dataset, audio, read_lessons(taught, dataset.labels))
+    if soft_targets is not None:
+        before, after = finish_styles(
+            path, dataset, audio, read_soft_targets(soft_targets, dataset.labels)
+        )
         click.echo(f"styles: cross-entropy {before:.4f} before, {after:.4f} after")
     if speech is not None:
         before, after = finish_speech(path, dataset, audio, speech)

@@ -1,4 +1,4 @@
-"""`compare`: models side by side from their predictions; one file alone gives its figures again."""
+"""`compare`: compare models by their predictions, or recompute the metrics of one file."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from streamgenre.files import replace_bytes
+
 from ..data.record import DataError
 
 if TYPE_CHECKING:
     from ..evaluation.compare import PairedDifference, SideBySide
 
-_SPLITS = ("test", "valid", "train", "all")  # which a folder stands for, the first that it has
+_SPLITS = ("test", "valid", "train", "all")  # for a folder, the first that exists
 
 
 @click.command()
@@ -25,20 +27,20 @@ _SPLITS = ("test", "valid", "train", "all")  # which a folder stands for, the fi
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the tables as Markdown, too.",
+    help="Also write the tables as Markdown.",
 )
 @click.option(
     "--json",
     "figures",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the figures as JSON, too.",
+    help="Also write the figures as JSON.",
 )
 def command(systems: tuple[str, ...], output: Path | None, figures: Path | None) -> None:
-    """Accuracy per track of each of SYSTEMS, and differences against the first.
+    """Print the accuracy of each of SYSTEMS, and the differences from the first.
 
-    A system is a file of predictions or a folder that `evaluate` wrote (its test split, longest
-    hop), named NAME=PATH if you like; several seeds are NAME=PATH,PATH,... One file alone gives
-    its published figures again. Only tracks that are in all files count.
+    A system is a file of predictions or a folder written by `evaluate` (its test split at the
+    longest hop). Name it with NAME=PATH, and give several seeds as NAME=PATH,PATH,... A single file
+    gives its published figures. Only tracks that are in all files are compared.
     """
     from ..evaluation.compare import compare_systems
 
@@ -49,35 +51,28 @@ def command(systems: tuple[str, ...], output: Path | None, figures: Path | None)
     text = tables(comparison)
     click.echo(text)
     if output is not None:
-        _write(output, text)
+        replace_bytes(output, f"{text}\n".encode())
     if figures is not None:
-        _write(figures, json.dumps(comparison.to_json(), indent=1))
+        replace_bytes(figures, f"{json.dumps(comparison.to_json(), indent=1)}\n".encode())
 
 
 def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
-    """Refuse before the work what could not or should not be written."""
+    """Check the output files before the work. Raises DataError if one cannot be written."""
     taken = {path.resolve() for path in inputs}
     for path in outputs:
         if not path.parent.is_dir():
-            raise DataError(f"{path}: no folder {path.parent} to write it to; make it first")
+            raise DataError(f"{path}: there is no folder {path.parent}; make it first")
         if path.resolve() in taken:
             raise DataError(
                 f"{path}: is an input or the other output of this command; give another name"
             )
         if not os.access(path if path.exists() else path.parent, os.W_OK):
-            raise DataError(f"{path}: cannot be written; give another place")
+            raise DataError(f"{path}: cannot be written; give another path")
         taken.add(path.resolve())
 
 
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None
-
-
 def parse(systems: Sequence[str]) -> dict[str, list[Path]]:
-    """Name -> files, in order; a name that is not given is the folder's, or the path if needed."""
+    """Map names to files. The default name is that of the folder, or the path if ambiguous."""
     given: list[tuple[str, list[Path]]] = []
     for text in systems:
         name, sign, rest = text.partition("=")
@@ -88,25 +83,25 @@ def parse(systems: Sequence[str]) -> dict[str, list[Path]]:
     if any(not paths for _, paths in given):
         raise click.UsageError("a system needs a file: NAME=PATH")
     folders = Counter(name or paths[0].resolve().parent.name for name, paths in given)
-    found: dict[str, list[Path]] = {}
+    by_name: dict[str, list[Path]] = {}
     for name, paths in given:
         called = name or paths[0].resolve().parent.name
         if not name and folders[called] > 1:
             called = str(paths[0].with_suffix(""))
-        if called in found:
-            raise click.UsageError(f"two systems are called {called}; name them NAME=PATH")
-        found[called] = paths
-    return found
+        if called in by_name:
+            raise click.UsageError(f"two systems have the name {called}; use NAME=PATH")
+        by_name[called] = paths
+    return by_name
 
 
 def _predictions(path: Path) -> Path:
-    """The file itself, or of a folder the one at the longest hop of the first known split."""
+    """The file itself; for a folder, the longest hop of the first existing split."""
     if not path.is_dir():
         return path
     for split in _SPLITS:
         if hops := [file for file in path.glob(f"{split}-*.csv") if _hop(file) is not None]:
             return max(hops, key=lambda file: _hop(file) or 0.0)
-    raise DataError(f"{path}: no predictions there (test-2.5.csv, say); name a file")
+    raise DataError(f"{path}: contains no predictions (such as test-2.5.csv); give a file")
 
 
 def _hop(file: Path) -> float | None:
@@ -117,7 +112,7 @@ def _hop(file: Path) -> float | None:
 
 
 def tables(comparison: SideBySide) -> str:
-    """The result as Markdown, which also reads well in a terminal."""
+    """Format the comparison as Markdown, which is also readable in a terminal."""
     from ..evaluation.metrics import MEASURES
     from ..evaluation.presentation import table
 
@@ -153,7 +148,7 @@ def tables(comparison: SideBySide) -> str:
 
 
 def _groups(comparison: SideBySide) -> list[str]:
-    """Macro recall over named groups of genres, and the paired differences."""
+    """Macro recall over groups of genres, and the paired differences."""
     from ..evaluation.presentation import table
 
     rows = [

@@ -1,4 +1,4 @@
-"""`evaluate`: all about one model on one split, as figures, report, pictures and predictions."""
+"""`evaluate`: metrics, report, pictures and predictions of a model on one split."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from streamgenre.errors import one_line
 
 from ..data.record import DataError
-from .options import data_argument, data_options, opened
+from .options import data_argument, data_options, open_data
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 _any = click.Path(path_type=Path, exists=True)
-CHECKPOINT = "model.safetensors"  # that a run leaves in its folder
+CHECKPOINT = "model.safetensors"  # final weights in the folder of a run
 _folder = click.Path(path_type=Path, file_okay=False, exists=True)
 
 
@@ -38,25 +38,26 @@ _folder = click.Path(path_type=Path, file_okay=False, exists=True)
     type=click.Choice(["valid", "test", "train", "all"]),
     default="test",
     show_default=True,
-    help="Choose models on valid; open test once for each release, and say so.",
+    help="Select models on valid; use test once per release, and report that.",
 )
 @click.option(
-    "--hop", "hops", type=float, multiple=True, help="Seconds, any number of times.  [default: all]"
+    "--hop", "hops", type=float, multiple=True, help="In seconds; can be repeated.  [default: all]"
 )
 @click.option(
     "--mixes",
     type=click.IntRange(0),
-    help="Mixes for timelines.  [default: 4 for each track, at most 100, fewer of little music]",
+    help="Number of mixes for timelines.  [default: 4 per track, at most 100, fewer if music is "
+    "scarce]",
 )
-@click.option("--originals", type=_folder, help="Full-quality audio: what coding changes.")
+@click.option("--originals", type=_folder, help="Full-quality audio, to measure codec robustness.")
 @click.option(
-    "--speech", type=_folder, help="Recorded speech: is it told from music? (*.s16: 16 kHz mono)"
+    "--speech", type=_folder, help="Recorded speech, to measure false music. (*.s16: 16 kHz mono)"
 )
 @click.option("--predictions-only", is_flag=True, help="Accuracy per track and the CSV files only.")
 @click.option(
     "--baseline",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Predictions of `head --baseline` on the same split, to compare with.",
+    help="Predictions of `head --baseline` on the same split, for comparison.",
 )
 @click.option(
     "-o",
@@ -83,8 +84,8 @@ def command(
 
     make_folder(output)
     model = open_model(path, hops)
-    dataset, audio = opened(data, for_training=False, **where)
-    # Before minutes of measuring, not after: some of it may be reason to stop.
+    dataset, audio = open_data(data, for_training=False, **where)
+    # Before minutes of measuring: a warning may be a reason to stop.
     scored = scored_tracks(dataset.tracks, split, model.card.label_names, audio)
     for caution in cautions(model.card, scored, dataset.tracks, split, audio.source):
         click.echo(f"warning: {one_line(caution)}", err=True)
@@ -107,15 +108,15 @@ def command(
 
 
 def open_model(path: Path | None, hops: tuple[float, ...] = ()) -> Model:
-    """The bundled model, an ONNX file, or a checkpoint or run's folder (which need torch).
+    """Load the bundled model, an ONNX file, or a checkpoint or run folder (which need torch).
 
-    These two run at `hops` beside those that they were trained for.
+    A checkpoint also gets the hops `hops`, beside those of its training.
     """
     if path is not None and path.is_dir():
         if not (path / CHECKPOINT).is_file():
             raise DataError(
                 f"{path}: no {CHECKPOINT} in it, which a run writes at its end; finish the run, or "
-                "give a model's file"
+                "give a model file"
             )
         path = path / CHECKPOINT
     if path is not None and path.suffix == ".safetensors":
@@ -128,7 +129,7 @@ def open_model(path: Path | None, hops: tuple[float, ...] = ()) -> Model:
 
 
 def show(metrics: EvaluationMetrics) -> None:
-    """The headline, on standard output."""
+    """Print the main metrics to standard output."""
     from rich.console import Console
     from rich.table import Table
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import data_options, opened
+from .options import data_options, open_data
 
 if TYPE_CHECKING:
     from ..literature.rows import Row
@@ -23,7 +23,7 @@ _folder = click.Path(path_type=Path, file_okay=False)
     "patterns",
     multiple=True,
     metavar="NAME",
-    help="A system, a pattern (choi-*) or the number of a section; several times for several.  "
+    help="A system, a pattern (choi-*) or the number of a section; can be repeated.  "
     "[default: all]",
 )
 @click.option("--seed", "seeds", multiple=True, type=click.IntRange(0), help="Only these seeds.")
@@ -32,24 +32,24 @@ _folder = click.Path(path_type=Path, file_okay=False)
     "changes",
     multiple=True,
     metavar="SECTION.ENTRY=VALUE",
-    help="Train the networks chosen otherwise than the table does: network.width=128, "
-    "run.updates=9000; with --results and --runs of their own.",
+    help="Override the config of the selected networks: network.width=128, run.updates=9000. "
+    "Needs separate --results and --runs.",
 )
-@click.option("--list", "listed", is_flag=True, help="Say what there is, and train nothing.")
-@click.option("--again", is_flag=True, help="Measure also what has its result.")
+@click.option("--list", "listed", is_flag=True, help="List the systems without training.")
+@click.option("--again", is_flag=True, help="Repeat measurements that exist already.")
 @click.option(
     "--runs",
     type=_folder,
     default=Path("runs/experiments"),
     show_default=True,
-    help="Folder of the runs: checkpoints and curves.",
+    help="Folder for the runs: checkpoints and learning curves.",
 )
 @click.option(
     "--results",
     type=_folder,
     default=Path("training/results"),
     show_default=True,
-    help="Folder of results.json, predictions, table and charts.",
+    help="Folder for results.json, predictions, tables and charts.",
 )
 @click.option(
     "--pack", is_flag=True, help="Merge the predictions of each section into one compressed table."
@@ -57,7 +57,7 @@ _folder = click.Path(path_type=Path, file_okay=False)
 @click.option(
     "--tags",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Tags of the tracks (CSV, as `teach --tags-csv` writes it), for the rows that learn them.",
+    help="Tags of the tracks (CSV of `teach --tags-csv`), for systems that are trained on tags.",
 )
 @data_options
 def command(
@@ -78,10 +78,10 @@ def command(
 ) -> None:
     """Train and measure the systems of the literature on DATA, each with its seeds.
 
-    A queue: called again, it goes on where it was broken off; called twice at once, the two share
-    the rows. A folder of results is of one data set.
+    Called again, it resumes. Several processes share the rows. A folder of results is for one data
+    set.
 
-    Without DATA the table and the charts are written anew from the results.
+    Without DATA, the tables and charts are rewritten from the results.
     """
     from ..literature.rows import changed_rows, chosen_rows
 
@@ -95,7 +95,7 @@ def command(
         from ..literature.queue import work_off
         from ..literature.run import Bench
 
-        dataset, audio = opened(data, kind, subset, lists, cache)
+        dataset, audio = open_data(data, kind, subset, lists, cache)
         bench = Bench(dataset, audio, runs, results, tags)
         failed = work_off(bench, rows, seeds, again=again, progress=click.echo)
     from ..data import DataError
@@ -104,7 +104,7 @@ def command(
 
     reword(results, {row.system: row.words for row in chosen_rows(())})
     if not (written := write_report(results)) and not failed:
-        raise DataError(f"{results}: no results in it; give DATA, or another --results")
+        raise DataError(f"{results}: contains no results; give DATA, or another --results")
     for path in [*(pack_predictions(results) if pack else []), *written]:
         click.echo(f"wrote {path}")
     if failed:

@@ -21,17 +21,17 @@ _file = click.Path(path_type=Path, dir_okay=False, exists=True)
     "--results",
     type=_file,
     multiple=True,
-    help="What `evaluate` wrote (.json), for the card; hops that it measured beside those of the "
-    "training become the model's. Any number of times.",
+    help="Output of `evaluate` (.json) for the card. Its hops are added to those of the training. "
+    "Can be repeated.",
 )
-@click.option("--half", is_flag=True, help="Store the weights with 16 bits: half the size.")
+@click.option("--half", is_flag=True, help="Store 16-bit weights, at half the size.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True)
 def command(
     checkpoint: Path, card: Path | None, results: tuple[Path, ...], half: bool, output: Path
 ) -> None:
     """Export CHECKPOINT (a run's folder, or its model.safetensors) as an ONNX model file.
 
-    Checked on the spot: nothing is written unless ONNX Runtime and PyTorch agree over 500 steps.
+    The file is written only if ONNX Runtime and PyTorch agree over 500 steps.
     """
     from ..data import DataError
     from ..export.onnx import CardChanges, export_checkpoint
@@ -47,7 +47,7 @@ def command(
 
 
 def _measured(results: Path, checkpoint: Path) -> dict[float, dict[str, float]]:
-    """The card's figures by hop, of what `evaluate` wrote of that checkpoint on test."""
+    """The metrics of a checkpoint for its card, by hop, from the output of `evaluate`."""
     from pydantic import ValidationError
 
     from ..checkpoint import read
@@ -63,26 +63,26 @@ def _measured(results: Path, checkpoint: Path) -> dict[float, dict[str, float]]:
         reason = error.errors()[0]["msg"]
         raise DataError(f"{results}: is not what evaluate wrote ({place}: {reason})") from None
     of, split = measured.model.sha256, measured.split
-    # A layer added since to the network that was measured leaves the figures what they are.
+    # Metrics stay valid if a speech layer was added after the measurement.
     same = {
         hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
         read(checkpoint)[1].get("before_speech"),
     }
     if of not in same:
-        raise DataError(f"{results}: measured another model; evaluate --model {checkpoint}")
+        raise DataError(f"{results}: measured another model; run evaluate --model {checkpoint}")
     if split != "test":
-        raise DataError(f"{results}: is of split {split!r}; a card states test")
+        raise DataError(f"{results}: is for split {split!r}; a card needs test")
     return accuracy
 
 
 def _entries(path: Path) -> dict[str, Any]:
-    """The object of a JSON file."""
+    """Read a JSON object."""
     from ..data import DataError
 
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        entries = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"{path}: is not JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise DataError(f"{path}: must hold a JSON object")
-    return found
+    if not isinstance(entries, dict):
+        raise DataError(f"{path}: must contain a JSON object")
+    return entries

@@ -1,4 +1,4 @@
-"""`feedback`: what the temporal feedback is worth, over seeds and against controls."""
+"""`feedback`: study of the temporal feedback, over seeds and against controls."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .options import data_argument, data_options, opened
+from .options import data_argument, data_options, open_data
 
 _file = click.Path(path_type=Path, dir_okay=False, exists=True)
 _folder = click.Path(path_type=Path, file_okay=False)
@@ -18,10 +18,12 @@ _folder = click.Path(path_type=Path, file_okay=False)
 @data_options
 @click.option("--config", "name", default="feedback", show_default=True)
 @click.option("--set", "changes", multiple=True, metavar="SECTION.ENTRY=VALUE")
-@click.option("--start", required=True, help="Weights that all variants start from.")
-@click.option("--lessons", "taught", type=_file, help="What teachers say (`teach`).")
+@click.option("--start", required=True, help="Initial weights of all variants.")
+@click.option("--lessons", "soft_targets", type=_file, help="Soft targets (`teach`).")
 @click.option(
-    "--speech", type=click.Path(path_type=Path, file_okay=False, exists=True), help="As of `train`."
+    "--speech",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="As for `train`.",
 )
 @click.option("--seeds", type=click.IntRange(1), default=5, show_default=True)
 @click.option("--first-seed", type=click.IntRange(1), default=1, show_default=True)
@@ -33,7 +35,7 @@ def command(
     name: str,
     changes: tuple[str, ...],
     start: str,
-    taught: Path | None,
+    soft_targets: Path | None,
     speech: Path | None,
     seeds: int,
     first_seed: int,
@@ -42,11 +44,12 @@ def command(
     output: Path,
     **where: Any,
 ) -> None:
-    """Train with the gates hearing the state, nothing, the present window, another stream.
+    """Train with different gate inputs: the state, nothing, the present window, another stream.
 
-    Each with every seed, from the same start; `compare` then sets the predictions side by side.
+    Every variant is trained with every seed from the same initial weights. `compare` compares the
+    predictions.
     """
-    from ..distillation.soft_targets import read_lessons
+    from ..distillation.soft_targets import read_soft_targets
     from ..evaluation import make_folder, scored_tracks
     from ..literature.rows import find_config
     from ..streams.non_music import recordings
@@ -54,10 +57,10 @@ def command(
 
     make_folder(output)
     config = find_config(name, changes).model_copy(update={"start": start})
-    dataset, audio = opened(data, **where)
-    lessons = read_lessons(taught, dataset.labels) if taught is not None else None
+    dataset, audio = open_data(data, **where)
+    targets = read_soft_targets(soft_targets, dataset.labels) if soft_targets is not None else None
     scored = scored_tracks(dataset.tracks, split, dataset.labels, audio)
-    study = Study(dataset, audio, config, recordings(speech), lessons, scored, folder, output)
+    study = Study(dataset, audio, config, recordings(speech), targets, scored, folder, output)
     numbers = range(first_seed, first_seed + seeds)
     written = run_study(study, numbers, lambda what: click.echo(what, err=True))
     systems = (f"{name}={','.join(map(str, paths))}" for name, paths in written.items())

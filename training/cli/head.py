@@ -1,4 +1,4 @@
-"""`head`: a perceptron on frozen embeddings as the start of a network, and as a baseline."""
+"""`head`: a perceptron on frozen embeddings, as initial weights and as a baseline."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .options import data_argument, data_options, opened
+from .options import data_argument, data_options, open_data
 from .progress import progress
 
 
@@ -19,25 +19,27 @@ from .progress import progress
     "--start",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     required=True,
-    help="EfficientAT's mn04_as_mAP_432.pt, or a model to take the backbone of.",
+    help="EfficientAT's mn04_as_mAP_432.pt, or a model with the backbone to use.",
 )
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Write a network with this head there, as model.safetensors, for `train --start`.",
+    help="Folder for a network with this head, as model.safetensors, for `train --start`.",
 )
 @click.option(
     "--baseline",
     "predictions",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the baseline's predictions (.csv): a perceptron on each clip's mean embedding.",
+    help="File for the predictions (.csv) of a perceptron on the mean embedding of each clip.",
 )
-@click.option("--split", default="valid", show_default=True, help="Split that --baseline predicts.")
+@click.option(
+    "--split", default="valid", show_default=True, help="Split to predict for --baseline."
+)
 @click.option(
     "--embedded",
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
-    help="Folder for the embeddings, which further calls read.",
+    help="Folder that caches the embeddings.",
 )
 @data_options
 def command(
@@ -51,25 +53,25 @@ def command(
     embedded: Path,
     **where: Any,
 ) -> None:
-    """Fit a perceptron on frozen embeddings of DATA, in a minute beside the embedding itself.
+    """Fit a perceptron on frozen embeddings of DATA, in a minute after the embedding.
 
-    The training tracks are those of the config's run.splits; sequences.share and sequences.draw
-    keep a share of their artists, for learning curves.
+    The training tracks are those of the config's run.splits. For learning curves, sequences.share
+    and sequences.draw select a share of the artists.
     """
     if folder is None and predictions is None:
         raise click.UsageError("give --folder, --baseline, or both")
     from ..evaluation.predictions import write_predictions
-    from ..heads.start import baseline, chosen, fit_head
+    from ..heads.start import baseline, fit_head, labelled_tracks
     from ..literature.rows import find_config
 
     config = find_config(name, changes).model_copy(update={"start": str(start)})
-    dataset, audio = opened(data, **where)
+    dataset, audio = open_data(data, **where)
     with progress() as report:
         if folder is not None:
             path = fit_head(config, dataset, audio, folder, embedded, report)
             click.echo(f"{path}: the network with its head")
         if predictions is not None:
-            measured = chosen(dataset, audio, (split,))
+            measured = labelled_tracks(dataset, audio, (split,))
             rows = baseline(config, dataset, audio, measured, embedded, report)
             write_predictions(predictions, measured, dataset.labels, rows)
             click.echo(f"{predictions}: {len(measured)} tracks")

@@ -1,4 +1,4 @@
-"""`listen`: the sound that a network takes for a genre, or that one of its neurons waits for."""
+"""`listen`: visualisation by activation maximisation of a genre or a neuron."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .evaluate import CHECKPOINT
-from .options import Number, data_options, opened
+from .options import Number, data_options, open_data
 from .progress import progress
 
 if TYPE_CHECKING:
-    from ..visualisation import Listened
+    from ..visualisation import Visualisation
 
 
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path), required=False)
 @data_options
-@click.option("--genre", help="Of the model's.")
+@click.option("--genre", help="A genre of the model.")
 @click.option(
     "--neuron",
     type=int,
-    help="Of the embedding.  [default: the genre's, by DATA, or by the classifier's weights]",
+    help="Index in the embedding.  [default: that of the genre, by DATA or the classifier]",
 )
 @click.option(
     "--method",
     type=click.Choice(["genre", "neuron", "weights"]),
-    help="What is excited: the genre's output or a neuron; weights: what a neuron's weights come "
-    "to in sound.  [default: genre; neuron, where one is given]",
+    help="Maximise the genre's output or a neuron, or show the weights of a neuron.  "
+    "[default: genre; with --neuron, neuron]",
 )
 @click.option(
     "--model",
@@ -38,7 +38,11 @@ if TYPE_CHECKING:
 )
 @click.option("--seconds", type=Number(0, 600, min_open=True), default=10.0, show_default=True)
 @click.option(
-    "--updates", type=click.IntRange(1), default=200, show_default=True, help="Of the ascent."
+    "--updates",
+    type=click.IntRange(1),
+    default=200,
+    show_default=True,
+    help="Number of gradient steps.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option(
@@ -47,7 +51,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("heard"),
     show_default=True,
-    help="Folder for the sound (.wav), its picture (.png) and figures (.json), named by the genre.",
+    help="Folder for the sound (.wav), picture (.png) and metrics (.json), named by the genre.",
 )
 def command(
     data: Path | None,
@@ -61,24 +65,24 @@ def command(
     seed: int,
     **where: Any,
 ) -> None:
-    """Make the sound that excites a genre's output or a neuron most, by gradient ascent.
+    """Make a sound that maximises a genre's output or a neuron, by gradient ascent.
 
-    It is painted as a log-mel spectrogram, inverted to sound, and heard again by the model. DATA,
-    labelled audio, is for --method neuron or weights: whose neuron is most often the most active.
+    A log-mel spectrogram is optimised, inverted to sound, and classified by the model. With
+    --method neuron or weights, DATA (labelled audio) selects the neuron that is most often the most
+    active.
     """
     method = method or ("genre" if neuron is None else "neuron")
     if method == "genre" and neuron is not None:
-        raise click.UsageError("--neuron goes with --method neuron or weights")
+        raise click.UsageError("--neuron requires --method neuron or weights")
     if data is not None and (method == "genre" or neuron is not None):
         raise click.UsageError(
-            "DATA is for choosing a neuron: give it with --method neuron or weights, without "
-            "--neuron"
+            "DATA selects a neuron: give it with --method neuron or weights, without --neuron"
         )
 
     from ..data import DataError
     from ..evaluation import make_folder
-    from ..visualisation import by_audio, listen, open_subject
-    from ..visualisation.listen import genre_index
+    from ..visualisation import by_audio, open_subject, visualise
+    from ..visualisation.maximise import genre_index
 
     if path is not None and path.is_dir():
         if not (path / CHECKPOINT).is_file():
@@ -88,7 +92,7 @@ def command(
     if genre is not None:
         genre_index(subject, genre)  # before minutes of decoding
     make_folder(output)
-    dataset, audio = (None, None) if data is None else opened(data, for_training=False, **where)
+    dataset, audio = (None, None) if data is None else open_data(data, for_training=False, **where)
     with progress() as bars:
 
         def measured(genre: str) -> Any:
@@ -97,7 +101,7 @@ def command(
                 subject, genre, dataset.tracks, audio, lambda now, of: bars("tracks", now, of)
             )
 
-        found = listen(
+        result = visualise(
             subject,
             output,
             genre,
@@ -109,17 +113,17 @@ def command(
             measure=None if dataset is None else measured,
             progress=bars,
         )
-    written = found.write()
-    show(found)
+    written = result.write()
+    show(result)
     click.echo(f"in {output}: {', '.join(file.name for file in written)}")
 
 
-def show(found: Listened) -> None:
-    """The neuron and why, and what was reached before the inversion and after it."""
-    if found.choice is not None:
-        click.echo(found.choice.why)
-    said = found.timeline
-    click.echo(f"{found.name}, steps of {found.subject.hop.seconds:g} s")
-    click.echo(f"  at the start     {found.start}")
-    click.echo(f"  on the log-mel   {found.before}")
-    click.echo(f"  as sound, heard  {found.after}: {said.genre or said.status}")
+def show(result: Visualisation) -> None:
+    """Print the neuron and the reason for it, and the target before and after the inversion."""
+    if result.choice is not None:
+        click.echo(result.choice.why)
+    timeline = result.timeline
+    click.echo(f"{result.name}, steps of {result.subject.hop.seconds:g} s")
+    click.echo(f"  at the start     {result.start}")
+    click.echo(f"  on the log-mel   {result.before}")
+    click.echo(f"  after inversion  {result.after}: {timeline.genre or timeline.status}")

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the data set that they name."""
+"""Options that several commands share, and opening the data set."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ KINDS = ("auto", "manifest", "folders", "fma", "gtzan", "ballroom", "magnatagatu
 
 
 class Number(click.FloatRange):
-    """A range that "nan", neither below nor above anything, does not slip through."""
+    """A float range that rejects NaN."""
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """The number; click's error where it is none or outside."""
+        """Convert to a number. Raises the error of click for NaN or a value outside the range."""
         number = super().convert(value, param, ctx)
         return self.fail(f"{value!r} is not a number", param, ctx) if math.isnan(number) else number
 
@@ -33,24 +33,24 @@ data_argument = click.argument("data", type=click.Path(path_type=Path))
 held_speech_option = click.option(
     "--held-speech",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Speech that was not trained on, to fit the threshold of `music` on.",
+    help="Speech that was not used for training, to fit the threshold of `music`.",
 )
 
 
 def data_options(function: Function) -> Function:
-    """--kind, --subset, --lists, --cache; the command gets them as keyword arguments."""
+    """Add --kind, --subset, --lists and --cache; the command gets them as keyword arguments."""
     for option in (
         click.option(
             "--cache",
             type=click.Path(path_type=Path, file_okay=False),
             envvar="STREAMGENRE_CACHE",
-            help="Folder for decoded audio (32 kB a second).  [default: DATA's name in the user's "
-            "cache folder; env: STREAMGENRE_CACHE]",
+            help="Folder for decoded audio (32 kB per second).  [default: a folder in the user's "
+            "cache directory; env: STREAMGENRE_CACHE]",
         ),
         click.option(
             "--lists",
             type=click.Path(path_type=Path, file_okay=False, exists=True),
-            help="Folder with split lists: GTZAN's fault-filtered ones.",
+            help="Folder with split lists: the fault-filtered lists of GTZAN.",
         ),
         click.option("--subset", default="", help="FMA: small, medium or large."),
         click.option(
@@ -65,7 +65,7 @@ def data_options(function: Function) -> Function:
     return function
 
 
-def opened(
+def open_data(
     data: Path,
     kind: str,
     subset: str,
@@ -75,12 +75,12 @@ def opened(
     for_training: bool = True,
     tags: Path | None = None,
 ) -> tuple[DataSet, AudioCache]:
-    """The data set with its audio decoded; warnings and skipped files on standard error.
+    """Open a data set and decode its audio. Warnings and skipped files go to standard error.
 
-    `tags`: a table that makes it a data set of tags.
+    `tags`: a table that makes it a tagging data set.
     """
     from ..data import AudioCache, DataError, default_cache, open_dataset
-    from ..data.copies import copy_warnings, kept_copies, one_group
+    from ..data.copies import cached_copies, copy_warnings, grouped_copies
     from ..data.split import with_split
     from ..data.tags import with_tags
 
@@ -91,9 +91,9 @@ def opened(
         dataset = with_tags(dataset, tags)
     folder = cache or default_cache(data)
     audio = AudioCache.build(dataset.tracks, folder)
-    if copies := kept_copies(audio, folder):
+    if copies := cached_copies(audio, folder):
         if dataset.drawn:
-            tracks = with_split(one_group(dataset.tracks, copies), 0)
+            tracks = with_split(grouped_copies(dataset.tracks, copies), 0)
             dataset = replace(dataset, tracks=tracks)
             audio = AudioCache.build(tracks, folder)
         for warning in copy_warnings(dataset.tracks, copies):
@@ -101,16 +101,16 @@ def opened(
     readable = {t.genre for t in dataset.tracks if t.key in audio and t.split in ("train", "")}
     silent = [label for label in dataset.labels if label not in readable]
     if for_training and dataset.task == "genre" and silent:
-        raise DataError(f"no track to train on of {', '.join(silent)} could be read; see above")
+        raise DataError(f"no training track of {', '.join(silent)} could be read; see above")
     return dataset, audio
 
 
 def check_output(output: Path, inputs: Sequence[Path]) -> None:
-    """Refuse, before minutes of work, a model file that could not or should not be written."""
+    """Check the output path of a model before the work. Raises DataError if it is unusable."""
     from ..data import DataError
 
     if output.suffix != ".onnx":
-        raise DataError(f"{output}: is to be a model; give it a name that ends in .onnx")
+        raise DataError(f"{output}: must be a model file; give a name that ends in .onnx")
     if not output.resolve().parent.is_dir():
         raise DataError(f"{output}: there is no folder {output.parent}; make it first")
     if output.resolve() in [path.resolve() for path in inputs]:

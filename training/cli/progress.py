@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """Show tasks and the time left on standard error, where that is a terminal."""
+    """Show tasks and the remaining time on standard error if it is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars

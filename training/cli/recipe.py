@@ -11,7 +11,7 @@ from .options import check_output
 
 _folder = click.Path(path_type=Path, file_okay=False, exists=True)
 START_SHARE = 0.5
-_RUNS = 3  # seeds, whose weights are averaged
+_RUNS = 3  # seeds whose weights are averaged
 _CARD = Path(__file__).parent.parent / "card.json"
 _SPLITS = {"train": '["train"]', "all": '["train", "valid"]'}
 
@@ -25,7 +25,7 @@ _SPLITS = {"train": '["train"]', "all": '["train", "valid"]'}
     required=True,
     help="EfficientAT's mn04_as_mAP_432.pt.",
 )
-@click.option("--speech", type=_folder, required=True, help="Recorded speech to learn from.")
+@click.option("--speech", type=_folder, required=True, help="Recorded speech for training.")
 @click.option("--held-speech", type=_folder, required=True, help="Other speech, for `music`.")
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--cache", type=click.Path(path_type=Path, file_okay=False))
@@ -34,7 +34,7 @@ _SPLITS = {"train": '["train"]', "all": '["train", "valid"]'}
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("runs"),
     show_default=True,
-    help="Folder for embeddings, runs and figures; what is there already is not made again.",
+    help="Folder for embeddings, runs and figures; existing ones are reused.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True)
 def command(
@@ -50,23 +50,30 @@ def command(
 ) -> None:
     """Make the bundled model from DATA, in about an hour and a half on two cores.
 
-    A perceptron on frozen features starts the classifier. The network is fine-tuned from there with
-    three seeds. The average of the start and of the three is measured on `test` beside the baseline
-    and exported, with 32 bits a weight and with 16. All of it is done twice: on `train`, to fit
-    temperature and thresholds on `valid`, and on both. Called again, it continues where it stopped.
+    A perceptron on frozen features initialises the classifier. The network is fine-tuned with three
+    seeds. The average of the initial weights and the three runs is measured on `test` beside the
+    baseline, and exported with 32-bit and 16-bit weights. All of this is done twice: on `train`, to
+    fit temperature and thresholds on `valid`, and on both. Called again, it resumes.
     """
     check_output(output, [data])
     folder.mkdir(parents=True, exist_ok=True)
-    lessons, figures, plain = (
+    soft_targets, figures, plain = (
         folder / name for name in ("lessons.safetensors", "figures", "baseline.csv")
     )
     where = [str(data), *(("--cache", str(cache)) if cache else ())]
-    said = ["--speech", str(speech), "--held-speech", str(held_speech), "--lessons", str(lessons)]
+    shared = [
+        "--speech",
+        str(speech),
+        "--held-speech",
+        str(held_speech),
+        "--lessons",
+        str(soft_targets),
+    ]
     begin = ["--start", str(trunk), "--embedded", str(folder / "embedded")]
-    if not lessons.is_file():
+    if not soft_targets.is_file():
         taggers = ["--peers", str(peers), "--trunk", str(trunk), "--teacher", teach.NONE]
-        kept = ["--heard", str(folder / "heard")]
-        _call(teach.command, [*where, *taggers, *kept, "-o", str(lessons)])
+        outputs = ["--heard", str(folder / "heard")]
+        _call(teach.command, [*where, *taggers, *outputs, "-o", str(soft_targets)])
     for name, splits in _SPLITS.items():
         start, mean = folder / f"head-{name}", folder / f"mean-{name}"
         learned = ["--set", f"run.splits={splits}"]
@@ -82,9 +89,9 @@ def command(
             options = ["--config", "pooled", "--start", str(start / evaluate.CHECKPOINT), *learned]
             options += ["--set", f"run.seed={number}", "--set", "optimiser.teachers=0"]
             options += ["--folder", str(run), "--uncalibrated"]
-            _call(train.command, [*where, *said, *options])
+            _call(train.command, [*where, *shared, *options])
         if not (mean / evaluate.CHECKPOINT).is_file():
-            options = [*said, *runs, "--start-share", str(START_SHARE)]
+            options = [*shared, *runs, "--start-share", str(START_SHARE)]
             if name == "all":
                 options += ["--calibrated-as", str(folder / "mean-train")]
             _call(average.command, [*where, *options, "--folder", str(mean)])

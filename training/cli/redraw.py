@@ -1,4 +1,4 @@
-"""`redraw`: the report and the pictures of an evaluation from its figures alone."""
+"""`redraw`: the report and pictures of an evaluation from its metrics."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ import click
     help="Folder for SPLIT.md and the pictures.",
 )
 def command(figures: Path, output: Path) -> None:
-    """Write the report and draw the pictures again from FIGURES, the .json that `evaluate` wrote.
+    """Rewrite the report and pictures of an evaluation from FIGURES, the .json of `evaluate`.
 
-    All but the picture of the gates, whose steps are not kept.
+    The picture of the gates is left out, because its data are not stored.
     """
     from ..evaluation import redraw
 

@@ -1,21 +1,22 @@
-"""`teach`: what pretrained taggers say of a data set, as lessons or a table of tags for `train`."""
+"""`teach`: outputs of pretrained taggers as soft targets or a table of tags for `train`."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import data_argument, data_options, opened
+from .options import data_argument, data_options, open_data
 from .progress import progress
 
 if TYPE_CHECKING:
     from ..data import AudioCache, DataSet
     from ..inference import Progress
 
-TEACHERS = ("msd_musicnn",)  # others add little: README
-NONE = "none"  # the trunk alone
+TEACHERS = ("msd_musicnn",)  # others add little (training/EXPERIMENTS.md)
+NONE = "none"  # no other teacher than the trunk
 
 
 @click.command()
@@ -31,126 +32,128 @@ NONE = "none"  # the trunk alone
 @click.option(
     "--trunk",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="EfficientAT's mn04 (.pt): the trunk's own opinion, and AudioSet's tags; for lessons.",
+    help="EfficientAT's mn04 (.pt), which provides AudioSet tags; required for soft targets.",
 )
 @click.option(
     "--teacher",
     "names",
     multiple=True,
-    help=f"{NONE}: the trunk alone.  [default: {', '.join(TEACHERS)}]",
+    help=f"Name for load(); {NONE}: only the trunk.  [default: {', '.join(TEACHERS)}]",
 )
 @click.option(
     "--heard",
+    "outputs",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("runs/heard"),
     show_default=True,
-    help="Folder for what each of them says: a broken-off run goes on from it.",
+    help="Folder that caches the outputs of each tagger.",
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The lessons (.safetensors).",
+    help="File for the soft targets (.safetensors).",
 )
 @click.option(
     "--tags-csv",
     "table",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="A table of a teacher's tags, of train, valid and test: for `train --tags`.",
+    help="File for the tags of one teacher, for train, valid and test (`train --tags`).",
 )
 def command(
     data: Path,
     folder: Path,
     trunk: Path | None,
     names: tuple[str, ...],
-    heard: Path,
+    outputs: Path,
     output: Path | None,
     table: Path | None,
     **where: Any,
 ) -> None:
-    """Have pretrained taggers listen to the training tracks of DATA, those without a genre, too.
+    """Run pretrained taggers on the training tracks of DATA, with or without a genre.
 
-    The lessons hold soft genres, tags over time, styles, and whether there is music at all; a
-    second of audio takes a teacher a twentieth of a second or less. A table of tags is of one
-    teacher; a tag is as common in it as the teacher expects.
+    The soft targets contain genre probabilities, tags over time, styles, and the probability of
+    music. A teacher takes at most 0.05 s per second of audio. A table of tags uses one teacher; a
+    tag is assigned as often as the teacher expects.
     """
     from ..data import DataError
 
     names = () if names == (NONE,) else names or TEACHERS
     if output is None and table is None:
-        raise click.UsageError("give -o for lessons, --tags-csv for a table of tags, or both")
+        raise click.UsageError("give -o for soft targets, --tags-csv for a table of tags, or both")
     if output is not None and trunk is None:
-        raise click.UsageError("lessons (-o) need --trunk")
+        raise click.UsageError("soft targets (-o) need --trunk")
     if table is not None and len(names) > 1:
-        raise click.UsageError("--tags-csv is of one --teacher")
+        raise click.UsageError("--tags-csv needs a single --teacher")
     for path in (output, table):
         if path is not None and not path.resolve().parent.is_dir():
             raise DataError(f"{path}: there is no folder {path.parent}; make it first")
-    from ..distillation.hear import open_peers
+    from ..distillation.outputs import open_peers
 
-    dataset, audio = opened(data, **where)
+    dataset, audio = open_data(data, **where)
     peers = open_peers(folder)
-    said = []
-    with progress() as bars:
+    messages = []
+    with progress() as report:
         if output is not None and trunk is not None:
-            said.append(_lessons(dataset, audio, peers, trunk, names, heard, output, bars))
+            messages.append(
+                _soft_targets(dataset, audio, peers, trunk, names, outputs, output, report)
+            )
         if table is not None:
-            said.append(_table(dataset, audio, peers, names[0], heard, table, bars))
-    click.echo("\n".join(said))
+            messages.append(_tag_table(dataset, audio, peers, names[0], outputs, table, report))
+    click.echo("\n".join(messages))
 
 
-def _lessons(
+def _soft_targets(
     dataset: DataSet,
     audio: AudioCache,
     peers: Any,
     trunk: Path,
     names: tuple[str, ...],
-    heard: Path,
+    outputs: Path,
     output: Path,
-    bars: Progress,
+    report: Progress,
 ) -> str:
-    """Writes them; what to say of it."""
+    """Write the soft targets. Returns a message."""
     from ..config import Sequences
-    from ..distillation.hear import Trunk, hear, say
-    from ..distillation.make import make_lessons
-    from ..distillation.soft_targets import write_lessons
+    from ..distillation.make import make_soft_targets
+    from ..distillation.outputs import Trunk, cached_outputs, tagger_outputs
+    from ..distillation.soft_targets import write_soft_targets
 
     tracks = [t for t in dataset.tracks if t.split == "train" and t.key in audio]
     keys = [t.key for t in tracks]
-    own = Trunk(trunk)
-    teachers, words = {}, {}
-    trunk_said = hear(heard / "trunk.npz", audio, keys, own.say, bars)
+    backbone = cached_outputs(outputs / "trunk.npz", audio, keys, Trunk(trunk).outputs, report)
+    teachers, tag_names = {}, {}
     for name in names:
         peer = peers.load(name)
-        words[name] = list(peer.labels)
-        said = lambda samples, peer=peer: say(peer, samples)  # noqa: E731
-        teachers[name] = hear(heard / f"{name}.npz", audio, keys, said, bars)
+        tag_names[name] = list(peer.labels)
+        compute = partial(tagger_outputs, peer)
+        teachers[name] = cached_outputs(outputs / f"{name}.npz", audio, keys, compute, report)
     audioset = list(peers.load("mn04").labels)
-    lessons = make_lessons(
-        tracks, dataset.labels, trunk_said, audioset, teachers, words, Sequences().class_power
+    targets = make_soft_targets(
+        tracks, dataset.labels, backbone, audioset, teachers, tag_names, Sequences().class_power
     )
-    write_lessons(output, lessons)
-    return f"{output}: lessons for {len(tracks)} tracks, {len(lessons.tags)} tags"
+    write_soft_targets(output, targets)
+    return f"{output}: soft targets for {len(tracks)} tracks, {len(targets.tags)} tags"
 
 
-def _table(
+def _tag_table(
     dataset: DataSet,
     audio: AudioCache,
     peers: Any,
     name: str,
-    heard: Path,
+    outputs: Path,
     table: Path,
-    bars: Progress,
+    report: Progress,
 ) -> str:
-    """Writes it; what to say of it."""
-    from ..distillation.borne import SPLITS, write_tags
-    from ..distillation.hear import hear, say
+    """Write the table of tags. Returns a message."""
+    from ..distillation.outputs import cached_outputs, tagger_outputs
+    from ..distillation.tag_table import SPLITS, write_tags
 
     tracks = [t for t in dataset.tracks if t.split in SPLITS and t.key in audio]
+    keys = [t.key for t in tracks]
     peer = peers.load(name)
-    said = hear(heard / f"{name}.npz", audio, [t.key for t in tracks], lambda x: say(peer, x), bars)
-    borne = write_tags(table, tracks, list(peer.labels), said)
-    return (
-        f"{table}: {len(tracks)} tracks, {borne.shape[1]} tags, {borne.sum(1).mean():.1f} to a "
-        "track"
-    )
+    compute = partial(tagger_outputs, peer)
+    rows = cached_outputs(outputs / f"{name}.npz", audio, keys, compute, report)
+    assigned = write_tags(table, tracks, list(peer.labels), rows)
+    mean = assigned.sum(1).mean()
+    return f"{table}: {len(tracks)} tracks, {assigned.shape[1]} tags, {mean:.1f} tags per track"

@@ -1,4 +1,4 @@
-"""`train`: from a data set to a finished checkpoint, or to a whole model."""
+"""`train`: from a data set to a finished checkpoint or a model file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import check_output, data_argument, data_options, held_speech_option, opened
+from .options import check_output, data_argument, data_options, held_speech_option, open_data
 
 _folder = click.Path(path_type=Path, file_okay=False)
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "name",
     default="trunk",
     show_default=True,
-    help="small (a folder of own music, minutes), trunk, tfcrnn, crnn, or a .toml file.",
+    help="small (a folder of your music, minutes), trunk, tfcrnn, crnn, or a .toml file.",
 )
 @click.option(
     "--set",
@@ -35,36 +35,36 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--start",
-    help="Weights to start from: bundled, a model file, a finished run's model.safetensors, or "
-    "EfficientAT's mn04 (.pt); '' for none.  [default: the config's]",
+    help="Initial weights: bundled, a model file, a finished run's model.safetensors, or "
+    "EfficientAT's mn04 (.pt); '' for none.  [default: that of the config]",
 )
 @click.option("--folder", type=_folder, help="Folder of the run.  [default: runs/CONFIG]")
 @click.option(
     "--speech",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Folder of recorded speech to learn as no music.",
+    help="Folder of recorded speech, used as non-music.",
 )
 @held_speech_option
 @click.option(
     "--lessons",
-    "taught",
+    "soft_targets",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="What teachers say of the tracks (`teach` writes it): soft genres, tags, styles.",
+    help="Soft targets written by `teach`: genres, tags, styles.",
 )
 @click.option(
     "--tags",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Train a tagger: a CSV with the column `key` of the tracks, then one of 0 or 1 a tag.",
+    help="Train a tagger: a CSV with the column `key`, then one 0 or 1 column per tag.",
 )
 @click.option(
     "--uncalibrated",
     is_flag=True,
-    help="Leave the temperature and the thresholds for `average` to fit.",
+    help="Leave temperature and thresholds to `average`.",
 )
 @click.option(
     "--folds",
     type=click.IntRange(2, 20),
-    help="Cross-validation instead: so many runs over train and valid, grouped by artist.",
+    help="Cross-validate over train and valid instead, grouped by artist, with this many runs.",
 )
 @click.option(
     "-o",
@@ -81,7 +81,7 @@ def command(
     folder: Path | None,
     speech: Path | None,
     held_speech: Path | None,
-    taught: Path | None,
+    soft_targets: Path | None,
     tags: Path | None,
     uncalibrated: bool,
     folds: int | None,
@@ -92,17 +92,17 @@ def command(
     cache: Path | None,
 ) -> None:
     """Train a streaming network on DATA: FMA, GTZAN, Extended Ballroom, a manifest, or a folder
-    with a sub-folder of audio for every genre; on MagnaTagATune or with --tags, a tagger.
+    with a sub-folder of audio for every genre; with MagnaTagATune or --tags, a tagger.
 
-    Called again, it goes on where it was broken off. The run's folder gets model.safetensors, the
-    curves (log.csv, tensorboard/) and last.safetensors, from which it goes on.
+    Called again, it resumes. The folder of the run contains model.safetensors, the learning curves
+    (log.csv, tensorboard/) and last.safetensors, the checkpoint to resume from.
     """
     if folds is not None and output is not None:
-        raise click.UsageError("--folds measures and leaves no model: it goes without -o")
+        raise click.UsageError("--folds writes no model and cannot be combined with -o")
     if uncalibrated and output is not None:
-        raise click.UsageError("--uncalibrated leaves no model: it goes without -o")
-    if folds is not None and taught is not None:
-        raise click.UsageError("--folds goes without --lessons: teachers have heard every fold")
+        raise click.UsageError("--uncalibrated writes no model and cannot be combined with -o")
+    if folds is not None and soft_targets is not None:
+        raise click.UsageError("--folds cannot be combined with --lessons: they cover every fold")
     if output is not None:
         check_output(output, [data])
     from ..literature.rows import find_config
@@ -114,20 +114,20 @@ def command(
     of_genres = {
         "-o": output,
         "--folds": folds,
-        "--lessons": taught,
+        "--lessons": soft_targets,
         "--held-speech": held_speech,
         "--uncalibrated": uncalibrated,
     }
     if tags is not None or config.task == "tags":
         _refuse_with_tags(of_genres)
-    dataset, audio = opened(data, kind, subset, lists, cache, tags=tags)
+    dataset, audio = open_data(data, kind, subset, lists, cache, tags=tags)
     from ..data import DataError
 
     if dataset.task == "tags":
         _refuse_with_tags(of_genres)
         config = config.model_copy(update={"task": "tags"})
     elif config.task == "tags":
-        raise DataError(f"config entry task: {data} has no tags; give a table of them with --tags")
+        raise DataError(f"config entry task: {data} has no tags; give a table with --tags")
     from ..streams.non_music import recordings
 
     other = recordings(speech)
@@ -139,27 +139,27 @@ def command(
             click.echo(f"in {folder}: predictions.csv, predictions.json")
         return
     from ..calibration.calibrate import calibrate
-    from ..distillation.soft_targets import read_lessons
+    from ..distillation.soft_targets import read_soft_targets
     from ..trainer.devices import is_first_process
     from ..trainer.train import Trainer
 
-    lessons = read_lessons(taught, dataset.labels) if taught is not None else None
-    trainer = Trainer(folder, config, dataset.tracks, dataset.labels, audio, other, lessons)
+    targets = read_soft_targets(soft_targets, dataset.labels) if soft_targets is not None else None
+    trainer = Trainer(folder, config, dataset.tracks, dataset.labels, audio, other, targets)
     windows = {trainer.network.window_for(hop) for hop in config.sequences.hop_samples}
     if output is not None and len(windows) > 1:
         raise DataError(
-            "sequences.hops: these hops need windows of their own, and one model file has one; "
-            "train with one of them"
+            "sequences.hops: these hops need different windows, and a model file has one; train "
+            "with one of them"
         )
     path = trainer.finished()
     if path is not None:
-        click.echo(f"{path}: has been trained already")
+        click.echo(f"{path}: is already trained")
     else:
         try:
             path = trainer.run()
         except KeyboardInterrupt:
             click.echo(
-                f"stopped at update {trainer.progress.update}; the same command goes on from the "
+                f"stopped at update {trainer.progress.update}; the same command resumes from the "
                 f"last checkpoint in {folder}",
                 err=True,
             )
@@ -184,14 +184,14 @@ def command(
 
 
 def _refuse_with_tags(options: Mapping[str, object]) -> None:
-    """Options that a tagger has no use for."""
+    """Raise UsageError for options that do not apply to taggers."""
     given = next((name for name, value in options.items() if value), None)
     if given == "-o":
         from ..export.onnx import NO_TAGGERS
 
         raise click.UsageError(f"-o: {NO_TAGGERS}")
     if given is not None:
-        raise click.UsageError(f"{given} is for genres; tags are trained without it")
+        raise click.UsageError(f"{given} is for genres and cannot be used for tags")
 
 
 def _words(metrics: TrackMetrics) -> str:

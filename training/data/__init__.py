@@ -1,4 +1,4 @@
-"""Data sets of every common layout, read into one kind of record and decoded once."""
+"""Data sets of all supported layouts, read into one record type and decoded once."""
 
 from .cache import AudioCache, default_cache
 from .dataset import DataSet

@@ -1,6 +1,6 @@
-"""Which files of a folder are audio, for layouts that have no table of them.
+"""Finding audio files in a folder, for layouts without a table of files.
 
-The extensions are those of containers that libsndfile or FFmpeg read for `streamgenre`.
+The extensions are those of containers that libsndfile or FFmpeg can read.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ EXTENSIONS = frozenset((
 
 
 def audio_files(folder: Path) -> list[Path]:
-    """Audio files below a folder, sorted; hidden files and folders are left out."""
-    found: list[Path] = []
-    above: dict[Path, tuple[Path, ...]] = {folder: ()}  # real folders on the way to each
-    for name, folders, names in os.walk(folder, followlinks=True, onerror=_refuse):
-        # Genre folders are often links to another disk, or to one another; only a link to a
-        # folder that we are in must not be followed, since it goes round.
+    """Return the audio files below a folder, sorted, without hidden files and folders."""
+    paths: list[Path] = []
+    ancestors: dict[Path, tuple[Path, ...]] = {folder: ()}  # resolved parents of each folder
+    for name, folders, names in os.walk(folder, followlinks=True, onerror=_raise_unreadable):
+        # Genre folders are often links to another disk or to each other. Links are followed unless
+        # they lead back to a parent, which would be an endless loop.
         where = Path(name)
-        way = (*above.pop(where), Path(os.path.realpath(where)))
-        inside = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
-        folders[:] = [name for name in inside if not _goes_round(where / name, way)]
-        above |= {where / name: way for name in folders}
-        found += [
+        chain = (*ancestors.pop(where), Path(os.path.realpath(where)))
+        subfolders = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
+        folders[:] = [name for name in subfolders if not _is_cyclic(where / name, chain)]
+        ancestors |= {where / name: chain for name in folders}
+        paths += [
             where / name
             for name in names
             if not name.startswith(".") and Path(name).suffix.lower() in EXTENSIONS
         ]
-    return sorted(found)
+    return sorted(paths)
 
 
-def _goes_round(folder: Path, way: tuple[Path, ...]) -> bool:
-    """Whether a folder is one of those on the way to it, or holds one of them."""
+def _is_cyclic(folder: Path, chain: tuple[Path, ...]) -> bool:
+    """Whether a folder is one of its own parents, or contains one of them."""
     real = os.path.realpath(folder)
-    return any(step.is_relative_to(real) for step in way)
+    return any(step.is_relative_to(real) for step in chain)
 
 
-def _refuse(error: OSError) -> None:
-    """A folder that cannot be read would be a genre without tracks; an absent one has none."""
+def _raise_unreadable(error: OSError) -> None:
+    """Raise DataError for an unreadable folder. A missing folder counts as empty."""
     if not isinstance(error, FileNotFoundError | NotADirectoryError):
         reason = error.strerror or error
         raise DataError(f"{error.filename}: cannot be read: {reason}; check its owner and mode")

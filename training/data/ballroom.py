@@ -1,7 +1,7 @@
 """The Extended Ballroom data set (Marchand and Peeters, ISMIR 2016 late-breaking session).
 
-An XML file with an element a dance and in it one a song; the audio is in `Chacha/100701.mp3`.
-It has no split of its own.
+An XML file has one element per dance, with one element per song. The audio of a song is in
+`Chacha/100701.mp3`. The data set has no split.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from .record import DataError, Track
 
 XML = "extendedballroom_v1.1.xml"
 
-# Elements in a song that name another with the same recording: equal, at another tempo, or without
-# the voice. A `version` is another performance of the same tune, and is no reason to join artists.
+# Child elements that name another song with the same recording: identical, at another tempo, or
+# without vocals. A `version` is another performance of the same tune, so it is not in this list.
 SAME_RECORDING = ("exact", "time", "karaoke")
 
 
 def read_ballroom(root: Path) -> DataSet:
-    """All songs; an artist's songs, and all recordings that occur twice, share a group."""
+    """Read all songs. Songs of one artist and copies of one recording share a group."""
     path = root / XML
     try:
         tree = ElementTree.parse(path).getroot()
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file; it comes with the Extended Ballroom") from None
+        raise DataError(f"{path}: no such file; it is part of the Extended Ballroom") from None
     except (OSError, ElementTree.ParseError) as error:
-        raise DataError(f"{path}: cannot be read as XML: {error}; get it anew") from None
+        raise DataError(f"{path}: cannot be read as XML: {error}; download it again") from None
     songs = [(dance.tag, song) for dance in tree for song in dance.iter("song") if song.get("id")]
     groups = _groups([song for _, song in songs])
     files = {
@@ -48,12 +48,12 @@ def read_ballroom(root: Path) -> DataSet:
 
 
 def _groups(songs: list[ElementTree.Element]) -> dict[str, str]:
-    """A name for each set of songs that are joined by an artist or a recording."""
-    above: dict[str, str] = {}
+    """Return the group of each song. Songs with the same artist or recording are in one group."""
+    parent: dict[str, str] = {}
 
-    def top(name: str) -> str:
-        while above.setdefault(name, name) != name:
-            name = above[name]
+    def root(name: str) -> str:
+        while parent.setdefault(name, name) != name:
+            name = parent[name]
         return name
 
     for song in songs:
@@ -61,8 +61,8 @@ def _groups(songs: list[ElementTree.Element]) -> dict[str, str]:
         same = [other.get("id", "") for kind in SAME_RECORDING for other in song.iter(kind)]
         artist = song.get("artist")
         for other in [*same, *([f"artist {artist}"] if artist else [])]:
-            # The first name in order leads, so that the order of the file does not matter. Numbers
-            # come before artists: "~" puts them behind.
-            ends = sorted((top(key), top(other)), key=lambda name: (name.isdigit(), name))
-            above[ends[1]] = ends[0]
-    return {song.attrib["id"]: top(song.attrib["id"]) for song in songs}
+            # The group is named after its first member in sorted order, so that the result does not
+            # depend on the order of the file. Song numbers sort before artists.
+            ends = sorted((root(key), root(other)), key=lambda name: (name.isdigit(), name))
+            parent[ends[1]] = ends[0]
+    return {song.attrib["id"]: root(song.attrib["id"]) for song in songs}

@@ -1,7 +1,7 @@
-"""Decoded audio on disk: 16 kHz mono samples of 16 bits, memory-mapped, each file decoded once.
+"""A cache of decoded audio: mono int16 samples at 16 kHz, memory-mapped, each file decoded once.
 
-A folder may serve several data sets. Decoding may be killed at any moment and goes on where it was;
-what has become of files that changed stays in the folder until the folder is deleted.
+Several data sets can share a folder. Decoding resumes after an interruption. Samples of files that
+have changed since stay in the folder until it is deleted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .record import DataError, Track, fingerprint
 
 
 def default_cache(data: Path) -> Path:
-    """The user's own cache folder for a data set, or for the folder of its manifest."""
+    """Return the default cache folder for a data set: a folder in the user's cache directory."""
     import platformdirs
 
     where = data.resolve()
@@ -35,7 +35,7 @@ def default_cache(data: Path) -> Path:
 
 
 class AudioCache(Mapping[str, np.ndarray]):
-    """Samples of every readable track by its key, as views into one file on disk."""
+    """A mapping from the key of each readable track to its samples, as views into one file."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class AudioCache(Mapping[str, np.ndarray]):
         digests: Mapping[str, str],
     ) -> None:
         self._path, self._spans = samples, dict(spans)
-        # As far as these tracks reach: behind them another process may be writing.
+        # Map only the range of these tracks: another process may be appending to the file.
         length = max((end for _, end in self._spans.values()), default=0)
         try:
             self._samples: np.ndarray = np.memmap(samples, dtype="<i2", mode="r", shape=(length,))
@@ -57,11 +57,11 @@ class AudioCache(Mapping[str, np.ndarray]):
 
     @cached_property
     def source(self) -> str:
-        """SHA-256 of the tracks and their sound; no path and no time of a file is in it."""
+        """SHA-256 of the tracks and their samples. It does not depend on paths or file times."""
         digest = hashlib.sha256(self._tracks.encode())
         for key in sorted({*self._spans, *self.skipped}):
             sound = self._digests.get(key, "")
-            if key in self._spans and not sound:  # decoded before digests were kept
+            if key in self._spans and not sound:  # decoded by a version that stored no digests
                 sound = digest_of(self[key].data)
             digest.update(f"\0{sound}".encode())
         return digest.hexdigest()
@@ -73,37 +73,38 @@ class AudioCache(Mapping[str, np.ndarray]):
         return iter(self._spans)
 
     def __getitem__(self, key: str) -> np.ndarray:
-        """int16 samples of a track, not copied."""
+        """Samples of a track, int16 (n,), without a copy."""
         start, end = self._spans[key]
         view: np.ndarray = self._samples[start:end]
         return view
 
     def __reduce__(self) -> tuple[object, ...]:
-        # To another process go the names only: it maps the file itself.
+        # Pickle the arguments only; the other process maps the file itself.
         return AudioCache, (self._path, self._spans, self.skipped, self._tracks, self._digests)
 
     @classmethod
     def build(cls, tracks: Sequence[Track], folder: Path) -> AudioCache:
-        """The tracks' samples, decoding first what the folder lacks; what is skipped is named.
+        """Decode the tracks that the folder lacks, and return the samples of all of them.
 
-        What could not be read for a reason that may pass is tried again at the next build.
+        Skipped files are listed on standard error. Files that failed for a reason that may be
+        temporary are tried again by the next call. Raises DataError if no track can be read.
         """
         stamps = {t.key: Stamp.of(t.path) for t in tracks}
         wanted = {stamp for stamp in stamps.values() if stamp.size >= 0}
         entries = read_journal(folder)
-        passing: dict[Stamp, str] = {}
+        temporary: dict[Stamp, str] = {}
         if not wanted <= entries.keys():
-            with _writing(folder):
-                entries = read_journal(folder)  # of whoever held the lock before
-                passing = _decode_into(
+            with _locked(folder):
+                entries = read_journal(folder)  # another process may have written meanwhile
+                temporary = _decode_into(
                     folder, sorted(wanted - entries.keys(), key=lambda s: s.path)
                 )
             entries = read_journal(folder)
-        found = {key: entries.get(stamp) for key, stamp in stamps.items()}
-        spans = {key: (e.start, e.end) for key, e in found.items() if e and not e.error}
+        by_key = {key: entries.get(stamp) for key, stamp in stamps.items()}
+        spans = {key: (e.start, e.end) for key, e in by_key.items() if e and not e.error}
         skipped = {
-            key: e.error if e else passing.get(stamps[key], "no such file")
-            for key, e in found.items()
+            key: e.error if e else temporary.get(stamps[key], "no such file")
+            for key, e in by_key.items()
             if not e or e.error
         }
         for key, reason in skipped.items():
@@ -111,37 +112,37 @@ class AudioCache(Mapping[str, np.ndarray]):
         if skipped:
             print(f"skipped {len(skipped)} of {len(tracks)} files", file=sys.stderr)
         if not spans:
-            raise DataError(f"none of the {len(tracks)} tracks could be read; look at their files")
-        digests = {key: e.digest for key, e in found.items() if e and e.digest}
+            raise DataError(f"none of the {len(tracks)} tracks could be read; check the files")
+        digests = {key: e.digest for key, e in by_key.items() if e and e.digest}
         return cls(folder / SAMPLES, spans, skipped, fingerprint(tracks), digests)
 
 
 def _decode_into(folder: Path, stamps: Sequence[Stamp]) -> dict[Stamp, str]:
-    """Decodes and keeps; returns what could not be read now, and is not kept, with the reason."""
+    """Decode files into the folder. Returns temporary failures, which are not stored."""
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
     console = Console(stderr=True)
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
     by_path = {stamp.path: stamp for stamp in stamps}
-    passing = {}
+    temporary = {}
     with (
         closing(Journal(folder, read_journal(folder).values())) as journal,
         Progress(*columns, console=console, disable=not console.is_terminal) as progress,
     ):
         task = progress.add_task("decoding", total=len(stamps))
         for path, decoded in decode_all(list(by_path)):
-            if decoded.passing:
-                passing[by_path[path]] = decoded.error
+            if decoded.temporary:
+                temporary[by_path[path]] = decoded.error
             else:
                 journal.add(by_path[path], decoded.samples, decoded.error)
             progress.advance(task)
-    return passing
+    return temporary
 
 
 @contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """The right to write to a folder, which one process has at a time."""
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a cache folder, so that one process at a time writes to it."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(folder / "lock")
@@ -156,8 +157,8 @@ def _writing(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
             raise DataError(
-                f"{folder}: the disk is full; free some (32 kB a second of audio) and start again, "
-                "or give another folder with --cache"
+                f"{folder}: the disk is full; free some space (32 kB per second of audio) and "
+                "start again, or give another folder with --cache"
             ) from None
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise DataError(f"{folder}: cannot be written: {reason}; give another --cache") from None

@@ -1,12 +1,12 @@
-"""Copies of one recording within a data set, whatever their names, codecs and levels.
+"""Detection of copies of one recording in a data set, independent of name, codec and level.
 
-Fingerprints of the decoded audio (Haitsma & Kalker 2002, "A highly robust audio fingerprinting
-system"): each frame gives 32 bits, the signs of the differences of band energies over frequency
-and time. Two tracks that share several frames at one offset, and whose bits there mostly agree,
-hold the same recording. Chromaprint would do the same, but its library has no wheels.
+The decoded audio is fingerprinted (Haitsma & Kalker 2002, "A highly robust audio fingerprinting
+system"): each frame yields 32 bits, the signs of the differences of band energies over frequency
+and time. Two tracks contain the same recording if they share several frames at one offset and most
+of their bits agree there. Chromaprint does the same, but its library has no wheels.
 
-A copy on both sides of a split makes a network look better than it is; under two genres, one label
-is wrong.
+If copies are on two sides of a split, the metrics are too optimistic. If they have two genres, one
+label is wrong.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from .cache import AudioCache
 from .checks import some
 from .record import SAMPLE_RATE, Track
 
-_RATE = 4_000  # Hz; the bands lie below 2 kHz
+_RATE = 4_000  # Hz; all bands are below 2 kHz
 _FRAME, _STEP = 2_048, 128  # samples: half a second every 32 ms
 _BANDS = np.geomspace(300, 1_900, 34)  # Hz, edges of 33 bands
-_LONGEST = 60  # s of a track that are read, from its middle
-_QUIET = 1e-6  # power of a frame, of full scale; its bits would be those of rounding
-_COMMON = 12  # tracks; of frames that more of them share, each is compared with the next alone
-_VOTES = 3  # frames that agree at one offset, at least
-_OVERLAP = 3.0  # s that two tracks share, at least
-_ERRORS = 0.3  # share of bits that may differ; half of them do by chance
+_LONGEST = 60  # s; longer tracks are read in the middle only
+_QUIET = 1e-6  # power relative to full scale; bits of quieter frames would be rounding noise
+_COMMON = 12  # a frame in more tracks than this is compared with the next track only
+_VOTES = 3  # minimum number of frames that agree at one offset
+_OVERLAP = 3.0  # s, minimum overlap of two tracks
+_ERRORS = 0.3  # maximum share of differing bits; 0.5 is chance
 
 Bits = NDArray[np.uint32]
 
 
 def fingerprint_of(samples: NDArray[np.int16]) -> Bits:
-    """32 bits a frame (frames,) of 16 kHz samples; 0 for a quiet frame."""
+    """Fingerprint of 16 kHz samples: 32 bits per frame, uint32 (frames,), 0 for a quiet frame."""
     spare = max(0, len(samples) - _LONGEST * SAMPLE_RATE) // 2
     middle = samples[spare : len(samples) - spare].astype(np.float32) / 32768
     low = soxr.resample(middle, SAMPLE_RATE, _RATE, "LQ")
@@ -57,7 +57,7 @@ def fingerprint_of(samples: NDArray[np.int16]) -> Bits:
 
 
 def find_copies(audio: Mapping[str, NDArray[np.int16]], keys: Sequence[str]) -> list[list[str]]:
-    """Groups of two or more keys that hold the same recording."""
+    """Return groups of two or more keys with the same recording."""
     prints = [fingerprint_of(audio[key]) for key in keys]
     parent = list(range(len(keys)))
 
@@ -76,7 +76,7 @@ def find_copies(audio: Mapping[str, NDArray[np.int16]], keys: Sequence[str]) -> 
 
 
 def _candidates(prints: Sequence[Bits]) -> list[tuple[int, int, int]]:
-    """Pairs of tracks with the offset, in frames, at which they share several frames."""
+    """Return pairs of tracks that share several frames, with their offset in frames."""
     bits = np.concatenate([*prints, np.zeros(0, np.uint32)])
     track = np.repeat(np.arange(len(prints)), [len(p) for p in prints])
     frame = np.concatenate([*(np.arange(len(p)) for p in prints), np.zeros(0, int)])
@@ -84,12 +84,12 @@ def _candidates(prints: Sequence[Bits]) -> list[tuple[int, int, int]]:
     bits, track, frame = bits[useful], track[useful], frame[useful]
     order = np.argsort(bits, kind="stable")
     bits, track, frame = bits[order], track[order], frame[order]
-    ends = np.flatnonzero(np.diff(bits, append=np.uint32(0))) + 1  # none of the bits left is 0
+    ends = np.flatnonzero(np.diff(bits, append=np.uint32(0))) + 1  # no remaining bits are 0
     votes: dict[tuple[int, int, int], int] = defaultdict(int)
     for start, end in zip(np.r_[0, ends], ends, strict=False):
         if end - start < 2:
             continue
-        # One frame a track: a held note repeats its bits.
+        # One frame per track: a sustained note repeats its bits.
         tracks, at = np.unique(track[start:end], return_index=True)
         places = frame[start:end][at]
         reach = len(tracks) if len(tracks) <= _COMMON else 2
@@ -100,7 +100,7 @@ def _candidates(prints: Sequence[Bits]) -> list[tuple[int, int, int]]:
 
 
 def _agree(first: Bits, second: Bits, offset: int) -> bool:
-    """Whether the frames of the overlap mostly have the same bits."""
+    """Whether most bits agree in the overlap of two fingerprints."""
     begin = max(0, -offset)
     count = min(len(first) - begin, len(second) - begin - offset)
     least = min(_OVERLAP * _RATE / _STEP, 0.5 * min(len(first), len(second)))
@@ -112,21 +112,21 @@ def _agree(first: Bits, second: Bits, offset: int) -> bool:
     return bool(errors < _ERRORS)
 
 
-def kept_copies(audio: AudioCache, folder: Path) -> list[list[str]]:
-    """`find_copies` of all tracks, kept in a file of the cache's folder."""
+def cached_copies(audio: AudioCache, folder: Path) -> list[list[str]]:
+    """`find_copies` of all tracks, cached in the folder of the audio cache."""
     path = folder / f"copies-{audio.source[:16]}.json"
     try:
-        kept: list[list[str]] = json.loads(path.read_text(encoding="utf-8"))
-        return kept
+        cached: list[list[str]] = json.loads(path.read_text(encoding="utf-8"))
+        return cached
     except (OSError, ValueError):
         copies = find_copies(audio, sorted(audio))
-        with suppress(OSError):  # a full or read-only cache: computed again next time
+        with suppress(OSError):  # full or read-only: recompute next time
             path.write_text(json.dumps(copies), encoding="utf-8")
         return copies
 
 
-def one_group(tracks: Sequence[Track], copies: Sequence[Sequence[str]]) -> tuple[Track, ...]:
-    """The tracks, copies and all that shares an artist with one of them in one group."""
+def grouped_copies(tracks: Sequence[Track], copies: Sequence[Sequence[str]]) -> tuple[Track, ...]:
+    """Return the tracks with copies, and all tracks of their artists, in one group."""
     by_key = {t.key: t.group for t in tracks}
     joined: dict[str, str] = {}
 
@@ -143,7 +143,7 @@ def one_group(tracks: Sequence[Track], copies: Sequence[Sequence[str]]) -> tuple
 
 
 def copy_warnings(tracks: Sequence[Track], copies: Sequence[Sequence[str]]) -> list[str]:
-    """A line for copies under two genres, on two sides of the split, and for all others."""
+    """Warn about copies with different genres, on two sides of the split, and about all others."""
     by_key = {t.key: t for t in tracks if t.split != "demo"}
     sets = [[by_key[key] for key in keys if key in by_key] for keys in copies]
     sets = [ts for ts in sets if len(ts) > 1]
@@ -153,7 +153,7 @@ def copy_warnings(tracks: Sequence[Track], copies: Sequence[Sequence[str]]) -> l
     lines = []
     for what, chosen in (
         ("under different genres; remove the wrong one of each", genres),
-        ("in different splits; figures will be too high, remove one of each", splits),
+        ("in different splits; metrics will be too optimistic, remove one of each", splits),
         ("under the same genre; they stay together in cross-validation", others),
     ):
         if chosen:

@@ -1,6 +1,6 @@
-"""A data set as read from disk: its tracks, what they are labelled with, and what was odd.
+"""A data set as read from disk: tracks, labels, and warnings.
 
-Every layout's reader returns one; `opening.py` checks it and completes its split.
+The reader of each layout returns one. `opening.py` checks it and completes its split.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from .record import Track, fingerprint
 
 @dataclass(frozen=True)
 class DataSet:
-    """Tracks of one source, with one task."""
+    """Tracks of one source for one task."""
 
-    name: str  # the layout, and the part of it: fma-small, gtzan-filtered, folders
+    name: str  # layout and part: fma-small, gtzan-filtered, folders
     root: Path
     tracks: tuple[Track, ...]
     warnings: tuple[str, ...] = ()
     task: Literal["genre", "tags"] = "genre"
-    tag_names: tuple[str, ...] = ()  # of a tagging task, in the order of the source
-    drawn: bool = False  # the split is ours: the source has none
-    hierarchy: Mapping[str, str] = field(default_factory=dict)  # label to its parent
+    tag_names: tuple[str, ...] = ()  # for a tagging task, in the order of the source
+    drawn: bool = False  # the split was generated
+    hierarchy: Mapping[str, str] = field(default_factory=dict)  # label -> parent
 
     @property
     def labels(self) -> list[str]:
-        """Genres that occur, sorted; the tags in the source's order for a tagging task."""
+        """The genres, sorted, or the tags of a tagging task in the order of the source."""
         if self.task == "tags":
             return list(self.tag_names)
         return sorted({t.genre for t in self.tracks if t.genre})
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of everything that training could see of the tracks but the sound itself."""
+        """SHA-256 of all properties of the tracks that training uses, without the audio."""
         return fingerprint(self.tracks)

@@ -1,7 +1,7 @@
-"""Decodes many files at once, in processes of their own, a bounded number ahead of the writer.
+"""Parallel decoding of audio files in worker processes, with a bounded queue.
 
-A file that cannot be decoded, even one that brings the decoder down, costs only itself. Whether
-the fault is the file's, or may be gone the next time, is told apart.
+A file that cannot be decoded, or that crashes the decoder, does not affect the others. Temporary
+failures are distinguished from broken files.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from streamgenre.errors import InputError, one_line
 
 from .record import SAMPLE_RATE
 
-SHORTEST = 0.3  # seconds; less is no music, only a header
-FEW = 8  # files that are decoded sooner than another process has started
+SHORTEST = 0.3  # s; shorter files are skipped
+FEW = 8  # files per worker below which another process is not worth its start
 
-# What `streamgenre` says of a file that it could not open, whatever is in it.
+# Beginnings of the error messages for files that cannot be opened.
 _NOT_OPENED = ("no permission", "no such file", "cannot be opened")
 
 
 class Decoded(NamedTuple):
-    """What has become of a file."""
+    """The result for one file."""
 
     samples: bytes = b""
-    error: str = ""  # why there are none
-    passing: bool = False  # not the file's own fault: the next attempt may do
+    error: str = ""  # the reason if there are no samples
+    temporary: bool = False  # the next attempt may succeed
 
 
 def to_int16(samples: np.ndarray) -> np.ndarray:
-    """Samples in [-1, 1] as the cache holds them; what is beyond is clipped."""
+    """Convert samples in [-1, 1] to int16, clipped."""
     return np.asarray(np.clip(np.rint(samples * 32768.0), -32768, 32767), "<i2")
 
 
 def decode(path: str) -> Decoded:
-    """int16 samples at 16 kHz."""
+    """Decode a file to int16 samples at 16 kHz."""
     from streamgenre.audio.files import decode_mono
 
     try:
@@ -50,13 +50,15 @@ def decode(path: str) -> Decoded:
             return Decoded(error=f"is shorter than {SHORTEST} s")
         whole = to_int16(samples)
         return Decoded(whole.tobytes()) if whole.any() else Decoded(error="is silent throughout")
-    except Exception as error:  # of any decoder: a file in a thousand must not end the run
+    except Exception as error:  # decoders raise anything; one bad file must not end the run
         reason = str(error).removeprefix(f"{path}: ").strip() or type(error).__name__
-        return Decoded(error=one_line(reason.splitlines()[0]), passing=_passing(error, reason))
+        return Decoded(
+            error=one_line(reason.splitlines()[0]), temporary=_is_temporary(error, reason)
+        )
 
 
-def _passing(error: BaseException, reason: str) -> bool:
-    """Whether a network folder was away, memory short, a permission wrong, or the like."""
+def _is_temporary(error: BaseException, reason: str) -> bool:
+    """Whether the cause may disappear: an unavailable network folder, low memory, permissions."""
     seen: set[int] = set()
     cause: BaseException | None = error
     while cause is not None and id(cause) not in seen:
@@ -68,8 +70,8 @@ def _passing(error: BaseException, reason: str) -> bool:
 
 
 @contextmanager
-def _ended(pool: Any) -> Iterator[None]:
-    """Whatever breaks the work off, Ctrl-C too, does not wait for what is being decoded."""
+def _workers_killed(pool: Any) -> Iterator[None]:
+    """Kill the workers on any exception, including Ctrl-C, instead of waiting for them."""
     try:
         yield
     except BaseException:
@@ -78,42 +80,42 @@ def _ended(pool: Any) -> Iterator[None]:
 
 
 def _start() -> None:
-    """A worker leaves Ctrl-C to its parent, and what C libraries print to nobody."""
+    """Initialise a worker: leave Ctrl-C to the parent, and discard what C libraries print."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def decode_all(paths: Sequence[str]) -> Iterator[tuple[str, Decoded]]:
-    """Each path with what it holds, in the order in which they are done."""
+    """Decode files in parallel; yield each path with its result in order of completion."""
     workers = min(os.cpu_count() or 1, len(paths) // FEW)
     if workers < 2:
         yield from ((path, decode(path)) for path in paths)
         return
-    # loky neither forks, which hangs where there are threads as torch has them, nor runs the main
-    # script anew in each process, as the standard library's pool does.
+    # loky does not fork, which deadlocks with the threads of torch, and does not re-import the main
+    # script in each process, as the pool of the standard library does.
     from joblib.externals.loky import ProcessPoolExecutor  # type: ignore[import-untyped]
 
-    left = dict.fromkeys(paths)
+    remaining = dict.fromkeys(paths)
     pending: dict[Future[Decoded], str] = {}
     try:
-        with ProcessPoolExecutor(workers, initializer=_start) as pool, _ended(pool):
+        with ProcessPoolExecutor(workers, initializer=_start) as pool, _workers_killed(pool):
             for path in paths:
                 pending[pool.submit(decode, path)] = path
                 while len(pending) >= 2 * workers or (pending and path == paths[-1]):
                     for future in wait(pending, return_when=FIRST_COMPLETED).done:
                         decoded = future.result()
                         done = pending.pop(future)
-                        del left[done]
+                        del remaining[done]
                         yield done, decoded
     except BrokenProcessPool:
-        # A file that brings the decoder down is among the pending: each gets a process of its own.
+        # One of the pending files crashed the decoder. Decode each in a process of its own.
         for path in pending.values():
-            del left[path]
+            del remaining[path]
             try:
-                with ProcessPoolExecutor(1, initializer=_start) as pool, _ended(pool):
+                with ProcessPoolExecutor(1, initializer=_start) as pool, _workers_killed(pool):
                     yield path, pool.submit(decode, path).result()
             except BrokenProcessPool as error:
-                # SIGKILL is the system's, which is short of memory.
-                passing = "SIGKILL" in str(error)
-                yield path, Decoded(error="brings the decoder down", passing=passing)
-        yield from decode_all(list(left))
+                # The system sends SIGKILL if memory is low.
+                temporary = "SIGKILL" in str(error)
+                yield path, Decoded(error="crashes the decoder", temporary=temporary)
+        yield from decode_all(list(remaining))

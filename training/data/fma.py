@@ -1,7 +1,7 @@
 """FMA, the Free Music Archive data set (Defferrard et al., ISMIR 2017; github.com/mdeff/fma).
 
-`fma_metadata/tracks.csv` names the tracks with their official split by artist; the audio lies in
-`fma_small`, `fma_medium`, `fma_large` or `fma_full` as `000/000002.mp3`.
+`fma_metadata/tracks.csv` lists the tracks with their official split by artist. The audio is in
+`fma_small`, `fma_medium`, `fma_large` or `fma_full`, as `000/000002.mp3`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from .dataset import DataSet
 from .record import DataError, Track
 from .tables import rows
 
-SUBSETS = ("small", "medium", "large", "full")  # each holds those before it; full is not cut
+SUBSETS = ("small", "medium", "large", "full")  # each contains the previous; full is not cut
 SPLIT_NAMES = {"training": "train", "validation": "valid", "test": "test"}
 REMEDY = "unpack fma_metadata.zip of github.com/mdeff/fma there"
 
-# Clips without sound or shorter than 30 s, because they were cut by a wrong length. Known issues
-# of the data set: github.com/mdeff/fma/wiki and its issues 8 and 41. The whole tracks are sound.
+# Clips without sound or shorter than 30 s, known errors of the data set: see the wiki of
+# github.com/mdeff/fma and its issues 8 and 41. The whole tracks are not affected.
 # fmt: off
 BAD_CLIPS = frozenset((
     1486, 5574, 65753, 80391, 98558, 98559, 98560, 98565, 98566, 98567, 98568, 98569, 98571,
@@ -35,20 +35,20 @@ class Genre:
     """A row of genres.csv."""
 
     title: str
-    parent: int  # 0: none
+    parent: int  # 0 for none
     top: int
 
 
 def metadata_folder(root: Path) -> Path | None:
-    """Where tracks.csv lies, if anywhere."""
-    found = (
+    """Return the folder that contains tracks.csv, or None."""
+    folders = (
         folder for folder in (root, root / "fma_metadata") if (folder / "tracks.csv").is_file()
     )
-    return next(found, None)
+    return next(folders, None)
 
 
 def read_fma(root: Path, subset: str) -> DataSet:
-    """One subset with its official split; without a name, the one whose audio is there."""
+    """Read one subset with its official split; by default the one whose audio exists."""
     metadata = metadata_folder(root)
     if metadata is None:
         raise DataError(f"{root / 'fma_metadata' / 'tracks.csv'}: no such file; {REMEDY}")
@@ -71,16 +71,16 @@ def _subsets_in(base: Path) -> list[str]:
 
 
 def _only_subset(base: Path) -> str:
-    found = _subsets_in(base)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise DataError(f"{base}: holds the subsets {', '.join(found)}; choose one with --subset")
+    subsets = _subsets_in(base)
+    if len(subsets) == 1:
+        return subsets[0]
+    if subsets:
+        raise DataError(f"{base}: holds the subsets {', '.join(subsets)}; choose one with --subset")
     raise DataError(f"{base}: no audio folder fma_small, fma_medium or fma_large; unpack one there")
 
 
 def _audio_folder(base: Path, subset: str) -> Path:
-    """The folder of a subset, or of a larger one, which holds the same clips."""
+    """Return the folder of a subset, or of a larger one, which contains the same clips."""
     if subset not in SUBSETS:
         raise DataError(f"no FMA subset {subset!r}; choose from {', '.join(SUBSETS)}")
     for name in SUBSETS[SUBSETS.index(subset) :]:
@@ -106,7 +106,7 @@ def _number(cell: str, path: Path) -> int:
 
 
 def _read_tracks(path: Path) -> Iterator[Mapping[object, str]]:
-    """Rows by their two-level column, and by "track_id"; the file has three header rows."""
+    """Yield rows by two-level column name and "track_id". The file has three header rows."""
     needed = [("set", "split"), ("set", "subset"), ("track", "genre_top")]
     needed += [("track", "genres_all"), ("track", "title"), ("artist", "id"), ("artist", "name")]
     try:
@@ -115,7 +115,7 @@ def _read_tracks(path: Path) -> Iterator[Mapping[object, str]]:
             columns = _columns([next(reader, []) for _ in range(3)], needed, path)
             for row in reader:
                 if len(row) not in (0, len(columns)):  # 0: a blank line
-                    raise DataError(f"{path}: cut off at line {reader.line_num}; {REMEDY}")
+                    raise DataError(f"{path}: truncated at line {reader.line_num}; {REMEDY}")
                 if row:
                     yield dict(zip(columns, row, strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -134,21 +134,21 @@ def _columns(head: list[list[str]], needed: Sequence[tuple[str, str]], path: Pat
 
 
 def _listed(cell: str, key: str) -> list[int]:
-    """The numbers of `[12, 26]`."""
+    """Parse a list of numbers such as `[12, 26]`."""
     try:
-        found = json.loads(cell or "[]")
+        numbers = json.loads(cell or "[]")
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, list) or not all(type(number) is int for number in found):
+        numbers = None
+    if not isinstance(numbers, list) or not all(type(number) is int for number in numbers):
         raise DataError(f"track {key}: genres_all {cell[:40]!r} is not a list of numbers; {REMEDY}")
-    return found
+    return numbers
 
 
 def _track(row: Mapping[object, str], key: str, audio: Path, genres: Mapping[int, Genre]) -> Track:
-    found = [genres[i] for i in _listed(row["track", "genres_all"], key) if i in genres]
+    listed = [genres[i] for i in _listed(row["track", "genres_all"], key) if i in genres]
     top = row["track", "genre_top"]
-    if not top:  # of the large subset: tracks without one main genre, unless all lead to the same
-        tops = {genres[g.top].title for g in found if g.top in genres}
+    if not top:  # in the large subset: use the top genre if all genres share it
+        tops = {genres[g.top].title for g in listed if g.top in genres}
         top = tops.pop() if len(tops) == 1 else ""
     split = row["set", "split"]
     return Track(
@@ -158,7 +158,7 @@ def _track(row: Mapping[object, str], key: str, audio: Path, genres: Mapping[int
         f"artist {row['artist', 'id']}",
         SPLIT_NAMES.get(split, split),
         audio / key[:3] / f"{key}.mp3",
-        tuple(g.title for g in found),
+        tuple(g.title for g in listed),
         row["artist", "name"],
         row["track", "title"],
     )

@@ -1,6 +1,7 @@
-"""A folder per genre: the layout of one's own music, and of most data sets that come without table.
+"""A folder per genre: the layout for your own music and for most data sets without a table.
 
-`genre/track.ext` stands for itself; in `genre/artist/.../track.ext` the artist is the group.
+A track in `genre/track.ext` is its own group. In `genre/artist/.../track.ext` the group is the
+artist.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ from .record import DataError, Track
 
 
 def read_folders(root: Path) -> DataSet:
-    """Every audio file below a sub-folder of `root`."""
+    """Read every audio file below a sub-folder of `root`."""
     tracks = []
     loose = 0
     for path in audio_files(root):
         inside = path.relative_to(root)
-        if len(inside.parts) == 1:  # beside the genre folders, in none of them
+        if len(inside.parts) == 1:  # not in a genre folder
             loose += 1
             continue
-        # macOS may write a name in another way than Linux; here it is to be the same.
+        # macOS normalises names in another form than Linux; use one form for both.
         genre, artist = (unicodedata.normalize("NFC", name) for name in inside.parts[:2])
         key, artist = inside.as_posix(), artist if len(inside.parts) > 2 else ""
         tracks.append(
@@ -30,8 +31,8 @@ def read_folders(root: Path) -> DataSet:
         )
     if not tracks:
         raise DataError(
-            f"{root}: no audio in folders named after genres; put files such as rock/song.mp3 "
-            f"there, in a format of {', '.join(sorted(EXTENSIONS))}"
+            f"{root}: no audio files in genre folders; add files such as rock/song.mp3, in one of "
+            f"the formats {', '.join(sorted(EXTENSIONS))}"
         )
-    warnings = (f"audio files in no genre's folder, left out: {loose}",) if loose else ()
+    warnings = (f"audio files outside of genre folders, left out: {loose}",) if loose else ()
     return DataSet("folders", root, tuple(tracks), warnings)

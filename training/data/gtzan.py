@@ -1,7 +1,7 @@
 """GTZAN (Tzanetakis and Cook 2002): ten folders of a hundred clips named `blues.00000.wav`.
 
-Its faults are catalogued by Sturm, "The GTZAN dataset: Its contents, its faults, their effects on
-evaluation, and its future use" (arXiv:1306.1461); the fault-filtered lists avoid them.
+Its errors are listed by Sturm, "The GTZAN dataset: Its contents, its faults, their effects on
+evaluation, and its future use" (arXiv:1306.1461). The fault-filtered lists avoid them.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ GENRES = (
 PLACES = (".", "genres", "genres_original", "Data/genres_original")
 LISTS = {split: f"{split}_filtered.txt" for split in ("train", "valid", "test")}
 
-# A clip, or a piece of it: blues.00000.wav, blues.00000.3.wav, blues.00000_seg2.wav.
+# A clip or a part of one: blues.00000.wav, blues.00000.3.wav, blues.00000_seg2.wav.
 NAME = re.compile(rf"({'|'.join(GENRES)})\.(\d{{5}})(?:[._-].*)?\.\w+", re.IGNORECASE)
 
-# Clips that are the same excerpt: Sturm 2013, the column "Repetitions: Exact" of
-# the table of faults. The clips of a row share a group, and so a side of any split.
+# Clips that are identical excerpts: the column "Repetitions: Exact" in the table of faults of Sturm
+# 2013. The clips of a row share a group, and therefore a side of any split.
 REPETITIONS: Mapping[str, tuple[tuple[int, ...], ...]] = {
     "disco": ((50, 51, 70), (55, 60, 89), (71, 74), (98, 99)),
     "hiphop": ((39, 45), (76, 78)),
@@ -54,17 +54,17 @@ FIRST = {
     for same in repetitions
     for number in same
 }
-FIRST["rock.00016"] = FIRST["metal.00058"] = "metal.00058"  # the one repetition across genres
+FIRST["rock.00016"] = FIRST["metal.00058"] = "metal.00058"  # the only repetition across genres
 
 
 def clip_of(path: Path) -> str | None:
-    """`blues.00000` for a clip or a piece of it, whatever its ending."""
+    """Return `blues.00000` for a file with this clip or a part of it, whatever the extension."""
     match = NAME.fullmatch(path.name)
     return f"{match[1].lower()}.{match[2]}" if match else None
 
 
 def _clips_in(folder: Path) -> list[tuple[str, str, Path]]:
-    """Clip, genre and file of what is named as GTZAN's are, in the folder of its genre."""
+    """List clip, genre and path of all files with names of GTZAN in their genre folders."""
     return [
         (clip, genre, path)
         for genre in GENRES
@@ -74,7 +74,7 @@ def _clips_in(folder: Path) -> list[tuple[str, str, Path]]:
 
 
 def genre_folder(root: Path) -> Path | None:
-    """The folder that holds GTZAN's genre folders, if any."""
+    """Return the folder that contains the genre folders of GTZAN, or None."""
     for place in PLACES:
         if len({genre for _, genre, _ in _clips_in(root / place)}) > 1:
             return root / place
@@ -82,7 +82,7 @@ def genre_folder(root: Path) -> Path | None:
 
 
 def is_gtzan(root: Path) -> bool:
-    """Whether it is GTZAN and nothing else: one's own music in such folders is not to be lost."""
+    """Whether a folder contains GTZAN and nothing else, so that no other music is ignored."""
     folder = genre_folder(root)
     if folder is None:
         return False
@@ -91,12 +91,12 @@ def is_gtzan(root: Path) -> bool:
 
 
 def read_gtzan(root: Path, lists: Path | None) -> DataSet:
-    """All clips; with the fault-filtered lists only theirs, with their split."""
+    """Read all clips, or, with the fault-filtered lists, the listed clips with their split."""
     folder = genre_folder(root)
     if folder is None:
         raise DataError(
             f"{root}: no folders blues, classical, ... with files such as blues.00000.wav; "
-            "give the folder that genres.tar.gz was unpacked into"
+            "give the folder into which genres.tar.gz was unpacked"
         )
     clips = [
         (clip, Track(path.stem, "gtzan", genre, FIRST.get(clip, clip), "", path))
@@ -105,7 +105,7 @@ def read_gtzan(root: Path, lists: Path | None) -> DataSet:
     other = len(audio_files(root)) - len(clips)
     warnings: tuple[str, ...] = ()
     if other:
-        warnings += (f"audio files that are not named as GTZAN's, left out: {other}",)
+        warnings += (f"audio files without a name of GTZAN, left out: {other}",)
     if lists is None and any((root / name).is_file() for name in LISTS.values()):
         lists = root
     if lists is None:
@@ -119,7 +119,7 @@ def read_gtzan(root: Path, lists: Path | None) -> DataSet:
 
 
 def _read_lists(folder: Path) -> dict[str, str]:
-    """Split of every clip in the lists of Kereliuk, Sturm and Larsen (2015)."""
+    """Read the split of each clip in the lists of Kereliuk, Sturm and Larsen (2015)."""
     sides: dict[str, str] = {}
     for split, name in LISTS.items():
         try:
@@ -130,7 +130,7 @@ def _read_lists(folder: Path) -> dict[str, str]:
                 "github.com/jongpillee/music_dataset_split"
             ) from None
         except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"{folder / name}: cannot be read: {error}; get it anew") from None
+            raise DataError(f"{folder / name}: cannot be read: {error}; get it again") from None
         for line in lines:
             clip = clip_of(Path(line))
             if clip is None:

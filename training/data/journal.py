@@ -1,7 +1,7 @@
-"""What a cache folder holds: one line of JSON a file, written after the file's samples.
+"""The index of a cache folder: one line of JSON per file, written after the samples of the file.
 
-A line cut off by a kill is ignored, and so is a file that has changed since; both are decoded anew.
-So is any line that we cannot have written.
+Invalid lines, such as one truncated by a kill, and entries of changed files are ignored; these
+files are decoded again.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pathlib import Path
 from .record import DataError
 
 INDEX, SAMPLES = "index.jsonl", "samples.int16"
-BYTES = 2  # a sample
+BYTES = 2  # per sample
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """What tells whether a file is still the one that was decoded."""
+    """Identity of a file version: path, size and modification time."""
 
     path: str
     size: int
@@ -30,7 +30,7 @@ class Stamp:
 
     @classmethod
     def of(cls, path: Path) -> Stamp:
-        """Of a file as it is now; of size -1 where there is none."""
+        """Stamp of the current file; size -1 if it does not exist."""
         where = os.path.abspath(path)  # noqa: PTH100 - a link stays one, unlike with resolve
         try:
             status = path.stat()
@@ -41,21 +41,21 @@ class Stamp:
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a file's samples are, or why there are none."""
+    """Position of the samples of a file, or the reason why there are none."""
 
     start: int
     end: int
     error: str = ""
-    digest: str = ""  # of the samples; folders of before it was kept have none
+    digest: str = ""  # of the samples; empty in folders of older versions
 
 
 def digest_of(samples: bytes | memoryview) -> str:
-    """What tells whether a file sounds as it did; not one that withstands forgery."""
+    """Checksum that detects changed samples. It does not protect against forgery."""
     return f"{zlib.crc32(samples):08x}"
 
 
 def read_journal(folder: Path) -> dict[Stamp, Entry]:
-    """All entries whose samples are there."""
+    """Read all entries whose samples exist."""
     try:
         lines = (folder / INDEX).read_bytes().splitlines()
         held = (folder / SAMPLES).stat().st_size // BYTES
@@ -74,7 +74,7 @@ def read_journal(folder: Path) -> dict[Stamp, Entry]:
         if entry.end > held:
             continue
         if entry.start < position:
-            # Samples of earlier rows were lost, and these were written in their place.
+            # Samples of earlier entries were lost, and these were written in their place.
             entries = {s: e for s, e in entries.items() if e.end <= entry.start}
         position = entry.end
         entries[stamp] = entry
@@ -82,7 +82,7 @@ def read_journal(folder: Path) -> dict[Stamp, Entry]:
 
 
 def _parsed(line: bytes) -> tuple[Stamp, Entry] | None:
-    """A row, if it is one that could have been written here."""
+    """Parse a line. Returns None unless it is a valid entry."""
     try:
         row = json.loads(line)
         numbers = [row[name] for name in ("size", "mtime_ns", "start", "end")]
@@ -93,7 +93,7 @@ def _parsed(line: bytes) -> tuple[Stamp, Entry] | None:
         return None
     size, mtime_ns, start, end = numbers
     path, error, digest = words
-    # Either samples or an error, and none before the first.
+    # An entry has either samples or an error.
     if start < 0 or end < start or bool(error) == (end > start):
         return None
     if digest and not re.fullmatch("[0-9a-f]{8}", digest):
@@ -102,21 +102,21 @@ def _parsed(line: bytes) -> tuple[Stamp, Entry] | None:
 
 
 class Journal:
-    """Appends decoded files to a folder; the caller holds its lock."""
+    """Appends decoded files to a folder. The caller holds the lock of the folder."""
 
     def __init__(self, folder: Path, entries: Iterable[Entry]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._position = max((entry.end for entry in entries), default=0)
         (folder / SAMPLES).touch()
         self._samples = (folder / SAMPLES).open("r+b")
-        # Whatever lies behind the last entry is of a file that was being written at a kill.
+        # Discard data behind the last entry: it belongs to a file that was being written at a kill.
         self._samples.seek(self._position * BYTES)
         self._index = (folder / INDEX).open("ab")
         if self._index.tell():
-            self._index.write(b"\n")  # ends a line that was cut off
+            self._index.write(b"\n")  # terminates a truncated line
 
     def add(self, stamp: Stamp, samples: bytes, error: str) -> None:
-        """Samples first and the line only once the system has them: a line never lies."""
+        """Append a file. The entry is written after the samples, so it is never wrong."""
         end = self._position + len(samples) // BYTES
         self._samples.write(samples)
         self._samples.flush()
@@ -127,6 +127,6 @@ class Journal:
         self._position = end
 
     def close(self) -> None:
-        """Closes both files."""
+        """Close both files."""
         self._samples.close()
         self._index.close()

@@ -1,9 +1,9 @@
-"""A manifest: a CSV with a row a track, for data sets put together by hand.
+"""A manifest: a CSV with one row per track, for custom data sets.
 
-Columns `key, genre, path`, and where wanted `genre2, set, group, split, tags, artist, title`; paths
-are relative to the manifest, tags separated by semicolons, an empty genre means no trusted label,
-`genre2` is a second acceptable genre. The
-group is the artist where none is given, and the track itself where there is no artist either.
+The required columns are `key, genre, path`, the optional ones `genre2, set, group, split, tags,
+artist, title`. Paths are relative to the manifest, tags are separated by semicolons, an empty genre
+means that there is no trusted label, and `genre2` is a second acceptable genre. The group defaults
+to the artist, or to the track itself if there is no artist.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from .record import Track
 from .tables import rows
 
 NEEDED = ("key", "genre", "path")
-REMEDY = f"give the folder that holds manifest.csv, or a CSV with the columns {', '.join(NEEDED)}"
+REMEDY = f"give the folder of manifest.csv, or a CSV with the columns {', '.join(NEEDED)}"
 
 
 def read_manifest(path: Path) -> DataSet:
-    """Tracks of a manifest file."""
+    """Read the tracks of a manifest file."""
     tracks = tuple(_track(row, path.parent) for row in rows(path, NEEDED, remedy=REMEDY))
     return DataSet("manifest", path.parent, tracks)
 
 
 def _track(row: dict[str, str], folder: Path) -> Track:
     cells = {name: cell.strip() for name, cell in row.items()}
-    # The same name may be written in two ways, as by macOS; here it is to be one.
+    # The same name can be encoded in two Unicode forms, for example by macOS; use one.
     names = ("genre", "genre2", "group", "artist")
     genre, second, group, artist = (unicodedata.normalize("NFC", cells.get(n, "")) for n in names)
     return Track(

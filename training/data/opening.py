@@ -1,4 +1,4 @@
-"""Opens a data set of any known layout: recognises it, reads it, checks it, completes its split."""
+"""Opening a data set: detects its layout, reads it, checks it, and completes its split."""
 
 from __future__ import annotations
 
@@ -26,11 +26,17 @@ def open_dataset(
     seed: int = 0,
     for_training: bool = True,
 ) -> DataSet:
-    """The data set in a folder, or of a manifest file; raises DataError where it cannot be used.
+    """Read the data set in a folder or of a manifest file.
 
-    `subset` is FMA's, `lists` the folder of GTZAN's fault-filtered lists; `seed` decides the split
-    of a layout that has none. Tracks whose audio is missing are left out, with a warning. Not
-    `for_training`, a data set may also be too small to learn from; without a split, all is test.
+    Args:
+        kind: layout; "auto" detects it.
+        subset: of FMA.
+        lists: folder with the fault-filtered lists of GTZAN.
+        seed: of the generated split, for layouts without one.
+        for_training: if False, also accept a data set that is too small to train on. If it cannot
+            be split, all tracks are in test.
+
+    Tracks without audio are left out with a warning. Raises DataError if the data cannot be used.
     """
     try:
         return _opened(root, kind, subset, lists, seed, for_training)
@@ -46,32 +52,32 @@ def _opened(
         raise DataError(f"{root}: no such folder; give the data set's folder or its manifest")
     kind = recognise(root) if kind == "auto" else kind
     if subset and kind != "fma":
-        raise DataError(f"{root}: a subset is chosen of FMA only, and this is read as {kind}")
+        raise DataError(f"{root}: a subset requires FMA, but the layout is {kind}")
     if lists and kind != "gtzan":
         raise DataError(
-            f"{root}: lists are for GTZAN only, and this is read as {kind}; if it "
-            "is GTZAN with other files, give --kind gtzan"
+            f"{root}: lists require GTZAN, but the layout is {kind}; if it is GTZAN with "
+            "additional files, give --kind gtzan"
         )
     dataset = _read(root, kind, subset, lists)
     checks.check_rows(dataset.tracks)
-    there, warnings = checks.present(dataset)
+    available, warnings = checks.present(dataset)
     warnings = dataset.warnings + warnings
     if kind == "folders":
-        there, links = same_files.without_links(root, there)
+        available, links = same_files.without_links(root, available)
         warnings += links
-    dataset = replace(dataset, tracks=there)
-    own = not any(t.split for t in there)
+    dataset = replace(dataset, tracks=available)
+    own = not any(t.split for t in available)
     try:
         checks.check_labels(dataset)
-        tracks = with_split(there, seed) if own else there
+        tracks = with_split(available, seed) if own else available
     except DataError:
         if for_training or not dataset.labels:
             raise
-        tracks = there
+        tracks = available
     if own and not for_training and {t.split for t in tracks} != {*SIDES}:
-        own, tracks = False, tuple(replace(t, split="test") for t in there)
-        warnings += ("too few tracks to divide: all are in test",)
-    warnings += checks.alike_warnings(dataset.labels) if dataset.task == "genre" else ()
+        own, tracks = False, tuple(replace(t, split="test") for t in available)
+        warnings += ("too few tracks to split: all are in test",)
+    warnings += checks.similar_label_warnings(dataset.labels) if dataset.task == "genre" else ()
     warnings += () if kind == "folders" else same_files.same_file_warnings(tracks)
     warnings += checks.split_warnings(tracks, own=own)
     return replace(
@@ -80,7 +86,7 @@ def _opened(
 
 
 def recognise(root: Path) -> str:
-    """The kind of a data set, by the files that only its layout has."""
+    """Detect the layout by its characteristic files."""
     if root.is_file() or (root / MANIFEST).is_file():
         return "manifest"
     if fma.metadata_folder(root):
@@ -111,4 +117,4 @@ def _read(root: Path, kind: str, subset: str, lists: Path | None) -> DataSet:
         return tags.read_msd(root)
     if kind == "folders":
         return read_folders(root)
-    raise DataError(f"unknown kind of data set {kind!r}; leave it out to have it recognised")
+    raise DataError(f"unknown kind of data set {kind!r}; omit it for automatic detection")

@@ -1,4 +1,4 @@
-"""What every data set is read into: one record a clip, whatever its layout on disk."""
+"""The record of one track, which the readers of all layouts return."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ SPLITS = ("train", "valid", "test", "demo")
 
 
 class DataError(StreamgenreError):
-    """The data set cannot be used as it is; the message says what to mend."""
+    """The data set cannot be used; the message states the cause and the remedy."""
 
     def __init__(self, message: object) -> None:
-        super().__init__(one_line(message))  # names of files and genres may hold anything
+        super().__init__(one_line(message))  # names may contain line breaks
 
 
 @dataclass(frozen=True)
 class Track:
-    """One clip: where it comes from, what it is, and on which side of the split."""
+    """One clip with its source, labels and split."""
 
     key: str  # unique within the data set
-    set: str  # collection that it comes from
-    genre: str  # empty: no trusted label
-    group: str  # artist, or the track itself; never on two sides of a split
-    split: str  # train | valid | test | demo; empty: the layout has no split
+    set: str  # source collection
+    genre: str  # empty if there is no trusted label
+    group: str  # artist, or the track itself; a group is on one side of a split
+    split: str  # train | valid | test | demo; empty if the layout has no split
     path: Path
-    tags: tuple[str, ...] = ()  # the source's own words, or the labels of a tagging task
-    artist: str = ""  # where known
-    title: str = ""  # where known
-    second: str = ""  # a second acceptable genre; empty: none
+    tags: tuple[str, ...] = ()  # tags of the source, or the labels of a tagging task
+    artist: str = ""  # empty if unknown
+    title: str = ""  # empty if unknown
+    second: str = ""  # second acceptable genre, or empty
 
 
 def fingerprint(tracks: Sequence[Track]) -> str:
-    """SHA-256 of everything that training could see of the tracks but the sound itself."""
+    """SHA-256 of all properties of the tracks that training uses, without the audio."""
     digest = hashlib.sha256()
     for t in sorted(tracks, key=lambda t: t.key):
         row = (t.key, t.set, t.genre, t.group, t.split, t.path.name, *t.tags)

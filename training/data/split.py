@@ -1,7 +1,7 @@
-"""Splits for layouts that have none: by group, stratified by genre, the same for the same seed.
+"""Generated splits for layouts without one: grouped, stratified by genre, deterministic by seed.
 
-Tracks of a group (an artist, or a recording that occurs twice) never come on two sides: a network
-that knows the artist would otherwise look better than it is (Flexer and Schnitzer 2010).
+Tracks of a group (an artist, or copies of a recording) are on one side. Otherwise a network that
+recognises the artist would look better than it is (Flexer and Schnitzer 2010).
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from .record import DataError, Track
 
 SIDES = ("train", "valid", "test")
 SHARES = np.array([0.70, 0.15, 0.15])
-_TRIES = 10  # at a division of the groups that leaves every genre
+_TRIES = 10  # attempts at folds that leave every genre in the training part
 
-Held = list[NDArray[np.intp]]
+HeldOut = list[NDArray[np.intp]]
 
 
 def with_split(tracks: Sequence[Track], seed: int) -> tuple[Track, ...]:
-    """The tracks with a side each, about 70/15/15 of every genre.
+    """Assign a split to each track, about 70/15/15 for every genre.
 
-    Each genre is in train, and on every side where it has at least three groups. scikit-learn's
-    grouped splits promise neither, which matters for genres of a few artists. (Where groups hold
-    several genres, a side may lack one for the sake of another; train never does.)
+    Every genre is in train, and on every side if it has at least three groups. The grouped splits
+    of scikit-learn guarantee neither, which matters for genres of few artists. If groups contain
+    several genres, a genre may be missing in valid or test, but never in train.
     """
     genres = sorted({t.genre for t in tracks})
     column = {genre: i for i, genre in enumerate(genres)}
     counts: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(len(genres)))
     for track in tracks:
         counts[track.group][column[track.genre]] += 1
-    # Chance, but the same for the same names: the order of the files is not to matter.
+    # A pseudo-random order that depends on the names only, not on the order of the files.
     order = sorted(
         counts,
         key=lambda group: hashlib.sha256(
             f"{seed} {group}".encode(errors="surrogateescape")
         ).digest(),
     )
-    placed = _one_each(order, counts, len(genres))
-    _share_out(order, counts, placed)
+    placed = _assign_one_each(order, counts, len(genres))
+    _assign_rest(order, counts, placed)
     for genre in range(len(genres)):
         having = [group for group in order if counts[group][genre]]
         if not any(placed[group] == 0 for group in having):
@@ -52,8 +52,10 @@ def with_split(tracks: Sequence[Track], seed: int) -> tuple[Track, ...]:
     return tuple(replace(t, split=SIDES[placed[t.group]]) for t in tracks)
 
 
-def _one_each(order: Sequence[str], counts: dict[str, np.ndarray], genres: int) -> dict[str, int]:
-    """A group of every genre on each side, the genres with the fewest groups first."""
+def _assign_one_each(
+    order: Sequence[str], counts: dict[str, np.ndarray], genres: int
+) -> dict[str, int]:
+    """Assign a group of every genre to each side, starting with the genres of fewest groups."""
     having = [[group for group in order if counts[group][genre]] for genre in range(genres)]
     placed: dict[str, int] = {}
     for groups in sorted(having, key=len):
@@ -65,15 +67,17 @@ def _one_each(order: Sequence[str], counts: dict[str, np.ndarray], genres: int) 
     return placed
 
 
-def _share_out(order: Sequence[str], counts: dict[str, np.ndarray], placed: dict[str, int]) -> None:
-    """The other groups, large ones first, each to the side that lacks its genres most."""
+def _assign_rest(
+    order: Sequence[str], counts: dict[str, np.ndarray], placed: dict[str, int]
+) -> None:
+    """Assign the remaining groups, largest first, each to the side that most lacks its genres."""
     total = sum(counts.values(), start=np.zeros(1))
     held = np.zeros((len(SIDES), len(total)))
     for group, side in placed.items():
         held[side] += counts[group]
     for group in sorted(order, key=lambda group: -counts[group].sum()):
         if group not in placed:
-            # What the squared distance from the wanted shares grows by, on each side.
+            # Increase of the squared distance from the target shares, for each side.
             after = (held + counts[group]) / total - SHARES[:, None]
             before = held / total - SHARES[:, None]
             side = int(np.argmin((after**2 - before**2).sum(1)))
@@ -81,10 +85,11 @@ def _share_out(order: Sequence[str], counts: dict[str, np.ndarray], placed: dict
             held[side] += counts[group]
 
 
-def folds_of(labels: Sequence[object], groups: Sequence[str], most: int, seed: int = 0) -> Held:
-    """What each fold leaves out: groups whole, genres spread evenly, every genre in the rest.
+def folds_of(labels: Sequence[object], groups: Sequence[str], most: int, seed: int = 0) -> HeldOut:
+    """Return the held-out indices of each fold: whole groups, stratified by genre.
 
-    As many folds as there can be, `most` at most; none where no division leaves every genre.
+    Returns at most `most` folds, fewer if there are too few groups, and none if no division leaves
+    every genre in the training part.
     """
     from sklearn import model_selection
 
@@ -101,17 +106,17 @@ def folds_of(labels: Sequence[object], groups: Sequence[str], most: int, seed: i
 
 
 def folds(tracks: Sequence[Track], count: int, seed: int) -> list[tuple[list[Track], list[Track]]]:
-    """Cross-validation: `count` pairs of a training part, with every genre, and the part held out.
+    """Return `count` pairs of training tracks, with every genre, and held-out tracks.
 
-    Raises DataError where the groups cannot be divided so often.
+    Raises DataError if the groups cannot be divided into that many folds.
     """
     ordered = sorted(tracks, key=lambda t: t.key)
     parts = folds_of([t.genre for t in ordered], [t.group for t in ordered], count, seed)
     if count < 2 or len(parts) < count:
         most = f"{len(parts)} at most" if parts else "not even two"
         raise DataError(
-            f"cannot make {count} folds that leave every genre to train on ({most}): a genre has "
-            "too few artists or tracks"
+            f"cannot make {count} folds with every genre in the training part ({most}): a genre "
+            "has too few artists or tracks"
         )
     held = [{*part.tolist()} for part in parts]
     return [

@@ -1,6 +1,6 @@
-"""Rows of the tables that data sets come with: comma- or tab-separated, with one header row.
+"""Reader for the tables of data sets: comma- or tab-separated, with one header row.
 
-A table that is absent, cut off or of another kind is refused in one line, before anything else.
+A missing, truncated or malformed table raises a DataError of one line.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from .record import DataError
 def rows(
     path: Path, needed: Collection[str], *, remedy: str, delimiter: str = ","
 ) -> Iterator[dict[str, str]]:
-    """Each row by column name; `remedy` says where the file comes from, should it be absent."""
+    """Yield each row by column name; `remedy` tells where to get a missing file."""
     try:
-        # A byte order mark is what spreadsheet programs put before the first column's name.
+        # Spreadsheet programs put a byte order mark before the name of the first column.
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, delimiter=delimiter)
             reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
@@ -29,16 +29,16 @@ def rows(
             empty = True
             for row in reader:
                 if not any("".join(cell or ()).strip() for cell in row.values()):
-                    continue  # a blank line, as spreadsheet programs leave at the end
+                    continue  # spreadsheet programs leave a blank line at the end
                 if None in row or None in row.values():
                     raise DataError(
                         f"{path}: line {reader.line_num} has more or fewer fields than the header; "
-                        "mend the line"
+                        "correct the line"
                     )
                 empty = False
                 yield row
             if empty:
-                raise DataError(f"{path}: holds no rows; {remedy}")
+                raise DataError(f"{path}: has no rows; {remedy}")
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; {remedy}") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:

@@ -1,7 +1,7 @@
 """Tagging data sets: MagnaTagATune (Law et al. 2009) and the Million Song Dataset's top 50 tags.
 
-A track has several tags or none, and no genre; the labels are the 50 that are used most. A table of
-tags makes one of any other data set, and stands beside it.
+A track has any number of tags and no genre. The labels are the 50 most frequent tags. A separate
+table of tags turns any other data set into a tagging data set.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ ANNOTATIONS, CLIPS = "annotations_final.csv", "clip_info_final.csv"
 MSD_TABLES = ("msd.csv", "tags.csv")
 MSD_COLUMNS = ("path", "split", "artist")
 TOP = 50
-KEY = "key"  # first column of a table beside a data set
+KEY = "key"  # first column of a separate table
 
 
 def read_magnatagatune(root: Path) -> DataSet:
-    """The 50 most frequent tags, with the usual split by folder: 0-b, c, d-f."""
+    """Read the 50 most frequent tags, with the usual split by folder: 0-b, c, d-f."""
     remedy = "get it from mirg.city.ac.uk/codeapps/the-magnatagatune-dataset"
     needed = ("clip_id", "mp3_path")
     clips: list[tuple[str, str, tuple[str, ...]]] = []
@@ -36,7 +36,7 @@ def read_magnatagatune(root: Path) -> DataSet:
         tags = tuple(name for name in known if row[name] == "1")
         clips.append((row["clip_id"], row["mp3_path"], tags))
     counts = Counter(tag for _, _, tags in clips for tag in tags)
-    # A stable sort: of equal counts, the tag whose column comes first.
+    # The sort is stable: for equal counts, the earlier column comes first.
     top = set(sorted(known, key=lambda tag: -counts[tag])[:TOP])
     artists: dict[str, tuple[str, str]] = {}
     if (root / CLIPS).is_file():
@@ -46,7 +46,7 @@ def read_magnatagatune(root: Path) -> DataSet:
     tracks = []
     for key, path, tags in clips:
         artist, title = artists.get(key, ("", ""))
-        # Without the second table: clips of one recording are named alike up to their times.
+        # Without the second table: names of clips of one recording differ in their times only.
         group = artist or path.rsplit("-", 2)[0]
         kept = tuple(tag for tag in tags if tag in top)
         tracks.append(
@@ -68,7 +68,7 @@ def _split(path: str) -> str:
 
 
 def msd_table(root: Path) -> Path | None:
-    """The tags table of a Million Song Dataset, if there is one."""
+    """Return the tag table of a Million Song Dataset, or None."""
     for path in (root / name for name in MSD_TABLES):
         if path.is_file():
             with path.open(encoding="utf-8-sig", errors="replace") as file:
@@ -78,13 +78,13 @@ def msd_table(root: Path) -> Path | None:
 
 
 def read_msd(root: Path) -> DataSet:
-    """A table `msd.csv` or `tags.csv`: path, split, artist, then a column a tag with 0 or 1.
+    """Read a table `msd.csv` or `tags.csv`: path, split, artist, then one column per tag (0 or 1).
 
-    The audio of the Million Song Dataset is not published, nor is there one list of its top 50
-    tags as a table: this is the form that the usual lists are easily brought into.
+    The audio of the Million Song Dataset is not published, and its top 50 tags exist in several
+    forms. This form is easy to derive from the usual lists.
     """
     path = msd_table(root) or root / MSD_TABLES[0]
-    remedy = f"make a CSV with the columns {', '.join(MSD_COLUMNS)} and one of 0 or 1 for each tag"
+    remedy = f"make a CSV with the columns {', '.join(MSD_COLUMNS)} and a 0 or 1 column per tag"
     tracks: list[Track] = []
     names: tuple[str, ...] = ()
     for row in rows(path, MSD_COLUMNS, remedy=remedy):
@@ -98,13 +98,13 @@ def read_msd(root: Path) -> DataSet:
 
 
 def with_tags(dataset: DataSet, path: Path) -> DataSet:
-    """A data set of the tags in a table beside it: `key`, then a column a tag with 0 or 1.
+    """Return a data set with the tags of a table: `key`, then one column per tag (0 or 1).
 
-    Tracks that are not in the table are left out. Raises DataError where it has fewer than two
-    tags, a key twice, another value, or none of the tracks.
+    Tracks that are not in the table are left out. Raises DataError if the table has fewer than two
+    tags, a duplicate key, an invalid value, or no key of the data set.
     """
-    remedy = f"make a CSV with the column {KEY} and one of 0 or 1 for each tag"
-    borne: dict[str, tuple[str, ...]] = {}
+    remedy = f"make a CSV with the column {KEY} and a 0 or 1 column per tag"
+    tags_by_key: dict[str, tuple[str, ...]] = {}
     names: tuple[str, ...] = ()
     for row in rows(path, (KEY,), remedy=remedy):
         key = row.pop(KEY)
@@ -112,17 +112,19 @@ def with_tags(dataset: DataSet, path: Path) -> DataSet:
         odd = next((name for name in names if row[name].strip() not in ("0", "1")), None)
         if odd is not None:
             raise DataError(f"{path}: {key}, {odd}: {row[odd]!r} is neither 0 nor 1")
-        if key in borne:
-            raise DataError(f"{path}: {key} occurs twice; leave one row of it")
-        borne[key] = tuple(name for name in names if row[name].strip() == "1")
+        if key in tags_by_key:
+            raise DataError(f"{path}: {key} occurs twice; keep one row of it")
+        tags_by_key[key] = tuple(name for name in names if row[name].strip() == "1")
     if len(names) < 2:
-        raise DataError(f"{path}: two tags at least are needed, found {', '.join(names) or 'none'}")
-    tracks = tuple(replace(t, tags=borne[t.key]) for t in dataset.tracks if t.key in borne)
+        raise DataError(f"{path}: at least two tags are required, not {', '.join(names) or 'none'}")
+    tracks = tuple(
+        replace(t, tags=tags_by_key[t.key]) for t in dataset.tracks if t.key in tags_by_key
+    )
     if not tracks:
         raise DataError(f"{path}: none of its keys is a track of {dataset.root}")
     return replace(dataset, tracks=tracks, task="tags", tag_names=names)
 
 
 def multi_hot(tracks: Sequence[Track], names: Sequence[str]) -> NDArray[np.bool_]:
-    """Which tracks bear which tags (tracks, tags)."""
+    """Binary matrix of tags, bool (tracks, tags)."""
     return np.array([[name in track.tags for name in names] for track in tracks], bool)

@@ -1,6 +1,6 @@
-"""Soft targets: outputs of pretrained taggers, for training beside the labels (`teach`).
+"""Soft targets: outputs of pretrained taggers as additional training targets (`teach`).
 
-`hear` runs the taggers over a data set, `genres` turns their outputs into soft genres, `tags`
-chooses what else is learned from them, `make` assembles the file, and `soft_targets` reads and
-writes it. None of the taggers' weights are kept.
+`outputs` runs the taggers over a data set, `genres` turns their outputs into genre distributions,
+`tags` selects the tags to learn, `make` assembles the file, and `soft_targets` reads and writes it.
+No weights of the taggers are stored.
 """

@@ -1,9 +1,9 @@
-"""Soft genres of tracks from what several teachers heard (Hinton, Vinyals, Dean 2015).
+"""Soft genres of tracks from the outputs of several teachers (Hinton, Vinyals, Dean 2015).
 
-Each teacher's mean over a track is mapped to the genres by a regression of its own, and all of them
-joined by another; their probabilities are averaged as logarithms. A labelled track gets the opinion
-of regressions that have not seen it or its artist; a track without a genre that of all, held
-against the words that its source has for it.
+A logistic regression maps the mean output of each teacher over a track to the genres, and another
+one the outputs of all teachers together. Their log-probabilities are averaged. The soft genres of a
+labelled track come from regressions that were not fitted on the track or its artist. Those of a
+track without a genre come from regressions fitted on all labelled tracks, and agree with its tags.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ Floats = NDArray[np.floating]
 Integers = NDArray[np.int64]
 
 FOLDS = 5
-PENALTY = 0.02  # C of the regressions; by cross-validation
-_UNLIKELY = 0.15  # weight of a genre that none of a track's tags allows
+PENALTY = 0.02  # C of the regressions, chosen by cross-validation
+_UNLIKELY = 0.15  # weight of a genre that is not compatible with the tags of a track
 
-ALLOWED: Mapping[str, tuple[str, ...]] = {
+GENRES_OF_TAG: Mapping[str, tuple[str, ...]] = {
     "pop/rock": ("pop", "rock", "metal"),
     "electronic": ("electronic", "ambient", "disco"),
     "r&b": ("soul", "hiphop", "disco"),
@@ -43,11 +43,11 @@ ALLOWED: Mapping[str, tuple[str, ...]] = {
     "soundtrack": ("classical", "ambient"),
     "flamenco": ("folk",),
 }
-"""AllMusic's genres -> ours."""
+"""Genre of AllMusic -> compatible genres of the data set."""
 
 
 def mean_of_track(rows: Floats, probabilities: int = 0) -> Floats:
-    """Rows (windows, 1 + values) -> (values,), the first `probabilities` of them as logits."""
+    """Mean over rows (windows, 1 + values) -> (values,); the first `probabilities` as logits."""
     values = rows[:, 1:].astype(np.float64)
     p = values[:, :probabilities].clip(1e-4, 1 - 1e-4)
     values[:, :probabilities] = np.log(p / (1 - p))
@@ -55,22 +55,22 @@ def mean_of_track(rows: Floats, probabilities: int = 0) -> Floats:
 
 
 def soft_genres(
-    heard: Sequence[Floats], labels: Integers, groups: Sequence[str], classes: int
+    features: Sequence[Floats], labels: Integers, groups: Sequence[str], classes: int
 ) -> Floats:
-    """Distributions (N, C) over the genres, of tracks by what each teacher says of them (N, D).
+    """Return distributions (N, C) over the genres from the outputs of each teacher (N, D).
 
-    `labels` (N,) are -1 where a track has none.
+    `labels` (N,) are -1 for tracks without a genre.
     """
     known = np.flatnonzero(labels >= 0)
-    views = [*heard, np.concatenate(heard, 1)] if len(heard) > 1 else list(heard)
+    views = [*features, np.concatenate(features, 1)] if len(features) > 1 else list(features)
     log = np.zeros((len(labels), classes))
-    held = folds_of(labels[known].tolist(), [groups[int(i)] for i in known], FOLDS)
-    if not held:
+    held_out = folds_of(labels[known].tolist(), [groups[int(i)] for i in known], FOLDS)
+    if not held_out:
         raise DataError(
-            "teachers cannot be asked: every genre, two at least, needs two artists or tracks that "
-            "are to be trained on"
+            "soft genres cannot be fitted: at least two genres are required, each with two artists "
+            "or tracks in the training split"
         )
-    parts = [(np.delete(known, out), known[out]) for out in held]
+    parts = [(np.delete(known, out), known[out]) for out in held_out]
     parts.append((known, np.flatnonzero(labels < 0)))
     for view in views:
         for fit, rest in parts:
@@ -83,19 +83,19 @@ def _log_probabilities(x: Floats, y: Integers, of: Floats, classes: int) -> Floa
     regression = linear_model.LogisticRegression(C=PENALTY, max_iter=1000)  # type: ignore[no-untyped-call]
     scaler = preprocessing.StandardScaler()  # type: ignore[no-untyped-call]
     model = pipeline.make_pipeline(scaler, regression).fit(x, y)  # type: ignore[no-untyped-call]
-    found = np.full((len(of), classes), 1e-4)
-    found[:, regression.classes_] = model.predict_proba(of)
-    return np.asarray(np.log(found + 1e-6))
+    probabilities = np.full((len(of), classes), 1e-4)
+    probabilities[:, regression.classes_] = model.predict_proba(of)
+    return np.asarray(np.log(probabilities + 1e-6))
 
 
-def as_drawn(genres: Floats, counts: Integers, power: float) -> Floats:
-    """Genres under the frequencies that training draws them with: counts to a power, not counts."""
+def reweighted(genres: Floats, counts: Integers, power: float) -> Floats:
+    """Change the prior from the class frequencies `counts` to these frequencies to a power."""
     return normalised(genres * np.maximum(counts, 1).astype(float) ** (power - 1))
 
 
-def allowed(genres: Floats, tags: Sequence[str], labels: Sequence[str]) -> Floats:
-    """A distribution (C,) held against a track's tags, where those say anything."""
-    names = {genre for tag in tags for genre in ALLOWED.get(tag.strip().lower(), ())}
+def restricted_by_tags(genres: Floats, tags: Sequence[str], labels: Sequence[str]) -> Floats:
+    """Reduce the probability of genres that are not compatible with the tags of a track (C,)."""
+    names = {genre for tag in tags for genre in GENRES_OF_TAG.get(tag.strip().lower(), ())}
     if not names & set(labels):
         return genres
     weight = np.array([1.0 if label in names else _UNLIKELY for label in labels])
@@ -103,5 +103,5 @@ def allowed(genres: Floats, tags: Sequence[str], labels: Sequence[str]) -> Float
 
 
 def normalised(values: Floats) -> Floats:
-    """Rows that sum to one."""
+    """Normalise rows to a sum of one."""
     return np.asarray(values / values.sum(-1, keepdims=True))

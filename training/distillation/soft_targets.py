@@ -1,6 +1,6 @@
-"""What teachers said of tracks: soft genres, tags over time, and whether there is music at all.
+"""Soft targets of tracks: genre distributions, tags over time, and the probability of music.
 
-`teach` writes the file, `train --lessons` reads it. Values lie in 0..1.
+`teach` writes the file and `train --lessons` reads it. All values are in 0..1.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from streamgenre.files import replace_bytes
+
 from ..data.record import DataError
-from ..writing import replace_file
 
 STEP = 1.25  # s between rows
-FIRST = 1.25  # s, the middle of the first row's window
+FIRST = 1.25  # s, centre of the window of the first row
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """Of one track."""
+class TrackTargets:
+    """Soft targets of one track."""
 
     genres: np.ndarray  # float32 (C,), a distribution
     tags: np.ndarray  # float16 (rows, D)
@@ -32,80 +33,82 @@ class Lesson:
 
     @property
     def sizes(self) -> tuple[int, int]:
-        """Classes and tags."""
+        """Numbers of classes and of tags."""
         return len(self.genres), self.tags.shape[1]
 
     def row(self, seconds: float) -> int:
-        """The row nearest to a moment of the track."""
+        """Index of the row nearest to a time in the track."""
         return min(max(round((seconds - FIRST) / STEP), 0), len(self.tags) - 1)
 
 
 @dataclass(frozen=True)
 class Style:
-    """A tag that the network is to give as a finer hint."""
+    """A tag that the network outputs as a style."""
 
     name: str
     display: str
     parent: str  # label
-    tag: int  # its number
+    tag: int  # index of the tag
 
 
 @dataclass(frozen=True)
-class Lessons:
-    """Of a data set's tracks."""
+class SoftTargets:
+    """Soft targets of a data set."""
 
     labels: tuple[str, ...]
     tags: tuple[str, ...]
     styles: tuple[Style, ...]
-    by_key: Mapping[str, Lesson]
+    by_key: Mapping[str, TrackTargets]
     sha256: str = ""
     about: Mapping[str, object] = field(default_factory=dict)
-    """Which teachers, fitted how."""
+    """Names of the teachers and settings."""
 
     @property
-    def described(self) -> list[dict[str, str]]:
-        """The styles as checkpoints and cards have them."""
+    def style_entries(self) -> list[dict[str, str]]:
+        """Entries of the styles for checkpoints and cards."""
         return [{"name": s.name, "display": s.display, "parent": s.parent} for s in self.styles]
 
 
-def write_lessons(path: Path, lessons: Lessons) -> None:
-    """One safetensors file; the same lessons give the same bytes."""
+def write_soft_targets(path: Path, soft_targets: SoftTargets) -> None:
+    """Write one safetensors file. Equal soft targets give identical bytes."""
     tensors = {}
-    for key, lesson in lessons.by_key.items():
+    for key, targets in soft_targets.by_key.items():
         for kind, values, of in (
-            ("genres", lesson.genres, np.float32),
-            ("tags", lesson.tags, np.float16),
-            ("music", lesson.music, np.float32),
+            ("genres", targets.genres, np.float32),
+            ("tags", targets.tags, np.float16),
+            ("music", targets.music, np.float32),
         ):
             tensors[f"{kind}/{key}"] = np.ascontiguousarray(values, of)
     about = {
-        "labels": list(lessons.labels),
-        "tags": list(lessons.tags),
-        "styles": [vars(style) for style in lessons.styles],
-        "about": dict(lessons.about),
+        "labels": list(soft_targets.labels),
+        "tags": list(soft_targets.tags),
+        "styles": [vars(style) for style in soft_targets.styles],
+        "about": dict(soft_targets.about),
     }
-    # One entry: several are written in any order.
-    replace_file(path, save(tensors, {"lessons": json.dumps(about)}))
+    # A single entry: the order of several entries is not deterministic.
+    replace_bytes(path, save(tensors, {"lessons": json.dumps(about)}))
 
 
-def read_lessons(path: Path, labels: Sequence[str]) -> Lessons:
-    """Raises DataError where the file is no such one, or of other labels."""
-    found: dict[str, dict[str, np.ndarray]] = {"genres": {}, "tags": {}, "music": {}}
+def read_soft_targets(path: Path, labels: Sequence[str]) -> SoftTargets:
+    """Read a file of soft targets. Raises DataError for an invalid file or for other labels."""
+    tensors: dict[str, dict[str, np.ndarray]] = {"genres": {}, "tags": {}, "music": {}}
     try:
         with safe_open(path, "numpy") as file:
             entries = json.loads(file.metadata()["lessons"])
             for name in file.keys():  # noqa: SIM118 - not a mapping
                 kind, key = name.split("/", 1)
-                found[kind][key] = file.get_tensor(name)
+                tensors[kind][key] = file.get_tensor(name)
         by_key = {
-            key: Lesson(genres, found["tags"][key], found["music"][key])
-            for key, genres in found["genres"].items()
+            key: TrackTargets(genres, tensors["tags"][key], tensors["music"][key])
+            for key, genres in tensors["genres"].items()
         }
         styles = tuple(Style(**style) for style in entries["styles"])
         theirs, tags, about = tuple(entries["labels"]), tuple(entries["tags"]), entries["about"]
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(f"{path}: cannot be read as lessons ({error}); make them anew") from None
+        raise DataError(
+            f"{path}: cannot be read as soft targets ({error}); run teach again"
+        ) from None
     if theirs != tuple(labels):
-        raise DataError(f"{path}: lessons for other genres ({', '.join(theirs)}); make them anew")
+        raise DataError(f"{path}: is for other genres ({', '.join(theirs)}); run teach again")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Lessons(theirs, tags, styles, by_key, digest, about)
+    return SoftTargets(theirs, tags, styles, by_key, digest, about)

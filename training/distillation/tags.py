@@ -1,6 +1,7 @@
-"""What of the teachers' tags is learnt: all that is about music, some of it as styles.
+"""Selection of the tags to learn: all music classes, some of them as styles.
 
-AudioSet's own head names styles below our genres (Gemmeke et al. 2017, ontology of music genres).
+The classes of AudioSet include styles of our genres (Gemmeke et al. 2017, ontology of music
+genres).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MUSIC_CLASS = "Music"
-_MUSIC_FROM, _MUSIC_TO = "Music", "Scary music"  # AudioSet's music classes stand in a row
+_MUSIC_FROM, _MUSIC_TO = "Music", "Scary music"  # the music classes of AudioSet are contiguous
 _BESIDE = ("Speech", "Singing", "Choir", "Rapping", "Humming", "Silence", "Noise", "Cheering")
 
 STYLES: Mapping[str, tuple[str, str]] = {
@@ -42,38 +43,38 @@ STYLES: Mapping[str, tuple[str, str]] = {
     "Traditional music": ("traditional", "folk"),
     "Beatboxing": ("beatboxing", "hiphop"),
 }
-"""AudioSet's class -> the style's name and the genre above it."""
+"""Class of AudioSet -> name of the style and its parent genre."""
 
 _STRONG, _SHARE = 0.5, 0.9
 _MUSIC_SHIFT = 2.0
 
 
-def musical(classes: Sequence[str]) -> list[int]:
-    """The numbers of AudioSet's classes that are learnt."""
+def music_classes(classes: Sequence[str]) -> list[int]:
+    """Indices of the AudioSet classes to learn."""
     first, last = classes.index(_MUSIC_FROM), classes.index(_MUSIC_TO)
     beside = [classes.index(name) for name in _BESIDE if name in classes]
     return [*range(first, last + 1), *beside]
 
 
-def shown(logits: NDArray[np.float32], parent: NDArray[np.bool_]) -> float:
-    """What to add to a style's logits (N,) so that it is strong on a tenth of its parent's windows.
+def logit_shift(logits: NDArray[np.float32], parent: NDArray[np.bool_]) -> float:
+    """Shift for the logits of a style (N,) that makes a tenth of its parent's windows strong.
 
-    AudioSet's probabilities of rare classes stay low where the class is plain to hear.
+    AudioSet probabilities of rare classes are low even where the class clearly applies.
     """
     if not parent.any():
         return 0.0
     return float(np.log(_STRONG / (1 - _STRONG)) - np.quantile(logits[parent], _SHARE))
 
 
-def is_music(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Logits of AudioSet's class "Music" -> the probability that this is music at all.
+def music_probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probability of music from the logits of AudioSet's class "Music".
 
-    Nearly all that AudioSet's graders heard beside music has a probability of "Music" below a
-    tenth, music above three tenths: one half lies between.
+    Almost all sounds of AudioSet without music have a probability of "Music" below 0.1, and music
+    above 0.3. The result is 0.5 in between.
     """
     return np.asarray(sigmoid(logits + _MUSIC_SHIFT), np.float32)
 
 
 def sigmoid(logits: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Logits -> probabilities, in double precision."""
+    """Probabilities of logits, in double precision."""
     return np.asarray(1 / (1 + np.exp(-logits.astype(np.float64))))

@@ -21,8 +21,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from streamgenre.files import replace_bytes
+
 from ..data.record import DataError, Track
-from ..writing import replace_file
 from .metrics import Floats, TrackMetrics, plain_metrics, track_metrics
 
 _RUN = "run"
@@ -97,7 +98,7 @@ def _write(path: Path, rows: Iterable[Sequence[str]]) -> None:
     csv.writer(text, lineterminator="\n").writerows(rows)
     data = text.getvalue().encode()
     # Without a time inside: the same predictions give the same bytes.
-    replace_file(path, gzip.compress(data, 9, mtime=0) if path.suffix == ".gz" else data)
+    replace_bytes(path, gzip.compress(data, 9, mtime=0) if path.suffix == ".gz" else data)
 
 
 def read_predictions(path: Path) -> Predictions:

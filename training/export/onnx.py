@@ -22,6 +22,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from streamgenre.audio.logmel import BANDS, STEP
 from streamgenre.errors import StreamgenreError
+from streamgenre.files import replace_bytes
 from streamgenre.model.card import METADATA_KEY, card_to_json, read_card
 from streamgenre.model.cut import LOGMEL
 from streamgenre.model.engine import Step
@@ -35,7 +36,6 @@ from streamgenre.package.nodes import name_nodes
 
 from ..card import Calibration, calibration_of, card_entries, styles_of
 from ..inference.parity import PARITY, PARITY_STEPS, carried_steps
-from ..writing import replace_file
 from .half import round_weights, store_half
 
 OPSET = 17
@@ -171,7 +171,7 @@ def export(
     worst = parity(step, here, window, PARITY_STEPS, elsewhere)
     if not worst <= PARITY:
         raise ExportError(f"ONNX Runtime differs from PyTorch by {worst:.2e} over carried steps")
-    replace_file(target, data)
+    replace_bytes(target, data)
     return worst
 
 

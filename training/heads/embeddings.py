@@ -1,4 +1,4 @@
-"""Embeddings of a frozen backbone over whole clips, and what training draws from them."""
+"""Embeddings of clips from a frozen backbone, and the inputs that training draws from them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from torch import Tensor
 from streamgenre.networks.trunk import WINDOW, TrunkTFCRNN
 
 from ..data import SAMPLE_RATE
-from ..distillation.hear import hear, windows
+from ..distillation.outputs import cached_outputs, windows
 from ..inference import Progress
 
-STRIDE = 1.0  # s between the windows that are embedded
+STRIDE = 1.0  # s between the embedded windows
 _BATCH = 32
 
 
@@ -29,9 +29,9 @@ def embed(
     path: Path,
     progress: Progress,
 ) -> dict[str, NDArray[np.float32]]:
-    """The features (windows, F) of every track, kept in a file that a second call reads.
+    """Features (windows, F) of every track, cached in the file `path`.
 
-    `network` has no state in its gates: a window is embedded on its own.
+    `network` must have no state in its gates, because each window is embedded on its own.
     """
 
     @torch.inference_mode()
@@ -49,19 +49,19 @@ def embed(
         middle = (starts + WINDOW / 2)[:, None] / SAMPLE_RATE
         return np.concatenate([middle, torch.cat(parts).numpy()], 1)
 
-    found = hear(path, audio, keys, rows, progress)  # type: ignore[arg-type]
-    return {key: np.asarray(values[:, 1:], np.float32) for key, values in found.items()}
+    features = cached_outputs(path, audio, keys, rows, progress)  # type: ignore[arg-type]
+    return {key: np.asarray(values[:, 1:], np.float32) for key, values in features.items()}
 
 
 @dataclass(frozen=True)
 class MeanEmbedding:
-    """The mean embedding of each clip, always from end to end: inputs of the baseline."""
+    """The mean embedding of each whole clip: the inputs of the baseline."""
 
     means: Tensor  # (clips, E)
 
     @classmethod
     def of(cls, clips: Sequence[NDArray[np.float32]]) -> MeanEmbedding:
-        """Clips as embeddings (windows, E)."""
+        """From the embeddings of clips (windows, E)."""
         return cls(torch.from_numpy(np.stack([clip.mean(0) for clip in clips])))
 
     @property
@@ -79,16 +79,16 @@ class MeanEmbedding:
 
 
 class Excerpts:
-    """Mean embeddings of excerpts, as streamgenre.networks.statistics pools them.
+    """Mean embeddings of excerpts, pooled as in streamgenre.networks.statistics.
 
-    Half of the excerpts are whole clips, half are of any length from anywhere in a clip: a stream's
-    first seconds have to be classified, too.
+    Half of the excerpts are whole clips. The others have a random length and position, because the
+    first seconds of a stream have to be classified too.
     """
 
-    short = 0.5  # share of the excerpts of any length
+    short = 0.5  # share of excerpts of random length
 
     def __init__(self, clips: Sequence[NDArray[np.float32]]) -> None:
-        """Clips as embeddings (windows, E)."""
+        """From the embeddings of clips (windows, E)."""
         sums = [np.cumsum(np.pad(c, ((1, 0), (0, 0))), 0, dtype=np.float64) for c in clips]
         self._counts = torch.tensor([len(c) for c in clips])
         self._first = torch.tensor(np.cumsum([0, *(len(s) for s in sums)])[:-1])
@@ -119,10 +119,10 @@ class Excerpts:
 
 
 class Windows:
-    """One window from anywhere in a clip: inputs of the classifier of single windows."""
+    """Single windows at random positions: inputs of the classifier of single windows."""
 
     def __init__(self, clips: Sequence[NDArray[np.float32]]) -> None:
-        """Clips as embeddings (windows, E)."""
+        """From the embeddings of clips (windows, E)."""
         self._counts = torch.tensor([len(clip) for clip in clips])
         self._first = torch.tensor(np.cumsum([0, *(len(clip) for clip in clips)])[:-1])
         self._rows = torch.from_numpy(np.concatenate(clips))
@@ -133,7 +133,7 @@ class Windows:
         return self._rows.shape[1]
 
     def whole(self) -> Tensor:
-        """The window in the middle of every clip: (clips, E)."""
+        """The central window of every clip: (clips, E)."""
         return self._rows[self._first + self._counts // 2]
 
     def draw(self, clips: Tensor, generator: torch.Generator) -> Tensor:
@@ -143,7 +143,7 @@ class Windows:
 
 
 def variance_within(clips: Sequence[NDArray[np.float32]]) -> Tensor:
-    """Mean variance (E,) within a clip, of the clips of a quarter of a minute and more."""
+    """Mean variance (E,) within a clip, over the clips of at least 15 s."""
     least = math.ceil(15 / STRIDE)
     long = [clip.var(0) for clip in clips if len(clip) >= least] or [c.var(0) for c in clips]
     return torch.from_numpy(np.mean(long, 0).astype(np.float32)).clamp_min(1e-3)

@@ -1,7 +1,8 @@
-"""Perceptrons on pooled embeddings: one hidden layer, several members trained side by side.
+"""Perceptrons on pooled embeddings: one hidden layer, several members trained in parallel.
 
-Mixup (Zhang et al. 2018), label smoothing, dropout, and class weights that are a power of the
-frequency. Members differ in their seed; their mean of logits is again one perceptron, a wider one.
+Training uses mixup (Zhang et al. 2018), label smoothing, dropout, and class weights that are a
+power of the frequency. Members differ in their seed. The mean of their logits is again a
+perceptron, with more hidden units.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ Floats = NDArray[np.float32]
 
 
 class Inputs(Protocol):
-    """Pooled embeddings of clips, drawn again at every use."""
+    """Pooled embeddings of clips, drawn anew in every epoch."""
 
     @property
     def size(self) -> int:
@@ -27,17 +28,17 @@ class Inputs(Protocol):
         ...
 
     def whole(self) -> Tensor:
-        """Of every clip from end to end: (clips, D)."""
+        """Inputs of all whole clips: (clips, D)."""
         ...
 
     def draw(self, clips: Tensor, generator: torch.Generator) -> Tensor:
-        """Of excerpts of clips (...), as the training sees them: (..., D)."""
+        """Training inputs, excerpts of the given clips (...): (..., D)."""
         ...
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How the members are trained."""
+    """Hyperparameters of the members."""
 
     hidden: int = 256
     members: int = 3
@@ -45,9 +46,9 @@ class Settings:
     dropout: float = 0.5
     label_smoothing: float = 0.1
     class_power: float = 0.75
-    """The loss of a clip is weighted by the frequency of its genre to minus this power."""
+    """A clip is weighted by the frequency of its genre to the negative power."""
     mixup: float = 0.4
-    """Parameter of the Beta distribution that the shares of two mixed clips come from."""
+    """Parameter of the Beta distribution of the mixing weights."""
     epochs: int = 60
     batch: int = 128
     rate: float = 2e-3
@@ -56,7 +57,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Perceptron:
-    """K members as stacked weights, on inputs standardised by `mean` and `scale`."""
+    """Stacked weights of K members; inputs are standardised with `mean` and `scale`."""
 
     mean: Tensor  # (D,)
     scale: Tensor  # (D,), inverse standard deviations
@@ -67,16 +68,16 @@ class Perceptron:
 
     @torch.inference_mode()
     def probabilities(self, pooled: Tensor) -> Floats:
-        """Inputs (N, D) -> the mean of the members' probabilities (N, C)."""
+        """Mean probabilities of the members (N, C) for inputs (N, D)."""
         x = ((pooled - self.mean) * self.scale).expand(len(self.inner), -1, -1)
         hidden = F.relu(torch.baddbmm(self.inner_bias, x, self.inner))
         logits = torch.baddbmm(self.outer_bias, hidden, self.outer)
         return np.asarray(torch.softmax(logits, -1).mean(0).numpy())
 
     def merged(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """One perceptron whose logits are the mean of the members', on raw inputs.
+        """One perceptron on raw inputs whose logits are the mean of the members' logits.
 
-        Gives the weights and biases of its two layers in the layout of torch.nn.Linear:
+        Returns the weights and biases of its two layers in the layout of torch.nn.Linear:
         (K H, D), (K H,), (C, K H), (C,).
         """
         members, _, hidden = self.inner.shape
@@ -94,14 +95,14 @@ def fit(
     settings: Settings,
     seed: int = 0,
 ) -> Perceptron:
-    """Members fitted on all clips of `inputs`.
+    """Fit the members on all clips of `inputs`.
 
     Args:
-        inputs: of N clips.
+        inputs: pooled embeddings of N clips.
         targets: (N, C), a distribution for each clip.
-        counts: (C,), clips of each genre.
-        weights_of: (N,), index of the genre by whose frequency a clip is weighted.
-        settings: of the members.
+        counts: (C,), number of clips of each genre.
+        weights_of: (N,), index of the genre whose frequency determines the weight of a clip.
+        settings: hyperparameters.
         seed: of all random numbers.
     """
     s, (clips, classes) = settings, targets.shape

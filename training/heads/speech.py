@@ -1,9 +1,9 @@
-"""The layers for speech and for music, fitted while the rest of the network is frozen.
+"""Fits the speech layer and the music layer while the rest of the network is frozen.
 
-Two logistic regressions on the features, like that of the styles (styles.py), but on other sounds:
-recorded speech, noise of many kinds, and music, each at many levels. The few updates of fine-tuning
-leave the layer for music far from its optimum. It is only fitted where running means are weighted
-by it; in other networks no other weight changes, so earlier measurements stay valid.
+They are logistic regressions on the features, like the style layer (styles.py), fitted on recorded
+speech, many kinds of noise, and music, at random levels. The few updates of fine-tuning leave the
+music layer far from its optimum. It is fitted only if the running means are weighted by it. In
+other networks no other weight changes, so all previous measurements remain valid.
 """
 
 from __future__ import annotations
@@ -25,38 +25,38 @@ from ..checkpoint import load_network, write
 from ..data import SAMPLE_RATE, AudioCache, DataError, DataSet
 from ..streams.non_music import noises, recordings
 
-_PART = 5 * SAMPLE_RATE  # samples that are heard in a row, the state carried
-_STEPS = 4  # in a part: the first hears half a window, as at a stream's start
+_PART = 5 * SAMPLE_RATE  # samples per part; the state is carried within a part
+_STEPS = 4  # per part; the first window is half silent, as at the start of a stream
 _NOISES = 1600  # parts
 _GAIN = (-20.0, 6.0)  # dB, as in training
-_ROOM = (-35.0, -10.0)  # dB, noise under every other part of speech, against the speech
-_PAUSE = 1e-3  # of a part's largest power in a window: below it nobody speaks, nothing plays
+_ROOM = (-35.0, -10.0)  # dB, noise added to every other part of speech, relative to the speech
+_PAUSE = 1e-3  # power relative to the loudest window of a part; quieter windows are pauses
 _BATCH = 64
-_RIDGE = 1e-2  # on standardised features; less, and noise of kinds not heard passes for speech
+_RIDGE = 1e-2  # on standardised features; with less, unseen kinds of noise are taken for speech
 
 
 def finish_speech(
     path: Path, dataset: DataSet, audio: AudioCache, folder: Path
 ) -> tuple[float, float]:
-    """`fit_speech` for a checkpoint, in place: it gets the layer if it has none.
+    """Apply `fit_speech` to a checkpoint, in place. The speech layer is added if it is missing.
 
-    `folder` holds recorded speech. Raises DataError where it does not, or the network is no trunk.
+    `folder` contains recorded speech. Raises DataError if it does not, or for another network.
     """
     before = hashlib.sha256(path.read_bytes()).hexdigest()
-    found, about = load_network(path)
-    if not isinstance(found, TrunkTFCRNN):
-        raise DataError(f"{path}: only networks on the trunk can say what is speech")
+    source, about = load_network(path)
+    if not isinstance(source, TrunkTFCRNN):
+        raise DataError(f"{path}: a speech layer requires a network of kind trunk")
     description = json.loads(about["network"]) | {"speech": True}
     network = build(description)
     assert isinstance(network, TrunkTFCRNN)
-    network.load_state_dict(network.state_dict() | found.state_dict())
-    music_too = network.statistics is not None
-    speech = [piece.samples for piece in recordings(folder)]
+    network.load_state_dict(network.state_dict() | source.state_dict())
+    fit_music = network.statistics is not None
+    speech = [clip.samples for clip in recordings(folder)]
     music = [audio[t.key] for t in dataset.tracks if t.split == "train" and t.key in audio]
-    losses = fit_speech(network, speech, noises(_NOISES, _PART, 0), music, music_too)
+    losses = fit_speech(network, speech, noises(_NOISES, _PART, 0), music, fit_music)
     about["network"] = json.dumps(description)
-    if found.speech is None and "calibration" in about and not music_too:
-        # What was measured of it then was measured of this one, too.
+    if source.speech is None and "calibration" in about and not fit_music:
+        # Previous measurements of the network without the layer remain valid.
         about["before_speech"] = before
     write(path, network.state_dict(), about)
     return losses
@@ -67,30 +67,31 @@ def fit_speech(
     speech: Sequence[np.ndarray],
     noise: Sequence[np.ndarray],
     music: Sequence[np.ndarray],
-    music_too: bool = False,
+    fit_music: bool = False,
 ) -> tuple[float, float]:
-    """Fit `network.speech`, and `network.music` if `music_too`.
+    """Fit `network.speech`, and `network.music` if `fit_music`.
 
-    Sounds are int16 at 16 kHz, of any length. Returns the loss of the layer for speech before and
+    Sounds are int16 at 16 kHz, of any length. Returns the loss of the speech layer before and
     after: binary cross-entropy, without the ridge.
     """
-    assert network.speech is not None
+    if network.speech is None:
+        raise ValueError("the network has no speech layer")
     rng = np.random.default_rng(0)
     network.eval()
     groups = [
-        features_of(network, _roomy(_cut(speech), noise, rng), rng),
+        features_of(network, _with_noise(_cut(speech), noise, rng), rng),
         features_of(network, _cut(noise), rng, pauses=True),
-        features_of(network, [_anywhere(samples, rng) for samples in music], rng),
+        features_of(network, [_random_part(samples, rng) for samples in music], rng),
     ]
-    if music_too:
+    if fit_music:
         _fit_logistic(network.music, groups, 2)
     return _fit_logistic(network.speech, groups, 0)
 
 
 def _fit_logistic(layer: nn.Linear, groups: Sequence[Tensor], positive: int) -> tuple[float, float]:
-    """Fit a layer (1, E) to distinguish one group of features (N, E); the loss before and after.
+    """Fit a layer (1, E) to one group of features (N, E). Returns the loss before and after.
 
-    Half of the weight is that group, the rest is shared by the others, whatever their sizes.
+    The group has half of the weight and the others share the rest, whatever their sizes.
     """
     features = torch.cat([*groups])
     target = torch.cat([torch.full((len(g),), float(i == positive)) for i, g in enumerate(groups)])
@@ -98,7 +99,7 @@ def _fit_logistic(layer: nn.Linear, groups: Sequence[Tensor], positive: int) -> 
     pairs = zip(groups, shares, strict=True)
     counts = torch.cat([torch.full((len(g),), share / len(g)) for g, share in pairs])
     weight, bias = layer.weight.requires_grad_(), layer.bias.requires_grad_()
-    with torch.no_grad():  # the result does not depend on where the layer began
+    with torch.no_grad():  # so that the result does not depend on previous weights
         weight.zero_()
         bias.zero_()
     optimiser = torch.optim.LBFGS([weight, bias], max_iter=300, line_search_fn="strong_wolfe")
@@ -127,55 +128,55 @@ def features_of(
     *,
     pauses: bool = False,
 ) -> Tensor:
-    """Features (N, E) of parts (int16, 5 s at most), the state carried through each.
+    """Features (N, E) of parts (int16, at most 5 s); the state is carried through each part.
 
-    Every part is heard at a level of its own. `pauses`: keep what is much quieter than the part's
-    loudest window as well.
+    Every part gets a random gain. `pauses`: also keep windows that are much quieter than the
+    loudest window of the part.
     """
-    hop, found = _PART // _STEPS, []
+    hop, rows = _PART // _STEPS, []
     for first in range(0, len(parts), _BATCH):
-        some = parts[first : first + _BATCH]
-        sounds = np.zeros((len(some), network.window + _PART), np.float32)
-        for row, part in zip(sounds, some, strict=True):
+        group = parts[first : first + _BATCH]
+        sounds = np.zeros((len(group), network.window + _PART), np.float32)
+        for row, part in zip(sounds, group, strict=True):
             row[network.window : network.window + len(part)] = part
             row *= 10 ** (rng.uniform(*_GAIN) / 20) / 32768
-        heard = torch.from_numpy(np.clip(sounds, -1, 1))
-        windows = heard.unfold(1, network.window, hop)[:, 1 : _STEPS + 1]
+        samples = torch.from_numpy(np.clip(sounds, -1, 1))
+        windows = samples.unfold(1, network.window, hop)[:, 1 : _STEPS + 1]
         power = windows.square().mean(2)
         kept = power >= 0 if pauses else power > _PAUSE * power.max(1, keepdim=True).values
-        state = network.initial_state(len(some), hop / SAMPLE_RATE)
+        state = network.initial_state(len(group), hop / SAMPLE_RATE)
         with torch.no_grad():
             for t in range(_STEPS):
                 features, state = network.features_and_state(windows[:, t], state)
-                found.append(features[kept[:, t]])
-    return torch.cat(found)
+                rows.append(features[kept[:, t]])
+    return torch.cat(rows)
 
 
 def _cut(sounds: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """All of them, in parts."""
+    """Cut all sounds into parts."""
     return [s[first : first + _PART] for s in sounds for first in range(0, len(s), _PART)]
 
 
-def _anywhere(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One part, from anywhere in it."""
+def _random_part(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One part at a random position."""
     first = int(rng.integers(max(0, len(samples) - _PART) + 1))
     return samples[first : first + _PART]
 
 
-def _roomy(
+def _with_noise(
     parts: Sequence[np.ndarray], noise: Sequence[np.ndarray], rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """Every other part with a noise under it: few rooms are as quiet as a studio."""
-    found = []
+    """Add noise to every other part, because few rooms are as quiet as a studio."""
+    mixtures = []
     for i, part in enumerate(parts):
         under = noise[int(rng.integers(len(noise)))][: len(part)].astype(np.float64)
         rms = float(np.sqrt(np.mean(under**2))) if len(under) else 0.0
         if i % 2 == 0 or rms == 0:
-            found.append(part)
+            mixtures.append(part)
             continue
         own = float(np.sqrt(np.mean(part.astype(np.float64) ** 2)))
         under *= own / rms * 10 ** (rng.uniform(*_ROOM) / 20)
         mixed = part.astype(np.float64)
         mixed[: len(under)] += under
-        found.append(np.clip(np.rint(mixed), -32768, 32767).astype(np.int16))
-    return found
+        mixtures.append(np.clip(np.rint(mixed), -32768, 32767).astype(np.int16))
+    return mixtures

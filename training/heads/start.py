@@ -1,4 +1,4 @@
-"""A network that starts from a perceptron: the head is fitted before anything else learns."""
+"""Initialisation of a network from a perceptron that is fitted on frozen features."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from .perceptron import Inputs, Perceptron, Settings, fit
 _SETTINGS = Settings(input_dropout=0.5, class_power=0.6)
 BASELINE = Settings()
 LevelRange = Sequence[float] | None
-"""Of the mean band power of a window, in dB (streamgenre/networks/trunk.py)."""
-_PREPARE = 800  # windows that the constants of the features are measured on
+"""Range of the mean band power of a window in dB (streamgenre/networks/trunk.py), or None."""
+_PREPARE = 800  # windows for the standardisation of the features
 
 
 def targets(tracks: Sequence[Track], labels: Sequence[str]) -> torch.Tensor:
-    """Distributions (tracks, C) over the genres; a second genre takes `SECOND` of a clip."""
+    """Target distributions (tracks, C); a second genre has the share `SECOND`."""
     rows = torch.zeros(len(tracks), len(labels))
     for row, track in zip(rows, tracks, strict=True):
         row[labels.index(track.genre)] = 1.0
@@ -41,8 +41,8 @@ def targets(tracks: Sequence[Track], labels: Sequence[str]) -> torch.Tensor:
     return rows
 
 
-def chosen(dataset: DataSet, audio: AudioCache, splits: Sequence[str]) -> list[Track]:
-    """The tracks with a genre and audio in the splits."""
+def labelled_tracks(dataset: DataSet, audio: AudioCache, splits: Sequence[str]) -> list[Track]:
+    """Return the tracks of the splits that have a genre and audio."""
     return [t for t in dataset.tracks if t.split in splits and t.genre and t.key in audio]
 
 
@@ -53,20 +53,20 @@ def fit_on(
     settings: Settings,
     seed: int,
 ) -> Perceptron:
-    """A perceptron on the tracks' inputs."""
+    """Fit a perceptron on the inputs of the tracks."""
     genres = torch.tensor([labels.index(t.genre) for t in tracks])
     counts = torch.bincount(genres, minlength=len(labels))
     return fit(inputs, targets(tracks, labels), counts, genres, settings, seed)
 
 
 def backbone(source: str, level_range: LevelRange = None) -> TrunkTFCRNN:
-    """The pretrained backbone alone, to embed windows with."""
+    """Load the pretrained backbone, without a classifier, to embed windows."""
     network = build_trainable(
         {"kind": "trunk", "classes": 1, "feedback": "none", "level_range": level_range}
     )
     assert isinstance(network, TrunkTFCRNN)
     start_from(network, source)
-    # As they are: what they are standardised by depends on the tracks.
+    # Do not standardise: the constants depend on the training tracks.
     network.feature_mean.zero_()
     network.feature_scale.fill_(1.0)
     return network.eval()
@@ -80,24 +80,26 @@ def fit_head(
     embedded: Path,
     progress: Progress,
 ) -> Path:
-    """Write a checkpoint (model.safetensors) of the config's network, started and with its head.
+    """Write a checkpoint (model.safetensors) of the configured network with a fitted head.
 
-    The backbone and the constants of the features come from `config.start`; the head is fitted on
-    the tracks of `config.run.splits`. The folder `embedded` keeps the embeddings between calls.
+    The backbone and the standardisation of the features come from `config.start`. The head is
+    fitted on the tracks of `config.run.splits`. The folder `embedded` caches the embeddings.
     """
     labels = dataset.labels
     description = dict(config.network) | {"classes": len(labels)}
     torch.manual_seed(config.run.seed)
     network = build_trainable(description)
     if not isinstance(network, TrunkTFCRNN) or network.statistics is None:
-        raise DataError('config entry network: a head is fitted to memory = "statistics" alone')
+        raise DataError('config entry network: a head requires memory = "statistics"')
     tracks = some_groups(
-        chosen(dataset, audio, config.run.splits), config.sequences.share, config.sequences.draw
+        labelled_tracks(dataset, audio, config.run.splits),
+        config.sequences.share,
+        config.sequences.draw,
     )
     start_from(network, config.start)
     network.eval().prepare(_windows(tracks, audio, network.window))
     alone = backbone(config.start, network.level_range)
-    path = kept(embedded, network.level_range)
+    path = embeddings_path(embedded, network.level_range)
     rows = embed(alone, audio, [t.key for t in tracks], path, progress)
     mean, scale = network.feature_mean.numpy(), network.feature_scale.numpy()
     clips = [(rows[t.key] - mean) * scale for t in tracks]
@@ -130,8 +132,8 @@ def fit_head(
     return path
 
 
-def kept(embedded: Path, level_range: LevelRange) -> Path:
-    """The file of a folder that keeps the embeddings of windows brought into a range of levels."""
+def embeddings_path(embedded: Path, level_range: LevelRange) -> Path:
+    """Return the cache file for embeddings of windows normalised to a range of levels."""
     limits = "plain" if level_range is None else "level {:g} {:g}".format(*level_range)
     return embedded / f"{limits}.npz"
 
@@ -144,17 +146,19 @@ def baseline(
     embedded: Path,
     progress: Progress,
 ) -> np.ndarray:
-    """Probabilities (tracks, C) of the tracks measured, by a perceptron on their mean embedding.
+    """Predict tracks with a perceptron on mean embeddings; probabilities (tracks, C).
 
-    Backbone, training tracks and seed are those of the config.
+    Backbone, training tracks and seed come from the config.
     """
     network = backbone(config.start)
     tracks = some_groups(
-        chosen(dataset, audio, config.run.splits), config.sequences.share, config.sequences.draw
+        labelled_tracks(dataset, audio, config.run.splits),
+        config.sequences.share,
+        config.sequences.draw,
     )
     keys = [t.key for t in (*tracks, *measured)]
-    rows = embed(network, audio, keys, kept(embedded, network.level_range), progress)
-    # The features begin with the embedding.
+    rows = embed(network, audio, keys, embeddings_path(embedded, network.level_range), progress)
+    # The embedding is the first part of the features.
     size = network.top.out_channels
     inputs = MeanEmbedding.of([rows[t.key][:, :size] for t in tracks])
     fitted = fit_on(tracks, dataset.labels, inputs, BASELINE, config.run.seed)
@@ -162,7 +166,7 @@ def baseline(
 
 
 def _windows(tracks: Sequence[Track], audio: AudioCache, window: int) -> torch.Tensor:
-    """Windows (N, window) from the middle of as many tracks."""
+    """Windows (N, window) from the middle of a sample of the tracks."""
     rows = np.zeros((min(len(tracks), _PREPARE), window), np.float32)
     order = np.random.default_rng(0).permutation(len(tracks))[: len(rows)]
     for row, number in zip(rows, order, strict=True):

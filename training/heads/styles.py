@@ -1,7 +1,7 @@
-"""The layer of the styles, fitted to its end once the network below it stands still.
+"""Fits the style layer to convergence after the rest of the network is trained.
 
-Beside everything else that is learnt it lags behind: few windows have a style at all. On fixed
-features it is a logistic regression with soft targets, convex and done in a minute.
+During training it converges slowly, because few windows have a style. On fixed features it is a
+logistic regression with soft targets, which is convex and takes a minute.
 """
 
 from __future__ import annotations
@@ -19,42 +19,46 @@ from streamgenre.networks.trunk import TrunkTFCRNN
 
 from ..checkpoint import load_network, write
 from ..data import SAMPLE_RATE, AudioCache, DataError, DataSet
-from ..distillation.soft_targets import FIRST, STEP, Lessons
+from ..distillation.soft_targets import FIRST, STEP, SoftTargets
 
 _BATCH = 64
-_EVERY = 2  # rows of a lesson: windows that do not overlap
+_EVERY = 2  # use every second row of the soft targets: their windows do not overlap
 _RIDGE = 1e-3  # on standardised features
 
 
 def finish_styles(
-    path: Path, dataset: DataSet, audio: AudioCache, lessons: Lessons
+    path: Path, dataset: DataSet, audio: AudioCache, soft_targets: SoftTargets
 ) -> tuple[float, float]:
-    """`fit_styles` for a checkpoint, on its training tracks, in place."""
+    """Apply `fit_styles` to a checkpoint with its training tracks, in place."""
     network, about = load_network(path)
     if not isinstance(network, TrunkTFCRNN) or network.styles is None:
         raise DataError(f"{path}: the network has no styles; average without --lessons")
-    if json.loads(about["styles"]) != lessons.described:
-        raise DataError(f"{path}: its styles are not those of the lessons")
+    if json.loads(about["styles"]) != soft_targets.style_entries:
+        raise DataError(f"{path}: its styles differ from those of the soft targets (--lessons)")
     keys = [
         t.key
         for t in dataset.tracks
-        if t.split == "train" and t.key in audio and t.key in lessons.by_key
+        if t.split == "train" and t.key in audio and t.key in soft_targets.by_key
     ]
-    losses = fit_styles(network, audio, lessons, keys)
+    losses = fit_styles(network, audio, soft_targets, keys)
     write(path, network.state_dict(), about)
     return losses
 
 
 def fit_styles(
-    network: TrunkTFCRNN, audio: Mapping[str, np.ndarray], lessons: Lessons, keys: list[str]
+    network: TrunkTFCRNN,
+    audio: Mapping[str, np.ndarray],
+    soft_targets: SoftTargets,
+    keys: list[str],
 ) -> tuple[float, float]:
-    """Fit `network.styles` to what the teachers say of tracks; the loss before and after.
+    """Fit `network.styles` to soft targets. Returns the loss before and after.
 
-    `audio` int16 by key; features are those of a fresh state. The loss is the mean binary
-    cross-entropy a style and window, without the ridge.
+    `audio` is int16 by key. Features are computed with an initial state. The loss is the mean
+    binary cross-entropy per style and window, without the ridge.
     """
-    assert network.styles is not None
-    features, targets = _windows(network.eval(), audio, lessons, keys)
+    if network.styles is None:
+        raise ValueError("the network has no style layer")
+    features, targets = _windows(network.eval(), audio, soft_targets, keys)
     layer = network.styles
     with torch.no_grad():
         before = float(F.binary_cross_entropy_with_logits(layer(features), targets))
@@ -63,8 +67,8 @@ def fit_styles(
 
     def loss() -> Tensor:
         optimiser.zero_grad()
-        said = F.binary_cross_entropy_with_logits(layer(features), targets)
-        ridged: Tensor = said + _RIDGE * weight.square().sum(1).mean()
+        cross_entropy = F.binary_cross_entropy_with_logits(layer(features), targets)
+        ridged: Tensor = cross_entropy + _RIDGE * weight.square().sum(1).mean()
         ridged.backward()  # type: ignore[no-untyped-call]
         return ridged
 
@@ -75,19 +79,22 @@ def fit_styles(
 
 
 def _windows(
-    network: TrunkTFCRNN, audio: Mapping[str, np.ndarray], lessons: Lessons, keys: list[str]
+    network: TrunkTFCRNN,
+    audio: Mapping[str, np.ndarray],
+    soft_targets: SoftTargets,
+    keys: list[str],
 ) -> tuple[Tensor, Tensor]:
-    """Features (N, E) and targets (N, K) of windows all over the tracks."""
-    numbers = [style.tag for style in lessons.styles]
+    """Features (N, E) and targets (N, K) of windows over the whole tracks."""
+    numbers = [style.tag for style in soft_targets.styles]
     sounds, targets = [], []
     half = network.window // 2
     for key in keys:
-        lesson, samples = lessons.by_key[key], audio[key]
-        for row in range(0, len(lesson.tags), _EVERY):
+        target, samples = soft_targets.by_key[key], audio[key]
+        for row in range(0, len(target.tags), _EVERY):
             middle = round((FIRST + row * STEP) * SAMPLE_RATE)
             window = samples[max(0, middle - half) : middle + half]
             sounds.append(np.pad(window, (0, network.window - len(window))))
-            targets.append(lesson.tags[row, numbers].astype(np.float32))
+            targets.append(target.tags[row, numbers].astype(np.float32))
     features = []
     with torch.no_grad():
         for first in range(0, len(sounds), _BATCH):

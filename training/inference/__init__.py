@@ -1,7 +1,7 @@
-"""Whole tracks through a model: as a live stream, or segment by segment as the papers do.
+"""Prediction for whole tracks: as a live stream, or in segments as in the literature.
 
-Used by everything that needs predictions: validation, calibration, adaptation, evaluation, the
-literature. Streaming runs on any engine; `segments` and `tags` need torch and are imported by name.
+Used by validation, calibration, adaptation, evaluation and the literature. Streaming runs on any
+engine. `segments` and `tags` need torch and have to be imported explicitly.
 """
 
 from .progress import Progress, no_progress

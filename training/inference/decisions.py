@@ -1,6 +1,6 @@
-"""From logits to decisions, as the product makes them: temperature, smoothing, "unsure".
+"""From logits to decisions, as in `streamgenre`: temperature, smoothing, and "unsure".
 
-Shared by everything that fits or measures what stands around a network; no torch.
+Used for fitting and for evaluation. Needs no torch.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from numpy.typing import NDArray
 from streamgenre.model.card import Thresholds
 from streamgenre.model.decide import Decider
 
-LOUD = -20.0  # dBFS of every step: the level plays no part in what is fitted
-COVERED = 0.72  # share of tracks that get a genre rather than "unsure"
+LOUD = -20.0  # dBFS of every step, so that the silence threshold has no effect
+COVERED = 0.72  # coverage: share of tracks with a genre rather than "unsure"
 _TEMPERATURES = np.arange(0.5, 5.0, 0.02)
 
 Values = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class Decided:
-    """The decisions on one run, step by step."""
+class Decisions:
+    """The decisions for one track, step by step."""
 
-    labels: list[int | None]  # None where it is unsure, or not music
+    labels: list[int | None]  # None for unsure or non-music
     smoothed: NDArray[np.float64]  # (steps, C)
-    music: NDArray[np.bool_]  # (steps,), whether it was taken for music
+    music: NDArray[np.bool_]  # (steps,)
 
 
 def softmax(logits: Values, temperature: float = 1.0) -> NDArray[np.float64]:
@@ -37,10 +37,10 @@ def softmax(logits: Values, temperature: float = 1.0) -> NDArray[np.float64]:
     return np.asarray(e / e.sum(-1, keepdims=True))
 
 
-def temperature(runs: Sequence[Values], labels: Sequence[int]) -> float:
-    """The temperature of least log loss over all steps (Guo et al. 2017), a run weighing one.
+def fit_temperature(runs: Sequence[Values], labels: Sequence[int]) -> float:
+    """Return the temperature with the lowest log loss (Guo et al. 2017).
 
-    `runs`: logits (steps, C) each.
+    `runs` are the logits (steps, C) of each track. Every track has the same weight.
     """
 
     def loss(value: float) -> float:
@@ -58,25 +58,26 @@ def temperature(runs: Sequence[Values], labels: Sequence[int]) -> float:
 
 def decide(
     probabilities: Values, thresholds: Thresholds, seconds: float, music: Values | None = None
-) -> Decided:
-    """What the product decides on a stream of steps (steps, C), `seconds` apart; music where not
-    said otherwise.
+) -> Decisions:
+    """Decide on a stream of steps (steps, C) with an interval of `seconds`.
+
+    `music` (steps,) is the probability of music, 1 by default.
     """
     decider = Decider(thresholds, probabilities.shape[1])
-    labels, smoothed, heard = [], [], []
+    labels, smoothed, is_music = [], [], []
     for t, row in enumerate(probabilities):
         status, label = decider.decide(
             row, 1.0 if music is None else float(music[t]), LOUD, seconds
         )
         labels.append(label)
         smoothed.append(decider.smoothed.copy())
-        heard.append(status != "no-music")
-    return Decided(labels, np.stack(smoothed), np.array(heard))
+        is_music.append(status != "no-music")
+    return Decisions(labels, np.stack(smoothed), np.array(is_music))
 
 
-def unsure(means: Sequence[Values]) -> float:
-    """What the best label's mean probability reaches on COVERED of the tracks, (C,) each.
+def unsure_threshold(means: Sequence[Values]) -> float:
+    """Return the threshold that the mean probability of the best label exceeds for COVERED tracks.
 
-    At most 0.6: what is that much likelier than all else is not unsure, however sure the rest.
+    It is at most 0.6, because a label with a higher probability is not uncertain.
     """
     return round(min(0.6, float(np.quantile([mean.max() for mean in means], 1 - COVERED))), 3)

@@ -1,4 +1,4 @@
-"""The parity check: engines run side by side over many steps, each with its own carried state."""
+"""Parity check: runs engines side by side over many steps, each with its own carried state."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from streamgenre.model.engine import Step
 
 PARITY_STEPS = 500
-PARITY = 1e-4  # largest difference in probability
+PARITY = 1e-4  # largest allowed difference in probability
 
 Stepper = Callable[[NDArray[np.float32], NDArray[np.float32]], Step]
 """`Engine.step`: samples (1, window) and state (1, S) -> Step."""
@@ -19,9 +19,9 @@ Stepper = Callable[[NDArray[np.float32], NDArray[np.float32]], Step]
 def carried_steps(
     steppers: Sequence[Stepper], window: int, state: NDArray[np.float32], steps: int
 ) -> Iterator[list[Step]]:
-    """The outputs of all steppers, step by step, on the same noise of changing level.
+    """Yield the outputs of all engines for each step, on the same noise of changing level.
 
-    Each starts from `state` (1, S) and then carries its own.
+    Each engine starts from `state` (1, S) and carries its own state.
     """
     rng = np.random.default_rng(0)
     states = [state] * len(steppers)

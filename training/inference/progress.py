@@ -1,4 +1,4 @@
-"""The callback type by which long work reports its progress."""
+"""Type of the callback for the progress of long operations."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ Progress = Callable[[str, int, int], None]
 
 
 def no_progress(task: str, done: int, total: int) -> None:
-    """Ignore the progress: the default where a callback is optional."""
+    """Ignore the progress: the default for optional callbacks."""

@@ -1,7 +1,7 @@
-"""Whole tracks through a network that reads segments, as the papers read them.
+"""Prediction for whole tracks with segment networks, as in the literature.
 
-Segments follow each other at the network's own overlap; a rest shorter than a segment is left out,
-a track shorter than one is repeated to its length. A track's verdict is the mean over its segments.
+Segments overlap as the network specifies. A remainder shorter than a segment is left out. A track
+shorter than a segment is repeated. The prediction for a track is the mean over its segments.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from streamgenre.networks.segment import SegmentNetwork
 
-_BATCH_SECONDS = 120.0  # of audio held at once
+_BATCH_SECONDS = 120.0  # of audio per batch
 _RATE = 16_000
 
 
 def segments_of(
     samples: NDArray[np.int16], window: int, overlap: float, most: int = 0
 ) -> NDArray[np.int16]:
-    """Segments (N, window) of a track; of more than `most` (0: all) so many, spread evenly."""
+    """Cut a track into segments (N, window), at most `most` (0: all), evenly spaced."""
     if len(samples) < window:
         return np.take(samples, np.arange(window), mode="wrap")[None]
     stride = max(1, round(window * (1 - overlap)))
@@ -40,24 +40,24 @@ def segment_tracks(
     overlap: float | None = None,
     most: int = 0,
 ) -> dict[str, NDArray[np.float32]]:
-    """Logits (segments, C) of every track.
+    """Return the logits (segments, C) of every track.
 
     Args:
-        overlap: of the segments; the network's own where None.
-        most: segments of one track, 0 for all of them.
+        overlap: of the segments; None for that of the network.
+        most: segments per track, 0 for all.
     """
     network.eval()
     device = next(network.parameters()).device
     share = network.overlap if overlap is None else overlap
-    found: dict[str, list[NDArray[np.float32]]] = {key: [] for key in keys}
+    by_key: dict[str, list[NDArray[np.float32]]] = {key: [] for key in keys}
     size = max(1, round(_BATCH_SECONDS * _RATE / network.window))
     for owners, segments in _batches(audio, keys, network.window, share, most, size):
         windows = torch.from_numpy(segments.astype(np.float32) / 32768).to(device)
         state = torch.zeros(len(windows), network.state_size, device=device)
         logits = network(windows, state).logits.float().cpu().numpy()
         for key, row in zip(owners, logits, strict=True):
-            found[key].append(row)
-    return {key: np.stack(rows) for key, rows in found.items()}
+            by_key[key].append(row)
+    return {key: np.stack(rows) for key, rows in by_key.items()}
 
 
 def _batches(

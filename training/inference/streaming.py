@@ -1,6 +1,6 @@
-"""Streams whole tracks through an engine as live audio would arrive, many tracks in a batch.
+"""Streams whole tracks through an engine like live audio, many tracks in a batch.
 
-With `carry=False` every step starts from an empty state: the baseline for the carried state.
+With `carry=False` every step starts from the initial state: the baseline for the carried state.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Audio = Mapping[str, NDArray[np.int16]]
 
 @dataclass(frozen=True)
 class Run:
-    """The outputs of one track, step by step."""
+    """The outputs for one track, step by step."""
 
     probabilities: NDArray[np.float32]  # (steps, C)
     music: NDArray[np.float32]  # (steps,)
@@ -31,7 +31,7 @@ class Run:
     last: float = 1.0  # share of the last step that is audio and not padding
 
     def mean(self) -> NDArray[np.float64]:
-        """Mean probabilities (C,), each step weighted by the new audio that it brings."""
+        """Mean probabilities (C,); each step is weighted by its amount of new audio."""
         return weighted_mean(self.probabilities, self.last)
 
 
@@ -47,15 +47,15 @@ def stream_tracks(
     progress: Progress = no_progress,
     doing: str = "listening",
 ) -> dict[str, Run]:
-    """Every track from its first sample to its last; the last step's window is padded at its end.
+    """Process every track from start to end. The window of the last step is zero-padded at its end.
 
     Args:
-        carry: False starts every step with an empty state.
-        reset_before: the step before which the state is emptied once, as at a change of track.
+        carry: if False, every step starts from the initial state.
+        reset_before: reset the state once before this step, as at a change of track.
         progress: called with `doing` and the number of steps done, over all batches.
     """
     runs: dict[str, Run] = {}
-    # Tracks of like length share a batch, the longest first: those that ended leave its tail.
+    # Batches contain tracks of similar length, longest first, so that finished ones are at the end.
     order = sorted(keys, key=lambda key: len(audio[key]), reverse=True)
     batches = [order[first : first + batch] for first in range(0, len(order), batch)]
     total = sum(steps_of(len(audio[group[0]]), hop) for group in batches)
@@ -116,14 +116,14 @@ def last_share(samples: int, hop: Hop) -> float:
 
 
 def weighted_mean(rows: NDArray[np.floating], last: float) -> NDArray[np.float64]:
-    """Mean (C,) over steps (steps, C), of which the last one brings a share of new audio."""
+    """Mean (C,) over steps (steps, C); `last` is the share of new audio in the last step."""
     weights = np.ones(len(rows))
     weights[-1] = last
     return np.asarray(np.average(rows.astype(np.float64), axis=0, weights=weights))
 
 
 def window_at(samples: NDArray[np.int16], step: int, hop: Hop) -> NDArray[np.float32]:
-    """The input of a step (window,): it ends with the new samples; zeros outside the track."""
+    """The input of a step (window,): ends with the new samples, zero-padded outside the track."""
     end = (step + 1) * hop.samples
     begin = end - hop.window
     window = np.zeros(hop.window, np.float32)

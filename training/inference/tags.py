@@ -1,4 +1,4 @@
-"""Taggers on whole tracks: the mean of the sigmoids over steps or segments."""
+"""Tag predictions for whole tracks: the mean of the sigmoids over steps or segments."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..data import SAMPLE_RATE
 from .segments import segment_tracks
 from .streaming import last_share, steps_of, window_at
 
-_BATCH = 32  # tracks at once
+_BATCH = 32  # tracks per batch
 
 
 def tag_scores(
@@ -25,20 +25,20 @@ def tag_scores(
     keys: Sequence[str],
     hop: int,
 ) -> NDArray[np.float64]:
-    """Mean probability of each tag over a track (N, D), in the order of the keys.
+    """Return the mean probability of each tag over a track (N, D), in the order of `keys`.
 
-    A network of segments reads them as published; any other is carried through the track in steps
-    of `hop` samples.
+    Segment networks read segments as published. Other networks are carried through the track in
+    steps of `hop` samples.
     """
     network.eval()
     if isinstance(network, SegmentNetwork):
         logits = segment_tracks(network, audio, keys)
         return np.stack([_sigmoid(logits[key]).mean(0) for key in keys])
-    found: dict[str, NDArray[np.float64]] = {}
+    by_key: dict[str, NDArray[np.float64]] = {}
     order = sorted(keys, key=lambda key: len(audio[key]), reverse=True)
     for first in range(0, len(order), _BATCH):
-        found |= _streamed(network, audio, order[first : first + _BATCH], hop)
-    return np.stack([found[key] for key in keys])
+        by_key |= _streamed(network, audio, order[first : first + _BATCH], hop)
+    return np.stack([by_key[key] for key in keys])
 
 
 @torch.inference_mode()
@@ -48,7 +48,7 @@ def _streamed(
     group: Sequence[str],
     hop: int,
 ) -> dict[str, NDArray[np.float64]]:
-    """Of tracks of falling length."""
+    """Stream a batch of tracks, longest first."""
     read = Hop(hop / SAMPLE_RATE, hop, network.window_for(hop))
     counts = [steps_of(len(audio[key]), read) for key in group]
     lasts = [last_share(len(audio[key]), read) for key in group]
@@ -60,10 +60,10 @@ def _streamed(
         windows = np.stack([window_at(audio[key], t, read) for key in group[:active]])
         step = network(torch.from_numpy(windows).to(device), state[:active])
         state = step.next_state
-        said = _sigmoid(step.logits.float().cpu().numpy())
-        sums = sums or [np.zeros_like(row) for row in said]
-        for i, (total, row) in enumerate(zip(sums, said, strict=False)):
-            # Those that ended take no more; a padded last step weighs less.
+        probabilities = _sigmoid(step.logits.float().cpu().numpy())
+        sums = sums or [np.zeros_like(row) for row in probabilities]
+        for i, (total, row) in enumerate(zip(sums, probabilities, strict=False)):
+            # Finished tracks are left out; a padded last step has less weight.
             total += row * (lasts[i] if t == counts[i] - 1 else 1.0)
     return {
         key: total / (count - 1 + last)

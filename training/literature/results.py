@@ -19,6 +19,8 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from streamgenre.files import replace_bytes
+
 from ..data import DataError
 from ..evaluation.metrics import (
     ClassMetrics,
@@ -33,7 +35,6 @@ from ..evaluation.metrics import (
     with_interval,
 )
 from ..evaluation.predictions import pack, runs_of
-from ..writing import replace_file
 
 RESULTS = "results.json"
 PREDICTIONS = "predictions"
@@ -169,7 +170,7 @@ def check_data(folder: Path, data: str) -> None:
 def _write(folder: Path, entries: list[Entry]) -> None:
     entries.sort(key=lambda e: (e.section, e.system, e.seed))
     lines = (json.dumps({key: e.to_json().get(key) for key in _order(e)}) for e in entries)
-    replace_file(folder / RESULTS, ("[\n" + ",\n".join(lines) + "\n]\n").encode())
+    replace_bytes(folder / RESULTS, ("[\n" + ",\n".join(lines) + "\n]\n").encode())
 
 
 def _order(entry: Entry) -> list[str]:

@@ -1,1 +1,1 @@
-"""What a network hears in training: endless streams of clips, and sounds that are not music."""
+"""Training sequences: endless streams of clips and of non-music sounds."""

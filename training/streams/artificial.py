@@ -1,10 +1,10 @@
-"""Artificial tracks: copies of the training tracks at another pitch or tempo.
+"""Augmented tracks: copies of the training tracks at another pitch or tempo.
 
-The 1-D residual network of Allamy & Koerich (2021) is said to gain from artificial audio, of
-which kind is not; these changes are usual (McFee, Humphrey, Bello, "A Software Framework for
-Musical Data Augmentation", ISMIR 2015): one or two semitones up or down, a tenth faster or slower.
-librosa's phase vocoder makes them, 0.1 s for a clip of 30 s. For training tracks only: a copy of a
-track that is tested on would tell.
+The 1-D residual network of Allamy & Koerich (2021) is reported to benefit from artificial audio,
+but the paper does not say how it is made. The usual changes are used here (McFee, Humphrey, Bello,
+"A Software Framework for Musical Data Augmentation", ISMIR 2015): one or two semitones up or down,
+10 % faster or slower. The phase vocoder of librosa takes 0.1 s for a clip of 30 s. Only training
+tracks may be augmented.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _FULL_SCALE = 2**15
 
 
 class Change(NamedTuple):
-    """Semitones up, and tempo as a multiple: 1.1 is a tenth shorter to hear."""
+    """Pitch shift in semitones, and tempo as a factor: 1.1 is 10 % faster."""
 
     semitones: float = 0.0
     tempo: float = 1.0
@@ -29,9 +29,9 @@ CHANGES = (Change(-2), Change(-1), Change(1), Change(2), Change(tempo=0.9), Chan
 
 
 def changed(samples: np.ndarray, change: Change) -> np.ndarray:
-    """A copy int16 of samples int16 (n,) at 16 kHz, (n / tempo,), clipped where it gets too loud.
+    """Return a changed copy of samples at 16 kHz: int16 (n,) -> int16 (n / tempo,), clipped.
 
-    ValueError unless the samples are int16 of one channel.
+    Raises ValueError unless the samples are int16 with one channel.
     """
     import librosa
 
@@ -46,9 +46,9 @@ def changed(samples: np.ndarray, change: Change) -> np.ndarray:
 
 
 def copies(samples: np.ndarray, seed: int, count: int) -> list[np.ndarray]:
-    """`count` copies int16 of samples int16 (n,) at 16 kHz, each with another of `CHANGES`.
+    """Return `count` copies of samples int16 (n,) at 16 kHz, with different `CHANGES`.
 
-    The same for the same seed. ValueError where there are fewer changes than that.
+    Deterministic by seed. Raises ValueError if there are fewer changes than `count`.
     """
     if not 0 <= count <= len(CHANGES):
         raise ValueError(f"count is {len(CHANGES)} at most, not {count}")

@@ -1,7 +1,7 @@
-"""Batches for a span of updates: the hops take turns, each with its own endless lanes.
+"""Batches for a range of updates: the hops alternate, each with its own endless lanes.
 
-What an update sees follows from the seed and its number alone, so a run that goes on after a break
-sees what it would have seen. A thread reads one batch ahead, so that training never waits.
+The batch of an update depends on the seed and the number of the update only, so a resumed run gets
+the same batches. A thread prefetches one batch.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ import numpy as np
 from streamgenre.networks.step import TrainableNetwork
 
 from ..config import Sequences
-from .sequences import Batch, Lanes, Piece
+from .sequences import Batch, Clip, Lanes
 
 
 @dataclass(frozen=True)
 class Feed:
-    """Where batches come from; `part` is this process among how many."""
+    """Source of batches; `part` is (index, number) of this process."""
 
-    music: Sequence[Piece]
-    other: Sequence[Piece]
+    music: Sequence[Clip]
+    other: Sequence[Clip]
     settings: Sequences
     seed: int
     part: tuple[int, int] = (0, 1)
 
     def steps(self, update: int) -> int:
-        """Length of the truncated back-propagation of an update."""
+        """Number of steps of truncated back-propagation for an update."""
         low, high = self.settings.steps
         return int(np.random.default_rng((self.seed, update)).integers(low, high + 1))
 
     def batches(
         self, network: TrainableNetwork, first: int, last: int
     ) -> Iterator[tuple[int, Batch]]:
-        """(hop in samples, batch) of the updates first, ..., last - 1."""
+        """Yield (hop in samples, batch) for the updates first, ..., last - 1."""
         hops = self.settings.hop_samples
         lanes = [
             Lanes(

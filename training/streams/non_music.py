@@ -1,6 +1,6 @@
-"""What is no music: recorded speech of the user's, and noise of many kinds.
+"""Non-music sounds: recorded speech from a folder, and generated noise of many kinds.
 
-For `music` and its threshold, and for the layer that tells speech from the rest (speech.py).
+They train the `music` output and its threshold, and the speech layer (speech.py).
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from streamgenre.errors import StreamgenreError
 from ..data import SAMPLE_RATE, DataError
 from ..data.audio_files import EXTENSIONS
 from ..data.decoding import to_int16
-from .sequences import NO_GENRE, Piece, noise
+from .sequences import NO_GENRE, Clip, noise
 
-_STRETCH = 30 * SAMPLE_RATE
+_EXCERPT = 30 * SAMPLE_RATE
 _NOISES, _SECONDS = 60, 5
-_KNOWN = EXTENSIONS | {".s16"}  # a README.txt beside them is no recording
-_LEVELS = (-40.0, -2.0)  # dBFS of a noise's peak
+_KNOWN = EXTENSIONS | {".s16"}  # other files, such as README.txt, are ignored
+_LEVELS = (-40.0, -2.0)  # dBFS, peak of a noise
 Signal = NDArray[np.float64]
 
 
-def recordings(folder: Path | None) -> list[Piece]:
-    """Every audio file of a folder (*.s16: raw, 16 kHz mono), cut to stretches of 30 s."""
+def recordings(folder: Path | None) -> list[Clip]:
+    """Read all audio files of a folder (*.s16: raw, 16 kHz mono), cut into excerpts of 30 s."""
     if folder is None:
         return []
-    found = []
+    clips = []
     try:
         paths = sorted(p for p in folder.iterdir() if p.is_file() and p.name[0] != ".")
     except OSError as error:
@@ -40,13 +40,13 @@ def recordings(folder: Path | None) -> list[Piece]:
         if path.suffix.lower() not in _KNOWN:
             continue
         samples = _read(path)
-        found += [
-            Piece(samples[i : i + _STRETCH], NO_GENRE, False)
-            for i in range(0, len(samples), _STRETCH)
+        clips += [
+            Clip(samples[i : i + _EXCERPT], NO_GENRE, False)
+            for i in range(0, len(samples), _EXCERPT)
         ]
-    if not found:
-        raise DataError(f"{folder}: no recordings in it; put files such as speech.wav there")
-    return found
+    if not clips:
+        raise DataError(f"{folder}: contains no recordings; add files such as speech.wav")
+    return clips
 
 
 def _read(path: Path) -> np.ndarray:
@@ -55,36 +55,36 @@ def _read(path: Path) -> np.ndarray:
             return np.fromfile(path, np.int16)
         samples = decode_mono(path, SAMPLE_RATE)
     except (StreamgenreError, OSError) as error:
-        raise DataError(f"{path}: not a recording that can be read: {error}") from None
+        raise DataError(f"{path}: cannot be read as a recording: {error}") from None
     return to_int16(samples)
 
 
 def held_out(folder: Path | None) -> dict[str, np.ndarray]:
-    """Noise, and up to as many stretches of speech that was not trained on, to fit `music` on."""
+    """Noise, and at most as many excerpts of held-out speech, to fit the threshold of `music`."""
     rng = np.random.default_rng(0)
-    found = {f"noise {i}": noise(rng, _SECONDS * SAMPLE_RATE) for i in range(_NOISES)}
+    sounds = {f"noise {i}": noise(rng, _SECONDS * SAMPLE_RATE) for i in range(_NOISES)}
     speech = recordings(folder)[:_NOISES]
-    return found | {f"speech {i}": piece.samples for i, piece in enumerate(speech)}
+    return sounds | {f"speech {i}": clip.samples for i, clip in enumerate(speech)}
 
 
 def noises(count: int, samples: int, seed: int) -> list[np.ndarray]:
-    """So many noises, int16 (samples,), of all kinds by turns, each of another level."""
+    """Generate `count` noises, int16 (samples,), alternating between kinds, at random levels."""
     rng = np.random.default_rng(seed)
     kinds = list(NOISES.values())
-    found = []
+    signals = []
     for i in range(count):
-        # Every other one as training has them: steady, or silence.
+        # Every other noise is one of the kinds used in training: steady noise or silence.
         if i % 2:
-            found.append(noise(rng, samples))
+            signals.append(noise(rng, samples))
             continue
         made = kinds[i // 2 % len(kinds)](rng, samples)
         made *= 10 ** (rng.uniform(*_LEVELS) / 20) / max(float(np.abs(made).max()), 1e-9)
-        found.append(to_int16(made))
-    return found
+        signals.append(to_int16(made))
+    return signals
 
 
 def _coloured(rng: np.random.Generator, samples: int, slope: float) -> Signal:
-    """Gaussian noise whose amplitude falls as 1 / f^slope."""
+    """Gaussian noise with an amplitude spectrum of 1 / f^slope."""
     spectrum = np.fft.rfft(rng.standard_normal(samples))
     spectrum /= np.arange(1, len(spectrum) + 1) ** slope
     return np.asarray(np.fft.irfft(spectrum, samples))
@@ -95,7 +95,7 @@ def _seconds(samples: int) -> Signal:
 
 
 def _hum(rng: np.random.Generator, samples: int) -> Signal:
-    """The mains or a motor, with its overtones and a little hiss."""
+    """Mains or motor hum with harmonics and a little hiss."""
     pitch, fall = rng.choice([50.0, 60.0, 100.0, 120.0]), rng.uniform(0.5, 2)
     tones = [np.sin(2 * np.pi * pitch * k * _seconds(samples)) / k**fall for k in range(1, 12)]
     return np.asarray(np.sum(tones, 0) + 0.02 * rng.standard_normal(samples))
@@ -103,15 +103,15 @@ def _hum(rng: np.random.Generator, samples: int) -> Signal:
 
 def _clicks(rng: np.random.Generator, samples: int) -> Signal:
     signal = 0.002 * rng.standard_normal(samples)
-    signal[rng.integers(0, samples, _times(rng, samples, 0.5, 6))] += 1
+    signal[rng.integers(0, samples, _event_count(rng, samples, 0.5, 6))] += 1
     return signal
 
 
 def _taps(rng: np.random.Generator, samples: int) -> Signal:
-    """Short bursts that die away, as of keys or of cups on a table."""
+    """Short decaying bursts, like keys, or cups on a table."""
     signal = 0.001 * rng.standard_normal(samples)
     length = min(samples, SAMPLE_RATE // 5)
-    for at in rng.integers(0, samples - length + 1, _times(rng, samples, 0.5, 4)):
+    for at in rng.integers(0, samples - length + 1, _event_count(rng, samples, 0.5, 4)):
         fading = np.exp(-np.arange(length) / rng.uniform(60, 600))
         signal[at : at + length] += rng.standard_normal(length) * fading
     return signal
@@ -123,12 +123,12 @@ def _tone(rng: np.random.Generator, samples: int) -> Signal:
 
 def _beeps(rng: np.random.Generator, samples: int) -> Signal:
     t = _seconds(samples)
-    heard: Signal = np.sin(2 * np.pi * rng.uniform(0.5, 5) * t)
-    return np.asarray(np.sin(2 * np.pi * rng.uniform(300, 1500) * t) * (heard > 0))
+    gate: Signal = np.sin(2 * np.pi * rng.uniform(0.5, 5) * t)
+    return np.asarray(np.sin(2 * np.pi * rng.uniform(300, 1500) * t) * (gate > 0))
 
 
 def _drops(rng: np.random.Generator, samples: int) -> Signal:
-    """Rain, frying, gravel: from a few to thousands of tiny sounds a second."""
+    """Rain, frying, gravel: ten to thousands of tiny sounds per second."""
     signal = np.zeros(samples)
     count = 1 + int(10 ** rng.uniform(1, 4) * samples / SAMPLE_RATE)
     np.add.at(signal, rng.integers(0, samples, count), rng.exponential(1, count))
@@ -137,7 +137,7 @@ def _drops(rng: np.random.Generator, samples: int) -> Signal:
 
 
 def _alarm(rng: np.random.Generator, samples: int) -> Signal:
-    """A buzzer: a hard tone, on and off or between two pitches."""
+    """A buzzer: a distorted tone, switched on and off or between two pitches."""
     t = _seconds(samples)
     low, every = rng.uniform(250, 2000), rng.uniform(0.5, 8)
     turn = np.sin(2 * np.pi * every * t) > 0
@@ -147,7 +147,7 @@ def _alarm(rng: np.random.Generator, samples: int) -> Signal:
 
 
 def _siren(rng: np.random.Generator, samples: int) -> Signal:
-    """A pure tone that goes up and down, slowly as sirens or as quick as birds."""
+    """A pure tone of varying pitch, slow like a siren or fast like a bird."""
     t = _seconds(samples)
     middle, width, every = rng.uniform(400, 4000), rng.uniform(0.1, 0.6), 10 ** rng.uniform(-1, 1)
     pitch = middle * (1 + width * np.sin(2 * np.pi * every * t))
@@ -155,13 +155,13 @@ def _siren(rng: np.random.Generator, samples: int) -> Signal:
 
 
 def _bursts(rng: np.random.Generator, samples: int) -> Signal:
-    """Noise that swells as often as syllables do."""
+    """Noise modulated at the rate of syllables."""
     swell = 1 + np.sin(2 * np.pi * rng.uniform(1, 8) * _seconds(samples))
     return np.asarray(_coloured(rng, samples, rng.uniform(0, 1)) * swell)
 
 
-def _times(rng: np.random.Generator, samples: int, least: float, most: float) -> int:
-    """How often something happens that does so `least` to `most` times a second."""
+def _event_count(rng: np.random.Generator, samples: int, least: float, most: float) -> int:
+    """Number of events at a random rate between `least` and `most` per second."""
     return 1 + int(rng.uniform(least, most) * samples / SAMPLE_RATE)
 
 
@@ -179,4 +179,4 @@ NOISES: dict[str, Callable[[np.random.Generator, int], Signal]] = {
     "siren": _siren,
     "bursts": _bursts,
 }
-"""Generator and number of samples -> a signal of any level, by the kind's name."""
+"""Kind -> function of a generator and a number of samples that returns a signal of any level."""

@@ -1,9 +1,9 @@
-"""Endless streams to train a carried state on: tracks after tracks, as a radio would play them.
+"""Endless training streams with a carried state: a sequence of tracks, as on the radio.
 
-A lane plays a stretch of one track, then of another; the change comes after a random time, as a
-hard cut, as a crossfade, or with a listener who only now switches on (state and sound start anew).
-What a lane plays is planned from its seed alone, and apart from the samples: a run that was broken
-off plans again up to where it was, without reading any audio.
+A lane plays an excerpt of one track, then of another. It changes at a random time, with a hard cut,
+a crossfade, or a restart (state and previous samples are reset, as for a new listener). The
+schedule of a lane depends on its seed only and is planned without reading audio, so a resumed run
+can repeat it quickly.
 """
 
 from __future__ import annotations
@@ -17,46 +17,46 @@ import numpy as np
 
 from ..config import Sequences
 from ..data import SAMPLE_RATE
-from ..distillation.soft_targets import Lesson
+from ..distillation.soft_targets import TrackTargets
 
-NO_GENRE = -100  # torch's ignore_index
+NO_GENRE = -100  # ignore_index of torch
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Something a lane can play: int16 samples and what they are."""
+class Clip:
+    """A source for a lane: int16 samples with their labels."""
 
     samples: np.ndarray
     label: int  # class index, or NO_GENRE
     music: bool
-    lesson: Lesson | None = None  # what teachers say of it
+    soft_targets: TrackTargets | None = None
     second: int = NO_GENRE  # class index of a second acceptable genre
 
     @property
     def length(self) -> int:
-        """In samples."""
+        """Number of samples."""
         return len(self.samples)
 
 
 @dataclass(frozen=True)
 class Noise:
-    """A piece without music that is made only where it is heard."""
+    """A clip of noise, generated on first use."""
 
     seed: int
     length: int = 10 * SAMPLE_RATE
     label: int = NO_GENRE
     music: bool = False
-    lesson: None = None
+    soft_targets: None = None
     second: int = NO_GENRE
 
     @cached_property
     def samples(self) -> np.ndarray:
-        """int16."""
+        """int16 (n,)."""
         return noise(np.random.default_rng(self.seed), self.length)
 
 
 def noise(rng: np.random.Generator, samples: int) -> np.ndarray:
-    """Silence, hiss, hum or rumble, int16: what an input without music sounds like."""
+    """Silence, hiss, hum or rumble, int16 (n,), like an input without music."""
     if rng.random() < 0.25:
         return np.zeros(samples, np.int16)
     spectrum = np.fft.rfft(rng.standard_normal(samples))
@@ -79,30 +79,30 @@ def noise(rng: np.random.Generator, samples: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """A part of a piece on a lane's time line, all in samples."""
+class Excerpt:
+    """A part of a clip on the time line of a lane. All times are in samples."""
 
-    piece: Piece | Noise
-    at: int  # where it begins to be heard
-    end: int  # where the lane has left it
-    start: int  # of the part, inside the piece
+    clip: Clip | Noise
+    at: int  # start on the time line
+    end: int  # end on the time line
+    start: int  # start of the excerpt in the clip
     gain: float
-    fade: int  # crossfade with the stretch before, from `at` on
-    fresh: bool  # the listener starts here: no memory, no earlier sound
-    repeated: bool = False  # the piece begins again after its end
+    fade: int  # length of the crossfade with the previous excerpt, starting at `at`
+    fresh: bool  # state and previous samples are reset at the start
+    repeated: bool = False  # the clip is repeated after its end
 
     @property
     def owns_from(self) -> int:
-        """Where it takes over: the middle of its crossfade."""
+        """Time from which its label applies: the middle of its crossfade."""
         return self.at + self.fade // 2
 
     def sound(self, first: int, last: int) -> np.ndarray:
-        """float32 samples of [first, last) of the time line; silence after the piece's end."""
+        """float32 samples [first, last) of the time line; zeros after the end of the clip."""
         position = self.start + first - self.at
-        part = self.piece.samples[position : position + last - first]
+        part = self.clip.samples[position : position + last - first]
         if self.repeated and len(part) < last - first:
             places = np.arange(position, position + last - first)
-            part = np.take(self.piece.samples, places, mode="wrap")
+            part = np.take(self.clip.samples, places, mode="wrap")
         sound = np.zeros(last - first, np.float32)
         sound[: len(part)] = part
         sound *= np.float32(self.gain / 32768)
@@ -110,71 +110,71 @@ class Stretch:
 
 
 @dataclass
-class Taught:
-    """What teachers say of a batch's steps."""
+class StepTargets:
+    """Soft targets of the steps of a batch."""
 
-    genres: np.ndarray  # float32 (lanes, steps, C), a distribution where known
+    genres: np.ndarray  # float32 (lanes, steps, C), a distribution if known
     genres_known: np.ndarray  # bool (lanes, steps, ticks)
     tags: np.ndarray  # float32 (lanes, steps, D), 0 to 1, of the window
-    tags_known: np.ndarray  # bool (lanes, steps): the window holds one piece only
+    tags_known: np.ndarray  # bool (lanes, steps): the window contains a single clip
 
 
 @dataclass
 class Batch:
-    """`steps` consecutive steps of every lane, `ticks` labels in each."""
+    """`steps` consecutive steps of every lane, with `ticks` labels each."""
 
     windows: np.ndarray  # float32 (lanes, steps, window)
-    labels: np.ndarray  # int64 (lanes, steps, ticks), NO_GENRE where none
-    second: np.ndarray  # int64 (lanes, steps, ticks), second acceptable genres, likewise
+    labels: np.ndarray  # int64 (lanes, steps, ticks), NO_GENRE if unknown
+    second: np.ndarray  # int64 (lanes, steps, ticks), second acceptable genres or NO_GENRE
     music: np.ndarray  # float32 (lanes, steps), 1 or 0
-    fresh: np.ndarray  # bool (lanes, steps): the state starts anew before this step
-    taught: Taught | None = None
+    fresh: np.ndarray  # bool (lanes, steps): the state is reset before this step
+    soft_targets: StepTargets | None = None
 
 
 class Lane:
-    """One endless stream; `advance` by a hop, then `sound` and `owner` of what was passed."""
+    """One endless stream. `advance` by a hop, then query `sound` and `owner` of the past."""
 
     def __init__(
         self,
         rng: np.random.Generator,
-        choose: Callable[[np.random.Generator], Piece | Noise],
+        choose: Callable[[np.random.Generator], Clip | Noise],
         settings: Sequences,
         hop: int,
         window: int,
     ) -> None:
         self._rng, self._choose, self._settings = rng, choose, settings
         self._hop, self._window = hop, window
-        # What comes next begins at most so long before the last stretch's end.
+        # The next excerpt may begin this long before the end of the last one.
         self._ahead = max(int(settings.fade[1] * SAMPLE_RATE), hop)
-        self._stretches: deque[Stretch] = deque()
+        self._excerpts: deque[Excerpt] = deque()
         self.position = 0
-        self._memory = 0  # nothing before it is heard
+        self._memory = 0  # samples before this time are zero
         self._add(at=0, fade=0, fresh=True)
 
     def _add(self, at: int, fade: int, fresh: bool) -> None:
         s, rng = self._settings, self._rng
-        piece = self._choose(rng)
+        clip = self._choose(rng)
         wanted = int(rng.uniform(*s.stretch) * SAMPLE_RATE)
-        length = min(piece.length, wanted)
-        # Some start where the clip does, as a track does.
+        length = min(clip.length, wanted)
+        # A share of the excerpts starts at the beginning of the clip, as tracks do.
         random = rng.random() < 1 - s.from_start
-        start = int(rng.integers(piece.length - length + 1)) if random else 0
+        start = int(rng.integers(clip.length - length + 1)) if random else 0
         if s.repeat:
             length = wanted
         gain = 10 ** (rng.uniform(*s.gain) / 20)
         fade = min(fade, length // 2)
-        # A crossfade begins before the stretch before it has ended.
+        # A crossfade starts before the end of the previous excerpt.
         at -= fade
-        self._stretches.append(Stretch(piece, at, at + length, start, gain, fade, fresh, s.repeat))
+        self._excerpts.append(Excerpt(clip, at, at + length, start, gain, fade, fresh, s.repeat))
 
     def _change(self) -> None:
-        """Plan what follows the last stretch."""
-        s, last = self._settings, self._stretches[-1]
+        """Plan the excerpt after the last one."""
+        s, last = self._settings, self._excerpts[-1]
         kind = self._rng.random()
         fade = int(self._rng.uniform(*s.fade) * SAMPLE_RATE)
         if kind < s.fresh:
-            # A state can only start anew between steps. A clip shorter than a step is padded, as
-            # at a stream's end.
+            # The state can be reset between steps only. A clip shorter than a step is padded, as at
+            # the end of a stream.
             hops = last.end // self._hop
             if hops * self._hop <= last.at:
                 hops += 1
@@ -185,57 +185,56 @@ class Lane:
             self._add(at=last.end, fade=0, fresh=False)
 
     def advance(self) -> bool:
-        """Go on by a hop; whether the state starts anew at its beginning."""
+        """Advance by a hop. Returns whether the state is reset at its beginning."""
         begin = self.position
         self.position += self._hop
-        while self._stretches[-1].end - self._ahead < self.position:
+        while self._excerpts[-1].end - self._ahead < self.position:
             self._change()
-        fresh = any(s.fresh and s.at == begin for s in self._stretches)
+        fresh = any(s.fresh and s.at == begin for s in self._excerpts)
         if fresh:
             self._memory = begin
         oldest = self.position - max(self._window, self._hop)
-        while len(self._stretches) > 1 and (
-            self._stretches[1].at + self._stretches[1].fade < oldest
-        ):
-            self._stretches.popleft()
+        while len(self._excerpts) > 1 and (self._excerpts[1].at + self._excerpts[1].fade < oldest):
+            self._excerpts.popleft()
         return fresh
 
-    def stretch(self, moment: int) -> Stretch:
-        """What a moment, passed already, belongs to."""
-        heard = [s for s in self._stretches if s.owns_from <= moment]
-        return heard[-1] if heard else self._stretches[0]
+    def excerpt(self, moment: int) -> Excerpt:
+        """The excerpt at a time in the past."""
+        started = [s for s in self._excerpts if s.owns_from <= moment]
+        return started[-1] if started else self._excerpts[0]
 
-    def owner(self, moment: int) -> Piece | Noise:
-        """The piece that a moment, passed already, belongs to."""
-        return self.stretch(moment).piece
+    def owner(self, moment: int) -> Clip | Noise:
+        """The clip at a time in the past."""
+        return self.excerpt(moment).clip
 
-    def taught(self) -> tuple[Piece | Noise, Lesson, float, bool] | None:
-        """Of the window that ends here: the piece that its new samples belong to, its lesson,
-        where in it the middle lies (s), and whether all of the window is of that piece.
+    def soft_targets(self) -> tuple[Clip | Noise, TrackTargets, float, bool] | None:
+        """For the window that ends now: the clip of its new samples, the soft targets of the clip,
+        the centre of the window in the clip (s), and whether the window contains this clip only.
+        Returns None if the clip has no soft targets.
         """
-        now = self.stretch(self.position - self._hop // 2)
-        if now.piece.lesson is None:
+        now = self.excerpt(self.position - self._hop // 2)
+        if now.clip.soft_targets is None:
             return None
         begin = self.position - self._window
         whole = begin >= max(now.at + now.fade, self._memory)
-        whole &= self.stretch(self.position - 1) is now and self.position <= now.end
-        # What comes next may sound already.
-        whole &= not any(now.at < s.at < self.position for s in self._stretches)
+        whole &= self.excerpt(self.position - 1) is now and self.position <= now.end
+        # The next excerpt may have started already.
+        whole &= not any(now.at < s.at < self.position for s in self._excerpts)
         middle = now.start + (begin + self.position) // 2 - now.at
-        return now.piece, now.piece.lesson, middle / SAMPLE_RATE, whole
+        return now.clip, now.clip.soft_targets, middle / SAMPLE_RATE, whole
 
     def sound(self) -> np.ndarray:
-        """The window that ends here, float32 in [-1, 1], zeros before the listener started."""
+        """The window that ends now, float32 in [-1, 1], zeros before the last reset."""
         begin, end = self.position - self._window, self.position
         sound = np.zeros(self._window, np.float32)
-        for stretch in self._stretches:
-            first = max(begin, stretch.at, self._memory)
+        for excerpt in self._excerpts:
+            first = max(begin, excerpt.at, self._memory)
             if first >= end:
                 continue
-            own = stretch.sound(first, end)
-            if stretch.fade:
-                moments = np.arange(first - stretch.at, end - stretch.at, dtype=np.float32)
-                ramp = np.clip(moments / np.float32(stretch.fade), 0.0, 1.0)
+            own = excerpt.sound(first, end)
+            if excerpt.fade:
+                moments = np.arange(first - excerpt.at, end - excerpt.at, dtype=np.float32)
+                ramp = np.clip(moments / np.float32(excerpt.fade), 0.0, 1.0)
                 own *= np.sqrt(ramp)
                 own += sound[first - begin :] * np.sqrt(1 - ramp)
             sound[first - begin :] = own
@@ -243,22 +242,22 @@ class Lane:
 
 
 def class_weights(labels: Sequence[int], power: float) -> np.ndarray:
-    """Chance of each piece, so that a class comes up as its frequency to the `power`."""
+    """Sampling probability of each clip: a class is drawn with its frequency to the `power`."""
     counts = np.bincount(labels)
     weights = counts[np.asarray(labels)] ** (power - 1.0)
     return np.asarray(weights / weights.sum())
 
 
 class Lanes:
-    """Many lanes read in step: batches of windows as a network gets them in streaming.
+    """Several lanes read in parallel, as batches of windows for streaming.
 
-    `part` (number, of how many) takes every so many'th lane, for training in several processes.
+    `part` (index, number) selects the lanes of this process.
     """
 
     def __init__(
         self,
-        music: Sequence[Piece],
-        other: Sequence[Piece],
+        music: Sequence[Clip],
+        other: Sequence[Clip],
         settings: Sequences,
         *,
         seed: Sequence[int],
@@ -267,12 +266,14 @@ class Lanes:
         tick: int,
         part: tuple[int, int] = (0, 1),
     ) -> None:
-        # A track without a genre counts as what its teachers think likeliest.
-        weights = class_weights([_likeliest(piece) for piece in music], settings.class_power)
-        self._taught = next((p.lesson.sizes for p in music if p.lesson is not None), None)
+        # A track without a genre counts as its most probable genre.
+        weights = class_weights([_likeliest(clip) for clip in music], settings.class_power)
+        self._target_sizes = next(
+            (p.soft_targets.sizes for p in music if p.soft_targets is not None), None
+        )
         cumulative = np.cumsum(weights)
 
-        def choose(rng: np.random.Generator) -> Piece | Noise:
+        def choose(rng: np.random.Generator) -> Clip | Noise:
             if rng.random() < settings.other:
                 if other and rng.random() < 0.6:
                     return other[int(rng.integers(len(other)))]
@@ -285,20 +286,22 @@ class Lanes:
         self._hop, self._window, self._tick = hop, window, tick
 
     def skip(self, steps: int) -> None:
-        """Go on without reading any audio."""
+        """Advance without reading audio."""
         for lane in self._lanes:
             for _ in range(steps):
                 lane.advance()
 
     def read(self, steps: int) -> Batch:
-        """The next `steps` steps of every lane."""
+        """Read the next `steps` steps of every lane."""
         count, ticks = len(self._lanes), self._hop // self._tick
         windows = np.empty((count, steps, self._window), np.float32)
         labels = np.empty((count, steps, ticks), np.int64)
         second = np.empty_like(labels)
         music = np.empty((count, steps), np.float32)
         fresh = np.zeros((count, steps), bool)
-        taught = _nothing_taught(count, steps, ticks, *self._taught) if self._taught else None
+        targets = (
+            _no_targets(count, steps, ticks, *self._target_sizes) if self._target_sizes else None
+        )
         for i, lane in enumerate(self._lanes):
             for t in range(steps):
                 fresh[i, t] = lane.advance()
@@ -308,28 +311,28 @@ class Lanes:
                     owner = lane.owner(middle + k * self._tick)
                     labels[i, t, k], second[i, t, k] = owner.label, owner.second
                 music[i, t] = lane.owner(lane.position - self._hop // 2).music
-                if taught is None or (said := lane.taught()) is None:
+                if targets is None or (current := lane.soft_targets()) is None:
                     continue
-                piece, lesson, seconds, whole = said
-                taught.genres[i, t] = lesson.genres
+                clip, soft_targets, seconds, whole = current
+                targets.genres[i, t] = soft_targets.genres
                 for k in range(ticks):
-                    own = lane.owner(middle + k * self._tick) is piece
-                    taught.genres_known[i, t, k] = own
+                    own = lane.owner(middle + k * self._tick) is clip
+                    targets.genres_known[i, t, k] = own
                 if whole:
-                    row = lesson.row(seconds)
-                    taught.tags[i, t], taught.tags_known[i, t] = lesson.tags[row], True
-                    music[i, t] = lesson.music[row]
-        return Batch(windows, labels, second, music, fresh, taught)
+                    row = soft_targets.row(seconds)
+                    targets.tags[i, t], targets.tags_known[i, t] = soft_targets.tags[row], True
+                    music[i, t] = soft_targets.music[row]
+        return Batch(windows, labels, second, music, fresh, targets)
 
 
-def _likeliest(piece: Piece) -> int:
-    if piece.label != NO_GENRE or piece.lesson is None:
-        return piece.label
-    return int(piece.lesson.genres.argmax())
+def _likeliest(clip: Clip) -> int:
+    if clip.label != NO_GENRE or clip.soft_targets is None:
+        return clip.label
+    return int(clip.soft_targets.genres.argmax())
 
 
-def _nothing_taught(lanes: int, steps: int, ticks: int, classes: int, tags: int) -> Taught:
-    return Taught(
+def _no_targets(lanes: int, steps: int, ticks: int, classes: int, tags: int) -> StepTargets:
+    return StepTargets(
         np.zeros((lanes, steps, classes), np.float32),
         np.zeros((lanes, steps, ticks), bool),
         np.zeros((lanes, steps, tags), np.float32),
@@ -337,19 +340,21 @@ def _nothing_taught(lanes: int, steps: int, ticks: int, classes: int, tags: int)
     )
 
 
-def pieces(
+def music_clips(
     keys: Sequence[str],
     audio: Mapping[str, np.ndarray],
     labels: Mapping[str, int],
-    lessons: Mapping[str, Lesson] | None = None,
-    seconds: Mapping[str, int] | None = None,
-) -> list[Piece]:
-    """Music pieces of tracks; those without a label need a lesson.
+    soft_targets: Mapping[str, TrackTargets] | None = None,
+    second_genres: Mapping[str, int] | None = None,
+) -> list[Clip]:
+    """Return the clips of tracks. Tracks without a label need soft targets.
 
-    `seconds` are the second acceptable genres, of the tracks that have one.
+    `second_genres` are the second acceptable genres of the tracks that have one.
     """
-    said, others = lessons or {}, seconds or {}
+    targets, others = soft_targets or {}, second_genres or {}
     return [
-        Piece(audio[key], labels.get(key, NO_GENRE), True, said.get(key), others.get(key, NO_GENRE))
+        Clip(
+            audio[key], labels.get(key, NO_GENRE), True, targets.get(key), others.get(key, NO_GENRE)
+        )
         for key in keys
     ]

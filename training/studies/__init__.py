@@ -1,1 +1,1 @@
-"""Experiments on the project's own networks."""
+"""Experiments on the networks of this project."""

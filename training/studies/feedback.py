@@ -1,9 +1,9 @@
-"""What the feedback is worth: the same start and recipe with other things heard by the gates.
+"""Study of the temporal feedback: the same initial weights and recipe with other gate inputs.
 
 Variants (streamgenre/networks/trunk.py): the state, as in Kim & Nam; nothing; and two controls of
-equal size, the state that the present window alone leads to, and another stream's state. Each
-trained network with state feedback is also measured with nothing heard at test time. One seed is
-the same audio in the same order for all variants.
+equal size, the state computed from the present window alone, and the state of another stream.
+Networks with state feedback are also evaluated with the feedback set to zero. For one seed, all
+variants are trained on the same audio in the same order.
 """
 
 from __future__ import annotations
@@ -20,51 +20,53 @@ from streamgenre.networks.step import StepNetwork
 from ..checkpoint import load_network
 from ..config import Config
 from ..data import AudioCache, DataSet
-from ..distillation.soft_targets import Lessons
+from ..distillation.soft_targets import SoftTargets
 from ..evaluation.inputs import Scored
 from ..evaluation.predictions import write_predictions
 from ..evaluation.probes.curve import mean_over_steps
 from ..inference import stream_tracks
 from ..model import network_model
-from ..streams.sequences import Piece
+from ..streams.sequences import Clip
 from ..trainer.train import Trainer
 
 VARIANTS = ("none", "state", "window", "other")
-DEAF = "state-unheard"  # trained with feedback, h set to zero in the gates at test time
+NO_STATE = "state-unheard"  # trained with state feedback, evaluated with h = 0 in the gates
 
 
 @dataclass(frozen=True)
 class Study:
-    """What is held the same."""
+    """The settings that all variants share."""
 
     data: DataSet
     audio: AudioCache
     config: Config
-    other: Sequence[Piece]
-    lessons: Lessons | None
+    other: Sequence[Clip]
+    soft_targets: SoftTargets | None
     scored: Scored
-    folder: Path  # of the runs
-    results: Path  # of the predictions
+    folder: Path  # for the runs
+    results: Path  # for the predictions
 
 
 def run_study(
-    study: Study, seeds: Sequence[int], told: Callable[[str], None]
+    study: Study, seeds: Sequence[int], progress: Callable[[str], None]
 ) -> Mapping[str, list[Path]]:
-    """Train and predict every variant with every seed; files of predictions by variant.
+    """Train and evaluate every variant with every seed. Returns prediction files by variant.
 
-    What a broken-off study had finished is not done again.
+    Existing files of an interrupted study are kept.
     """
-    written: dict[str, list[Path]] = {name: [] for name in (*VARIANTS, DEAF)}
+    written: dict[str, list[Path]] = {name: [] for name in (*VARIANTS, NO_STATE)}
     for seed in seeds:
         for variant in VARIANTS:
             outputs = {variant: study.results / f"{variant}-{seed}.csv"}
             if variant == "state":
-                outputs[DEAF] = study.results / f"{DEAF}-{seed}.csv"
+                outputs[NO_STATE] = study.results / f"{NO_STATE}-{seed}.csv"
             if not all(path.is_file() for path in outputs.values()):
-                told(f"{variant}, seed {seed}")
+                progress(f"{variant}, seed {seed}")
                 network = _trained(study, variant, seed)
                 for name, path in outputs.items():
-                    _predict(study, deafened(network) if name == DEAF else network, path)
+                    _predict(
+                        study, without_feedback(network) if name == NO_STATE else network, path
+                    )
             for name, path in outputs.items():
                 written[name].append(path)
     return written
@@ -84,19 +86,19 @@ def _trained(study: Study, variant: str, seed: int) -> StepNetwork:
         study.data.labels,
         study.audio,
         study.other,
-        study.lessons,
+        study.soft_targets,
     )
     return load_network(trainer.run())[0]
 
 
-def deafened(network: StepNetwork) -> StepNetwork:
-    """A copy whose gates hear nothing."""
-    deaf = copy.deepcopy(network)
+def without_feedback(network: StepNetwork) -> StepNetwork:
+    """Return a copy with the feedback of the gates set to zero."""
+    ablated = copy.deepcopy(network)
     with torch.no_grad():
-        for name, parameter in deaf.named_parameters():
+        for name, parameter in ablated.named_parameters():
             if ".feedback." in name:
                 parameter.zero_()
-    return deaf
+    return ablated
 
 
 def _predict(study: Study, network: StepNetwork, path: Path) -> None:

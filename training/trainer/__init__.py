@@ -1,1 +1,1 @@
-"""The trainer: one run in one folder, its loss, schedule, start, validation and averages."""
+"""The training loop: loss, schedule, initial weights, validation and weight averages."""

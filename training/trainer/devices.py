@@ -1,7 +1,7 @@
-"""Where a run happens: one processor or GPU, or as many processes as torch's launcher started.
+"""Devices of a run: one processor or GPU, or the processes that the launcher of torch started.
 
-`torchrun --nproc-per-node 2 -m training train ...` trains in two processes, on GPUs where there
-are any; every process takes its share of the lanes.
+`torchrun --nproc-per-node 2 -m training train ...` trains in two processes, on GPUs if available.
+Each process takes its share of the lanes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from lightning_fabric import Fabric
 
 
 def fabric_for(precision: str) -> Fabric:
-    """Fabric for this process, joined to the others where a launcher started several."""
+    """Return the Fabric of this process, connected to those of a launcher if there are any."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
     local = int(os.environ.get("LOCAL_WORLD_SIZE", world))
     fabric = Fabric(
@@ -27,5 +27,5 @@ def fabric_for(precision: str) -> Fabric:
 
 
 def is_first_process() -> bool:
-    """Whether this is the one process that writes and speaks."""
+    """Whether this process writes files and messages."""
     return int(os.environ.get("RANK", "0")) == 0

@@ -1,7 +1,7 @@
-"""Own genres with torch at hand: the gates and the trunk learn, too, not only a new head.
+"""Fine-tuning to other genres: trains the gates and the backbone in addition to a new classifier.
 
-A short run that starts from a finished checkpoint's weights; the classifier starts anew. What a
-user of `adapt --checkpoint` gets.
+This is a short run from the weights of a finished checkpoint, with a new classifier, as used by
+`adapt --checkpoint`.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from .train import Trainer
 def finetune(
     source: Path, data: DataSet, audio: AudioCache, output: Path, *, updates: int = 150
 ) -> dict[str, Any]:
-    """Train `updates` on the frozen trunk and half as many of everything; write a whole model.
+    """Train `updates` with a frozen backbone and half as many of all weights; export the model.
 
-    Gives the figures on the data's `valid` split, which are on the card, too.
+    Returns the metrics on the `valid` split, which are also written to the card.
     """
     _, about = checkpoint.read(source)
     try:
         before = Config.model_validate_json(about["config"])
     except ValueError:
-        raise DataError(f"{source}: its config is not of this trainer") from None
+        raise DataError(f"{source}: its config is not of this version of the trainer") from None
     length = {"frozen_updates": updates, "updates": updates // 2, "check_every": updates // 3}
     config = before.model_copy(
         update={

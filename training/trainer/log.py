@@ -1,12 +1,13 @@
-"""The curves of a run: CSV, TensorBoard, and rich progress with the time left.
+"""Learning curves of a run: CSV, TensorBoard, and a progress bar.
 
-The CSV is written here rather than by a logger of Lightning's: a run that goes on after a break
-must take back the rows that its checkpoint does not know of, or the curve would run twice.
+The loggers of Lightning are not used: a resumed run has to remove the rows that were written after
+its checkpoint, or they would occur twice.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -22,15 +23,17 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from streamgenre.files import replace_bytes
+
 from ..data import DataError
 
 Row = Mapping[str, float | str]
 
 
 class Log:
-    """Rows to `log.csv` and TensorBoard's event files in a folder, one every check.
+    """Writes a row per check to `log.csv` and the event files of TensorBoard.
 
-    Without a folder (a process beside the first) nothing is written or shown.
+    Without a folder (in all processes but the first) nothing is written or shown.
     """
 
     def __init__(self, folder: Path | None, update: int, total: int) -> None:
@@ -60,13 +63,13 @@ class Log:
                 with self._path.open(newline="") as file:
                     self._rows = [r for r in csv.DictReader(file) if int(r["update"]) <= update]
             except (KeyError, TypeError, ValueError):
-                raise DataError(f"{self._path}: was changed; move it away to go on") from None
-        # TensorBoard drops what was written after `purge_step`, for the same reason.
+                raise DataError(f"{self._path}: was modified; move it away to resume") from None
+        # TensorBoard drops everything after `purge_step`, for the same reason.
         self._board: Any = SummaryWriter(str(folder / "tensorboard"), purge_step=update + 1)  # type: ignore[no-untyped-call]
 
     def __enter__(self) -> Log:
         if self._folder is not None and self._begun:
-            self._console.print(f"going on from update {self._begun}", highlight=False)
+            self._console.print(f"resuming from update {self._begun}", highlight=False)
         self._progress.start()
         return self
 
@@ -81,22 +84,21 @@ class Log:
             self._board.close()
 
     def step(self, update: int, stage: str, loss: float) -> None:
-        """An update is done."""
+        """Report the loss of an update."""
         self._progress.update(
             self._task, completed=update, description=stage, loss=f"loss {loss:.3f}"
         )
 
     def row(self, row: Row) -> None:
-        """A check is done; the file is whole after every row."""
+        """Write the row of a check. The file is complete after every row."""
         if self._folder is None:
             return
         self._rows.append(dict(row))
-        partial = self._path.with_suffix(".partial")
-        with partial.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(row))
-            writer.writeheader()
-            writer.writerows(self._rows)
-        partial.replace(self._path)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, list(row))
+        writer.writeheader()
+        writer.writerows(self._rows)
+        replace_bytes(self._path, text.getvalue().encode())
         for name, value in row.items():
             if isinstance(value, float):
                 self._board.add_scalar(name, value, int(row["update"]))
@@ -106,5 +108,7 @@ class Log:
             for name, value in row.items()
             if name.startswith("valid_")
         )
-        said = f"update {row['update']} of {self._total}  loss {row['loss']:.3f}  valid: {measured}"
-        self._console.print(said, highlight=False, soft_wrap=True)
+        message = (
+            f"update {row['update']} of {self._total}  loss {row['loss']:.3f}  valid: {measured}"
+        )
+        self._console.print(message, highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""How a run goes by its measure on `valid`: learning rate, best weights, and when a stage ends."""
+"""Learning rate, best weights and early stopping, controlled by the validation measure."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from ..config import Schedule, Stop
 
 
 class Verdict(Enum):
-    """What follows from a check."""
+    """The consequence of a check."""
 
     BEST = "best"  # keep these weights
     GO_ON = "go on"
-    DROP = "drop"  # lower the rate and go on from the best weights
-    END = "end"  # of the stage
+    DROP = "drop"  # lower the rate and continue from the best weights
+    END = "end"  # end the stage
 
 
 @dataclass
 class Progress:
-    """Where a run stands; in every checkpoint."""
+    """Progress of a run. Stored in every checkpoint."""
 
     update: int = 0
-    stage: int = -1  # number of the stage that the rest speaks of
-    best: float | None = None  # of the measure
-    waiting: int = 0  # checks since the best one
-    fallen: int = 0  # checks since the best one or the last drop
-    drops: int = 0  # of the learning rate, on a plateau
-    done: bool = False  # with the stage
-    seconds: float = 0.0  # of processor time
-    trained: int = 0  # updates that were done; `update` also passes over those left out
+    stage: int = -1  # index of the current stage
+    best: float | None = None  # best value of the measure
+    waiting: int = 0  # checks since the best value
+    fallen: int = 0  # checks since the best value or the last drop
+    drops: int = 0  # number of drops of the learning rate (plateau schedule)
+    done: bool = False  # whether the stage has ended
+    seconds: float = 0.0  # processor time
+    trained: int = 0  # updates computed; `update` also counts those skipped by early stopping
 
     def enter(self, stage: int) -> None:
-        """A stage begins, or goes on after a break."""
+        """Begin a stage, or resume it."""
         if stage != self.stage:
             self.stage, self.done = stage, False
             self.waiting = self.fallen = self.drops = 0
 
     def judge(self, value: float, stop: Stop, schedule: Schedule) -> Verdict:
-        """Take in a check's measure."""
+        """Process the value of a check."""
         if stop.better(value, self.best):
             self.best, self.waiting, self.fallen = value, 0, 0
             return Verdict.BEST
@@ -55,7 +55,7 @@ class Progress:
         return Verdict.GO_ON
 
     def rate(self, first: int, count: int, schedule: Schedule) -> float:
-        """The rate's factor now, in a stage of `count` updates that began at `first`."""
+        """Factor of the learning rate, in a stage of `count` updates that began at `first`."""
         done = self.update - first
         rise = min(1.0, (done + 1) / schedule.warm_up) if schedule.warm_up else 1.0
         if schedule.kind == "plateau":

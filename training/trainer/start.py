@@ -1,6 +1,6 @@
-"""Weights to start from: the bundled model, one of ours, or a published trunk, from a given path.
+"""Initial weights: the bundled model, another model or run, or a published backbone.
 
-What has another shape (the classifier, for other genres) keeps its random start.
+Parameters with another shape (the classifier, for other genres) keep their random initialisation.
 """
 
 from __future__ import annotations
@@ -19,47 +19,47 @@ from ..data import DataError
 
 
 def start_from(network: TrainableNetwork, source: str) -> bool:
-    """Load what fits from a source; whether the features' constants came along.
+    """Load the matching weights of a source. Returns whether they include the standardisation.
 
-    `source`: "" for nothing, "bundled", or the path of a model (.onnx), of a finished run
-    (.safetensors) or of an EfficientAT MobileNetV3 state dict (.pt). Raises DataError where
-    nothing fits, ModelFileError where it cannot be read.
+    `source`: "" for none, "bundled", or the path of a model (.onnx), a finished run (.safetensors)
+    or an EfficientAT MobileNetV3 state dict (.pt). Raises DataError if no weight matches, and
+    ModelFileError if the file cannot be read.
     """
     if not source:
         return False
     if source != "bundled" and not Path(source).is_file():
-        raise DataError(f"{source}: no such weights to start from; a path, or bundled")
+        raise DataError(f"{source}: no such weights to start from; give a path, or bundled")
     if source.endswith((".pt", ".pth")):
         if not isinstance(network, TrunkTFCRNN):
-            raise DataError(f"{source}: weights of a trunk, and this network has none")
+            raise DataError(f"{source}: is a backbone (trunk), and this network has none")
         try:
             network.start_from(source)
-        except Exception as error:  # whatever a pickle can be broken in
+        except Exception as error:  # an invalid pickle can raise anything
             raise ModelFileError(f"{source}: is not EfficientAT's mn04 ({error})") from None
         return False
     weights = weights_of(source)
     ours = network.state_dict()
     fitting = {k: v for k, v in weights.items() if k in ours and v.shape == ours[k].shape}
     if not any(key.endswith("weight") for key in fitting):
-        raise DataError(f"{source}: is of another network: no weight of it fits this one")
+        raise DataError(f"{source}: is of another network: no weight matches this one")
     network.load_state_dict(ours | fitting)
     return bool({"feature_mean", "scale"} & set(fitting))
 
 
 @torch.no_grad()
 def start_at_rates(network: TrainableNetwork, truth: Tensor) -> None:
-    """Begin by saying of each tag how common it is: truth (N, C), 0 or 1 of N tracks.
+    """Initialise the output biases with the frequency of each tag; truth (N, C), 0 or 1.
 
-    As Lin et al. 2017 (focal loss, section 4.1). Begun at one half instead, a network first learns
-    that every tag is rare; where its embedding is bounded (a GRU's), it learns that by saturating,
-    after which nothing tells one track from another.
+    See Lin et al. 2017 (focal loss, section 4.1). With an initial probability of one half, a
+    network first learns that every tag is rare. A bounded embedding (a GRU) learns this by
+    saturating, and then no longer distinguishes tracks.
     """
-    rates = (truth.sum(0) + 0.5) / (len(truth) + 1)  # neither 0 nor 1
+    rates = (truth.sum(0) + 0.5) / (len(truth) + 1)  # never 0 or 1
     network.outputs.bias.copy_(rates.logit())
 
 
 def weights_of(source: str) -> dict[str, Tensor]:
-    """Tensors of one of our models or runs, by the names that they have in its network."""
+    """Tensors of a model or run of this project, with the parameter names of its network."""
     if source.endswith(".safetensors"):
         from ..checkpoint import load_network
 

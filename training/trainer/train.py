@@ -1,9 +1,10 @@
-"""Trains a streaming network on endless sequences, the state carried from batch to batch.
+"""Trains a streaming network on endless sequences, with the state carried from batch to batch.
 
-Two stages: the new parts alone on the frozen pretrained trunk, then everything (either may be
-empty). Truncated back-propagation; hops take turns, so that one set of weights serves them all.
-Lightning Fabric brings precision, devices and processes; the loop is ours, because batches follow
-each other with a state between them, and a run that was killed must go on as if it had not been.
+There are two stages, either of which may be empty: first the new parts with a frozen pretrained
+backbone, then all weights. Training uses truncated back-propagation through time. The hops
+alternate, so that one set of weights serves all of them. Lightning Fabric provides precision,
+devices and processes. The loop is custom, because a state links consecutive batches, and a run that
+was killed must resume exactly where it stopped.
 """
 
 from __future__ import annotations
@@ -29,29 +30,29 @@ from .. import checkpoint
 from ..config import Config
 from ..data import SAMPLE_RATE, AudioCache, DataError, Track, fingerprint
 from ..data.tags import multi_hot
-from ..distillation.soft_targets import Lessons
+from ..distillation.soft_targets import SoftTargets
 from ..streams.feed import Feed
-from ..streams.sequences import Piece, pieces
-from .average import averaged
+from ..streams.sequences import Clip, music_clips
 from .devices import fabric_for
 from .learner import Inputs, Learner
 from .log import Log
 from .schedule import Progress, Verdict
 from .start import start_at_rates, start_from
-from .training_set import changed_pieces, some_groups
+from .training_set import changed_clips, some_groups
 from .validation import TagValidation, Validation
+from .weight_averaging import averaged
 
-_PREPARE = 500  # windows that constants of the features are measured on
-_WORDS = {"data": "audio", "tracks": "tracks or splits", "not_music": "speech"}
+_PREPARE = 500  # windows for the standardisation of the features
+_NAMES = {"data": "audio", "tracks": "tracks or splits", "not_music": "speech"}
 _SAME = ("network", "labels", "data", "tracks", "not_music", "lessons", "config")
 
 
 class DivergedError(StreamgenreError):
-    """Training has left the finite numbers; the last checkpoint is from before."""
+    """The loss is no longer finite. The last checkpoint was written before that."""
 
 
 class Trainer:
-    """One run in one folder; `run` goes on from the checkpoint there, if there is one."""
+    """A run in a folder. `run` resumes from the checkpoint in the folder if there is one."""
 
     def __init__(
         self,
@@ -60,50 +61,59 @@ class Trainer:
         tracks: Sequence[Track],
         labels: Sequence[str],
         audio: AudioCache,
-        other: Sequence[Piece] = (),
-        lessons: Lessons | None = None,
+        other: Sequence[Clip] = (),
+        soft_targets: SoftTargets | None = None,
     ) -> None:
         self._clock = time.process_time()
         self._folder, self._config = folder, config
         self._fabric = fabric_for(config.run.precision)
         tagging = config.task == "tags"
-        if tagging and lessons:
-            raise DataError("lessons are of genres; tags are trained without them")
+        if tagging and soft_targets:
+            raise DataError("soft targets (--lessons) are for genres; train tags without them")
         known = [t for t in tracks if (tagging or t.genre in labels) and t.key in audio]
         train = [t for t in known if t.split in config.run.splits]
         valid = [t for t in known if t.split == "valid"]
-        for split, found in (("train", train), ("valid", valid)):
-            if not found:
+        for split, chosen in (("train", train), ("valid", valid)):
+            if not chosen:
                 kind = "with tags" if tagging else "with a genre"
                 raise DataError(
-                    f"no readable track {kind} in split {split!r}; an own split needs "
-                    "three artists or tracks of each genre at least"
+                    f"no readable track {kind} in split {split!r}; a generated split needs at "
+                    "least three artists or tracks of each genre"
                 )
         index = {t.key: i if tagging else labels.index(t.genre) for i, t in enumerate(train)}
         self._truth = torch.from_numpy(multi_hot(train, labels)).float() if tagging else None
         ranks = (self._fabric.global_rank, self._fabric.world_size)
         if config.sequences.lanes % ranks[1]:
-            raise DataError(f"{config.sequences.lanes} lanes do not divide by {ranks[1]} processes")
-        said = lessons.by_key if lessons else {}
-        if lessons and not {*said} & {*index}:
-            raise DataError("the lessons are of none of these tracks; make them anew (teach)")
-        # Teachers have heard tracks without a genre, too.
+            raise DataError(
+                f"{config.sequences.lanes} lanes cannot be divided by {ranks[1]} processes"
+            )
+        targets_by_key = soft_targets.by_key if soft_targets else {}
+        if soft_targets and not {*targets_by_key} & {*index}:
+            raise DataError("the soft targets are of other tracks; run teach on this data set")
+        # Tracks without a genre are used if they have soft targets.
         train += [
             t
             for t in tracks
-            if t.split in config.run.splits and not t.genre and t.key in audio and t.key in said
+            if t.split in config.run.splits
+            and not t.genre
+            and t.key in audio
+            and t.key in targets_by_key
         ]
-        heard = some_groups(train, config.sequences.share, config.sequences.draw)
+        used = some_groups(train, config.sequences.share, config.sequences.draw)
         seconds = {t.key: labels.index(t.second) for t in train if t.second in labels}
-        music = pieces([t.key for t in heard], audio, index, said, {} if tagging else seconds)
+        music = music_clips(
+            [t.key for t in used], audio, index, targets_by_key, {} if tagging else seconds
+        )
         if config.sequences.copies:
-            music += changed_pieces(music, config.sequences.copies, config.run.seed)
+            music += changed_clips(music, config.sequences.copies, config.run.seed)
         self.feed = Feed(music, other, config.sequences, config.run.seed, ranks)
-        # Without lessons there is nothing that a network's styles could be learnt from; speech is
-        # fitted to a finished network (speech.py).
+        # Without soft targets there is nothing to learn styles from. The speech layer is fitted to
+        # the finished network (speech.py).
         description = {k: v for k, v in config.network.items() if k not in ("styles", "speech")}
         description["classes"] = len(labels)
-        styles = lessons.styles if lessons and config.network.get("kind") == "trunk" else ()
+        styles = (
+            soft_targets.styles if soft_targets and config.network.get("kind") == "trunk" else ()
+        )
         if styles:
             description |= {"styles": len(styles)}
         self._styles = [style.tag for style in styles]
@@ -114,21 +124,21 @@ class Trainer:
                 self.network.window_for(hop)
         except (TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
             raise DataError(f"config entry network: {error}") from None
-        # Learnt from the features and left behind: it makes them say what teachers hear.
+        # An auxiliary layer for training only: predicts the tags of the teachers from the features.
         self._tags = None
-        if lessons and styles:
+        if soft_targets and styles:
             torch.manual_seed(config.run.seed)  # the same for every variant of the network
-            self._tags = torch.nn.Linear(self.network.features_size, len(lessons.tags))
+            self._tags = torch.nn.Linear(self.network.features_size, len(soft_targets.tags))
         self._about = {
             "network": json.dumps(description),
             "labels": json.dumps(list(labels)),
             "config": config.to_json(),
             "data": audio.source,
-            # What tells this run's data from another's: the tracks with their splits, and the rest.
+            # Identifies the data of this run: tracks with their splits, non-music, soft targets.
             "tracks": fingerprint(known),
             "not_music": str(zlib.crc32(b"".join(p.samples.tobytes() for p in other))),
-            "lessons": lessons.sha256 if lessons else "",
-            "styles": json.dumps(lessons.described if lessons and styles else []),
+            "lessons": soft_targets.sha256 if soft_targets else "",
+            "styles": json.dumps(soft_targets.style_entries if soft_targets and styles else []),
             "commit": checkpoint.commit(),
         }
         self._validation: Validation | TagValidation
@@ -140,17 +150,17 @@ class Trainer:
             )
         if config.stop.measure not in self._validation.measures:
             raise DataError(
-                f"config entry stop.measure: {config.stop.measure} is not measured of "
-                f"{config.task}; one of {', '.join(self._validation.measures)}"
+                f"config entry stop.measure: {config.stop.measure} is not available for "
+                f"{config.task}; use one of {', '.join(self._validation.measures)}"
             )
         self.progress = Progress()
         self._last = folder / "last.safetensors"
         self._finished = folder / "model.safetensors"
 
     def finished(self) -> Path | None:
-        """The weights of this very run, where it has come to its end and was calibrated.
+        """Path of the final weights if this run is finished and calibrated, or None.
 
-        Of tags there is nothing to calibrate.
+        Taggers need no calibration.
         """
         if not self._finished.is_file():
             return None
@@ -159,13 +169,13 @@ class Trainer:
         return self._finished if whole and self.is_of_this_run(about) else None
 
     def is_of_this_run(self, about: Mapping[str, str]) -> bool:
-        """Whether a checkpoint was made from the same config, network, audio, tracks and rest."""
+        """Whether a checkpoint has the same config, network, audio, tracks and other inputs."""
         compared = {k: v for k, v in self._about.items() if k not in ("commit", "config")}
         same = all(about.get(key) == value for key, value in compared.items())
         return same and Config.model_validate_json(about["config"]) == self._config
 
     def run(self) -> Path:
-        """Train to the end; gives the path of the weights to keep."""
+        """Train to the end, and return the path of the final weights."""
         if not self._fabric.is_global_zero:
             return self._run()
         try:
@@ -174,7 +184,7 @@ class Trainer:
                 return self._run()
         except Timeout:
             raise DataError(
-                f"{self._folder}: another process trains there; choose another folder"
+                f"{self._folder}: another process is training there; choose another folder"
             ) from None
         except OSError as error:
             raise DataError(f"{self._folder}: cannot be written: {error.strerror}") from None
@@ -190,7 +200,7 @@ class Trainer:
                 self.progress.enter(number)
                 if self.progress.update < first + count and not self.progress.done:
                     self._stage(frozen, first, count, resumed, log)
-                # A stage that ended early leaves its other updates out.
+                # Skip the remaining updates of a stage that ended early.
                 self.progress.update = first + count
                 resumed = {}
         if self._fabric.is_global_zero:
@@ -199,7 +209,7 @@ class Trainer:
         return self._finished
 
     def _begin(self) -> dict[str, Tensor]:
-        """Weights from the start or the checkpoint, whose other tensors are given back."""
+        """Initialise the weights, or restore a checkpoint; return its tensors."""
         resumed: dict[str, Tensor] = {}
         if self._last.is_file():
             resumed, about = checkpoint.read(self._last)
@@ -210,7 +220,7 @@ class Trainer:
                 if not same[what]:
                     differs = self._config.differs(before) if what == "config" else what
                     raise DataError(
-                        f"{self._folder}: holds a run with other {_WORDS.get(differs, differs)}; "
+                        f"{self._folder}: holds a run with other {_NAMES.get(differs, differs)}; "
                         "train into another folder"
                     )
             try:
@@ -219,7 +229,7 @@ class Trainer:
                 if self._tags is not None:
                     self._tags.load_state_dict(_with("tags.", resumed))
             except (KeyError, TypeError, ValueError, RuntimeError):
-                raise DataError(f"{self._last}: is damaged; remove it to begin anew") from None
+                raise DataError(f"{self._last}: is damaged; remove it to start again") from None
         else:
             if self._truth is not None:
                 start_at_rates(self.network, self._truth)
@@ -239,18 +249,18 @@ class Trainer:
 
     def _log(self) -> Log:
         r = self._config.run
-        # Only one process writes; the others' rows go nowhere.
+        # Only the first process writes.
         folder = self._folder if self._fabric.is_global_zero else None
         return Log(folder, self.progress.update, r.frozen_updates + r.updates)
 
     def _optimizer(self, frozen: bool) -> torch.optim.Optimizer:
         o, names = self._config.optimiser, self.network.new_parts
         parameters = list(self.network.named_parameters())
-        # Feedback begins at zero: its first updates would lag at the trunk's rate.
+        # The feedback is initialised with zeros and needs the rate of the new parts.
         fed = () if frozen else tuple(n for n, _ in parameters if ".feedback." in n)
         new = [p for n, p in parameters if n.startswith(names) or n in fed]
         for name, parameter in parameters:
-            # What no loss reaches would be waited for in vain by the other processes.
+            # DDP would hang waiting for parameters without gradients.
             parameter.requires_grad_(bool(o.music_weight) or not name.startswith("music."))
         if self._tags is not None:
             new += self._tags.parameters()
@@ -282,7 +292,7 @@ class Trainer:
     ) -> None:
         config, fabric = self._config, self._fabric
         plain = self._optimizer(frozen)
-        if self.progress.update > first:  # not at its beginning: the moments are this stage's
+        if self.progress.update > first:  # not at its start: the moments belong to this stage
             checkpoint.restore_moments(plain, resumed)
         learner, optimizer = fabric.setup(
             Learner(
@@ -299,7 +309,7 @@ class Trainer:
         losses: list[float] = []
         for hop, batch in self.feed.batches(self.network, self.progress.update, first + count):
             self.network.train()
-            # The same noise at an update whether the run was broken off or not.
+            # Random numbers depend on the update only, so that a resumed run gets the same ones.
             number, _ = self.feed.part
             torch.manual_seed(config.run.seed * 1_000_003 + self.progress.update * 64 + number)
             for group in optimizer.param_groups:
@@ -317,7 +327,7 @@ class Trainer:
             if not math.isfinite(losses[-1]):
                 raise DivergedError(
                     f"the loss is no longer finite at update {self.progress.update}; lower "
-                    "optimiser.rate and begin in another folder"
+                    "optimiser.rate and train in another folder"
                 )
             log.step(self.progress.update, "frozen trunk" if frozen else "training", losses[-1])
             last = self.progress.update == first + count
@@ -336,13 +346,13 @@ class Trainer:
                     return
 
     def _total(self, count: Tensor) -> Tensor:
-        """Mean over the processes; of a count it is what DDP's mean of gradients is divided by."""
+        """Mean over the processes, as in DDP, which averages the gradients."""
         mean = self._fabric.all_reduce(count.float(), reduce_op="mean")
         assert isinstance(mean, Tensor)
         return mean
 
     def _carried(self, resumed: dict[str, Tensor]) -> dict[int, Tensor]:
-        """The carried state of this process's lanes, a row a lane, at every hop."""
+        """The carried state of the lanes of this process, one row per lane, for every hop."""
         number, parts = self.feed.part
         lanes = self._config.sequences.lanes
         states = {}
@@ -355,7 +365,7 @@ class Trainer:
     def _check(
         self, row: dict[str, float | str], optimizer: torch.optim.Optimizer, log: Log
     ) -> None:
-        """Measure the averaged weights, write a row, and decide on rate, best weights and end."""
+        """Evaluate the averaged weights, write a row, and update rate, best weights and stage."""
         measured: dict[str, float] = {}
         if self._fabric.is_global_zero:
             measured = self._validation.measure(self._average.module)
@@ -368,7 +378,7 @@ class Trainer:
         elif verdict is Verdict.DROP:
             self.network.load_state_dict(self._best)
             self._average.module.load_state_dict(self._best)
-            optimizer.state.clear()  # no momentum towards the weights that were left
+            optimizer.state.clear()  # its momentum belongs to the discarded weights
 
     def _save(self, optimizer: torch.optim.Optimizer) -> None:
         now = time.process_time()
@@ -376,7 +386,7 @@ class Trainer:
         self._clock = now
         gathered = {}
         for hop, state in self._states.items():
-            parts = self._fabric.all_gather(state)  # (processes, lanes of each, size), or as it is
+            parts = self._fabric.all_gather(state)  # (processes, lanes, size), or the state itself
             assert isinstance(parts, Tensor)
             whole = parts.transpose(0, 1).flatten(0, 1) if parts.dim() == 3 else parts
             gathered[f"state.{hop}"] = whole
@@ -400,14 +410,14 @@ class Trainer:
 
 
 def _some_windows(feed: Feed, network: TrainableNetwork) -> Tensor:
-    """A few hundred windows (N, W) of the training sequences."""
-    found: list[Tensor] = []
+    """Sample a few hundred windows (N, W) of the training sequences."""
+    batches: list[Tensor] = []
     for _, batch in feed.batches(network, 0, _PREPARE):
-        found.append(torch.from_numpy(batch.windows).flatten(0, 1))
-        if sum(map(len, found)) >= _PREPARE:
+        batches.append(torch.from_numpy(batch.windows).flatten(0, 1))
+        if sum(map(len, batches)) >= _PREPARE:
             break
-    shortest = min(windows.shape[1] for windows in found)
-    return torch.cat([windows[:, -shortest:] for windows in found])[:_PREPARE]
+    shortest = min(windows.shape[1] for windows in batches)
+    return torch.cat([windows[:, -shortest:] for windows in batches])[:_PREPARE]
 
 
 def _with(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

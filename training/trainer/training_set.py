@@ -1,4 +1,4 @@
-"""What of the training split a run hears: a share of its artists, and artificial copies."""
+"""The training tracks of a run: a share of the artists, and augmented copies."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from ..data import Track
 from ..streams.artificial import copies
-from ..streams.sequences import NO_GENRE, Piece
+from ..streams.sequences import NO_GENRE, Clip
 
 
 def some_groups(tracks: Sequence[Track], share: float, draw: int = 0) -> list[Track]:
-    """The tracks of a share of the groups of every genre, one group of it at least.
+    """Return the tracks of a share of the groups of every genre, at least one group each.
 
-    A smaller share is a part of a larger one of the same draw, the same in every run.
+    A smaller share is a subset of a larger one with the same `draw`.
     """
     if share >= 1:
         return list(tracks)
@@ -22,18 +22,18 @@ def some_groups(tracks: Sequence[Track], share: float, draw: int = 0) -> list[Tr
         groups.setdefault(track.genre, set()).add(track.group)
     kept = set()
     for genre, names in groups.items():
-        # By their sums, which are spread evenly and need no seed.
+        # Checksums of the names are distributed evenly and need no seed.
         salt = f"{draw} " if draw else ""
         drawn = sorted(names, key=lambda name: (zlib.crc32(f"{salt}{name}".encode()), name))
         kept |= {(genre, name) for name in drawn[: max(1, round(share * len(drawn)))]}
     return [track for track in tracks if (track.genre, track.group) in kept]
 
 
-def changed_pieces(music: Sequence[Piece], count: int, seed: int) -> list[Piece]:
-    """`count` copies of every labelled piece at another pitch or tempo."""
+def changed_clips(music: Sequence[Clip], count: int, seed: int) -> list[Clip]:
+    """Return `count` copies of every labelled clip with another pitch or tempo."""
     return [
-        Piece(copy, piece.label, piece.music)
-        for number, piece in enumerate(music)
-        if piece.label != NO_GENRE
-        for copy in copies(piece.samples, seed * 1_000_003 + number, count)
+        Clip(copy, clip.label, clip.music)
+        for number, clip in enumerate(music)
+        if clip.label != NO_GENRE
+        for copy in copies(clip.samples, seed * 1_000_003 + number, count)
     ]

@@ -1,4 +1,4 @@
-"""The measures that a run goes by: the averaged weights on the whole tracks of `valid`."""
+"""Validation measures of a run: the averaged weights on the whole tracks of `valid`."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from ..inference.segments import segment_tracks
 from ..inference.tags import tag_scores
 from ..model import network_model
 
-_SEGMENTS = 6  # of a track at most, for networks that read segments: a check is to be quick
+_SEGMENTS = 6  # per track at most, for segment networks, so that a check is quick
 
 
 class Validation:
-    """Measures a network on tracks, one mean of probabilities a track, at the longest hop."""
+    """Measures a network with the mean probabilities of each track at the longest hop."""
 
     measures = ("valid_accuracy", "valid_macro_recall", "valid_log_loss")
 
@@ -48,16 +48,16 @@ class Validation:
         """Accuracy, macro recall and log loss, rounded for the log."""
         assert isinstance(network, StepNetwork)
         mean = self._means(copy.deepcopy(network))
-        right = values(*hits(mean, np.array(self._true)), np.array(self._true))
+        metrics = values(*hits(mean, np.array(self._true)), np.array(self._true))
         loss = log_loss(self._true, mean, labels=range(len(self._labels)))
         return {
-            "valid_accuracy": round(right["accuracy"], 5),
-            "valid_macro_recall": round(right["macro_recall"], 5),
+            "valid_accuracy": round(metrics["accuracy"], 5),
+            "valid_macro_recall": round(metrics["macro_recall"], 5),
             "valid_log_loss": round(float(loss), 5),
         }
 
     def _means(self, network: StepNetwork) -> NDArray[np.float64]:
-        """Each track's probabilities (tracks, C), the mean over its steps or segments."""
+        """Probabilities (tracks, C), the mean over the steps or segments of each track."""
         if isinstance(network, SegmentNetwork):
             logits = segment_tracks(network, self._audio, self._keys, overlap=0.0, most=_SEGMENTS)
             return np.stack([softmax(logits[key]).mean(0) for key in self._keys])
@@ -70,7 +70,7 @@ class Validation:
 
 
 class TagValidation:
-    """Measures a tagger: how it ranks the tracks of a tag, by its mean probability over each."""
+    """Measures a tagger by its ranking of the tracks for each tag, using mean probabilities."""
 
     measures = ("valid_roc_auc", "valid_pr_auc", "valid_log_loss")
 
@@ -83,20 +83,20 @@ class TagValidation:
     ) -> None:
         self._audio, self._keys = audio, [t.key for t in tracks]
         self._truth, self._names, self._hop = multi_hot(tracks, names), names, max(hops)
-        if not any(0 < borne.sum() < len(tracks) for borne in self._truth.T):
+        if not any(0 < positive.sum() < len(tracks) for positive in self._truth.T):
             raise DataError(
-                "no tag is borne by some of the tracks in split 'valid' and not by others; a "
-                "tagger cannot be measured on them"
+                "no tag has both positive and negative tracks in split 'valid', so a tagger cannot "
+                "be measured; add tracks to it"
             )
 
     def measure(self, network: torch.nn.Module) -> dict[str, float]:
-        """Macro areas under the curves, and the mean binary cross-entropy; rounded for the log."""
+        """Macro-averaged areas under the curves and binary cross-entropy, rounded for the log."""
         assert isinstance(network, StepNetwork)
         scores = tag_scores(copy.deepcopy(network), self._audio, self._keys, self._hop)
         metrics = tagging_metrics(scores, self._truth, self._names)
         p = scores.clip(1e-7, 1 - 1e-7)
         loss = -np.where(self._truth, np.log(p), np.log(1 - p)).mean()
-        # Not None: some tag is borne by some tracks and not by others.
+        # Not None: at least one tag has positive and negative tracks.
         return {
             "valid_roc_auc": round(metrics.roc_auc or 0.0, 5),
             "valid_pr_auc": round(metrics.pr_auc or 0.0, 5),

@@ -1,29 +1,52 @@
-"""Several finished runs from one start as one network: the mean of their weights.
+"""Averages of weights: over the updates of a run, and over several finished runs.
 
-Wortsman et al. 2022 (model soups): runs that share their start stay in one basin, so that their
-mean is about as good as their ensemble, at the cost of one. The start may be in it, too (WiSE-FT,
-the same authors 2022): between a start and what was fine-tuned from it lies what is better than
-both, and less moved by the little that it was tuned on.
+Runs with the same initial weights stay in one basin of the loss. The mean of their weights is about
+as good as their ensemble at the cost of one network (model soups, Wortsman et al. 2022). The mean
+can include the initial weights (WiSE-FT, Wortsman et al. 2022): interpolating between the initial
+and the fine-tuned weights can be better than both, and is more robust.
+
+The exponential moving average over updates follows Polyak & Juditsky 1992 (torch.optim.swa_utils).
+Its decay is lower for the first updates, so that the average of a short run is not dominated by the
+initial weights.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from .. import checkpoint
 from ..data import DataError
 from .start import weights_of
 
+_WARM_UP = 10  # updates
+
+
+def averaged(network: nn.Module, decay: float) -> AveragedModel:
+    """Return an averaged copy of the network for `update_parameters`; decay 0 keeps the newest."""
+    return AveragedModel(network, avg_fn=_average(decay), use_buffers=True)
+
+
+def _average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    def average(mean: Tensor, value: Tensor, count: Tensor | int) -> Tensor:
+        if not torch.is_floating_point(mean):  # batch norm counts its batches
+            return value
+        n = int(count)
+        return mean.lerp(value, 1 - min(decay, n / (n + _WARM_UP)))
+
+    return average
+
 
 def average(paths: Sequence[Path], target: Path, start_share: float = 0.0) -> None:
-    """Write the mean of finished checkpoints; DataError where they are not of one kind and start.
+    """Write the mean of finished checkpoints of one kind with the same initial weights.
 
-    `start_share`, 0 to 1: the weight of what they all began from, in what it has.
-    What the file says of itself is the first one's, without its calibration.
+    `start_share` in 0..1 is the weight of the initial weights. The metadata are those of the first
+    checkpoint, without its calibration. Raises DataError if the checkpoints do not match.
     """
     tensors, about = checkpoint.read(paths[0])
     sums = {name: tensor.double() for name, tensor in tensors.items()}
@@ -32,9 +55,13 @@ def average(paths: Sequence[Path], target: Path, start_share: float = 0.0) -> No
         others, theirs = checkpoint.read(path)
         for what in ("network", "labels", "styles", "data"):
             if theirs.get(what) != about.get(what):
-                raise DataError(f"{path}: has another {what} than {paths[0]}; average runs of one")
+                raise DataError(
+                    f"{path}: has another {what} than {paths[0]}; they must be the same"
+                )
         if json.loads(theirs["config"])["start"] != start:
-            raise DataError(f"{path}: began elsewhere than {paths[0]}; their mean is of no use")
+            raise DataError(
+                f"{path}: had other initial weights than {paths[0]}; they must be the same"
+            )
         for name in sums:
             sums[name] += others[name].double()
     mean = {
@@ -44,13 +71,16 @@ def average(paths: Sequence[Path], target: Path, start_share: float = 0.0) -> No
         for name, total in sums.items()
     }
     if start_share:
-        begun = weights_of(start)
+        start_weights = weights_of(start)
         mean |= {
-            name: tensor.lerp(begun[name].to(tensor.dtype), start_share)
+            name: tensor.lerp(start_weights[name].to(tensor.dtype), start_share)
             for name, tensor in mean.items()
-            if tensor.is_floating_point() and name in begun and begun[name].shape == tensor.shape
+            if tensor.is_floating_point()
+            and name in start_weights
+            and start_weights[name].shape == tensor.shape
         }
-    assert all(bool(torch.isfinite(tensor).all()) for tensor in mean.values())
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in mean.values()):
+        raise DataError(f"{target}: the mean is not finite; leave out the run that diverged")
     about.pop("calibration", None)
     target.parent.mkdir(parents=True, exist_ok=True)
     checkpoint.write(

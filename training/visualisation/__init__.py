@@ -1,12 +1,12 @@
-"""Visualisation by activation maximisation: the sound that most excites a genre or a neuron.
+"""Visualisation by activation maximisation: a sound that maximises a genre or a neuron.
 
-Proposed as future work by Irvin, Chartock, Hollander, "Recurrent Neural Networks with Attention for
+Proposed as future work in Irvin, Chartock, Hollander, "Recurrent Neural Networks with Attention for
 Genre Classification", 2016.
 """
 
-from .listen import Measure, Method, listen
+from .maximise import Measure, Method, visualise
 from .neurons import by_audio
-from .result import Listened
+from .result import Visualisation
 from .subject import Subject, open_subject
 
-__all__ = ["Listened", "Measure", "Method", "Subject", "by_audio", "listen", "open_subject"]
+__all__ = ["Measure", "Method", "Subject", "Visualisation", "by_audio", "open_subject", "visualise"]

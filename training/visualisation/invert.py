@@ -1,8 +1,9 @@
-"""From log-mel back to sound: powers of the bins by non-negative least squares, phases by guessing.
+"""Inversion of log-mel: bin powers by non-negative least squares, phases by Griffin-Lim.
 
-librosa's inverse of a mel spectrogram is for its own filters; ours include a pre-emphasis
-(streamgenre/networks/logmel.py), so its two parts are taken one by one: `librosa.util.nnls` and
-Griffin-Lim (Griffin, Lim, "Signal estimation from modified short-time Fourier transform", 1984).
+The inverse mel spectrogram of librosa supports its own filters only, and this front end includes a
+pre-emphasis (streamgenre/networks/logmel.py). So its two parts are used separately:
+`librosa.util.nnls`, and Griffin-Lim (Griffin, Lim, "Signal estimation from modified short-time
+Fourier transform", 1984).
 """
 
 from __future__ import annotations
@@ -19,21 +20,21 @@ _GRIFFIN_LIM_ITERATIONS = 64
 
 
 def bin_powers(logmel: Tensor) -> NDArray[np.float64]:
-    """Powers (257, frames) whose bands are those of log-mel (SOUNDING, frames)."""
+    """Powers (257, frames) with the bands of a log-mel spectrogram (SOUNDING, frames)."""
     bands = np.maximum(band_powers(logmel.double()).numpy(), 1e-9)
     bank = BANK[SOUNDING].astype(np.float64)
-    # In powers the loudest bands and frames would decide alone: all are brought to one scale.
+    # Normalise all bands and frames; otherwise the loudest ones would dominate.
     rows, frames = bands.mean(1, keepdims=True), bands.mean(0, keepdims=True)
     scaled = bank / rows
     bins = 1 / np.sqrt(np.square(scaled).sum(0) + 1e-12)
-    found = librosa.util.nnls(
+    powers = librosa.util.nnls(
         scaled * bins, bands / rows / frames, maxiter=_NNLS_ITERATIONS, m=_NNLS_MEMORY
     )
-    return np.asarray(bins[:, None] * found * frames)
+    return np.asarray(bins[:, None] * powers * frames)
 
 
 def sound_of(logmel: Tensor, samples: int, seed: int) -> NDArray[np.float32]:
-    """Samples (n,) at 16 kHz, of any level, from log-mel (SOUNDING, frames)."""
+    """Samples (n,) at 16 kHz, of any level, from a log-mel spectrogram (SOUNDING, frames)."""
     return np.asarray(
         librosa.griffinlim(
             np.sqrt(bin_powers(logmel)).astype(np.float32),

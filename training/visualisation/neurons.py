@@ -1,8 +1,8 @@
-"""Which neuron of a network's embedding stands for a genre.
+"""Selection of the neuron of the embedding that represents a genre.
 
-Both ways are proposals of Irvin, Chartock, Hollander, "Recurrent Neural Networks with Attention for
-Genre Classification", 2016: by the classifier's weights, or by which neuron is most often the most
-active in labelled audio.
+Two methods proposed by Irvin, Chartock, Hollander, "Recurrent Neural Networks with Attention for
+Genre Classification", 2016: by the weights of the classifier, or by the neuron that is most often
+the most active in labelled audio.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from ..data.record import Track
 from .canvas import Canvas
 from .subject import Subject
 
-MOST = 60  # tracks of a genre that are heard, spread over all of its
+MOST = 60  # tracks per genre, evenly spaced
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A neuron and what speaks for it."""
+    """A neuron and the reason for its selection."""
 
     neuron: int
     by: str  # "weights", "audio" or "option"
@@ -35,25 +35,25 @@ class Choice:
     figures: Mapping[str, float]
 
     def entries(self) -> dict[str, Any]:
-        """For JSON."""
+        """Entries for JSON."""
         return asdict(self)
 
 
 def by_weights(canvas: Canvas, genre: int) -> Choice:
-    """The neuron that raises a genre's log-probability most, as the weights behind it say.
+    """Return the neuron with the largest effect on the log-probability of a genre.
 
-    The classifier reads the memory, not the embedding: its weights are carried back through the
-    recurrent layer, as the gradient of the genre's log-probability by each step's embedding, with
-    the canvas as input. A trunk's embedding is standardised: a unit of a neuron is its deviation.
+    The classifier reads the recurrent state rather than the embedding. So the effect is the
+    gradient of the log-probability with respect to the embedding of each step, with the canvas as
+    input. The embedding of a trunk is standardised: the unit of a neuron is its standard deviation.
     """
     subject = canvas.subject
     steps = subject.unroll(canvas.given(canvas.logmel()))
     likely = steps.logits[:, genre].mean()
-    found = torch.autograd.grad(likely, steps.embeddings, allow_unused=True)
-    kept = [gradient for gradient in found if gradient is not None]
+    gradients = torch.autograd.grad(likely, steps.embeddings, allow_unused=True)
+    kept = [gradient for gradient in gradients if gradient is not None]
     if not kept:
         raise ConfigError(
-            "this network's genres do not depend on its embedding; give --genre alone"
+            "the genres of this network do not depend on its embedding; give --genre alone"
         )
     pull = torch.stack(kept).sum(0)[0]
     neuron = int(pull.argmax())
@@ -62,8 +62,8 @@ def by_weights(canvas: Canvas, genre: int) -> Choice:
     return Choice(
         neuron,
         "weights",
-        f"of {len(pull)} neurons, the weights behind neuron {neuron} raise {label} most "
-        f"({value:+.3f} nats a unit)",
+        f"neuron {neuron} has the largest effect of {len(pull)} neurons on {label} "
+        f"({value:+.3f} nats per unit)",
         {"nats_a_unit": value},
     )
 
@@ -73,12 +73,12 @@ def by_audio(
     genre: str,
     tracks: Sequence[Track],
     audio: Mapping[str, NDArray[np.int16]],
-    heard: Callable[[int, int], None] = lambda *_: None,
+    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Choice:
-    """The neuron that most often is the most active in steps of a genre's tracks.
+    """Return the neuron that is most often the most active in the steps of a genre.
 
-    Most active: the furthest above its mean over all that was heard, in deviations. Tracks of the
-    test split stay unheard. Raises ConfigError where no track of the genre could be read.
+    The activity of a neuron is its deviation from its mean over all steps, in standard deviations.
+    Tracks of the test split are not used. Raises ConfigError if no track of the genre can be read.
     """
     genres = {t.key: t.genre for t in tracks if t.genre and t.split != "test" and t.key in audio}
     keys: list[str] = []
@@ -86,14 +86,14 @@ def by_audio(
         own = [key for key, g in genres.items() if g == label]
         keys += own[:: -(-len(own) // MOST)]
     if genre not in {genres[key] for key in keys}:
-        raise ConfigError(f"no track of {genre} could be read; leave DATA out to go by the weights")
+        raise ConfigError(f"no track of {genre} could be read; omit DATA to use the weights")
     count = iter(range(1, len(keys) + 1))
-    found = run_base(
+    embeddings = run_base(
         subject.model.engine, audio, keys, subject.hop, ("embedding",),
-        lambda: heard(next(count), len(keys)),
+        lambda: progress(next(count), len(keys)),
     )  # fmt: skip
-    values = np.concatenate([found[key][:, :-1] for key in keys])
-    owner = np.concatenate([np.full(len(found[key]), genres[key] == genre) for key in keys])
+    values = np.concatenate([embeddings[key][:, :-1] for key in keys])
+    owner = np.concatenate([np.full(len(embeddings[key]), genres[key] == genre) for key in keys])
     standard = (values - values.mean(0)) / np.maximum(values.std(0), 1e-5)
     first = standard.argmax(1)
     neuron = int(np.bincount(first[owner]).argmax())
@@ -103,6 +103,6 @@ def by_audio(
         neuron,
         "audio",
         f"neuron {neuron} is the most active of {values.shape[1]} in {share:.1%} of {owner.sum()} "
-        f"steps of {genre}, and in {elsewhere:.1%} of the others'",
+        f"steps of {genre}, and in {elsewhere:.1%} of the other steps",
         {"share": share, "share_elsewhere": elsewhere},
     )

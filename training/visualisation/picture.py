@@ -1,4 +1,4 @@
-"""The picture of a sound: the log-mel that was painted, that of the sound, and its waveform."""
+"""The figure of a visualisation: the optimised log-mel, that of the sound, and its waveform."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _TICKS_HZ = (100, 500, 1000, 2000, 4000, 7500)
 
 def picture(
     title: str,
-    painted: NDArray[np.float32],
-    heard: NDArray[np.float32],
+    optimised: NDArray[np.float32],
+    of_sound: NDArray[np.float32],
     samples: NDArray[np.int16],
     path: Path,
 ) -> None:
-    """Draw log-mels (SOUNDING, frames) and samples (n,) into a PNG; none needs a display."""
+    """Draw log-mels (SOUNDING, frames) and samples (n,) into a PNG, without a display."""
     seconds = len(samples) / SAMPLE_RATE
     figure = Figure((9.0, 7.5), layout="constrained")
     panels = figure.subplots(3, 1, sharex=True, height_ratios=(3, 3, 1.4))
-    places = np.interp(_TICKS_HZ, centres(), np.arange(len(painted)))
+    places = np.interp(_TICKS_HZ, centres(), np.arange(len(optimised)))
     for axes, bands, name in zip(
-        panels[:2], (painted, heard), ("painted", "of the sound"), strict=True
+        panels[:2], (optimised, of_sound), ("optimised", "of the sound"), strict=True
     ):
         image = axes.imshow(
             bands, origin="lower", aspect="auto", cmap="magma", vmin=LOW, vmax=HIGH,
@@ -41,7 +41,7 @@ def picture(
     bar = figure.colorbar(image, ax=list(panels[:2]), pad=0.01)
     bar.outline.set_visible(False)
     waveform = panels[2]
-    # One stroke from the lowest to the highest of so many samples: as much as can be seen.
+    # One line from the minimum to the maximum of several samples: as much as is visible.
     size = max(1, len(samples) // 2000)
     strokes = samples[: len(samples) // size * size].reshape(-1, size) / 32768
     times = (np.arange(len(strokes)) + 0.5) * size / SAMPLE_RATE
@@ -52,7 +52,7 @@ def picture(
     waveform.set_ylabel("waveform")
     waveform.set_xlabel("seconds")
     tidy(waveform, percent=False)
-    # A genre's name is shown as it is, dollar signs too, which else begin a formula.
+    # Show a genre's name literally: a dollar sign would start a formula.
     with mpl.rc_context({"text.parse_math": False}):
         figure.suptitle(title, fontsize=10)
         figure.savefig(path, dpi=110)

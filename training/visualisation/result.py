@@ -1,4 +1,4 @@
-"""What a network was found to listen for: the sound, what it reached, and the files."""
+"""The result of a visualisation: the sound, its target quantities, and the files."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ from streamgenre.model.timeline import Timeline, model_to_dict
 from streamgenre.networks.logmel import SAMPLE_RATE, LogMel
 
 from ..adapt.features import run_base
-from .ascent import Reached, Target
+from .ascent import Response, Target
 from .bands import LEVEL, SOUNDING
 from .neurons import Choice
 from .picture import picture
 from .subject import Subject
 
-_FULL = 32767  # of sixteen bits
+_FULL = 32767  # full scale of 16 bits
 
 
 @dataclass(frozen=True)
-class Listened:
-    """One call's result; `path` of the sound lacks its suffix, which its picture and JSON share."""
+class Visualisation:
+    """The result of one call. The files are `path` with the suffixes .wav, .png and .json."""
 
     path: Path
     subject: Subject
-    asked: Mapping[str, Any]
+    request: Mapping[str, Any]
     choice: Choice | None
-    logmel: Tensor  # (SOUNDING, frames), as it was painted
+    logmel: Tensor  # (SOUNDING, frames), optimised
     samples: NDArray[np.int16]
-    start: Reached
-    before: Reached
-    after: Reached
+    start: Response
+    before: Response
+    after: Response
     timeline: Timeline  # of the sound
 
     def entries(self) -> dict[str, Any]:
-        """For JSON."""
+        """Entries for JSON."""
         return {
-            "asked": dict(self.asked),
+            "asked": dict(self.request),
             "model": model_to_dict(self.subject.model.card),
             "neuron": None if self.choice is None else self.choice.entries(),
             "seconds": len(self.samples) / SAMPLE_RATE,
             "hop": self.subject.hop.seconds,
-            # A network that reads samples has heard the sound itself: there is nothing to invert.
+            # A network that reads samples was given the sound itself, without an inversion.
             "inverted": self.subject.reads_bands,
             "at_start": self.start.entries(),
             "before_inversion": self.before.entries(),
@@ -60,8 +60,8 @@ class Listened:
         }
 
     def write(self) -> list[Path]:
-        """The picture and the JSON; gives all three files, the sound first."""
-        title = f"{self.name}\non the log-mel {self.before}\nheard again {self.after}"
+        """Write the figure and the JSON. Returns all three files, the sound first."""
+        title = f"{self.name}\non the log-mel {self.before}\nafter inversion {self.after}"
         again = log_mel_of(self.samples)
         image = self.path.with_suffix(".png")
         picture(title, self.logmel.numpy(), again, self.samples, image)
@@ -71,24 +71,24 @@ class Listened:
 
     @property
     def name(self) -> str:
-        """What was asked, in words."""
-        return name_of(self.asked)
+        """The target in words."""
+        return name_of(self.request)
 
 
-def name_of(asked: Mapping[str, Any]) -> str:
-    """What was asked, in words: "jazz", "jazz, neuron 7", "neuron 7, its weights"."""
-    neuron = None if asked["neuron"] is None else f"neuron {asked['neuron']}"
-    weights = "its weights" if asked["method"] == "weights" else None
-    return ", ".join(part for part in (asked["genre"], neuron, weights) if part)
+def name_of(request: Mapping[str, Any]) -> str:
+    """The target in words: "jazz", "jazz, neuron 7", "neuron 7, its weights"."""
+    neuron = None if request["neuron"] is None else f"neuron {request['neuron']}"
+    weights = "its weights" if request["method"] == "weights" else None
+    return ", ".join(part for part in (request["genre"], neuron, weights) if part)
 
 
-def file_name(asked: Mapping[str, Any]) -> str:
-    """The same for a file, without suffix."""
-    return re.sub(r"\W+", "-", name_of(asked).replace("its ", ""))
+def file_name(request: Mapping[str, Any]) -> str:
+    """The target as a file name without suffix."""
+    return re.sub(r"\W+", "-", name_of(request).replace("its ", ""))
 
 
 def write_sound(path: Path, samples: NDArray[np.float32]) -> NDArray[np.int16]:
-    """Write 16 kHz mono of sixteen bits at LEVEL, quieter where peaks would be cut; gives it."""
+    """Write 16-bit mono at 16 kHz at LEVEL, or quieter to avoid clipping. Returns the samples."""
     loudness = max(float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))), 1e-9)
     peak = max(float(np.abs(samples).max()), 1e-9)
     scale = min(10 ** (LEVEL / 20) / loudness, 1 / peak)
@@ -97,10 +97,10 @@ def write_sound(path: Path, samples: NDArray[np.float32]) -> NDArray[np.int16]:
     return written
 
 
-def heard_again(
+def classify_sound(
     subject: Subject, path: Path, samples: NDArray[np.int16], target: Target
-) -> tuple[Reached, Timeline]:
-    """What the running model says of a sound in a file."""
+) -> tuple[Response, Timeline]:
+    """Classify a sound with the running model."""
     timeline = subject.model.classify(path)
     updates = list(timeline.updates)
     labels = subject.model.card.label_names
@@ -110,14 +110,16 @@ def heard_again(
         probability = np.array([u.probabilities[genre] for u in updates], np.float32)
     if target.neuron is not None:
         name = str(path)
-        found = run_base(subject.model.engine, {name: samples}, [name], subject.hop, ("embedding",))
-        activation = found[name][:, target.neuron]
+        embeddings = run_base(
+            subject.model.engine, {name: samples}, [name], subject.hop, ("embedding",)
+        )
+        activation = embeddings[name][:, target.neuron]
     music = np.array([u.music for u in updates], np.float32)
-    return Reached(probability, music, activation), timeline
+    return Response(probability, music, activation), timeline
 
 
 def log_mel_of(samples: NDArray[np.int16]) -> NDArray[np.float32]:
-    """The front end's log-mel (SOUNDING, frames) of a sound."""
+    """Log-mel (SOUNDING, frames) of a sound, computed by the front end."""
     with torch.no_grad():
-        found = LogMel()(torch.from_numpy(samples.astype(np.float32) / 32768)[None])
-    return np.asarray(found[0, 0].numpy()[SOUNDING])
+        logmel = LogMel()(torch.from_numpy(samples.astype(np.float32) / 32768)[None])
+    return np.asarray(logmel[0, 0].numpy()[SOUNDING])

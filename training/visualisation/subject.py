@@ -1,4 +1,4 @@
-"""The network that is listened to, as a step that gradients go through, and its running model."""
+"""The network to visualise, as a differentiable step, and its running model."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from .bands import FRAME
 
 
 class Unrolled(NamedTuple):
-    """What T steps in a row give, the state carried."""
+    """The outputs of T consecutive steps with a carried state."""
 
     logits: Tensor  # (T, C), log-probabilities, calibrated
-    music: Tensor  # (T,), log-probability that it is music
-    embeddings: list[Tensor]  # T times (1, E), each still in the graph that leads to the logits
+    music: Tensor  # (T,), log-probability of music
+    embeddings: list[Tensor]  # T tensors (1, E), still part of the graph of the logits
 
 
-class _Given(LogMel):
-    """In place of a network's front end: what comes in is band powers already."""
+class _Bands(LogMel):
+    """Replaces the front end of a network whose input is band powers."""
 
     def power(self, samples: Tensor) -> Tensor:
         return samples
@@ -43,21 +43,21 @@ class _Given(LogMel):
 
 @dataclass(frozen=True)
 class Subject:
-    """A network without anything left to learn, and the model that hears the sound at the end."""
+    """A frozen network, and the model that classifies the final sound."""
 
     network: StepNetwork
     temperature: float
     model: Model
     reads_bands: bool
-    """Whether a step is given band powers (1, bands, frames), not samples (1, window)."""
+    """Whether the input of a step is band powers (1, bands, frames) rather than samples."""
 
     @property
     def hop(self) -> Hop:
-        """The step: the card's for files."""
+        """The hop: that of the card for files."""
         return self.model.card.hop(self.model.card.file_hop)
 
     def unroll(self, given: Tensor) -> Unrolled:
-        """Steps (T, ...) in a row from an empty state."""
+        """Run steps (T, ...) from the initial state."""
         state = self.network.initial_state(1, self.hop.seconds)
         logits, music, embeddings = [], [], []
         for now in given:
@@ -71,9 +71,9 @@ class Subject:
 
 
 def open_subject(path: Path | None) -> Subject:
-    """Of the bundled model (None), a model file, or a finished checkpoint (.safetensors).
+    """Open the bundled model (None), a model file, or a finished checkpoint (.safetensors).
 
-    Raises ModelFileError, and ConfigError for a trunk whose steps are not whole frames.
+    Raises ModelFileError, and ConfigError for a trunk whose hop is not a number of whole frames.
     """
     if path is not None and path.suffix == ".safetensors":
         network, about = load_network(path)
@@ -88,14 +88,14 @@ def open_subject(path: Path | None) -> Subject:
         network, temperature = step.network, float(step.temperature)
         model = Model(OnnxEngine(data, card))
     network.requires_grad_(False)
-    # Of a network with a head of its own, the base below it has the front end.
+    # A network with an adapted head has the front end in its base.
     base = getattr(network, "base", network)
     subject = Subject(network, temperature, model, isinstance(base, TrunkTFCRNN))
     if isinstance(base, TrunkTFCRNN):
-        base.front = _Given()
+        base.front = _Bands()
         if subject.hop.samples % FRAME or subject.hop.window % FRAME:
             raise ConfigError(
-                f"steps of {subject.hop.seconds:g} s are not whole frames of 10 ms, which the "
-                "bands of a trunk come in; give a model with another hop for files"
+                f"steps of {subject.hop.seconds:g} s are not a multiple of the 10 ms frames of "
+                "this network; give a model with another hop for files"
             )
     return subject

@@ -10,7 +10,7 @@ import soxr
 from click.testing import CliRunner
 from support.paths import EXAMPLES
 
-from training.data.copies import copy_warnings, find_copies, one_group
+from training.data.copies import copy_warnings, find_copies, grouped_copies
 from training.data.record import Track
 
 RATE = 16_000
@@ -42,7 +42,7 @@ def originals():
     return {name: int16(clip(name)) for name in NAMES}
 
 
-def test_different_recordings_are_no_copies(originals):
+def test_different_recordings_are_not_copies(originals):
     # Excerpts of one recording that do not overlap are none either.
     first = {f"{name} first": samples[: 8 * RATE] for name, samples in originals.items()}
     last = {f"{name} last": samples[-8 * RATE :] for name, samples in originals.items()}
@@ -89,7 +89,7 @@ def track(key, genre="jazz", group="", split=""):
 
 def test_groups_that_share_a_recording_are_joined():
     tracks = [track("a", group="x"), track("b", group="y"), track("c", group="y"), track("d")]
-    joined = one_group(tracks, [["a", "b"]])
+    joined = grouped_copies(tracks, [["a", "b"]])
     assert [t.group for t in joined] == ["x", "x", "x", "d"]
 
 
@@ -147,11 +147,11 @@ def test_adapt_names_a_recording_under_two_genres(folders, tmp_path):
 
 
 def test_a_split_that_is_drawn_keeps_copies_on_one_side(folders, tmp_path):
-    from training.cli.options import opened
+    from training.cli.options import open_data
 
     for number in range(12):
         shutil.copy(folders / "x" / "0.ogg", folders / "x" / f"copy{number}.ogg")
-    dataset, audio = opened(folders, "auto", "", None, tmp_path / "cache", for_training=False)
+    dataset, audio = open_data(folders, "auto", "", None, tmp_path / "cache", for_training=False)
     copies = [t for t in dataset.tracks if t.key == "x/0.ogg" or "copy" in t.key]
     assert len({t.split for t in copies}) == 1
     assert len(audio) == len(dataset.tracks)

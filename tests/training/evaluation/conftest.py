@@ -8,7 +8,7 @@ pytest.importorskip("sklearn", reason="evaluation needs the train extra")
 pytest.importorskip("mir_eval", reason="evaluation needs the train extra")
 pytest.importorskip("matplotlib", reason="evaluation needs the train extra")
 
-from tones import CARD, PITCHES, Tones, tone, track
+from support.tones import CARD, PITCHES, Tones, tone, track
 
 from streamgenre.model.model import Model
 from training.evaluation import Plan, evaluate, scored_tracks, write_evaluation

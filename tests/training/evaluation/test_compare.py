@@ -13,7 +13,7 @@ pytest.importorskip("mir_eval", reason="evaluation needs the train extra")
 pytest.importorskip("matplotlib", reason="evaluation needs the train extra")
 
 from support.engines import of_sets
-from tones import PITCHES, track
+from support.tones import PITCHES, track
 
 from training.cli.compare import tables
 from training.data.record import DataError

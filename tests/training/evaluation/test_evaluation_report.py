@@ -15,7 +15,7 @@ pytest.importorskip("matplotlib", reason="evaluation needs the train extra")
 
 from support.engines import Gated
 from support.paths import RESULTS
-from tones import CARD, Tones
+from support.tones import CARD, Tones
 
 from streamgenre.model.model import Model
 from training.data.record import DataError, Track

@@ -10,7 +10,7 @@ pytest.importorskip("sklearn", reason="evaluation needs the train extra")
 pytest.importorskip("mir_eval", reason="evaluation needs the train extra")
 pytest.importorskip("matplotlib", reason="evaluation needs the train extra")
 
-from tones import CARD, track
+from support.tones import CARD, track
 
 from training.data.record import DataError
 from training.evaluation import (

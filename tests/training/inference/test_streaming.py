@@ -10,7 +10,7 @@ pytest.importorskip("mir_eval", reason="evaluation needs the train extra")
 pytest.importorskip("matplotlib", reason="evaluation needs the train extra")
 
 from support.paths import EXAMPLES
-from tones import LIVE, SECOND, Tones
+from support.tones import LIVE, SECOND, Tones
 
 from streamgenre.audio.files import decode_mono
 from training.inference import stream_tracks
@@ -25,7 +25,7 @@ def test_many_tracks_at_once_give_what_one_gives(data):
         np.testing.assert_allclose(together[key].state_norm, alone.state_norm, atol=1e-6)
 
 
-def test_tracks_are_heard_as_a_live_stream_hears_them(model):
+def test_tracks_give_the_outputs_of_a_live_stream(model):
     audio = {
         name: (decode_mono(EXAMPLES / f"{name}.ogg", SECOND)[: length * SECOND] * 32767).astype(
             "i2"

@@ -26,7 +26,7 @@ against the others, which keeps their decision (Platt's scaling would not) and i
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -173,3 +173,29 @@ def _numbers(model: Any) -> int:
 
 def _sizes(kept: Any) -> int:
     return sum(map(_sizes, kept)) if isinstance(kept, list) else int(np.size(kept))
+
+
+def stacked(
+    known: Sequence[np.ndarray], labels: np.ndarray, asked: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Stack networks with an SVM on their probabilities; return probabilities (M, C).
+
+    The last stage of Bian, Wang, Zhuang, Yang, Wang, Xiao, "Audio-Based Music Classification with
+    DenseNet and Data Augmentation" (2019), which does not state the parameters of its SVM. Here it
+    is a one-against-one RBF SVM on the concatenated probabilities with C = 1 and gamma = "scale",
+    because probabilities are not standardised.
+
+    Args:
+        known: probabilities (N, C) of each network for tracks that it was not trained on.
+        labels: labels (N,) of these tracks, from 0 to C - 1.
+        asked: probabilities (M, C) of each network, in the same order.
+
+    Raises ValueError if the shapes do not match.
+    """
+    shapes = [{part.shape for part in side} for side in (known, asked)]
+    columns = {shape[1] for side in shapes for shape in side}
+    if len(known) != len(asked) or len(columns) != 1 or any(len(side) != 1 for side in shapes):
+        raise ValueError("every network gives (N, C) of the known and (M, C) of the asked")
+    model = SVC(kernel="rbf", gamma="scale", break_ties=True)
+    model.fit(np.concatenate(known, 1), labels)
+    return Classifier(model, columns.pop()).probabilities(np.concatenate(asked, 1))

@@ -7,7 +7,7 @@ import time
 import numpy as np
 from filelock import FileLock
 
-from ..baselines.stacking import stacked
+from ..baselines.classifiers import stacked
 from ..results import Measured
 from ..rows import Row, chosen_rows
 from ..run import Bench, Outputs, Probabilities, genre_result

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...writing import replace_file
+from streamgenre.files import replace_bytes
+
 from ..results import read_results
 from ..systems import systems_of
 from .answers import write_questions
@@ -26,5 +27,5 @@ def write_report(folder: Path) -> list[Path]:
     questions = write_questions(systems, folder)
     charts = write_charts(systems, folder)
     text = document(systems, [path.name for path in charts], questions.name if questions else None)
-    replace_file(table, text.encode())
+    replace_bytes(table, text.encode())
     return [table, *([questions] if questions else []), *charts]

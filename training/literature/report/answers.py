@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from streamgenre.files import replace_bytes
+
 from ...evaluation.presentation import number, p_value, table
-from ...writing import replace_file
 from ..questions import LEVEL, MEASURES, SEEDS, Compared, Question, answered, seeds_apart, sign
 from ..systems import System, each_seed
 from .tags import tag_answers
@@ -22,7 +23,7 @@ def write_questions(systems: Sequence[System], folder: Path) -> Path | None:
     path = folder / "questions.md"
     apart = seeds_apart(each_seed(system, folder) for system in systems)
     parts = [document(found, *apart), *tag_answers(systems)]
-    replace_file(path, ("\n\n".join(parts) + "\n").encode())
+    replace_bytes(path, ("\n\n".join(parts) + "\n").encode())
     return path
 
 

@@ -21,8 +21,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
 from PIL import Image
 
+from streamgenre.files import replace_bytes
+
 from ...evaluation.presentation import single, tidy
-from ...writing import replace_file
 from ..systems import System, confusions, labels_of, section_names
 
 _COLOURS = (
@@ -64,7 +65,7 @@ def write_charts(systems: Sequence[System], folder: Path) -> list[Path]:
             figure = draw(systems)
             if figure is not None:
                 written.append(folder / f"{name}.png")
-                replace_file(written[-1], _png(figure))
+                replace_bytes(written[-1], _png(figure))
     return written
 
 

@@ -9,7 +9,7 @@ pytest.importorskip("sklearn", reason="evaluation needs the train extra")
 pytest.importorskip("mir_eval", reason="evaluation needs the train extra")
 pytest.importorskip("matplotlib", reason="evaluation needs the train extra")
 
-from tones import CARD, LIVE, SECOND, Tones
+from support.tones import CARD, LIVE, SECOND, Tones
 
 from streamgenre.model.model import Model
 from training.evaluation.probes import carry_over

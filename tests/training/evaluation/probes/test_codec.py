@@ -11,7 +11,7 @@ pytest.importorskip("mir_eval", reason="evaluation needs the train extra")
 pytest.importorskip("matplotlib", reason="evaluation needs the train extra")
 
 from support.paths import EXAMPLES
-from tones import Tones
+from support.tones import Tones
 
 from streamgenre.model.model import Model
 from training.evaluation.probes import codec

@@ -12,7 +12,7 @@ pytest.importorskip("mir_eval", reason="evaluation needs the train extra")
 pytest.importorskip("matplotlib", reason="evaluation needs the train extra")
 
 from support.engines import NoMusic, timelines_of
-from tones import CARD, Tones
+from support.tones import CARD, Tones
 
 from training.evaluation.probes import coverage
 from training.evaluation.probes.coverage import coverage_points

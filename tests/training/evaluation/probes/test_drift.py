@@ -8,7 +8,7 @@ pytest.importorskip("sklearn", reason="evaluation needs the train extra")
 pytest.importorskip("mir_eval", reason="evaluation needs the train extra")
 pytest.importorskip("matplotlib", reason="evaluation needs the train extra")
 
-from tones import CARD, LIVE, Tones, tone, track
+from support.tones import CARD, LIVE, Tones, tone, track
 
 from training.evaluation import (
     scored_tracks,

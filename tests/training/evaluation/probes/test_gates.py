@@ -10,7 +10,7 @@ pytest.importorskip("mir_eval", reason="evaluation needs the train extra")
 pytest.importorskip("matplotlib", reason="evaluation needs the train extra")
 
 from support.engines import Gated
-from tones import LIVE, Tones
+from support.tones import LIVE, Tones
 
 from training.evaluation import gates_over
 from training.evaluation.probes import gates

@@ -8,7 +8,7 @@ pytest.importorskip("sklearn", reason="evaluation needs the train extra")
 pytest.importorskip("mir_eval", reason="evaluation needs the train extra")
 pytest.importorskip("matplotlib", reason="evaluation needs the train extra")
 
-from tones import SECOND, Tones
+from support.tones import SECOND, Tones
 
 from streamgenre.model.model import Model
 from streamgenre.update import Segment

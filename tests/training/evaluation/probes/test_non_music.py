@@ -11,7 +11,7 @@ pytest.importorskip("mir_eval", reason="evaluation needs the train extra")
 pytest.importorskip("matplotlib", reason="evaluation needs the train extra")
 
 from support.engines import Deep, NoMusic, timelines_of
-from tones import LIVE, SECOND, Tones, tone
+from support.tones import LIVE, SECOND, Tones, tone
 
 from streamgenre.model.model import Model
 from training.data.record import DataError

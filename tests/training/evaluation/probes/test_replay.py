@@ -8,7 +8,7 @@ pytest.importorskip("sklearn", reason="evaluation needs the train extra")
 pytest.importorskip("mir_eval", reason="evaluation needs the train extra")
 pytest.importorskip("matplotlib", reason="evaluation needs the train extra")
 
-from tones import SECOND
+from support.tones import SECOND
 
 from streamgenre.audio.files import decode_mono
 from training.data.decoding import to_int16

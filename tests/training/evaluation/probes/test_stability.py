@@ -9,7 +9,7 @@ pytest.importorskip("mir_eval", reason="evaluation needs the train extra")
 pytest.importorskip("matplotlib", reason="evaluation needs the train extra")
 
 from support.engines import timelines_of
-from tones import CARD, Tones
+from support.tones import CARD, Tones
 
 from streamgenre.model.timeline import Timeline
 from streamgenre.update import Update
