@@ -136,13 +136,12 @@ class Journal:
         self._put(file, json.dumps(row.to_dict(labels)), row.error is not None)
 
     def _put(self, file: LibraryFile | Unlisted, row: str | None, failed: bool = False) -> None:
-        listed = isinstance(file, LibraryFile)
         self._db.execute(
             "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
                 os.fsencode(file.path),
-                file.size if listed else None,
-                file.modified if listed else None,
+                file.size if isinstance(file, LibraryFile) else None,
+                file.modified if isinstance(file, LibraryFile) else None,
                 self._run,
                 failed,
                 None if row is None else self._made_with,

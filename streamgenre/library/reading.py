@@ -11,7 +11,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from ..audio.files import open_recording
 from ..audio.files.source import Gap, Source
 from ..errors import SignalError, StreamgenreError, first_line
 from ..model.model import Model
+from ..model.pool import PooledStream
 from ..model.timeline import Timeline
 from ..update import Segment, Update
 from .row import LibraryFile, Row, Tags, model_name, shown_path
@@ -37,6 +38,9 @@ class Heard:
     """Seconds of audio that were read since the last one, in whichever file."""
 
     seconds: float
+
+
+_TOLD_AFTER = 30.0  # s of audio
 
 
 class _Opened:
@@ -145,68 +149,85 @@ def classify_files(
 
     `hop`: seconds, one of the card's.
     """
-    pool = model.pool(hop, batch=BATCH, patience=math.inf)
     parts: queue.Queue[_Samples | _End | None] = queue.Queue(4 * BATCH)
     threading.Thread(target=_decode, args=(files, parts, hop), daemon=True).start()
-    streams = {}
-    tracks: dict[int, _Track] = {}
+    tracks = _Tracks(model, hop)
     heard = 0.0
-
-    def collect(everything: bool) -> None:
-        for stream, update in pool.collect(everything):
-            if (track := tracks.get(id(stream))) is not None and track.error is None:
-                track.append(update)
-
     while (part := parts.get()) is not None:
-        opened = part.opened
-        stream = streams.get(opened)
         if isinstance(part, _Samples):
-            if stream is None:
-                stream = streams[opened] = pool.stream()
-                tracks[id(stream)] = _Track(model, hop)
-            track = tracks[id(stream)]
-            if track.error is None:
-                try:
-                    stream.feed(part.block, part.rate)
-                except SignalError as error:
-                    track.error, opened.refused = str(error), True
+            tracks.feed(part)
             heard += len(part.block) / part.rate
-            # Steps wait until all open files have one, or until a batch is full.
-            collect(pool.waiting >= len(streams))
-            if heard >= 1.0:
+            if heard >= _TOLD_AFTER:
                 yield Heard(heard)
                 heard = 0.0
-            continue
-        error = part.error
-        track = _Track(model, hop)
-        if stream is not None:
-            track = tracks[id(stream)]
-            if track.error is None and error is None:
-                try:
-                    stream.flush()
-                except SignalError as failed:
-                    track.error = str(failed)
-            collect(False)
-            error = error or track.error
-            del streams[opened], tracks[id(stream)]
-        elif error is None:
-            because = f" ({'; '.join(part.warnings)})" if part.warnings else ""
-            error = f"holds no audio{because}"
-        yield opened.file, _row(model, opened, track, error)
+        else:
+            row = tracks.finish(part)
+            yield Heard(heard)
+            heard = 0.0
+            yield part.opened.file, row
 
 
-def _row(model: Model, opened: _Opened, track: _Track, error: str | None) -> Row:
-    file, name = opened.file, model_name(model.card)
+class _Tracks:
+    """The open files as the network's thread sees them."""
+
+    def __init__(self, model: Model, hop: float) -> None:
+        self._model, self._hop = model, hop
+        self._pool = model.pool(hop, batch=BATCH, patience=math.inf)
+        self._streams: dict[_Opened, PooledStream] = {}
+        self._tracks: dict[PooledStream, _Track] = {}
+
+    def feed(self, part: _Samples) -> None:
+        """Take samples, and step what is due."""
+        stream = self._streams.get(part.opened)
+        if stream is None:
+            stream = self._streams[part.opened] = self._pool.stream()
+            self._tracks[stream] = _Track(self._model, self._hop)
+        track = self._tracks[stream]
+        if track.error is None:
+            try:
+                stream.feed(part.block, part.rate)
+            except SignalError as error:
+                track.error, part.opened.refused = str(error), True
+        # Steps wait until a batch is full, or all open files have one.
+        self._collect(self._pool.waiting >= len(self._streams))
+
+    def finish(self, end: _End) -> Row:
+        """The row of a file that was read to its end, or failed."""
+        stream = self._streams.pop(end.opened, None)
+        if stream is None:
+            because = f" ({'; '.join(end.warnings)})" if end.warnings else ""
+            return _failed(self._model, end.opened, end.error or f"holds no audio{because}")
+        track = self._tracks[stream]
+        error = end.error or track.error
+        if error is None:
+            try:
+                stream.flush()
+            except SignalError as failed:
+                error = str(failed)
+        self._collect(False)
+        del self._tracks[stream]
+        if error is not None:
+            return _failed(self._model, end.opened, error)
+        return _row(self._model, end.opened, track)
+
+    def _collect(self, everything: bool) -> None:
+        for stream, update in self._pool.collect(everything):
+            if (track := self._tracks.get(stream)) is not None:  # None: it has failed
+                track.append(update)
+
+
+def _failed(model: Model, opened: _Opened, error: str) -> Row:
     tags = asdict(opened.tags)
-    path, modified = shown_path(file.path), file.modified / 1e9
-    if error is not None:
-        return Row(path, file.size, modified, **tags, error=error, model=name)
-    timeline = track.timeline
+    return replace(Row.failed(opened.file, error, model_name(model.card)), **tags)
+
+
+def _row(model: Model, opened: _Opened, track: _Track) -> Row:
+    file, timeline = opened.file, track.timeline
     verdict = timeline.verdict()
     return Row(
-        path=path,
+        path=shown_path(file.path),
         size=file.size,
-        mtime=modified,
+        mtime=file.modified / 1e9,
         duration=round(timeline.duration, 3),
         status=verdict.status,
         genre=verdict.genre,
@@ -219,8 +240,8 @@ def _row(model: Model, opened: _Opened, track: _Track, error: str | None) -> Row
             Segment(round(s.start, 3), round(s.end, 3), s.status, s.genre, _rounded(s.confidence))
             for s in timeline.segments
         ),
-        **tags,
-        model=name,
+        **asdict(opened.tags),
+        model=model_name(model.card),
     )
 
 

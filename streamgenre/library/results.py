@@ -9,6 +9,7 @@ import csv
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,9 +68,7 @@ def _write_jsonl(path: str | os.PathLike[str], rows: Iterable[Row], labels: Sequ
 def _write_parquet(
     path: str | os.PathLike[str], rows: Iterable[Row], labels: Sequence[str]
 ) -> None:
-    pa = _pyarrow(path)
-    from pyarrow import parquet
-
+    pa, parquet = _pyarrow(path), _parquet()
     segment = pa.struct(
         [
             ("start", pa.float64()),
@@ -119,20 +118,16 @@ class Results:
 
     def __len__(self) -> int:
         if self._format == ".parquet":
-            from pyarrow import parquet
-
             with _readable(self.path):
-                return int(parquet.read_metadata(self.path).num_rows)
+                return int(_parquet().read_metadata(self.path).num_rows)
         return sum(1 for _ in self._records())
 
     @property
     def columns(self) -> list[str]:
         """The names of the columns."""
         if self._format == ".parquet":
-            from pyarrow import parquet
-
             with _readable(self.path):
-                return list(parquet.read_schema(self.path).names)
+                return list(_parquet().read_schema(self.path).names)
         first = next(self._records(), None)
         return columns(()) if first is None else [*first]
 
@@ -200,9 +195,7 @@ def _read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _read_parquet(path: Path) -> Iterator[dict[str, Any]]:
-    from pyarrow import parquet
-
-    with parquet.ParquetFile(path) as file:
+    with _parquet().ParquetFile(path) as file:
         for batch in file.iter_batches(_ROW_GROUP):
             for record in batch.to_pylist():
                 styles = record["styles"]
@@ -231,7 +224,10 @@ def read_results(path: str | os.PathLike[str]) -> Results:
 
 def _pyarrow(path: str | os.PathLike[str]) -> Any:
     try:
-        import pyarrow
+        return import_module("pyarrow")
     except ImportError:
         raise ConfigError(f"{path}: {_WITHOUT_PARQUET}") from None
-    return pyarrow
+
+
+def _parquet() -> Any:
+    return import_module("pyarrow.parquet")

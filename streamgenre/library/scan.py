@@ -37,7 +37,7 @@ _LISTED_AT_ONCE, _LISTED_AHEAD = 500, 8
 _STALLED = 600.0  # s without a word from a worker that has files
 _TICK = 1.0  # s between looks at the clock
 
-Path_ = str | os.PathLike[str]
+PathLike = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +82,15 @@ class _Listed:
 
 
 def scan(
-    paths: Path_ | Iterable[Path_] = (),
+    paths: PathLike | Iterable[PathLike] = (),
     *,
-    output: Path_ | None = None,
+    output: PathLike | None = None,
     files_from: BinaryIO | None = None,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     follow: bool = False,
     hop: float | None = None,
-    model: Path_ | None = None,
+    model: PathLike | None = None,
     compute: Compute = "auto",
     jobs: int | None = None,
     refresh: bool = False,
@@ -158,9 +158,9 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def _model_path(model: Path_) -> str:
+def _model_path(model: PathLike) -> str:
     """As it is given if it names a bundled model, else so that a child finds it, too."""
-    return os.path.abspath(model) if Path(model).exists() else os.fspath(model)
+    return str(Path(model).absolute()) if Path(model).exists() else os.fspath(model)
 
 
 class _Scan:

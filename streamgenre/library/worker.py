@@ -10,7 +10,6 @@ import json
 import os
 import queue
 import signal
-import sys
 import threading
 from dataclasses import asdict, dataclass
 from typing import IO, Any
