@@ -173,11 +173,10 @@ class _Scan:
         journal: Journal,
         jobs: int,
         progress: Callable[[Progress], None] | None,
-        stalled: float = _STALLED,
     ) -> None:
         self._labels, self._model = card.label_names, model_name(card)
         self._settings, self._journal, self._jobs = settings, journal, jobs
-        self._tell, self._stalled = progress, stalled
+        self._tell = progress
         self._events: queue.Queue[Any] = queue.Queue()
         self._room = threading.Semaphore(_LISTED_AHEAD)
         self._ended = False  # tells the listing thread to stop
@@ -344,5 +343,5 @@ class _Scan:
         for worker in self._workers:
             if slept:
                 worker.last = now
-            elif worker.files and now - worker.last > self._stalled:
-                worker.kill(f"no progress in {self._stalled:g} s")
+            elif worker.files and now - worker.last > _STALLED:
+                worker.kill(f"no progress in {_STALLED:g} s")
