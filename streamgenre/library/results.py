@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 FORMATS = (".parquet", ".csv", ".jsonl")
 _ROW_GROUP = 10_000
 _WHOLE = ("size", "year")
+_REAL = ("mtime", "duration", "confidence", "music", "speech")
 _NESTED = ("styles", "segments")
 _TEXT = ("path", "status", "genre", "artist", "album", "title", "tag_genre", "error", "model")
 _WITHOUT_PARQUET = (
@@ -151,9 +152,6 @@ class Results:
             yield from _READERS[self._format](self.path)
 
 
-_REAL = ("mtime", "duration", "confidence", "music", "speech")
-
-
 class _readable:  # noqa: N801  # read as a statement
     """Turns the errors of damaged or missing files into InputError."""
 
@@ -171,10 +169,18 @@ class _readable:  # noqa: N801  # read as a statement
             raise InputError(f"{self._path}: cannot be read: {why}") from None
 
 
+def _check(names: Iterable[str]) -> None:
+    """Raise ValueError if these are not the columns of results."""
+    if not {*columns(())} <= {*names}:
+        raise ValueError("columns are missing")
+
+
 def _read_csv(path: Path) -> Iterator[dict[str, Any]]:
     csv.field_size_limit(1 << 30)  # segments of a day
     with path.open(encoding="utf-8", newline="") as file:
-        for record in csv.DictReader(file, strict=True):
+        records = csv.DictReader(file, strict=True)
+        _check(records.fieldnames or ())
+        for record in records:
             yield {name: _value(name, text) for name, text in record.items()}
 
 
@@ -191,11 +197,14 @@ def _value(name: str, text: str) -> Any:
 def _read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8") as file:
         for line in file:
-            yield json.loads(line)
+            record = json.loads(line)
+            _check(record)
+            yield record
 
 
 def _read_parquet(path: Path) -> Iterator[dict[str, Any]]:
     with _parquet().ParquetFile(path) as file:
+        _check(file.schema_arrow.names)
         for batch in file.iter_batches(_ROW_GROUP):
             for record in batch.to_pylist():
                 styles = record["styles"]

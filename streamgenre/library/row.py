@@ -99,7 +99,8 @@ class Row:
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Row:
-        """The row of what `to_dict` gave."""
+        """The row of what `to_dict` gave; other entries do not matter."""
+        known = {field.name for field in fields(cls)}
         values: dict[str, Any] = {}
         probabilities: dict[str, float] = {}
         for name, value in record.items():
@@ -108,7 +109,7 @@ class Row:
                     probabilities[name.removeprefix(PROBABILITY)] = value
             elif name == "segments" and value is not None:
                 values[name] = tuple(Segment(**one) for one in value)
-            else:
+            elif name in known:
                 values[name] = value
         return cls(**values, probabilities=probabilities or None)
 
