@@ -100,7 +100,6 @@ class Row:
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Row:
         """The row of what `to_dict` gave; other entries do not matter."""
-        known = {field.name for field in fields(cls)}
         values: dict[str, Any] = {}
         probabilities: dict[str, float] = {}
         for name, value in record.items():
@@ -109,7 +108,7 @@ class Row:
                     probabilities[name.removeprefix(PROBABILITY)] = value
             elif name == "segments" and value is not None:
                 values[name] = tuple(Segment(**one) for one in value)
-            elif name in known:
+            elif name in _NAMES:
                 values[name] = value
         return cls(**values, probabilities=probabilities or None)
 
@@ -120,6 +119,9 @@ class Row:
             return cls(shown_path(file.path), None, None, error=one_line(error), model=model)
         modified = file.modified / 1e9
         return cls(shown_path(file.path), file.size, modified, error=one_line(error), model=model)
+
+
+_NAMES = frozenset(field.name for field in fields(Row))
 
 
 def columns(labels: Sequence[str]) -> list[str]:

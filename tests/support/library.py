@@ -27,9 +27,9 @@ def sound(number, seconds=3.0):
 def write_sound(path, number, seconds=3.0):
     """Write a recording in the format of the extension, by whatever name."""
     form = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".mp3": "MP3"}[
-        os.path.splitext(os.fspath(path))[1]
+        os.path.splitext(os.fsdecode(path))[1]
     ]
-    with open(path, "wb") as file:
+    with open(path, "w+b") as file:
         soundfile.write(file, sound(number, seconds), RATE, format=form)
     return path
 
