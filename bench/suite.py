@@ -18,10 +18,10 @@ from streamgenre.timing import machine, speed_kernel
 
 from .common import Options
 
-NAMES = ("step", "floor", "delay", "file", "start", "streams", "memory", "live", "peers",
+NAMES = ("step", "floor", "delay", "file", "start", "streams", "scan", "memory", "live", "peers",
          "embedded", "framing", "ring", "training", "gpu")  # fmt: skip
 """All of them, in the order of the report."""
-LONG = ("memory", "live", "training", "gpu", "peers", "embedded")
+LONG = ("scan", "memory", "live", "training", "gpu", "peers", "embedded")
 """Run by name only: hours, a sound server, another extra, other machines or other models."""
 
 

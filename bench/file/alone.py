@@ -1,7 +1,7 @@
 """Decoding, mixing and resampling to 16 kHz mono, and nothing else: what a file must cost.
 
-`python -m bench.file.alone ours FILE` does it with the program's own parts, `libraries` with plain
-calls of soundfile (PyAV where soundfile cannot), NumPy and soxr, as a short script would.
+`python -m bench.file.alone ours FILE...` does it with the program's own parts, `libraries` with
+plain calls of soundfile (PyAV where soundfile cannot), NumPy and soxr, as a short script would.
 """
 
 from __future__ import annotations
@@ -65,4 +65,5 @@ def _with_av(path: Path) -> tuple[int, Iterator[NDArray[np.float32]]]:
 SIDES = {"ours": ours, "libraries": libraries}
 
 if __name__ == "__main__":
-    SIDES[sys.argv[1]](Path(sys.argv[2]))
+    for name in sys.argv[2:]:
+        SIDES[sys.argv[1]](Path(name))

@@ -26,10 +26,8 @@ def sound(number, seconds=3.0):
 
 def write_sound(path, number, seconds=3.0):
     """Write a recording in the format of the extension, by whatever name."""
-    form = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".mp3": "MP3"}[
-        os.path.splitext(os.fsdecode(path))[1]
-    ]
-    with open(path, "w+b") as file:
+    form = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".mp3": "MP3"}[path.suffix]
+    with path.open("w+b") as file:
         soundfile.write(file, sound(number, seconds), RATE, format=form)
     return path
 
@@ -38,7 +36,7 @@ def write_broken(path, number):
     """Write a file that no decoder accepts."""
     kind = number % 3
     data = (b"", b"no sound", np.random.default_rng(number).bytes(5_000))[kind]
-    Path(path).write_bytes(data)
+    path.write_bytes(data)
     return path
 
 

@@ -67,15 +67,15 @@ def test_patterns(tmp_path):
 def test_odd_names(tmp_path):
     names = [b"new\nline.wav", b"invalid\xff.wav", b"-dash.wav", "ü €.wav".encode(), b" .wav"]
     names.append(b"x" * 251 + b".wav")  # 255 bytes, the longest
-    folder = os.fsencode(tmp_path)
     try:
         for name in names:
-            with open(os.path.join(folder, name), "wb"):
-                pass
+            touch(tmp_path / os.fsdecode(name))
     except OSError:
         pytest.skip("this file system refuses such names")
     files, unlisted = listed(tmp_path)
-    assert sorted(map(os.fsencode, files)) == sorted(os.path.join(folder, n) for n in names)
+    assert sorted(map(os.fsencode, files)) == sorted(
+        os.fsencode(tmp_path / os.fsdecode(name)) for name in names
+    )
     assert not unlisted
     shown = {shown_path(path) for path in files}
     assert len(shown) == len(names) and str(tmp_path / "invalid%FF.wav") in shown

@@ -17,7 +17,7 @@ from streamgenre.update import Segment
 LABELS = ("folk", "jazz")
 ROWS = [
     Row(
-        path="/music/a, \"b\"\nü.mp3",
+        path='/music/a, "b"\nü.mp3',
         size=3_000_000_000,
         mtime=1796046903.4104,
         duration=61.5,

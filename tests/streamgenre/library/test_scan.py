@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -162,14 +163,20 @@ def test_odd_names_have_rows(music):
     names = [b"new\nline.wav", b"invalid\xff.wav", b"-dash.wav", b"x" * 251 + b".wav", b"100%.wav"]
     try:
         for i, name in enumerate(names):
-            write_sound(os.path.join(os.fsencode(music), name), i, 1.0)
+            write_sound(music / os.fsdecode(name), i, 1.0)
     except OSError:
         pytest.skip("this file system refuses such names")
     results = music.parent / "results.csv"
     done = command(music, "-o", results)
     assert done.returncode == 0 and done.stderr == "", done.stderr
     rows = by_name(streamgenre.read_results(results))
-    assert {*rows} == {"new\nline.wav", "invalid%FF.wav", "-dash.wav", "x" * 251 + ".wav", "100%.wav"}
+    assert {*rows} == {
+        "new\nline.wav",
+        "invalid%FF.wav",
+        "-dash.wav",
+        "x" * 251 + ".wav",
+        "100%.wav",
+    }
     assert all(row.error is None and row.duration == 1.0 for row in rows.values())
 
 
@@ -390,7 +397,7 @@ def test_progress_counts_files_audio_and_errors(music):
     assert (last.files, last.done, last.known, last.failed) == (4, 4, 0, 1)
     assert last.listed and last.seconds == pytest.approx(6.0) and last.left == 0
     assert last.work == last.worked == sum(path.stat().st_size for path in music.iterdir())
-    assert all(before.done <= after.done for before, after in zip(seen, seen[1:], strict=False))
+    assert all(before.done <= after.done for before, after in pairwise(seen))
 
 
 def test_the_line_of_progress():

@@ -7,13 +7,15 @@ Each file that a worker opens is noted in the file OPENED, if that is set.
 import os
 import sys
 import time
+from pathlib import Path
 
 
 def _fault(event, arguments):
     if event != "open" or not isinstance(arguments[0], str):
         return
-    folder, name = os.path.split(arguments[0])
-    if os.path.basename(folder) not in ("music", "broken"):
+    path = Path(arguments[0])
+    name = path.name
+    if path.parent.name != "music":
         return
     if log := os.environ.get("OPENED"):
         note = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -25,7 +27,7 @@ def _fault(event, arguments):
         time.sleep(1e6)
     if name.startswith("once"):
         try:
-            os.mkdir(os.path.join(os.path.dirname(folder), f"{name} was opened"))
+            (path.parents[1] / f"{name} was opened").mkdir()
         except FileExistsError:
             return
         os.abort()
