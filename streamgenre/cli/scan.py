@@ -137,7 +137,7 @@ def command(
         return 0
     click.echo(f"{output}: {_summary(last)}")
     # The files in a folder that cannot be listed have no rows.
-    return InputError.exit_code if last.folders else 0
+    return InputError.exit_code if last.unlisted else 0
 
 
 @contextmanager

@@ -112,7 +112,7 @@ def _given(path: str, walk: _Walk, depth: int) -> Iterator[Found]:
             yield Unlisted(path, "is not a regular file")
         elif Path(path).suffix.lower() in LISTS:
             if depth == _DEEPEST_LIST:
-                yield Unlisted(path, "playlists refer to each other without end")
+                yield Unlisted(path, "playlists refer to each other without end", True)
                 return
             for entry in _entries(Path(path)):
                 yield from _given(entry, walk, depth + 1)
@@ -121,7 +121,7 @@ def _given(path: str, walk: _Walk, depth: int) -> Iterator[Found]:
     except (OSError, ValueError) as error:
         yield Unlisted(path, _why(error))
     except InputError as error:
-        yield Unlisted(path, str(error))
+        yield Unlisted(path, str(error), holds_files=True)
 
 
 def _entries(path: Path) -> tuple[str, ...]:
@@ -155,7 +155,7 @@ class _Walk:
                 with os.scandir(path) as listed:
                     entries = sorted(listed, key=lambda entry: entry.name)
             except OSError as error:
-                yield Unlisted(path, f"the folder cannot be listed: {_why(error)}")
+                yield Unlisted(path, f"the folder cannot be listed: {_why(error)}", True)
                 continue
             for entry in entries:
                 relative = f"{below}/{entry.name}" if below else entry.name

@@ -28,10 +28,12 @@ class LibraryFile:
 
 @dataclass(frozen=True, slots=True)
 class Unlisted:
-    """A folder that cannot be listed, or an entry that cannot be read."""
+    """A folder or list that cannot be read, or a path at which there is no file."""
 
     path: str
     error: str
+    holds_files: bool = False
+    """Whether it is a folder or a list, so that files may be missing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,8 @@ class Progress:
     """Of these, files whose row was in the journal."""
     failed: int = 0
     """Of those done, files with an error."""
-    folders: int = 0
-    """Folders that cannot be listed, and other entries that are no readable file."""
+    unlisted: int = 0
+    """Folders and lists that cannot be read, so that files may be missing."""
     seconds: float = 0.0
     """Audio that was read in this run."""
     work: int = 0
@@ -254,7 +254,8 @@ class _Scan:
             if isinstance(entry, Unlisted):
                 row = Row.failed(entry, entry.error, self._model)
                 self._journal.put(entry, row, self._labels)
-                self._update(files=self._progress.files + 1, folders=self._progress.folders + 1)
+                unlisted = self._progress.unlisted + entry.holds_files
+                self._update(files=self._progress.files + 1, unlisted=unlisted)
                 self._count(row)
                 yield row
 

@@ -137,6 +137,7 @@ def test_a_folder_too_deep_for_a_path_does_not_stop_the_others(tmp_path):
     os.close(at)
     files, (folder,) = listed(tmp_path)
     assert files == [str(path)] and "cannot be listed: File name too long" in folder.error
+    assert folder.holds_files
 
 
 def test_playlists_as_lists(tmp_path):

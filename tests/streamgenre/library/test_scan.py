@@ -347,7 +347,7 @@ def test_the_command_from_a_list_to_a_table(music):
     results = music.parent / "results.csv"
     listed = "\0".join(map(str, [*paths, music / "gone.wav"]))
     done = command("--files-from", "-", "-o", results, input=listed)
-    assert done.returncode == 3  # the one that is gone
+    assert done.returncode == 0  # the one that is gone has its row, too
     assert "gone.wav: no such file" in done.stderr and done.stderr.count("\n") == 1
     assert done.stdout.startswith(f"{results}: 4 files, 1 with an error, ")
     done = command(music, "-o", results)
@@ -370,6 +370,15 @@ def test_refusals_are_one_line(tmp_path, arguments, code, words):
     assert done.returncode == code and words in done.stderr and "Traceback" not in done.stderr
     assert len([line for line in done.stderr.splitlines() if "rror" in line or ": " in line]) <= 2
     assert not list(tmp_path.iterdir())
+
+
+def test_a_list_that_cannot_be_read_is_an_exit_code(music):
+    write_sound(music / "a.wav", 1)
+    (music / "list.m3u").write_bytes(b"\0")
+    done = command(music, music / "list.m3u", "-o", music.parent / "a.csv")
+    assert done.returncode == 3 and "list.m3u: is not a playlist" in done.stderr
+    rows = by_name(streamgenre.read_results(music.parent / "a.csv"))
+    assert rows["a.wav"].error is None and rows["list.m3u"].error
 
 
 def test_an_empty_folder_is_an_empty_table(music):
