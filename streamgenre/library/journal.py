@@ -64,7 +64,6 @@ class Journal:
         self.path, self._made_with = path, made_with
         self._retry_failed = retry_failed
         self._ahead: deque[LibraryFile] = deque()
-        self._given = 0  # number of the last waiting file that was read
         try:
             self._open(path, refresh)
         except (sqlite3.Error, OSError) as error:
@@ -121,14 +120,12 @@ class Journal:
         """The next file without a row; each is given once in a run."""
         if not self._ahead:
             rows = self._db.execute(
-                "SELECT number, path, size, modified FROM waiting WHERE number > ? "
-                "ORDER BY number LIMIT ?",
-                (self._given, _AHEAD),
+                "SELECT number, path, size, modified FROM waiting ORDER BY number LIMIT ?",
+                (_AHEAD,),
             ).fetchall()
             self._ahead.extend(LibraryFile(os.fsdecode(p), s, m) for _, p, s, m in rows)
-            if rows:
-                self._given = rows[-1][0]
-                self._db.execute("DELETE FROM waiting WHERE number <= ?", (self._given,))
+            if rows:  # numbers begin again at 1 once the table is empty
+                self._db.execute("DELETE FROM waiting WHERE number <= ?", (rows[-1][0],))
         return self._ahead.popleft() if self._ahead else None
 
     def put(self, file: LibraryFile | Unlisted, row: Row, labels: tuple[str, ...]) -> None:

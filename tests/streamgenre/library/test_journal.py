@@ -33,6 +33,14 @@ def test_each_file_is_given_once_in_the_order_of_the_listing(tmp_path):
         assert waiting(journal) == FILES and waiting(journal) == []
 
 
+def test_files_that_are_found_after_all_others_were_given_are_given_too(tmp_path):
+    with Journal(tmp_path / "j", "m") as journal:
+        for first in (0, 100, 101, 400):
+            group = FILES[first : first + 100]
+            new = [file for file, _ in journal.found(group)]
+            assert new and waiting(journal) == new
+
+
 def test_rows_of_unchanged_files_are_known(tmp_path):
     path = tmp_path / "j"
     changed = LibraryFile(FILES[0].path, FILES[0].size, FILES[0].modified + 1)
