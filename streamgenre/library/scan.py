@@ -194,7 +194,7 @@ class _Scan:
             while True:
                 self._hand_out()
                 if self._progress.listed and not self._in_flight():
-                    return
+                    break
                 try:
                     event = self._events.get(timeout=_TICK)
                 except queue.Empty:
@@ -204,6 +204,8 @@ class _Scan:
                 looked = now
                 yield from self._take(event)
                 self._update(elapsed=now - self._began)
+            if missing := self._progress.files - self._progress.done:
+                raise StreamgenreError(f"{missing} files have no row; run the same command again")
         finally:
             self._ended = True
             self._room.release()
