@@ -26,6 +26,7 @@ TEST_TOOLS = (
     "ruff",
     "mypy",
     "hatchling",
+    "pandas",  # what tables of results are read with
     "playwright",  # drives the Chromium that is installed; brings none
 )
 
@@ -64,7 +65,7 @@ def expected() -> str:
 
 def test(arguments: list[str]) -> int:
     """Lint, types and every fast test; or, with arguments, pytest with those."""
-    install("[train,osc,websocket,mqtt]", *TEST_TOOLS)
+    install("[train,library,osc,websocket,mqtt]", *TEST_TOOLS)
     steps = [["pytest", "-m", "not slow", "-rs", *arguments]]  # -rs: reasons of skipped tests
     if not arguments:
         print(f"running all checks and tests: {expected()} ...", file=sys.stderr)

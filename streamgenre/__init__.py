@@ -24,6 +24,9 @@ if TYPE_CHECKING:
         SignalError,
         StreamgenreError,
     )
+    from .library.results import Results, read_results
+    from .library.row import Row
+    from .library.scan import Progress, scan
     from .live.listener import Listener, listen
     from .model.model import Model, load
     from .model.pool import StreamPool
@@ -48,6 +51,11 @@ _HOMES = {
     "StreamPool": "model.pool",
     "Model": "model.model",
     "load": "model.model",
+    "Row": "library.row",
+    "Progress": "library.scan",
+    "scan": "library.scan",
+    "Results": "library.results",
+    "read_results": "library.results",
     "Listener": "live.listener",
     "listen": "live.listener",
 }
@@ -61,6 +69,9 @@ __all__ = [
     "ModelFileError",
     "OutputError",
     "PackageError",
+    "Progress",
+    "Results",
+    "Row",
     "Segment",
     "SignalError",
     "Stream",
@@ -71,6 +82,8 @@ __all__ = [
     "classify",
     "listen",
     "load",
+    "read_results",
+    "scan",
 ]
 
 

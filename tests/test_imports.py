@@ -123,6 +123,31 @@ def test_networks_import_only_audio_and_errors():
     assert not wrong
 
 
+def test_only_the_command_and_the_package_import_the_library():
+    wrong = {
+        (module, name)
+        for module in modules("streamgenre")
+        for name in imports_of(module)
+        if within(name, "streamgenre.library")
+        and not within(module, "streamgenre.library", "streamgenre.cli")
+        and module != "streamgenre"
+    }
+    assert not wrong
+
+
+def test_the_library_imports_only_model_audio_and_what_they_import():
+    allowed = ("library", "model", "audio", "errors", "files", "update")
+    wrong = {
+        (module, name)
+        for module in modules("streamgenre.library")
+        for name in imports_of(module)
+        if within(name, "streamgenre")
+        and name != "streamgenre"
+        and not within(name, *(f"streamgenre.{part}" for part in allowed))
+    }
+    assert not wrong
+
+
 def test_no_cycle_inside_streamgenre():
     names = modules("streamgenre")
     assert cycles({name: imports_of(name) & set(names) for name in names}) == KNOWN_CYCLES

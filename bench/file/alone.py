@@ -1,7 +1,7 @@
 """Decoding, mixing and resampling to 16 kHz mono only: the minimum cost of a file.
 
-`python -m bench.file.alone ours FILE` uses the parts of this project; `libraries` uses plain calls
-of soundfile (PyAV for formats that it cannot read), NumPy and soxr, like a short script.
+`python -m bench.file.alone ours FILE...` uses the parts of this project; `libraries` uses plain
+calls of soundfile (PyAV for formats that it cannot read), NumPy and soxr, like a short script.
 """
 
 from __future__ import annotations
@@ -65,4 +65,5 @@ def _with_av(path: Path) -> tuple[int, Iterator[NDArray[np.float32]]]:
 SIDES = {"ours": ours, "libraries": libraries}
 
 if __name__ == "__main__":
-    SIDES[sys.argv[1]](Path(sys.argv[2]))
+    for name in sys.argv[2:]:
+        SIDES[sys.argv[1]](Path(name))

@@ -10,6 +10,7 @@ from click.core import ParameterSource
 from ..extras import install_command, installed
 
 COMMANDS = {
+    "scan": "classify a whole library into a table; can be interrupted and continued",
     "live": "classify a microphone, a line input, or what the computer plays",
     "devices": "list the inputs",
     "info": "print the model card: labels, accuracy, data, licence",

@@ -139,6 +139,11 @@ class PooledStream(Stream):
         """(1, S) the memory that it is to run with."""
         return self._state
 
+    @property
+    def waits(self) -> bool:
+        """Whether a hop of it waits to be stepped."""
+        return self._waits
+
     def feed(self, samples: NDArray[np.generic], sample_rate: float) -> list[Update]:
         """As Stream.feed; gives nothing."""
         self._pool.keep(self, super().feed(samples, sample_rate))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
@@ -57,6 +57,16 @@ def decoder(
         if isinstance(error, InputError) and not isinstance(error, ConnectionLostError):
             raise explained(error, head, name, base) from None
         raise
+
+
+def metadata(file: BinaryIO) -> dict[str, str]:
+    """The tags of a recording, those of the container first; raises what av.open raises."""
+    av.logging.set_level(av.logging.PANIC)
+    formats = av.formats_available - _REFER_ELSEWHERE
+    options = {"protocol_whitelist": "file,pipe,fd", "format_whitelist": ",".join(formats)}
+    with av.open(file, "r", options=options, **_LENIENT_TAGS) as container:
+        of_stream = container.streams.audio[0].metadata if container.streams.audio else {}
+        return {**of_stream, **container.metadata}
 
 
 class FFmpegSource:

@@ -1,0 +1,195 @@
+"""`streamgenre scan`: a whole library, in several processes, into a table."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+from ..errors import InputError, one_line
+from .options import compute_option, model_option
+
+if TYPE_CHECKING:
+    from ..library.scan import Progress
+
+_EVERY = 30.0  # s between lines of progress where there is no terminal
+_SHOWN = 20  # errors on the terminal; the table has them all
+
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="The results have a journal beside them (OUTPUT.journal). Run the same command again "
+    "after an interruption, or when files were added: only what is missing is classified.",
+)
+@click.argument("paths", metavar="PATH...", nargs=-1, type=click.Path(path_type=str))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("genres.parquet"),
+    show_default=True,
+    help="The table: a name that ends in .parquet, .csv or .jsonl.",
+)
+@click.option(
+    "--files-from",
+    type=click.File("rb"),
+    metavar="FILE",
+    help="Read more paths from a file, or - for standard input: one a line, or separated by NUL.",
+)
+@click.option(
+    "--include",
+    multiple=True,
+    metavar="PATTERN",
+    help="Take files with such names, instead of those with the extensions of audio and video. "
+    "Can be repeated.",
+)
+@click.option(
+    "--exclude",
+    multiple=True,
+    metavar="PATTERN",
+    help="Leave out such files and folders. Can be repeated.",
+)
+@click.option("--follow", is_flag=True, help="Follow symbolic links to folders.")
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes.  [default: cores]")
+@click.option("--hop", type=float, metavar="S", help="Seconds between steps; see `info`.")
+@click.option("--refresh", is_flag=True, help="Classify all files again.")
+@click.option("--retry-failed", is_flag=True, help="Classify files again that had an error.")
+@model_option
+@compute_option
+def command(
+    paths: tuple[str, ...],
+    output: Path,
+    files_from: BinaryIO | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    follow: bool,
+    jobs: int | None,
+    hop: float | None,
+    refresh: bool,
+    retry_failed: bool,
+    model: Path | None,
+    compute: Any,
+) -> int:
+    """Classify every audio file at and below each PATH into a table with a row for each file.
+
+    A PATH is a folder, a file, or a playlist of files (m3u, m3u8, pls). Files that cannot be read
+    have the reason in their row.
+    """
+    if not paths and files_from is None:
+        raise click.UsageError("give a folder, or --files-from")
+    if output.is_dir():
+        raise click.UsageError(f"{output}: is a folder; give a file in it")
+    from ..library.results import check_format
+    from ..library.scan import JOURNAL, scan
+
+    check_format(output)
+    for path in paths:
+        if not os.path.lexists(path):
+            raise InputError(f"{path}: no such file or folder; check the path")
+    last: Progress | None = None
+    errors = 0
+    try:
+        with _display() as show:
+
+            def progress(now: Progress) -> None:
+                nonlocal last
+                last = now
+                show(now)
+
+            rows = scan(
+                paths,
+                output=output,
+                files_from=files_from,
+                include=include,
+                exclude=exclude,
+                follow=follow,
+                hop=hop,
+                model=model,
+                compute=compute,
+                jobs=jobs,
+                refresh=refresh,
+                retry_failed=retry_failed,
+                progress=progress,
+            )
+            for row in rows:
+                if row.error is not None:
+                    errors += 1
+                    if errors <= _SHOWN:
+                        click.echo(one_line(f"streamgenre: {row.path}: {row.error}"), err=True)
+                    elif errors == _SHOWN + 1:
+                        click.echo("streamgenre: further errors are in the table only", err=True)
+    except (KeyboardInterrupt, SystemExit):
+        if last is not None:
+            click.echo(
+                f"streamgenre: interrupted; {output}{JOURNAL} keeps the results of "
+                f"{last.done:,} files; run the same command again to continue",
+                err=True,
+            )
+        raise
+    if last is None or not last.files:
+        click.echo("streamgenre: no audio files found; see --include", err=True)
+        return 0
+    click.echo(f"{output}: {_summary(last)}")
+    # The files in a folder that cannot be listed have no rows.
+    return InputError.exit_code if last.unlisted else 0
+
+
+@contextmanager
+def _display() -> Iterator[Callable[[Progress], None]]:
+    """Yield a function that shows the progress: a line that changes, or one now and then."""
+    if sys.stderr.isatty():
+        from rich.live import Live
+        from rich.text import Text
+
+        from ..output.console import Console
+
+        with Live(console=Console(sys.stderr), transient=True, refresh_per_second=4) as live:
+            yield lambda now: live.update(Text(progress_line(now), overflow="ellipsis"))
+        return
+    shown = time.monotonic()
+
+    def show(now: Progress) -> None:
+        nonlocal shown
+        if time.monotonic() - shown >= _EVERY:
+            shown = time.monotonic()
+            click.echo(f"streamgenre: {progress_line(now)}", err=True)
+
+    yield show
+
+
+def progress_line(now: Progress) -> str:
+    """Files, hours, speed, errors and time left."""
+    total = f"{now.files:,}" if now.listed else f"{now.files:,}+"
+    parts = [f"{now.done:,} of {total} files", f"{now.seconds / 3600:,.1f} h of audio"]
+    if now.elapsed > 1 and now.seconds:
+        parts.append(f"{now.seconds / now.elapsed:,.0f} x real time")
+    parts.append(f"{now.failed:,} {'error' if now.failed == 1 else 'errors'}")
+    if now.left is not None:
+        parts.append(f"{_duration(now.left)} left")
+    return ", ".join(parts)
+
+
+def _summary(now: Progress) -> str:
+    parts = [f"{now.done:,} {'file' if now.done == 1 else 'files'}"]
+    if now.known:
+        parts.append(f"{now.known:,} of them from the journal")
+    if now.failed:
+        parts.append(f"{now.failed:,} with an error")
+    if now.seconds:
+        hours, speed = now.seconds / 3600, now.seconds / max(now.elapsed, 1e-3)
+        parts.append(
+            f"{hours:,.1f} h of audio in {_duration(now.elapsed)} ({speed:,.0f} x real time)"
+        )
+    return ", ".join(parts)
+
+
+def _duration(seconds: float) -> str:
+    whole = round(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}"

@@ -1,0 +1,1 @@
+"""A whole library of recordings: found, classified in several processes, kept as a table."""

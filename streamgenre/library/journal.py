@@ -1,0 +1,195 @@
+"""The memory of a scan: an SQLite file with each file that was seen, and its row once it has one.
+
+A row counts for a file of the same path, size, time of change, model and hop. Every row is
+committed as it comes, so that a scan that is killed loses only the files in flight.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from ..errors import OutputError, reason
+from .row import LibraryFile, Row, Unlisted
+
+_FORMAT = 1
+_APPLICATION = 0x53474A31  # "SGJ1", in SQLite's header
+_TABLES = """
+CREATE TABLE IF NOT EXISTS runs (number INTEGER PRIMARY KEY AUTOINCREMENT);
+CREATE TABLE IF NOT EXISTS files (
+    path BLOB PRIMARY KEY,  -- as the system has it
+    size INTEGER,           -- bytes; NULL: it could not be found
+    modified INTEGER,       -- ns since the epoch
+    run INTEGER NOT NULL,   -- the last run that listed it
+    failed INTEGER,
+    made_with TEXT,         -- model and hop of the row; NULL: there is no row yet
+    row TEXT                -- JSON
+);
+CREATE TEMP TABLE waiting (
+    number INTEGER PRIMARY KEY, path BLOB NOT NULL, size INTEGER NOT NULL, modified INTEGER NOT NULL
+);
+"""
+_AHEAD = 256  # waiting files read at a time
+
+
+class _OtherFileError(sqlite3.Error):
+    """A database of another program."""
+
+
+class Journal:
+    """An open journal, for one run. A context manager; for one thread.
+
+    Args:
+        path: of the file, None for a temporary one.
+        made_with: names the model and the settings that rows depend on.
+        refresh: forget all rows.
+        retry_failed: forget rows with an error.
+
+    Raises OutputError if the file cannot be used.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        made_with: str,
+        refresh: bool = False,
+        retry_failed: bool = False,
+    ) -> None:
+        self.path, self._made_with = path, made_with
+        self._retry_failed = retry_failed
+        self._ahead: deque[LibraryFile] = deque()
+        try:
+            self._open(path, refresh)
+        except (sqlite3.Error, OSError) as error:
+            raise OutputError(f"{path}: {_reason(error)}") from None
+
+    def _open(self, path: Path | None, refresh: bool) -> None:
+        self._db = sqlite3.connect("" if path is None else path, isolation_level=None, timeout=0.1)
+        try:
+            # One process at a time; this also lets write-ahead logging work on network drives.
+            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            (application,) = self._db.execute("PRAGMA application_id").fetchone()
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            if tables and (application, version) != (_APPLICATION, _FORMAT):
+                raise _OtherFileError
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.execute(f"PRAGMA application_id = {_APPLICATION}")
+            self._db.execute(f"PRAGMA user_version = {_FORMAT}")
+            self._db.executescript(_TABLES)
+            if refresh:
+                self._db.execute("DELETE FROM files")
+            self._run = self._db.execute("INSERT INTO runs DEFAULT VALUES").lastrowid
+        except BaseException:
+            self._db.close()
+            raise
+
+    def found(self, files: Iterable[LibraryFile]) -> list[tuple[LibraryFile, Row | None]]:
+        """Take up listed files, each once: with its row, or None if it waits for one now."""
+        taken: list[tuple[LibraryFile, Row | None]] = []
+        with _transaction(self._db):
+            for file in files:
+                path = os.fsencode(file.path)
+                known = self._db.execute(
+                    "SELECT size, modified, run, failed, made_with, row FROM files WHERE path = ?",
+                    (path,),
+                ).fetchone()
+                if known is not None and known[2] == self._run:
+                    continue  # it was listed twice
+                same = known is not None and known[:2] == (file.size, file.modified)
+                if same and known[4] == self._made_with and not (known[3] and self._retry_failed):
+                    self._db.execute("UPDATE files SET run = ? WHERE path = ?", (self._run, path))
+                    taken.append((file, Row.of(json.loads(known[5]))))
+                    continue
+                self._put(file, None)
+                self._db.execute(
+                    "INSERT INTO waiting (path, size, modified) VALUES (?, ?, ?)",
+                    (path, file.size, file.modified),
+                )
+                taken.append((file, None))
+        return taken
+
+    def next_waiting(self) -> LibraryFile | None:
+        """The next file without a row; each is given once in a run."""
+        if not self._ahead:
+            rows = self._db.execute(
+                "SELECT number, path, size, modified FROM waiting ORDER BY number LIMIT ?",
+                (_AHEAD,),
+            ).fetchall()
+            self._ahead.extend(LibraryFile(os.fsdecode(p), s, m) for _, p, s, m in rows)
+            if rows:  # numbers begin again at 1 once the table is empty
+                self._db.execute("DELETE FROM waiting WHERE number <= ?", (rows[-1][0],))
+        return self._ahead.popleft() if self._ahead else None
+
+    def put(self, file: LibraryFile | Unlisted, row: Row, labels: tuple[str, ...]) -> None:
+        """Keep the row of a file."""
+        self._put(file, json.dumps(row.to_dict(labels)), row.error is not None)
+
+    def _put(self, file: LibraryFile | Unlisted, row: str | None, failed: bool = False) -> None:
+        self._db.execute(
+            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                os.fsencode(file.path),
+                file.size if isinstance(file, LibraryFile) else None,
+                file.modified if isinstance(file, LibraryFile) else None,
+                self._run,
+                failed,
+                None if row is None else self._made_with,
+                row,
+            ),
+        )
+
+    def rows(self) -> Iterator[Row]:
+        """The rows of the files that this run listed, in the order of their paths."""
+        for (row,) in self._db.execute(
+            "SELECT row FROM files WHERE run = ? AND row IS NOT NULL ORDER BY path", (self._run,)
+        ):
+            yield Row.of(json.loads(row))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with suppress(sqlite3.Error):
+            self._db.close()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+        if isinstance(error, sqlite3.Error):
+            raise OutputError(f"{self.path}: {_reason(error)}") from None
+
+
+class _transaction:  # noqa: N801  # read as a statement
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN")
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self._db.execute("COMMIT")
+
+
+def _reason(error: Exception) -> str:
+    name = getattr(error, "sqlite_errorname", "")
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return "is in use by another scan; wait for it, or choose another file for -o"
+    if isinstance(error, _OtherFileError) or name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+        return (
+            "is not the journal of a scan, or is damaged; remove it to start over, or choose "
+            "another file for -o"
+        )
+    return f"the journal cannot be written: {reason(error)}; check the folder and the disk"

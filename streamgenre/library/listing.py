@@ -1,0 +1,205 @@
+"""List the audio files below paths, at any depth, one folder in memory at a time."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import BinaryIO
+
+from ..audio.address import scheme, shown
+from ..audio.files.playlist import entries_of, is_hls
+from ..errors import InputError, reason
+from .row import LibraryFile, Unlisted
+
+_EXTENSIONS = (
+    ".3gp .8svx .aac .ac3 .adts .aif .aifc .aiff .amr .ape .asf .au .avi .avr .bwf .caf .dff "
+    ".dsf .dts .eac3 .ec3 .f4a .flac .flv .gsm .htk .iff .ircam .m4a .m4b .m4r .m4v .mka .mkv "
+    ".mov .mp+ .mp1 .mp2 .mp3 .mp4 .mpc .mpeg .mpg .mpp .mts .nist .ofr .oga .ogg .ogv .oma "
+    ".opus .paf .pvf .qt .ra .rf64 .rm .sd2 .sds .sf .shn .snd .spx .tak .ts .tta .voc .vob "
+    ".w64 .wav .wave .webm .wma .wmv .wv .wve .xi "
+)
+AUDIO = frozenset(_EXTENSIONS.split())
+"""Extensions of audio and video files."""
+LISTS = frozenset({".m3u", ".m3u8", ".pls"})
+_LONGEST_LIST = 1 << 28  # bytes
+_DEEPEST_LIST = 4
+_RESOURCE_FORK = "._"  # macOS keeps attributes in such files on other file systems
+_CHUNK = 1 << 16
+
+Found = LibraryFile | Unlisted
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which of the files below a folder are taken. A file that is given by name always is.
+
+    A pattern has the wildcards *, ? and [...]; case does not matter. One without a slash applies
+    to the name, one with a slash to the path below the folder that was given.
+    """
+
+    include: tuple[str, ...] = ()
+    """Patterns of files to take; none: the files with an extension in AUDIO."""
+    exclude: tuple[str, ...] = ()
+    """Patterns of files and folders to leave out."""
+    follow: bool = False
+    """Follow symbolic links to folders. Each folder is listed once, real ones first."""
+
+    def takes(self, relative: str) -> bool:
+        """Whether to take the file at this path below the folder that was given."""
+        name = relative.rpartition("/")[2]
+        if self.leaves_out(relative) or name.startswith(_RESOURCE_FORK):
+            return False
+        if self.include:
+            return _matches(relative, self.include)
+        return Path(name).suffix.lower() in AUDIO
+
+    def leaves_out(self, relative: str) -> bool:
+        """Whether a file or folder is excluded."""
+        return _matches(relative, self.exclude)
+
+
+def _matches(relative: str, patterns: Sequence[str]) -> bool:
+    relative = relative.lower()
+    name = relative.rpartition("/")[2]
+    return any(
+        fnmatchcase(relative if "/" in pattern else name, pattern.lower()) for pattern in patterns
+    )
+
+
+def list_files(paths: Iterable[str], selection: Selection) -> Iterator[Found]:
+    """The files at and below the paths: files, folders, and playlists of them.
+
+    A file below two of the paths comes twice. Files in folders come in the order of their names.
+    """
+    walk = _Walk(selection)
+    for path in paths:
+        yield from _given(path, walk, 0)
+    yield from walk.linked()
+
+
+def read_paths(file: BinaryIO) -> Iterator[str]:
+    """The paths in a file: one a line, or separated by NUL if there is one near the start."""
+    rest = chunk = file.read(_CHUNK)
+    mark = b"\0" if b"\0" in chunk else b"\n"
+    while chunk:
+        *whole, rest = rest.split(mark)
+        yield from map(_path, filter(None, whole))
+        chunk = file.read(_CHUNK)
+        rest += chunk
+    if rest:
+        yield _path(rest)
+
+
+def _path(line: bytes) -> str:
+    return os.fsdecode(line.removesuffix(b"\r"))
+
+
+def _given(path: str, walk: _Walk, depth: int) -> Iterator[Found]:
+    if scheme(path):
+        yield Unlisted(shown(path), "is an address; a scan takes files and folders")
+        return
+    path = os.path.abspath(path)  # noqa: PTH100  # links stay as they are
+    try:
+        status = Path(path).stat()
+        if stat.S_ISDIR(status.st_mode):
+            yield from walk.folder(path)
+        elif not stat.S_ISREG(status.st_mode):
+            yield Unlisted(path, "is not a regular file")
+        elif Path(path).suffix.lower() in LISTS:
+            if depth == _DEEPEST_LIST:
+                yield Unlisted(path, "playlists refer to each other without end", True)
+                return
+            for entry in _entries(Path(path)):
+                yield from _given(entry, walk, depth + 1)
+        else:
+            yield LibraryFile(path, status.st_size, status.st_mtime_ns)
+    except (OSError, ValueError) as error:
+        yield Unlisted(path, _why(error))
+    except InputError as error:
+        yield Unlisted(path, str(error), holds_files=True)
+
+
+def _entries(path: Path) -> tuple[str, ...]:
+    with path.open("rb") as file:
+        data = file.read(_LONGEST_LIST + 1)
+    if is_hls(data):
+        raise InputError("is a playlist of a live stream (HLS); a scan takes files")
+    entries = None if len(data) > _LONGEST_LIST else entries_of(data, path.parent, path.name)
+    if not entries:
+        raise InputError("is not a playlist, or one without entries")
+    return entries
+
+
+class _Walk:
+    """Goes through folders. With `follow`, remembers those that were listed."""
+
+    def __init__(self, selection: Selection) -> None:
+        self._selection = selection
+        self._links: deque[tuple[str, str]] = deque()  # to folders, listed after all real ones
+        self._seen: set[tuple[int, int]] = set()
+
+    def folder(self, root: str, below: str = "") -> Iterator[Found]:
+        """The files below a folder; `below`: its path below the folder that was given."""
+        waiting = [(root, below)]
+        while waiting:
+            path, below = waiting.pop()
+            if self._selection.follow and not self._is_new(path):
+                continue
+            folders = []
+            try:
+                with os.scandir(path) as listed:
+                    entries = sorted(listed, key=lambda entry: entry.name)
+            except OSError as error:
+                yield Unlisted(path, f"the folder cannot be listed: {_why(error)}", True)
+                continue
+            for entry in entries:
+                relative = f"{below}/{entry.name}" if below else entry.name
+                try:
+                    if entry.is_dir(follow_symlinks=False):
+                        if not self._selection.leaves_out(relative):
+                            folders.append((entry.path, relative))
+                    elif _links_to_folder(entry):
+                        if self._selection.follow and not self._selection.leaves_out(relative):
+                            self._links.append((entry.path, relative))
+                    elif self._selection.takes(relative):
+                        status = entry.stat()
+                        if stat.S_ISREG(status.st_mode):
+                            yield LibraryFile(entry.path, status.st_size, status.st_mtime_ns)
+                except OSError as error:  # it vanished, or is a link to nothing
+                    yield Unlisted(entry.path, _why(error))
+            waiting += reversed(folders)
+
+    def linked(self) -> Iterator[Found]:
+        """The files below the links to folders that were met, where they were not listed yet."""
+        while self._links:
+            yield from self.folder(*self._links.popleft())
+
+    def _is_new(self, path: str) -> bool:
+        try:
+            status = Path(path).stat()
+        except OSError:
+            return True  # listing it names the reason
+        key = (status.st_dev, status.st_ino)
+        new = key not in self._seen
+        self._seen.add(key)
+        return new
+
+
+def _links_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_symlink() and entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "no such file; check the path"
+    if isinstance(error, PermissionError):
+        return "no permission to read it; check its owner and mode"
+    return reason(error)

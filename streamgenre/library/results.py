@@ -1,0 +1,242 @@
+"""Results of a scan as a file: Parquet, CSV or JSON lines, by its extension.
+
+All have the same columns. In CSV, `styles` and `segments` are JSON; in Parquet, a map and a list.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ConfigError, InputError, reason
+from ..files import replacement, text_replacement
+from .row import PROBABILITY, Row, columns
+
+if TYPE_CHECKING:
+    import pandas
+
+FORMATS = (".parquet", ".csv", ".jsonl")
+_ROW_GROUP = 10_000
+_WHOLE = ("size", "year")
+_REAL = ("mtime", "duration", "confidence", "music", "speech")
+_NESTED = ("styles", "segments")
+_TEXT = ("path", "status", "genre", "artist", "album", "title", "tag_genre", "error", "model")
+_WITHOUT_PARQUET = (
+    "Parquet needs pyarrow: pip install 'streamgenre[library]', or use a name that ends in .csv or "
+    ".jsonl"
+)
+
+
+def check_format(path: str | os.PathLike[str]) -> str:
+    """The extension of a file of results; raises ConfigError if it is none, or needs pyarrow."""
+    extension = Path(path).suffix.lower()
+    if extension not in FORMATS:
+        raise ConfigError(f"{path}: results end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
+    if extension == ".parquet":
+        _pyarrow(path)
+    return extension
+
+
+def write_results(path: str | os.PathLike[str], rows: Iterable[Row], labels: Sequence[str]) -> None:
+    """Replace a file by these rows, atomically. Raises ConfigError and OutputError."""
+    _WRITERS[check_format(path)](path, rows, labels)
+
+
+def _write_csv(path: str | os.PathLike[str], rows: Iterable[Row], labels: Sequence[str]) -> None:
+    with text_replacement(path) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns(labels))
+        for row in rows:
+            record = row.to_dict(labels)
+            for name in _NESTED:
+                if record[name] is not None:
+                    record[name] = json.dumps(record[name], ensure_ascii=False)
+            writer.writerow(record.values())
+
+
+def _write_jsonl(path: str | os.PathLike[str], rows: Iterable[Row], labels: Sequence[str]) -> None:
+    with replacement(path) as partial, partial.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps(row.to_dict(labels), ensure_ascii=False) + "\n")
+
+
+def _write_parquet(
+    path: str | os.PathLike[str], rows: Iterable[Row], labels: Sequence[str]
+) -> None:
+    pa, parquet = _pyarrow(path), _parquet()
+    segment = pa.struct(
+        [
+            ("start", pa.float64()),
+            ("end", pa.float64()),
+            ("status", pa.string()),
+            ("genre", pa.string()),
+            ("confidence", pa.float64()),
+        ]
+    )
+    kinds = {
+        **dict.fromkeys(_TEXT, pa.string()),
+        **dict.fromkeys(_WHOLE, pa.int64()),
+        "styles": pa.map_(pa.string(), pa.float64()),
+        "segments": pa.list_(segment),
+    }
+    schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in columns(labels)])
+    rows = iter(rows)
+    with (
+        replacement(path) as partial,
+        parquet.ParquetWriter(partial, schema, compression="zstd") as writer,
+    ):
+        while group := [_for_arrow(row.to_dict(labels)) for row in islice(rows, _ROW_GROUP)]:
+            writer.write_table(pa.Table.from_pylist(group, schema=schema))
+
+
+def _for_arrow(record: dict[str, Any]) -> dict[str, Any]:
+    styles = record["styles"]
+    return record | {"styles": None if styles is None else list(styles.items())}
+
+
+_WRITERS: dict[str, Callable[[str | os.PathLike[str], Iterable[Row], Sequence[str]], None]] = {
+    ".parquet": _write_parquet,
+    ".csv": _write_csv,
+    ".jsonl": _write_jsonl,
+}
+
+
+class Results:
+    """The rows of a file of results. Iterating reads them one after another."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._format = check_format(path)
+
+    def __iter__(self) -> Iterator[Row]:
+        return map(Row.of, self._records())
+
+    def __len__(self) -> int:
+        if self._format == ".parquet":
+            with _readable(self.path):
+                return int(_parquet().read_metadata(self.path).num_rows)
+        return sum(1 for _ in self._records())
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns."""
+        if self._format == ".parquet":
+            with _readable(self.path):
+                return list(_parquet().read_schema(self.path).names)
+        first = next(self._records(), None)
+        return columns(()) if first is None else [*first]
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """All rows as a data frame with these columns; needs pandas."""
+        try:
+            import pandas
+        except ImportError:
+            raise ConfigError("to_pandas needs pandas: pip install pandas") from None
+        frame = pandas.DataFrame.from_records(list(self._records()), columns=self.columns)
+        whole = dict.fromkeys(_WHOLE, "Int64")
+        real = {
+            name: "float64"
+            for name in frame.columns
+            if name in _REAL or name.startswith(PROBABILITY)
+        }
+        return frame.astype(whole | real)
+
+    def _records(self) -> Iterator[dict[str, Any]]:
+        with _readable(self.path):
+            yield from _READERS[self._format](self.path)
+
+
+class _readable:  # noqa: N801  # read as a statement
+    """Turns the errors of damaged or missing files into InputError."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, FileNotFoundError):
+            raise InputError(f"{self._path}: no such file; check the path") from None
+        if isinstance(error, (OSError, ValueError, KeyError, TypeError, csv.Error)):
+            why = reason(error) if isinstance(error, OSError) else "is not the result of a scan"
+            raise InputError(f"{self._path}: cannot be read: {why}") from None
+
+
+def _check(names: Iterable[str]) -> None:
+    """Raise ValueError if these are not the columns of results."""
+    if not {*columns(())} <= {*names}:
+        raise ValueError("columns are missing")
+
+
+def _read_csv(path: Path) -> Iterator[dict[str, Any]]:
+    csv.field_size_limit(1 << 30)  # segments of a day
+    with path.open(encoding="utf-8", newline="") as file:
+        records = csv.DictReader(file, strict=True)
+        _check(records.fieldnames or ())
+        for record in records:
+            yield {name: _value(name, text) for name, text in record.items()}
+
+
+def _value(name: str, text: str) -> Any:
+    if text == "":
+        return "" if name == "model" else None
+    if name in _TEXT:
+        return text
+    if name in _NESTED:
+        return json.loads(text)
+    return int(text) if name in _WHOLE else float(text)
+
+
+def _read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            record = json.loads(line)
+            _check(record)
+            yield record
+
+
+def _read_parquet(path: Path) -> Iterator[dict[str, Any]]:
+    with _parquet().ParquetFile(path) as file:
+        _check(file.schema_arrow.names)
+        for batch in file.iter_batches(_ROW_GROUP):
+            for record in batch.to_pylist():
+                styles = record["styles"]
+                yield record | {"styles": None if styles is None else dict(styles)}
+
+
+_READERS: dict[str, Callable[[Path], Iterator[dict[str, Any]]]] = {
+    ".parquet": _read_parquet,
+    ".csv": _read_csv,
+    ".jsonl": _read_jsonl,
+}
+
+
+def read_results(path: str | os.PathLike[str]) -> Results:
+    """The results of a scan: an iterable of Row with `columns`, `len()` and `to_pandas()`.
+
+    Raises InputError if the file cannot be read, and ConfigError if its extension is not one of
+    FORMATS, or if it is Parquet and pyarrow is missing.
+    """
+    file = Path(path)
+    results = Results(file)
+    with _readable(file):
+        file.open("rb").close()
+    return results
+
+
+def _pyarrow(path: str | os.PathLike[str]) -> Any:
+    try:
+        return import_module("pyarrow")
+    except ImportError:
+        raise ConfigError(f"{path}: {_WITHOUT_PARQUET}") from None
+
+
+def _parquet() -> Any:
+    return import_module("pyarrow.parquet")

@@ -1,0 +1,150 @@
+"""A file of a library, and its row in the results."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from ..errors import one_line
+from ..model.card import ModelCard
+from ..update import Segment
+
+PROBABILITY = "probability_"
+"""Prefix of the columns with the probability of a label."""
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryFile:
+    """A file as the listing saw it. Another size or time means another content."""
+
+    path: str
+    """Absolute, as the system gives it: invalid bytes are surrogates (os.fsdecode)."""
+    size: int
+    modified: int
+    """ns since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unlisted:
+    """A folder or list that cannot be read, or a path at which there is no file."""
+
+    path: str
+    error: str
+    holds_files: bool = False
+    """Whether it is a folder or a list, so that files may be missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """What a file says of itself."""
+
+    artist: str | None = None
+    album: str | None = None
+    title: str | None = None
+    year: int | None = None
+    tag_genre: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The result for one file. Where `error` is set, the other results are None or empty."""
+
+    path: str
+    """Absolute, in UTF-8; bytes that are not UTF-8 are percent-encoded."""
+    size: int | None
+    """Bytes; None if the file could not be found."""
+    mtime: float | None
+    """Time of the last change, seconds since the epoch."""
+    duration: float | None = None
+    """Seconds of audio."""
+    status: str | None = None
+    """"genre", "unsure" or "no-music"."""
+    genre: str | None = None
+    confidence: float | None = None
+    probabilities: Mapping[str, float] | None = None
+    """Label -> mean probability over the music. In a table: a column for each label."""
+    styles: Mapping[str, float] | None = None
+    """Finer hints beside the genre, not calibrated."""
+    music: float | None = None
+    """Mean probability of music."""
+    speech: float | None = None
+    """Mean probability of speech; None if the model has no such output."""
+    segments: Sequence[Segment] | None = None
+    artist: str | None = None
+    album: str | None = None
+    title: str | None = None
+    year: int | None = None
+    tag_genre: str | None = None
+    """The genre that the tags of the file state."""
+    error: str | None = None
+    """Why the file has no result."""
+    model: str = ""
+    """Name, version and the beginning of the hash of the model."""
+
+    def to_dict(self, labels: Sequence[str]) -> dict[str, Any]:
+        """The row by the columns of a table, `probability_<label>` for each of the labels."""
+        found: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "probabilities":
+                known = value or {}
+                found.update({PROBABILITY + label: known.get(label) for label in labels})
+            elif field.name == "segments":
+                found["segments"] = None if value is None else [asdict(one) for one in value]
+            elif field.name == "styles":
+                found["styles"] = None if value is None else dict(value)
+            else:
+                found[field.name] = value
+        return found
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Row:
+        """The row of what `to_dict` gave; other entries do not matter."""
+        values: dict[str, Any] = {}
+        probabilities: dict[str, float] = {}
+        for name, value in record.items():
+            if name.startswith(PROBABILITY):
+                if value is not None:
+                    probabilities[name.removeprefix(PROBABILITY)] = value
+            elif name == "segments" and value is not None:
+                values[name] = tuple(Segment(**one) for one in value)
+            elif name in _NAMES:
+                values[name] = value
+        return cls(**values, probabilities=probabilities or None)
+
+    @classmethod
+    def failed(cls, file: LibraryFile | Unlisted, error: str, model: str) -> Row:
+        """The row of a file without a result."""
+        if isinstance(file, Unlisted):
+            return cls(shown_path(file.path), None, None, error=one_line(error), model=model)
+        modified = file.modified / 1e9
+        return cls(shown_path(file.path), file.size, modified, error=one_line(error), model=model)
+
+
+_NAMES = frozenset(field.name for field in fields(Row))
+
+
+def columns(labels: Sequence[str]) -> list[str]:
+    """The names of the columns, in order."""
+    return [*Row("", None, None).to_dict(labels)]
+
+
+def shown_path(path: str) -> str:
+    r"""A path in UTF-8, with each invalid byte as % and two hexadecimal digits.
+
+    >>> shown_path("100% \u00fc.mp3"), shown_path("a\udcff.mp3")
+    ('100% ü.mp3', 'a%FF.mp3')
+    """
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        parts = os.fsencode(path).decode("utf-8", "surrogateescape")
+        return "".join(f"%{ord(c) - 0xDC00:02X}" if "\udc80" <= c <= "\udcff" else c for c in parts)
+    return path
+
+
+def model_name(card: ModelCard) -> str:
+    """What the column `model` says."""
+    return f"{card.name} {card.version} {card.sha256[:12]}"

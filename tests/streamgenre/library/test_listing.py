@@ -1,0 +1,177 @@
+"""Which files a scan takes up, whatever their names and wherever links lead."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from support.paths import EXAMPLES
+
+from streamgenre.library.listing import Selection, list_files, read_paths
+from streamgenre.library.row import LibraryFile, Unlisted, shown_path
+
+posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX file names and links")
+
+
+def touch(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x")
+    return path
+
+
+def listed(*paths, **selection):
+    """Paths of the files, and what could not be listed."""
+    found = list(list_files(map(str, paths), Selection(**selection)))
+    files = [entry.path for entry in found if isinstance(entry, LibraryFile)]
+    return files, [entry for entry in found if isinstance(entry, Unlisted)]
+
+
+def test_audio_at_any_depth_in_the_order_of_names(tmp_path):
+    deep = tmp_path.joinpath(*"abcdefghij" * 4) / "x.flac"
+    wanted = [touch(tmp_path / "A.MP3"), touch(deep), touch(tmp_path / "b/film.mkv")]
+    for name in ("cover.jpg", "a.txt", "list.m3u", "._A.MP3", "noextension", "b/x.cue"):
+        touch(tmp_path / name)
+    assert listed(tmp_path) == ([*map(str, wanted)], [])
+
+
+def test_size_and_time_are_those_of_the_file(tmp_path):
+    path = touch(tmp_path / "a.mp3")
+    os.utime(path, ns=(5, 1_234_567_890_123_456_789))
+    (file,) = list_files([str(tmp_path)], Selection())
+    # File systems round times.
+    assert file == LibraryFile(str(path), 1, path.stat().st_mtime_ns)
+
+
+def test_a_file_given_by_name_needs_no_extension(tmp_path):
+    path = touch(tmp_path / "noextension")
+    assert listed(path)[0] == [str(path)]
+
+
+def test_patterns(tmp_path):
+    for name in ("a.mp3", "b.flac", "c.xyz", "Live/d.mp3", "Live/Old/e.mp3"):
+        touch(tmp_path / name)
+
+    def names(**selection):
+        return [Path(path).name for path in listed(tmp_path, **selection)[0]]
+
+    assert names(include=("*.xyz", "A.*")) == ["a.mp3", "c.xyz"]
+    assert names(exclude=("live",)) == ["a.mp3", "b.flac"]
+    assert names(exclude=("*/old/*", "b*")) == ["a.mp3", "d.mp3"]
+    assert names(include=("live/*",)) == ["d.mp3", "e.mp3"]
+
+
+@posix
+def test_odd_names(tmp_path):
+    names = [b"new\nline.wav", b"invalid\xff.wav", b"-dash.wav", "ü €.wav".encode(), b" .wav"]
+    names.append(b"x" * 251 + b".wav")  # 255 bytes, the longest
+    try:
+        for name in names:
+            touch(tmp_path / os.fsdecode(name))
+    except OSError:
+        pytest.skip("this file system refuses such names")
+    files, unlisted = listed(tmp_path)
+    assert sorted(map(os.fsencode, files)) == sorted(
+        os.fsencode(tmp_path / os.fsdecode(name)) for name in names
+    )
+    assert not unlisted
+    shown = {shown_path(path) for path in files}
+    assert len(shown) == len(names) and str(tmp_path / "invalid%FF.wav") in shown
+    assert all(path.encode("utf-8") for path in shown)
+
+
+@posix
+def test_linked_folders_are_followed_only_if_asked_and_each_once(tmp_path):
+    music = touch(tmp_path / "library/z/a.mp3")
+    other = touch(tmp_path / "elsewhere/b.mp3")
+    root = tmp_path / "library"
+    (root / "a link to z").symlink_to(root / "z")
+    (root / "loop").symlink_to(root)
+    (root / "z/up").symlink_to("..")
+    (root / "self.d").symlink_to("self.d")
+    (root / "linked").symlink_to(other.parent)
+    assert listed(root) == ([str(music)], [])
+    assert listed(root, follow=True) == ([str(music), str(root / "linked/b.mp3")], [])
+    assert listed(root / "a link to z")[0] == [str(root / "a link to z/a.mp3")]  # it was given
+
+
+@posix
+def test_linked_files_are_files_and_dangling_links_are_named(tmp_path):
+    target = touch(tmp_path / "elsewhere/b.mp3")
+    root = tmp_path / "library"
+    root.mkdir()
+    (root / "b.mp3").symlink_to(target)
+    (root / "gone.mp3").symlink_to(tmp_path / "nowhere.mp3")
+    (root / "gone.txt").symlink_to(tmp_path / "nowhere.txt")
+    os.mkfifo(root / "pipe.wav")
+    files, (gone,) = listed(root)
+    assert files == [str(root / "b.mp3")]
+    assert gone.path == str(root / "gone.mp3") and "no such file" in gone.error
+    assert "not a regular file" in listed(root / "pipe.wav")[1][0].error
+
+
+@posix
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads all")
+def test_an_unreadable_folder_does_not_stop_the_others(tmp_path):
+    touch(tmp_path / "a/x.mp3").parent.chmod(0)
+    path = touch(tmp_path / "b/y.mp3")
+    try:
+        files, (folder,) = listed(tmp_path)
+    finally:
+        (tmp_path / "a").chmod(0o700)
+    assert files == [str(path)]
+    assert folder.path == str(tmp_path / "a") and "permission" in folder.error
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs folders by descriptor")
+def test_a_folder_too_deep_for_a_path_does_not_stop_the_others(tmp_path):
+    path = touch(tmp_path / "z.mp3")
+    at = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir("d" * 250, dir_fd=at)
+        below = os.open("d" * 250, os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    os.close(at)
+    files, (folder,) = listed(tmp_path)
+    assert files == [str(path)] and "cannot be listed: File name too long" in folder.error
+    assert folder.holds_files
+
+
+def test_playlists_as_lists(tmp_path):
+    song, album = touch(tmp_path / "a song.mp3"), touch(tmp_path / "album/1.flac")
+    inner = tmp_path / "inner.pls"
+    inner.write_text("[playlist]\nFile1=album\nNumberOfEntries=1\n")
+    outer = tmp_path / "outer.m3u"
+    outer.write_text(
+        "#EXTM3U\n#EXTINF:1,x\na song.mp3\ninner.pls\ngone.mp3\nhttp://me:secret@host/x.mp3\n"
+    )
+    files, (gone, address) = listed(outer)
+    assert files == [str(song), str(album)]
+    assert gone.path == str(tmp_path / "gone.mp3") and "no such file" in gone.error
+    assert address.path == "http://...@host/x.mp3" and "address" in address.error
+    outer.write_text("outer.m3u\n")
+    assert "without end" in listed(outer)[1][0].error
+
+
+@pytest.mark.parametrize(
+    ("data", "paths"),
+    [
+        (b"a\nb c\r\n\n-d", ["a", "b c", "-d"]),
+        (b"a\nb\0c\0", ["a\nb", "c"]),
+        (b"", []),
+        (b"x" * 200_000 + b"\ny\n", ["x" * 200_000, "y"]),
+        (b"\xff\n", [os.fsdecode(b"\xff")] if os.name == "posix" else None),
+    ],
+)
+def test_lists_of_paths(data, paths):
+    if paths is None:
+        pytest.skip("not a name here")
+    assert list(read_paths(io.BytesIO(data))) == paths
+
+
+def test_the_example_clips_are_found():
+    files, unlisted = listed(EXAMPLES)
+    assert {Path(path).suffix for path in files} == {".ogg"} and len(files) > 10 and not unlisted
