@@ -43,7 +43,12 @@ from .validation import TagValidation, Validation
 from .weight_averaging import averaged
 
 _PREPARE = 500  # windows for the standardisation of the features
-_NAMES = {"data": "audio", "tracks": "tracks or splits", "not_music": "speech"}
+_NAMES = {
+    "data": "audio",
+    "tracks": "tracks or splits",
+    "not_music": "speech",
+    "lessons": "soft targets",
+}
 _SAME = ("network", "labels", "data", "tracks", "not_music", "lessons", "config")
 
 

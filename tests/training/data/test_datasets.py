@@ -330,9 +330,12 @@ def changed(number, **fields):
     [
         (changed(1, split="training"), "t1: unknown split 'training'; use train, valid, test"),
         (changed(1, key="t0"), "duplicate keys: t0; give each"),
-        (changed(1, split=""), "some tracks have no split: t1; give it to all"),
+        (changed(1, split=""), "some tracks have no split: t1; assign a split"),
         (changed(7, genre="odd"), "genre 'odd' has no track in train; move some of its 1 tracks"),
-        ([r for r in ROWS if r[2] == "low"], "at least two genres are needed, found low"),
+        (
+            [r for r in ROWS if r[2] == "low"],
+            "at least two genres are required, but the data has low",
+        ),
         ([], "has no rows"),
     ],
 )
@@ -808,11 +811,11 @@ def test_only_audio_counts_as_speech(tmp_path):
     with pytest.raises(DataError, match="absent: cannot be read: No such file"):
         recordings(tmp_path / "absent")
     (tmp_path / "README.txt").write_text("by whom")
-    with pytest.raises(DataError, match="no recordings in it"):
+    with pytest.raises(DataError, match="contains no recordings"):
         recordings(tmp_path)
     layouts.tone(tmp_path / "a.wav")
     np.ones(16_000, np.int16).tofile(tmp_path / "b.s16")
-    assert [len(piece.samples) for piece in recordings(tmp_path)] == [8_000, 16_000]
+    assert [len(clip.samples) for clip in recordings(tmp_path)] == [8_000, 16_000]
     (tmp_path / "c.mp3").write_bytes(b"nothing")
-    with pytest.raises(DataError, match=r"c\.mp3: not a recording that can be read"):
+    with pytest.raises(DataError, match=r"c\.mp3: cannot be read as a recording"):
         recordings(tmp_path)
