@@ -374,7 +374,7 @@ def test_measures_of_the_other_task_are_refused(folder, tagged, audio, tmp_path)
         trainer(folder, tagged, audio, tmp_path, "stop.measure=valid_accuracy")
     genres = open_dataset(folder)
     config = read_config(str(folder / "config.toml"))
-    with pytest.raises(DataError, match="valid_roc_auc is not measured of genre"):
+    with pytest.raises(DataError, match="valid_roc_auc is not available for genre"):
         Trainer(tmp_path, config, genres.tracks, genres.labels, audio)
 
 
