@@ -35,6 +35,7 @@ JOURNAL = ".journal"
 _AT_WORKER = 2 * BATCH  # files: those that are open, and as many that are next
 _LISTED_AT_ONCE, _LISTED_AHEAD = 500, 8
 _STALLED = 600.0  # s without a word from a worker that has files
+_LEAST_WORKED, _LEAST_SHARE = 2e8, 0.05  # bytes of which time left is estimated; of the whole
 _TICK = 1.0  # s between looks at the clock
 
 PathLike = str | os.PathLike[str]
@@ -68,8 +69,10 @@ class Progress:
     @property
     def left(self) -> float | None:
         """Estimate of the seconds left; None while it is unknown."""
-        if not self.listed or not self.worked:
+        if not self.listed or self.worked < min(_LEAST_WORKED, _LEAST_SHARE * self.work):
             return None
+        if not self.worked:
+            return 0.0
         return self.elapsed * (self.work - self.worked) / self.worked
 
 
