@@ -234,13 +234,25 @@ def test_after_a_crash_each_file_is_tried_once_more(music, opened):
 
 @posix
 def test_a_decoder_that_hangs_is_ended(music, opened, monkeypatch):
-    monkeypatch.setattr(scanning, "_STALLED", 6.0)
+    monkeypatch.setattr(scanning, "_STALLED", 15.0)  # s: enough for short files anywhere
     for i in range(3):
         write_sound(music / f"{i}.wav", i)
     write_sound(music / "hang.wav", 20)
     rows = by_name(streamgenre.scan(music, jobs=1))
     errors = {name: row.error for name, row in rows.items() if row.error is not None}
     assert len(rows) == 4 and [*errors] == ["hang.wav"] and "no progress" in errors["hang.wav"]
+
+
+@posix
+def test_workers_are_replaced_after_many_files(music, opened, monkeypatch):
+    monkeypatch.setattr(scanning, "_LIFETIME", 5)
+    for i in range(12):
+        write_sound(music / f"{i}.wav", i, 0.5)
+    rows = by_name(streamgenre.scan(music, jobs=1))
+    assert len(rows) == 12 and all(row.error is None for row in rows.values())
+    lines = (music.parent / "opened").read_text().splitlines()
+    assert len({line.split()[0] for line in lines}) == 3
+    assert {*opened().values()} == {1}
 
 
 @posix
