@@ -67,6 +67,11 @@ def command(*arguments, **settings):
     return subprocess.run(call, capture_output=True, text=True, timeout=300, **settings)
 
 
+def messages(text):
+    """The lines on standard error, without the progress that a slow machine gets to see."""
+    return [line for line in text.splitlines() if " files, " not in line or "journal" in line]
+
+
 def by_name(rows):
     rows = list(rows)
     found = {Path(row.path).name: row for row in rows}
@@ -167,7 +172,7 @@ def test_odd_names_have_rows(music):
         pytest.skip("this file system refuses such names")
     results = music.parent / "results.csv"
     done = command(music, "-o", results)
-    assert done.returncode == 0 and done.stderr == "", done.stderr
+    assert done.returncode == 0 and messages(done.stderr) == []
     rows = by_name(streamgenre.read_results(results))
     assert {*rows} == {
         "new\nline.wav",
@@ -348,7 +353,8 @@ def test_ctrl_c_says_how_to_continue(music):
     running.send_signal(signal.SIGINT)
     _, text = running.communicate(timeout=60)
     assert running.returncode == 130 and not results.exists()
-    assert "interrupted; " in text and f"{results}.journal keeps" in text and text.count("\n") == 1
+    (line,) = messages(text)
+    assert "interrupted; " in line and f"{results}.journal keeps" in line
     done = command(music, "-o", results)  # without the fault
     assert done.returncode == 0 and len(streamgenre.read_results(results)) == 31
 
@@ -359,7 +365,8 @@ def test_the_command_from_a_list_to_a_table(music):
     listed = "\0".join(map(str, [*paths, music / "gone.wav"]))
     done = command("--files-from", "-", "-o", results, input=listed)
     assert done.returncode == 0  # the one that is gone has its row, too
-    assert "gone.wav: no such file" in done.stderr and done.stderr.count("\n") == 1
+    (line,) = messages(done.stderr)
+    assert "gone.wav: no such file" in line
     assert done.stdout.startswith(f"{results}: 4 files, 1 with an error, ")
     done = command(music, "-o", results)
     assert done.returncode == 0 and "3 files, 3 of them from the journal" in done.stdout
