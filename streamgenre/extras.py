@@ -5,7 +5,13 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-EXTRAS = {"osc": "pythonosc", "websocket": "websockets", "mqtt": "paho", "export": "onnx"}
+EXTRAS = {
+    "library": "pyarrow",
+    "osc": "pythonosc",
+    "websocket": "websockets",
+    "mqtt": "paho",
+    "export": "onnx",
+}
 """Extra -> a module that it installs."""
 
 

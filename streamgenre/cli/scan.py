@@ -87,7 +87,9 @@ def command(
         raise click.UsageError(f"{output}: is a folder; give a file in it")
     from ..library.results import check_format
     from ..library.scan import JOURNAL, scan
+    from . import interrupt
 
+    interrupt.patience = 5.0  # to end the workers
     check_format(output)
     for path in paths:
         if not os.path.lexists(path):

@@ -44,6 +44,8 @@ class WorkerProcess:
         )
         self.files: dict[str, LibraryFile] = {}
         """Those that it was given and has not answered, by path."""
+        self.given = 0
+        """Files that it was given so far."""
         self.alone = False
         """Whether it has a file that must be the only one."""
         self.ready = False
@@ -59,6 +61,7 @@ class WorkerProcess:
         if not self.files:
             self.last = time.monotonic()
         self.files[file.path] = file
+        self.given += 1
         self._write(asdict(file))
 
     def _write(self, message: dict[str, Any]) -> None:

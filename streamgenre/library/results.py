@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, InputError, reason
+from ..extras import install_command
 from ..files import replacement, text_replacement
 from .row import PROBABILITY, Row, columns
 
@@ -27,10 +28,6 @@ _WHOLE = ("size", "year")
 _REAL = ("mtime", "duration", "confidence", "music", "speech")
 _NESTED = ("styles", "segments")
 _TEXT = ("path", "status", "genre", "artist", "album", "title", "tag_genre", "error", "model")
-_WITHOUT_PARQUET = (
-    "Parquet needs pyarrow: pip install 'streamgenre[library]', or use a name that ends in .csv or "
-    ".jsonl"
-)
 
 
 def check_format(path: str | os.PathLike[str]) -> str:
@@ -235,7 +232,10 @@ def _pyarrow(path: str | os.PathLike[str]) -> Any:
     try:
         return import_module("pyarrow")
     except ImportError:
-        raise ConfigError(f"{path}: {_WITHOUT_PARQUET}") from None
+        raise ConfigError(
+            f"{path}: Parquet needs pyarrow: {install_command('library')}; or use a name that ends "
+            "in .csv or .jsonl"
+        ) from None
 
 
 def _parquet() -> Any:

@@ -34,7 +34,9 @@ JOURNAL = ".journal"
 """What the name of the journal has behind the name of the results."""
 _AT_WORKER = 2 * BATCH  # files: those that are open, and as many that are next
 _LISTED_AT_ONCE, _LISTED_AHEAD = 500, 8
-_STALLED = 600.0  # s without a word from a worker that has files
+_STALLED = 600.0  # s without a word from a worker that has started and has files
+_LEAST_WORKED, _LEAST_SHARE = 2e8, 0.05  # bytes of which time left is estimated; of the whole
+_LIFETIME = 10_000  # files that a worker takes; then a new one follows: C libraries may leak
 _TICK = 1.0  # s between looks at the clock
 
 PathLike = str | os.PathLike[str]
@@ -68,8 +70,10 @@ class Progress:
     @property
     def left(self) -> float | None:
         """Estimate of the seconds left; None while it is unknown."""
-        if not self.listed or not self.worked:
+        if not self.listed or self.worked < min(_LEAST_WORKED, _LEAST_SHARE * self.work):
             return None
+        if not self.worked:
+            return 0.0
         return self.elapsed * (self.work - self.worked) / self.worked
 
 
@@ -239,7 +243,8 @@ class _Scan:
                 yield from self._found(event.found)
         elif isinstance(event, Message):
             if event.content is None:
-                yield from self._lost(event.worker)
+                if event.worker in self._workers:
+                    yield from self._lost(event.worker)
             else:
                 yield from self._heard(event.worker, event.content)
 
@@ -312,6 +317,9 @@ class _Scan:
 
     def _hand_out(self) -> None:
         """Give workers what they have room for, as evenly as it goes."""
+        for worker in [one for one in self._workers if one.given >= _LIFETIME and not one.files]:
+            self._workers.remove(worker)
+            worker.close()
         while self._suspects and (worker := self._idle()) is not None:
             worker.alone = True
             worker.give(self._suspects.popleft())
@@ -325,7 +333,7 @@ class _Scan:
     def _idle(self) -> WorkerProcess | None:
         """A worker without files, if need be a new one."""
         for worker in self._workers:
-            if not worker.files:
+            if not worker.files and worker.given < _LIFETIME:
                 return worker
         return self._start() if len(self._workers) < self._jobs else None
 
@@ -333,7 +341,11 @@ class _Scan:
         """The worker with the fewest files."""
         if (worker := self._idle()) is not None:
             return worker
-        free = [one for one in self._workers if not one.alone and len(one.files) < _AT_WORKER]
+        free = [
+            one
+            for one in self._workers
+            if not one.alone and len(one.files) < _AT_WORKER and one.given < _LIFETIME
+        ]
         return min(free, key=lambda one: len(one.files), default=None)
 
     def _start(self) -> WorkerProcess:
@@ -346,5 +358,5 @@ class _Scan:
         for worker in self._workers:
             if slept:
                 worker.last = now
-            elif worker.files and now - worker.last > _STALLED:
+            elif worker.ready and worker.files and now - worker.last > _STALLED:
                 worker.kill(f"no progress in {_STALLED:g} s")

@@ -110,7 +110,7 @@ def test_an_unknown_extension_names_the_known_ones(name):
 def test_without_pyarrow_the_remedy_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     for call in (check_format, streamgenre.read_results):
-        with pytest.raises(ConfigError, match=r"pip install 'streamgenre\[library\]'.*\.csv"):
+        with pytest.raises(ConfigError, match=r"pip install '.*\[library\]'.*\.csv"):
             call(tmp_path / "a.parquet")
 
 
