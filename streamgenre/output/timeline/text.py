@@ -20,7 +20,7 @@ from ...model.timeline import Timeline
 from ..console import Console
 from ..destination import Destination
 from ..ribbon import axis, bands, clock, decision_text, label_text, ribbon, style
-from .reading import Run, opened, progress
+from .reading import Options, opened, progress
 
 _MOST_SEGMENTS = 40
 _TOP = 5
@@ -37,9 +37,9 @@ _ROOMY = 50  # columns
 class TextWriter:
     """A Writer of text."""
 
-    def __init__(self, to: Destination, model: Model, run: Run, reconnect: bool = False) -> None:
+    def __init__(self, to: Destination, model: Model, options: Options) -> None:
         self._console = Console(to.file)
-        self._to, self._model, self._run, self._reconnect = to, model, run, reconnect
+        self._to, self._model, self._options = to, model, options
         self._results: Counter[str] = Counter()
         self._seconds = 0.0
         self._failures = 0
@@ -49,10 +49,11 @@ class TextWriter:
         began = time.perf_counter()
         card = self._model.card
         timeline = Timeline(card, card.file_hop if hop is None else hop)
+        timeline.min_segment = self._options.min_segment
         try:
             with (
-                opened(recording, raw, self._reconnect) as source,
-                progress(source, self._run) as show_progress,
+                opened(recording, raw, self._options.reconnect) as source,
+                progress(source, self._options.run) as show_progress,
             ):
                 playing = ""
 
@@ -72,7 +73,8 @@ class TextWriter:
 
     def _print(self, recording: Recording, timeline: Timeline, began: float) -> None:
         speed = timeline.duration / (time.perf_counter() - began)
-        self._brief = self._brief or self._run.total > _FULL
+        many = self._options.run.total > _FULL and not self._options.in_folder
+        self._brief = self._brief or many
         if self._brief:
             print_line(self._console, recording.name, timeline)
         else:
