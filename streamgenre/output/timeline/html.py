@@ -26,6 +26,7 @@ from ..ribbon import clock, label_text, segment_text, tick_step
 from .graph import Frame, ink_on, layers
 from .picture import title_of
 from .svg import path
+from .text import parts_of, result
 
 LARGEST_EMBEDDED = 300_000_000
 """Bytes of a recording inside a page at most; browsers limit the text of a page to 512 MB."""
@@ -65,9 +66,7 @@ def _page(recording: Recording, timeline: Timeline, link: str | None, source: Pa
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     card, verdict, segments = timeline.card, timeline.verdict(), timeline.segments
     title = title_of(recording)
-    word = "No music" if verdict.status == "no-music" else "Unsure"
-    if verdict.genre is not None:
-        word = label_text(card, "", verdict.genre)
+    word, detail = _verdict(timeline)
     trouble = "This browser cannot play the recording. The graph and the table need no player."
     if link and not recording.is_url:
         trouble = (
@@ -93,9 +92,9 @@ def _page(recording: Recording, timeline: Timeline, link: str | None, source: Pa
         media=_media(link),
         title=_text(title),
         length=clock(timeline.duration),
-        word=_text(word),
-        word_class="" if verdict.genre else ' class="plain"',
-        detail=_text(_detail(timeline)),
+        word=_text(word[:1].upper() + word[1:]),
+        word_class="" if verdict.genre or word == "A mix" else ' class="plain"',
+        detail=_text(detail),
         player=player,
         start=f"{timeline.start:g}",
         end=f"{timeline.duration:.3f}",
@@ -110,15 +109,17 @@ def _page(recording: Recording, timeline: Timeline, link: str | None, source: Pa
     )
 
 
-def _detail(timeline: Timeline) -> str:
-    """What there is to say of the whole recording below its genre."""
+def _verdict(timeline: Timeline) -> tuple[str, str]:
+    """The whole recording in large letters, and what there is to say below them."""
     verdict = timeline.verdict()
-    if verdict.status == "no-music":
-        return ""
+    words = result(timeline).plain
+    if parts_of(timeline):
+        return "A mix", words.removeprefix("A mix: ")
     if verdict.genre is not None:
-        return f"{verdict.confidence:.0%}, the whole recording"
-    best = max(verdict.probabilities, key=lambda name: verdict.probabilities[name])
-    return f"perhaps {label_text(timeline.card, '', best)}, {verdict.confidence:.0%}"
+        return label_text(timeline.card, "", verdict.genre), f"{verdict.confidence:.0%} on average"
+    return (
+        (words, "") if verdict.status == "no-music" else ("Unsure", words.removeprefix("unsure, "))
+    )
 
 
 def _text(text: str | None) -> str:

@@ -17,8 +17,9 @@ from ...audio.address import Recording
 from ...errors import one_line
 from ...model.timeline import Timeline
 from ...update import Segment
-from ..ribbon import clock, label_text, segment_text, tick_step
+from ..ribbon import clock, segment_text, tick_step
 from .graph import Frame, ink_on, layers
+from .text import result
 
 WIDTH = 960
 _MARGIN = 24
@@ -91,14 +92,6 @@ def title_of(recording: Recording) -> str:
     return one_line(recording.name if recording.is_stream else Path(recording.name).name)
 
 
-def verdict_text(timeline: Timeline) -> str:
-    """The result for the whole recording: "Jazz 81%", "unsure", "no music"."""
-    verdict = timeline.verdict()
-    if verdict.status == "genre":
-        return f"{label_text(timeline.card, '', verdict.genre)} {verdict.confidence:.0%}"
-    return verdict.status.replace("-", " ")
-
-
 def picture(recording: Recording, timeline: Timeline) -> Picture:
     """The title, the stream graph, the segments, a time axis and a legend."""
     top = _MARGIN + _TITLE + 18.0
@@ -124,7 +117,7 @@ def picture(recording: Recording, timeline: Timeline) -> Picture:
 
 def _heading(recording: Recording, timeline: Timeline, y: float, right: float) -> Iterator[Shape]:
     """The title, and the result for the whole recording."""
-    verdict = f"{verdict_text(timeline)}, {clock(timeline.duration)}"
+    verdict = f"{result(timeline, short=True)}, {clock(timeline.duration)}"
     room = right - _MARGIN - len(verdict) * _TEXT * _CHARACTER - 2 * _GAP
     title = title_of(recording)
     most = int(room / (_TITLE * _CHARACTER * _BOLD))

@@ -83,7 +83,7 @@ class TextWriter:
             print_timeline(self._console, recording.name, timeline, speed)
         verdict = timeline.verdict()
         words = label_text(timeline.card, verdict.status, verdict.genre)
-        self._results["mix" if _parts(timeline) else words] += 1
+        self._results["mix" if parts_of(timeline) else words] += 1
         self._seconds += timeline.duration
         self._to.finished()
 
@@ -111,7 +111,7 @@ def print_line(console: rich.console.Console, name: str, timeline: Timeline) -> 
     title = set_cell_size(_title(name), names)
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(title).append(f" {_length(timeline):>7}  ", "dim")
-    line.append(_result(timeline, short=True))
+    line.append(result(timeline, short=True))
     room = width - cell_len(line.plain) - 2
     column = names + 38
     if width - column >= _SHORTEST_RIBBON and room >= _SHORTEST_RIBBON:
@@ -169,7 +169,7 @@ def _length(timeline: Timeline) -> str:
     return clock(timeline.duration, tenths=timeline.duration < _SHORT)
 
 
-def _parts(timeline: Timeline) -> list[str]:
+def parts_of(timeline: Timeline) -> list[str]:
     """The genres of a mix, the longest first; empty if the recording is of one genre or none."""
     seconds: Counter[str] = Counter()
     music = 0.0
@@ -183,7 +183,7 @@ def _parts(timeline: Timeline) -> list[str]:
     return parts[:_MOST_PARTS] if mixed else []
 
 
-def _result(timeline: Timeline, short: bool = False) -> Text:
+def result(timeline: Timeline, short: bool = False) -> Text:
     """The verdict in words, with whose probability it is."""
     card, verdict = timeline.card, timeline.verdict()
 
@@ -192,7 +192,7 @@ def _result(timeline: Timeline, short: bool = False) -> Text:
 
     if verdict.status == "no-music":
         return Text(label_text(card, verdict.status, None), style(card, None))
-    parts = _parts(timeline)
+    parts = parts_of(timeline)
     if parts:
         line = Text("mix: " if short else "A mix: mostly ")
         parts = parts[:2] if short else parts
@@ -213,7 +213,7 @@ def _print_verdict(console: rich.console.Console, timeline: Timeline) -> None:
     """Print the result for the whole recording, with the most probable labels as bars."""
     card, verdict = timeline.card, timeline.verdict()
     console.print()
-    console.print(Text("Whole recording: ").append(_result(timeline)))
+    console.print(Text("Whole recording: ").append(result(timeline)))
     if timeline.styles:
         displays = {style.name: style.display for style in card.styles}
         hints = Text("Styles, as hints: ", "dim", no_wrap=True, overflow="ellipsis")

@@ -219,7 +219,7 @@ def test_an_interrupted_run_into_a_folder_keeps_complete_files(tmp_path, clip, r
 @pytest.mark.parametrize("form", ["text", "json", "jsonl", "csv", "srt", "html", "svg"])
 def test_short_segments_are_merged_in_every_format(tmp_path, form, capfd):
     """Silence of 6 s in the middle of 30 s."""
-    count = {"text": "no-music", "html": ">No music<", "srt": "No music", "svg": ">No music</text>"}
+    count = {"text": "no music", "html": ">No music<", "srt": "No music", "svg": ">No music</text>"}
     mix = EXAMPLES / "classical-brandenburg-2.ogg"
     samples, rate = soundfile.read(mix, frames=12 * 44_100, always_2d=True)
     parts = [samples, np.zeros((6 * rate, samples.shape[1])), samples]

@@ -23,6 +23,7 @@ from support.timelines import timeline_of
 
 import streamgenre
 from streamgenre.audio.address import Recording
+from streamgenre.model.card import Label, Thresholds
 from streamgenre.output.formats import FORMATS
 from streamgenre.output.timeline import write_function
 from streamgenre.output.timeline.graph import layers
@@ -39,6 +40,12 @@ FILES = {
     "png": "timeline.png",
 }
 RECORDING = Recording("music/R&B <1>, \"live\".mp3")  # fmt: skip
+LABELS = (
+    Label("jazz", "Jazz", "#8458d6"),
+    Label("rock", "Rock", "#e0453a"),
+    Label("hiphop", "Hip hop", "#ff9f1c"),
+    Label("folk", "Folk & <more>", "#8fae3c"),
+)
 DECISIONS = (
     [("genre", "jazz")] * 4
     + [("unsure", None)] * 4
@@ -50,8 +57,16 @@ DECISIONS = (
 
 
 def example(model, decisions=DECISIONS):
-    """A timeline with every status, of a model that has a fixed version."""
-    card = dataclasses.replace(model.card, name="model", version="1", sha256="0" * 64)
+    """A timeline with every status, of a card that does not change with the model."""
+    card = dataclasses.replace(
+        model.card,
+        name="model",
+        version="1",
+        sha256="0" * 64,
+        labels=LABELS,
+        styles=(),
+        thresholds=Thresholds(0.35, 0.5, -60.0, 0.1, smoothing=2.0),
+    )
     return timeline_of(card, decisions)
 
 
