@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .model.pool import StreamPool
     from .model.stream import Stream
     from .model.timeline import Timeline
+    from .output.save import save
     from .update import Segment, Update
 
 # Imported on first use: `import streamgenre` must not wait for Numba and ONNX Runtime.
@@ -58,6 +59,7 @@ _HOMES = {
     "read_results": "library.results",
     "Listener": "live.listener",
     "listen": "live.listener",
+    "save": "output.save",
 }
 
 __all__ = [
@@ -83,6 +85,7 @@ __all__ = [
     "listen",
     "load",
     "read_results",
+    "save",
     "scan",
 ]
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+from support import browser
 from support.paths import EXAMPLES
 
 import streamgenre
@@ -46,3 +50,9 @@ def package(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 
             export_package(*read_model(None), target)
     return target
+
+
+@pytest.fixture(scope="module")  # not longer: its event loop runs in this thread
+def chromium() -> Iterator[Callable[..., AbstractContextManager[Any]]]:
+    """Starts Chromium with more flags: see support.browser."""
+    yield from browser.starters()

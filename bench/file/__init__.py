@@ -23,6 +23,7 @@ from pathlib import Path
 from streamgenre.audio.address import Recording
 from streamgenre.model.model import load
 from streamgenre.output.destination import Destination
+from streamgenre.output.formats import FORMATS
 from streamgenre.output.timeline import writer
 
 from .. import recordings
@@ -183,7 +184,7 @@ def stages(
 def _whole(path: Path) -> Callable[[], None]:
     """The work of `streamgenre FILE` after the start-up: read, classify, write text."""
     model = load()
-    return lambda: writer("text", Destination(io.StringIO()), model)(
+    return lambda: writer(FORMATS["text"], Destination(io.StringIO()), model)(
         Recording(str(path)), None, None
     )
 

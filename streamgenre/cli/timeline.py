@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import math
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -16,16 +17,25 @@ from .. import __version__
 from ..audio import ENCODINGS
 from ..audio.address import Recording, scheme
 from ..errors import OutputError, StreamgenreError, one_line, reason
+from ..output.formats import FORMATS, Format, format_of
 from . import interrupt
 from .options import COMMANDS, compute_option, model_option
 
 if TYPE_CHECKING:
     from ..audio.files.raw import RawFormat
-    from ..output.destination import Destination
+    from ..output.destination import Destination, Folder
 
 _EPILOG = "\b\nCommands:\n" + "\n".join(f"  {name:8} {does}" for name, does in COMMANDS.items())
 
+_SEPARATORS = tuple(filter(None, ("/", os.sep, os.altsep)))
 _PATIENCE = 4.0  # s to print the timeline of a stream after Ctrl-C
+
+
+def _seconds(context: click.Context, option: click.Parameter, value: float) -> float:
+    """The value if it is a duration; raises BadParameter."""
+    if not 0 <= value < math.inf:
+        raise click.BadParameter(f"{value:g} is not a duration in seconds")
+    return value
 
 
 @click.command(
@@ -37,13 +47,27 @@ _PATIENCE = 4.0  # s to print the timeline of a stream after Ctrl-C
 @click.option(
     "--format",
     "output_format",
-    type=click.Choice(["text", "json", "jsonl"]),
-    help="text for people; json: one object per file; jsonl: one update per line, at once.  "
-    "[default: as the name given with -o ends, or text]",
+    type=click.Choice(list(FORMATS)),
+    help="text for people; json: one object per file; jsonl: one update per line, at once; csv: "
+    "one row per segment; audacity: a label track; srt, vtt: captions; html: a page with a player; "
+    "png, svg: a picture.  [default: as the extension of -o, or text]",
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Write to a file, not to the terminal."
+    "-o",
+    "--output",
+    metavar="PATH",
+    help="Write to a file instead of standard output, or to a folder (one that exists, or a name "
+    "that ends in /), with one file per input.",
 )
+@click.option(
+    "--min-segment",
+    type=float,
+    callback=_seconds,
+    default=0.0,
+    metavar="S",
+    help="Merge segments shorter than S seconds into their neighbours.",
+)
+@click.option("--embed", is_flag=True, help="With html: put the audio into the page.")
 @click.option("--hop", type=float, help="Seconds between updates; see `info`.")
 @model_option
 @compute_option
@@ -59,7 +83,9 @@ _PATIENCE = 4.0  # s to print the timeline of a stream after Ctrl-C
 def command(
     recordings: tuple[str, ...],
     output_format: str | None,
-    output: Path | None,
+    output: str | None,
+    min_segment: float,
+    embed: bool,
     hop: float | None,
     model: Path | None,
     compute: Any,
@@ -74,17 +100,25 @@ def command(
     for standard input.
     """
     raw_format = _raw_format(raw, rate, channels)
-    form = _format(output_format, output)
     if os.name == "nt":  # other shells do it
         recordings = expand_wildcards(recordings)
-    for name in recordings:
-        if output is not None and _same_file(output, name):
-            raise click.UsageError(f"{output}: is also an input; choose another file for -o")
+    target = None if output is None else Path(output)
+    in_folder = output is not None and (output.endswith(_SEPARATORS) or Path(output).is_dir())
+    form = _format(output_format, None if in_folder else target)
+    if embed and form.name != "html":
+        raise click.UsageError("--embed puts audio into a page; add --format html")
+    for recording in map(Recording, recordings):
+        if embed and recording.is_stream:
+            raise click.UsageError(f"{recording.name}: is not a file; leave out --embed")
+    if not in_folder and not form.several and len(recordings) > 1:
+        raise click.UsageError(_one_file(form))
+    if form.binary and target is None and sys.stdout.isatty():
+        raise click.UsageError(f"{form.name} is binary; add -o with a file")
     from ..audio.files import DEEPEST_LIST
     from ..audio.files.playlist import PlaylistError
     from ..model.model import load
     from ..output.timeline import writer
-    from ..output.timeline.reading import Run
+    from ..output.timeline.reading import Options, Run
 
     loaded = load(model, compute)
     if hop is not None:
@@ -92,9 +126,12 @@ def command(
     if any(Recording(name).is_stream for name in recordings):
         interrupt.patience = _PATIENCE
     codes = []
-    with _destination(output, form) as destination, _told_if_interrupted(destination):
+    opened = _folder(target, form) if target and in_folder else _destination(target, form)
+    _check_inputs(opened, recordings)
+    with opened as destination, _told_if_interrupted(destination):
         run = Run(len(recordings))
-        write = writer(form, destination, loaded, run, reconnect)
+        options = Options(run, reconnect, min_segment, embed, in_folder)
+        write = writer(form, destination, loaded, options)
         waiting = [(Recording(name), 0) for name in reversed(recordings)]
         while waiting:
             recording, depth = waiting.pop()
@@ -104,6 +141,8 @@ def command(
                 except PlaylistError as listed:
                     if depth == DEEPEST_LIST:
                         raise
+                    if not in_folder and not form.several and len(listed.entries) > 1:
+                        raise click.UsageError(_one_file(form)) from None
                     remote = recording.remote or listed.remote
                     entries = [(Recording(name, remote), depth + 1) for name in listed.entries]
                     waiting += reversed(entries)
@@ -130,25 +169,29 @@ def _raw_format(raw: str | None, rate: int | None, channels: int | None) -> RawF
     return RawFormat(raw, rate, channels or 1)
 
 
-def _same_file(output: Path, recording: str) -> bool:
-    try:
-        return output.is_file() and output.samefile(recording)
-    except OSError:
-        return False
+def _one_file(form: Format) -> str:
+    return (
+        f"{form.name} holds one recording; give a folder with -o, such as -o {form.name}/, for a "
+        "file for each"
+    )
 
 
-_FORMATS = {".json": "json", ".jsonl": "jsonl", ".txt": "text"}
-_NO_FORMATS = (".csv", ".tsv", ".srt", ".vtt", ".html", ".png", ".svg", ".xml", ".pdf")
+def _check_inputs(destination: Destination | Folder, recordings: Iterable[str]) -> None:
+    """Raise UsageError if a result would replace an input."""
+    inputs = {os.path.realpath(name) for name in recordings if not scheme(name)}
+    targets = [destination.path]
+    if not hasattr(destination, "file"):
+        targets = [destination.target(Recording(name)) for name in recordings]
+    for target in targets:
+        if target is not None and target.is_file() and os.path.realpath(target) in inputs:
+            raise click.UsageError(f"{target}: is also an input; choose another name for -o")
 
 
-def _format(wanted: str | None, output: Path | None) -> str:
+def _format(wanted: str | None, target: Path | None) -> Format:
     """The format that was asked for, or else the one that the name of the output has."""
-    suffix = "" if output is None else output.suffix.lower()
-    if wanted is None and suffix in _NO_FORMATS:
-        raise click.UsageError(
-            f"{output}: there is no format {suffix[1:]}; choose --format text, json or jsonl"
-        )
-    return wanted or _FORMATS.get(suffix, "text")
+    if wanted is not None:
+        return FORMATS[wanted]
+    return FORMATS["text"] if target is None else format_of(target)
 
 
 def expand_wildcards(recordings: Iterable[str]) -> tuple[str, ...]:
@@ -161,25 +204,29 @@ def expand_wildcards(recordings: Iterable[str]) -> tuple[str, ...]:
     return tuple(expanded)
 
 
-def _destination(output: Path | None, form: str) -> Destination:
+def _folder(target: Path, form: Format) -> Folder:
+    from ..output.destination import Folder
+
+    return Folder(target, form.extension, form.by_line)
+
+
+def _destination(target: Path | None, form: Format) -> Destination:
     from ..output.destination import Appended, Destination, Replaced
 
-    if output is None:
+    if target is None:
         return Destination(sys.stdout)
-    if output.is_dir():
-        raise click.UsageError(f"{output}: is a folder; give a file in it")
-    if output.exists() and not output.is_file():  # a device or a pipe is written directly
+    if target.exists() and not target.is_file():  # a device or a pipe is written directly
         try:
             return Destination(
-                output.open("w", encoding="utf-8", errors="backslashreplace"), output
+                target.open("w", encoding="utf-8", errors="backslashreplace"), target
             )
         except OSError as error:
-            raise OutputError(f"{output}: cannot be written: {reason(error)}") from None
-    return Appended(output) if form == "jsonl" else Replaced(output)
+            raise OutputError(f"{target}: cannot be written: {reason(error)}") from None
+    return Appended(target) if form.by_line else Replaced(target)
 
 
 @contextmanager
-def _told_if_interrupted(destination: Destination) -> Iterator[None]:
+def _told_if_interrupted(destination: Destination | Folder) -> Iterator[None]:
     """Say at Ctrl-C or SIGTERM what is kept, even while a C library hangs."""
 
     def tell() -> None:

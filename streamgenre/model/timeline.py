@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..update import STATUSES, Segment, Status, Update
 from . import notebook
 from .card import ModelCard
+from .merge import Decision, Merger
 from .styles import StyleMeans
 
 if TYPE_CHECKING:
@@ -80,6 +81,11 @@ class _Rows:
         for i, block in enumerate(self._blocks):
             yield block[: self._count - i * _BLOCK_ROWS]
 
+    def rows(self) -> Iterator[np.void]:
+        """All rows, in order."""
+        for block in self.blocks():
+            yield from block
+
     def update(self, index: int) -> Update:
         block, row = divmod(index, _BLOCK_ROWS)
         values = self._blocks[block][row]
@@ -139,6 +145,8 @@ class Timeline:
         self.duration = 0.0
         self.warnings: tuple[str, ...] = ()
         """What was wrong with the input, though it could be read."""
+        self.min_segment = 0.0
+        """Seconds that a segment lasts at least: shorter ones are merged into their neighbours."""
         self._rows = _Rows(card.label_names)
         self._styles = StyleMeans(card)
         self._verdict: Verdict | None = None
@@ -226,33 +234,50 @@ class Timeline:
 
     @property
     def segments(self) -> list[Segment]:
-        """Stretches of one decision; they tile [start, duration] without gaps."""
+        """Stretches of one decision; they tile [start, duration] without gaps.
+
+        Those shorter than `min_segment` are merged into their neighbours (see merge.py).
+        """
         found: list[Segment] = []
         total = 0.0  # of the probabilities of the decision, weighted by seconds
         labels = np.zeros(len(self._rows.labels))  # the same for each label
-        last: tuple[int, int] | None = None
+        last: Decision | None = None
         begin = end = self.start
 
         def close() -> None:
             if last is not None:
-                status, genre = STATUSES[last[0]], last[1]
-                label = self._rows.labels[genre] if genre >= 0 else None
-                best = float(labels.max()) if status == "unsure" else total
-                found.append(Segment(begin, end, status, label, best / (end - begin)))
+                best = float(labels.max()) if last[0] == "unsure" else total
+                found.append(Segment(begin, end, *last, best / (end - begin)))
 
-        for rows in self._rows.blocks():
-            for row in rows:
-                key = (int(row["status"]), int(row["genre"]))
-                if key != last:
-                    close()
-                    begin, total, last = end, 0.0, key
-                    labels[:] = 0.0
-                time = float(row["time"])
-                labels += row["probabilities"] * (time - end)
-                total += _label_probability(row) * (time - end)
-                end = time
+        for row, decision in zip(self._rows.rows(), self._decisions(), strict=True):
+            if decision != last:
+                close()
+                begin, total, last = end, 0.0, decision
+                labels[:] = 0.0
+            time = float(row["time"])
+            labels += row["probabilities"] * (time - end)
+            total += self._probability(row, decision) * (time - end)
+            end = time
         close()
         return found
+
+    def _decisions(self) -> Iterator[Decision]:
+        """The decision of each row, after short ones were merged."""
+        merger, labels = Merger(self.min_segment), self._rows.labels
+        end = self.start
+        for row in self._rows.rows():
+            genre = labels[row["genre"]] if row["genre"] >= 0 else None
+            time = float(row["time"])
+            yield from merger.add((STATUSES[row["status"]], genre), time - end)
+            end = time
+        yield from merger.finish()
+
+    def _probability(self, row: np.void, decision: Decision) -> float:
+        """Probability of a decision in a row, 0 if it is unsure: see Segment.confidence."""
+        status, genre = decision
+        if status == "genre":
+            return float(row["probabilities"][self._rows.labels.index(genre)])
+        return 1.0 - float(row["music"]) if status == "no-music" else 0.0
 
     def most_probable(self, segment: Segment) -> str:
         """The label with the largest mean probability over a segment."""
@@ -321,14 +346,6 @@ class Timeline:
                 for s in self.segments
             ],
         }
-
-
-def _label_probability(row: np.void) -> float:
-    """Probability of what a row decided, 0 if it is unsure: see Segment.confidence."""
-    status = STATUSES[row["status"]]
-    if status == "genre":
-        return float(row["probabilities"][row["genre"]])
-    return 1.0 - float(row["music"]) if status == "no-music" else 0.0
 
 
 def _rounded(probability: float) -> float:

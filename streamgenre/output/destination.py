@@ -1,13 +1,15 @@
 """Where results of several recordings go, and what is left of them after an interruption.
 
 A format of lines is appended to its file as it is computed. Any other format is complete only after
-each recording: the file is replaced atomically then, so that it never ends in half a result.
+each recording: the file is replaced atomically then, so that it never ends in half a result. Into a
+folder, each recording gets a file of its own.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import re
 import threading
 import time
 from contextlib import suppress
@@ -16,6 +18,7 @@ from types import TracebackType
 from typing import TextIO
 
 from .. import files
+from ..audio.address import Recording, resolved, shown
 from ..errors import OutputError, reason
 
 _COPYING = 0.1  # largest share of the time that may go into copies of earlier results
@@ -169,6 +172,72 @@ class Replaced(Destination):
             with suppress(OSError):
                 self.file.close()
             self._work.unlink(missing_ok=True)
+
+
+class Folder:
+    """Gives each recording a Destination of its own, in a folder that mirrors the input paths.
+
+    `extension` is appended to the full name of a recording. `by_line`: the format is one of lines.
+    A context manager, as a Destination is.
+    """
+
+    def __init__(self, path: Path, extension: str, by_line: bool) -> None:
+        if path.exists() and not path.is_dir():
+            raise OutputError(f"{path}: is not a folder; give another name")
+        self.path, self._extension, self._by_line = path, extension, by_line
+        self._owners: dict[Path, str] = {}
+
+    def target(self, recording: Recording) -> Path:
+        """The file for a recording."""
+        return self.path / mirrored(recording, self._extension)
+
+    def open(self, recording: Recording) -> Destination:
+        """A Destination for one recording; raises OutputError."""
+        target = self.target(recording)
+        owner = self._owners.setdefault(target, recording.where)
+        if owner != recording.where:
+            raise OutputError(
+                f"{recording.name}: {target} already has the result of {shown(owner)}; use another "
+                "folder"
+            )
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _failure(target.parent, error) from None
+        return Appended(target) if self._by_line else Replaced(target)
+
+    def keep(self) -> str:
+        """See Destination."""
+        written = sum(target.exists() for target in self._owners)
+        return f"{self.path} keeps {_count(written, 'file')}"
+
+    def __enter__(self) -> Folder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Do nothing: each Destination closes itself."""
+
+
+def mirrored(recording: Recording, extension: str) -> Path:
+    """The relative path of the result of a recording, below the folder for results.
+
+    >>> mirrored(Recording("a/x.mp3"), ".html").as_posix()
+    'a/x.mp3.html'
+    >>> mirrored(Recording("../b/./x.mp3"), ".html").as_posix()
+    'b/x.mp3.html'
+    >>> mirrored(Recording("http://me:secret@host:80/radio?id=1"), ".csv").as_posix()
+    'host_80/radio_id=1.csv'
+    """
+    if recording.is_url:
+        parts = re.split("[/\\\\]+", recording.name.split("://", 1)[1].split("@", 1)[-1])
+        parts = [re.sub(r'[<>:"|?*#]', "_", part) for part in parts]
+    elif recording.where == "-":
+        parts = ["standard-input"]
+    else:
+        path = Path(os.path.normpath(resolved(recording.where)))
+        parts = list(path.relative_to(path.anchor).parts)
+    parts = [part for part in parts if part not in ("", ".", "..")] or ["recording"]
+    return Path(*parts[:-1], parts[-1] + extension)
 
 
 def _failure(path: Path, error: OSError) -> OutputError:

@@ -151,10 +151,18 @@ def _bands(
     return line
 
 
+def tick_step(duration: float, most: float) -> float:
+    """Seconds between the labels of a time axis, a round number, for at most that many of them.
+
+    >>> tick_step(160, 10), tick_step(160, 3)
+    (30, 60)
+    """
+    return next((step for step in _AXIS_STEPS if duration <= step * most), duration)
+
+
 def axis(duration: float, width: int) -> Text:
     """Times below a ribbon, as many as fit."""
-    longest = len(clock(duration)) + 2
-    step = next((s for s in _AXIS_STEPS if s / max(duration, 1e-9) * width >= longest), duration)
+    step = tick_step(duration, width / (len(clock(duration)) + 2))
     line = [" "] * width
     ticks = int(duration / step) if step else 0
     for i in range(ticks + 1):
@@ -165,6 +173,12 @@ def axis(duration: float, width: int) -> Text:
     return Text("".join(line), style="dim")
 
 
-def decision_text(card: ModelCard, update: Update) -> str:
+def decision_text(card: ModelCard, decision: Update | Segment) -> str:
     """The display name of the genre, "unsure", "no music" or "no signal"."""
-    return label_text(card, update.status, update.genre)
+    return label_text(card, decision.status, decision.genre)
+
+
+def segment_text(card: ModelCard, segment: Segment) -> str:
+    """As decision_text, with a capital, to stand alone: "Unsure", "No music"."""
+    text = decision_text(card, segment)
+    return text[:1].upper() + text[1:]

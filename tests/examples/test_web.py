@@ -19,26 +19,14 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+from support.browser import CONTRAST
 from support.paths import ROOT
 
 import streamgenre
 from streamgenre.audio.mix import Mixer
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright, of pip")
-
 WEB = ROOT / "examples" / "web"
 RATE = 16_000
-BROWSERS = "chromium", "chromium-browser", "google-chrome"
-FLAGS = [
-    "--no-sandbox",  # as root in a container there is none
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-]
 PATIENCE = 60_000  # ms; a page that has the processor for itself needs two seconds
 
 
@@ -95,34 +83,12 @@ def address(site):
 
 
 @pytest.fixture(scope="module")
-def driver():
-    with playwright.sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def start(driver):
-    """Starts Chromium with more flags."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip("needs Chromium: apt install chromium")
-
-    @contextmanager
-    def browser(*flags):
-        running = driver.chromium.launch(executable_path=found, args=[*FLAGS, *flags])
-        yield running
-        running.close()
-
-    return browser
-
-
-@pytest.fixture(scope="module")
-def browser(start, tmp_path_factory):
+def browser(chromium, tmp_path_factory):
     """One whose microphone hears the Brandenburg concerto, over and over."""
     heard = tmp_path_factory.mktemp("heard") / "heard.wav"
     soundfile.write(heard, clip("classical-brandenburg-2"), 44_100)
     fake = "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"
-    with start(*fake, f"--use-file-for-fake-audio-capture={heard}") as running:
+    with chromium(*fake, f"--use-file-for-fake-audio-capture={heard}") as running:
         yield running
 
 
@@ -310,10 +276,10 @@ def test_several_genres_are_a_mix(page, tmp_path):
     ]  # fmt: skip
 
 
-def test_a_refused_microphone_is_told(start, address):
+def test_a_refused_microphone_is_told(chromium, address):
     """Where nobody is there to allow it, Chromium refuses."""
     with (
-        start("--use-fake-device-for-media-stream") as browser,
+        chromium("--use-fake-device-for-media-stream") as browser,
         opened(browser, address) as page,
     ):
         page.click("text=Listen")
@@ -374,27 +340,6 @@ def test_nothing_can_leave(browser, address):
         assert page.evaluate(BLOCKED) == "connect-src"
         (worker,) = page.workers
         assert worker.evaluate(BLOCKED) == "connect-src"
-
-
-CONTRAST = """() => {
-  const light = (text) => {
-    const [r, g, b] = text.match(/[0-9.]+/g).map((part) => part / 255).map(
-      (part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = (node) => {
-    const colour = node ? getComputedStyle(node).backgroundColor : "";
-    return node && colour === "rgba(0, 0, 0, 0)" ? behind(node.parentElement) : colour;
-  };
-  const found = [];
-  for (const node of document.querySelectorAll("body *")) {
-    const text = [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim());
-    if (!text || !node.checkVisibility() || node.matches("[aria-disabled=true]")) continue;
-    const pair = [light(getComputedStyle(node).color), light(behind(node))].sort((a, b) => b - a);
-    found.push([(pair[0] + 0.05) / (pair[1] + 0.05), node.textContent.slice(0, 30)]);
-  }
-  return found;
-}"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

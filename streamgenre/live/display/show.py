@@ -13,11 +13,12 @@ from pathlib import Path
 
 import rich.console
 
+from ...audio.address import Recording
 from ...audio.live.devices import Device, inputs
 from ...errors import StreamgenreError
 from ...files import text_replacement
 from ...model.timeline import Timeline
-from ...output.timeline.json import write_timeline
+from ...output.timeline import json
 from ...update import Update
 from ..listener import Listener
 from .band import RIBBON_SECONDS, Recent
@@ -159,7 +160,7 @@ class Show:
         def write() -> None:
             try:
                 with text_replacement(path) as file:
-                    write_timeline(file, name, timeline)
+                    json.write(file, Recording(name), timeline)
             except StreamgenreError as error:
                 self._notify(str(error))
             else:

@@ -1,18 +1,24 @@
-"""Write the timeline of each recording in a format: one writer, in its own module, per format.
+"""Write the timeline of each recording in a format: one module per format.
 
-To add a format, write a class with the interface of `Writer` and name it in `writer`.
+Most formats are written when a recording has been read to its end. Such a module has a function, or
+an object, with the interface of `Write`. To add one, describe it in `formats.py` and return it from
+`write_function`. A format that is written while a recording is read is a `Writer` of its own.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 from ...audio.address import Recording
+from ...audio.files.playlist import PlaylistError
 from ...audio.files.raw import RawFormat
 from ...errors import StreamgenreError
 from ...model.model import Model
-from ..destination import Destination
-from .reading import Run
+from ..destination import Destination, Folder
+from ..formats import Format
+from .reading import Options
+from .whole import WholeWriter, Write
 
 
 class Writer(Protocol):
@@ -32,25 +38,83 @@ class Writer(Protocol):
 
 
 def writer(
-    format_name: str,
-    destination: Destination,
-    model: Model,
-    run: Run | None = None,
-    reconnect: bool = False,
+    form: Format, destination: Destination | Folder, model: Model, options: Options | None = None
 ) -> Writer:
-    """The writer for the format "text", "json" or "jsonl".
-
-    `run` counts the recordings of the call, by default one. `reconnect`: see `open_source`.
-    """
-    run = run or Run()
-    if format_name == "json":
-        from .json import JsonWriter
-
-        return JsonWriter(destination, model, run, reconnect)
-    if format_name == "jsonl":
+    """The writer for a format; raises ConfigError if a package that it needs is missing."""
+    options = options or Options()
+    if isinstance(destination, Folder):
+        return _FolderWriter(form, destination, model, options)
+    if form.name == "jsonl":
         from .jsonl import JsonlWriter
 
-        return JsonlWriter(destination, model, run, reconnect)
-    from .text import TextWriter
+        return JsonlWriter(destination, model, options)
+    if form.name == "text":
+        from .text import TextWriter
 
-    return TextWriter(destination, model, run, reconnect)
+        return TextWriter(destination, model, options)
+    folder = Path() if destination.path is None else destination.path.parent
+    write = write_function(form, folder, options.embed)
+    if form.name == "json":
+        from .json import JsonWriter
+
+        return JsonWriter(destination, model, options, write)
+    return WholeWriter(destination, model, options, write)
+
+
+def write_function(form: Format, folder: Path, embed: bool = False) -> Write:
+    """What writes a timeline in a format, except text and jsonl, into a file in `folder`.
+
+    `embed`: put the recording into an HTML page. Raises ConfigError if a package that the format
+    needs is missing.
+    """
+    if form.name == "csv":
+        from .csv import CsvTable
+
+        return CsvTable()
+    if form.name == "html":
+        from .html import HtmlPage
+
+        return HtmlPage(folder, embed)
+    if form.name == "png":
+        from . import png
+
+        png.require()
+        return png.write
+    if form.name == "json":
+        from .json import write
+    elif form.name == "audacity":
+        from .audacity import write
+    elif form.name == "srt":
+        from .srt import write
+    elif form.name == "vtt":
+        from .vtt import write
+    else:
+        from .svg import write
+    return write
+
+
+class _FolderWriter:
+    """A Writer that writes a file of its own for each recording, into a folder."""
+
+    def __init__(self, form: Format, folder: Folder, model: Model, options: Options) -> None:
+        self._form, self._folder, self._model, self._options = form, folder, model, options
+        if not form.by_line and form.name != "text":
+            write_function(form, folder.path)  # fail before any work
+
+    def __call__(self, recording: Recording, hop: float | None, raw: RawFormat | None) -> None:
+        with self._folder.open(recording) as destination:
+            write = writer(self._form, destination, self._model, self._options)
+            try:
+                write(recording, hop, raw)
+                write.close()
+            except PlaylistError:
+                raise
+            except StreamgenreError as error:
+                write.failed(recording, error)
+                raise
+
+    def failed(self, recording: Recording, error: StreamgenreError) -> None:
+        """Do nothing: the file of the recording has the error if the format has a place for it."""
+
+    def close(self) -> None:
+        """Do nothing: everything is written."""

@@ -7,12 +7,9 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from ...audio.address import Recording
-from ...audio.files.raw import RawFormat
 from ...errors import StreamgenreError
-from ...model.model import Model
 from ...model.timeline import SCHEMA, Timeline, model_to_dict
-from ..destination import Destination
-from .reading import Run, opened, progress
+from .whole import WholeWriter
 
 
 def dumps(value: Any) -> str:
@@ -20,10 +17,10 @@ def dumps(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def write_timeline(file: TextIO, recording: str, timeline: Timeline) -> None:
+def write(file: TextIO, recording: Recording, timeline: Timeline) -> None:
     """Write the timeline of a recording as one line."""
     summary = timeline.summary()
-    head = {"schema": summary.pop("schema"), "file": recording, **summary}
+    head = {"schema": summary.pop("schema"), "file": recording.name, **summary}
     # One by one: as a string, a day of updates is a hundred times larger than in the timeline.
     file.write(dumps(head)[:-1] + ', "updates": [')
     for i, update in enumerate(timeline.updates):
@@ -40,23 +37,8 @@ def utc(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class JsonWriter:
-    """A Writer of JSON."""
-
-    def __init__(self, to: Destination, model: Model, run: Run, reconnect: bool = False) -> None:
-        self._to, self._model, self._run, self._reconnect = to, model, run, reconnect
-
-    def __call__(self, recording: Recording, hop: float | None, raw: RawFormat | None) -> None:
-        with (
-            opened(recording, raw, self._reconnect) as source,
-            progress(source, self._run) as show_progress,
-        ):
-            timeline = self._model.timeline(source, hop, show_progress)
-        write_timeline(self._to.file, recording.name, timeline)
-        self._to.finished()
-
-    def close(self) -> None:
-        """Do nothing: everything is written."""
+class JsonWriter(WholeWriter):
+    """A Writer of JSON, which also has a place for failures."""
 
     def failed(self, recording: Recording, error: StreamgenreError) -> None:
         """Write an object with the error in place of the result."""

@@ -55,6 +55,21 @@ class Run:
         return f"about {clock(seconds)} left"
 
 
+@dataclass(frozen=True)
+class Options:
+    """How recordings are read and written."""
+
+    run: Run = field(default_factory=Run)
+    reconnect: bool = False
+    """See `open_source`."""
+    min_segment: float = 0.0
+    """See `Timeline.min_segment`."""
+    embed: bool = False
+    """Whether an HTML page contains its recording."""
+    in_folder: bool = False
+    """Whether each recording has a file of its own."""
+
+
 @contextmanager
 def progress(source: Source, run: Run) -> Iterator[ShowProgress]:
     """Yield a function that shows the progress, with a bar, if standard error is a terminal."""

@@ -20,7 +20,7 @@ from ...model.timeline import Timeline
 from ..console import Console
 from ..destination import Destination
 from ..ribbon import axis, bands, clock, decision_text, label_text, ribbon, style
-from .reading import Run, opened, progress
+from .reading import Options, opened, progress
 
 _MOST_SEGMENTS = 40
 _TOP = 5
@@ -37,9 +37,9 @@ _ROOMY = 50  # columns
 class TextWriter:
     """A Writer of text."""
 
-    def __init__(self, to: Destination, model: Model, run: Run, reconnect: bool = False) -> None:
+    def __init__(self, to: Destination, model: Model, options: Options) -> None:
         self._console = Console(to.file)
-        self._to, self._model, self._run, self._reconnect = to, model, run, reconnect
+        self._to, self._model, self._options = to, model, options
         self._results: Counter[str] = Counter()
         self._seconds = 0.0
         self._failures = 0
@@ -49,10 +49,11 @@ class TextWriter:
         began = time.perf_counter()
         card = self._model.card
         timeline = Timeline(card, card.file_hop if hop is None else hop)
+        timeline.min_segment = self._options.min_segment
         try:
             with (
-                opened(recording, raw, self._reconnect) as source,
-                progress(source, self._run) as show_progress,
+                opened(recording, raw, self._options.reconnect) as source,
+                progress(source, self._options.run) as show_progress,
             ):
                 playing = ""
 
@@ -72,7 +73,8 @@ class TextWriter:
 
     def _print(self, recording: Recording, timeline: Timeline, began: float) -> None:
         speed = timeline.duration / (time.perf_counter() - began)
-        self._brief = self._brief or self._run.total > _FULL
+        many = self._options.run.total > _FULL and not self._options.in_folder
+        self._brief = self._brief or many
         if self._brief:
             print_line(self._console, recording.name, timeline)
         else:
@@ -81,7 +83,7 @@ class TextWriter:
             print_timeline(self._console, recording.name, timeline, speed)
         verdict = timeline.verdict()
         words = label_text(timeline.card, verdict.status, verdict.genre)
-        self._results["mix" if _parts(timeline) else words] += 1
+        self._results["mix" if parts_of(timeline) else words] += 1
         self._seconds += timeline.duration
         self._to.finished()
 
@@ -109,7 +111,7 @@ def print_line(console: rich.console.Console, name: str, timeline: Timeline) -> 
     title = set_cell_size(_title(name), names)
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(title).append(f" {_length(timeline):>7}  ", "dim")
-    line.append(_result(timeline, short=True))
+    line.append(result(timeline, short=True))
     room = width - cell_len(line.plain) - 2
     column = names + 38
     if width - column >= _SHORTEST_RIBBON and room >= _SHORTEST_RIBBON:
@@ -167,7 +169,7 @@ def _length(timeline: Timeline) -> str:
     return clock(timeline.duration, tenths=timeline.duration < _SHORT)
 
 
-def _parts(timeline: Timeline) -> list[str]:
+def parts_of(timeline: Timeline) -> list[str]:
     """The genres of a mix, the longest first; empty if the recording is of one genre or none."""
     seconds: Counter[str] = Counter()
     music = 0.0
@@ -181,7 +183,7 @@ def _parts(timeline: Timeline) -> list[str]:
     return parts[:_MOST_PARTS] if mixed else []
 
 
-def _result(timeline: Timeline, short: bool = False) -> Text:
+def result(timeline: Timeline, short: bool = False) -> Text:
     """The verdict in words, with whose probability it is."""
     card, verdict = timeline.card, timeline.verdict()
 
@@ -190,7 +192,7 @@ def _result(timeline: Timeline, short: bool = False) -> Text:
 
     if verdict.status == "no-music":
         return Text(label_text(card, verdict.status, None), style(card, None))
-    parts = _parts(timeline)
+    parts = parts_of(timeline)
     if parts:
         line = Text("mix: " if short else "A mix: mostly ")
         parts = parts[:2] if short else parts
@@ -211,7 +213,7 @@ def _print_verdict(console: rich.console.Console, timeline: Timeline) -> None:
     """Print the result for the whole recording, with the most probable labels as bars."""
     card, verdict = timeline.card, timeline.verdict()
     console.print()
-    console.print(Text("Whole recording: ").append(_result(timeline)))
+    console.print(Text("Whole recording: ").append(result(timeline)))
     if timeline.styles:
         displays = {style.name: style.display for style in card.styles}
         hints = Text("hints: ", "dim", no_wrap=True, overflow="ellipsis")

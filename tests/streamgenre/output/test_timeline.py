@@ -16,29 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from support.timelines import timeline_of
 
 from streamgenre.model.timeline import Timeline
 from streamgenre.output.ribbon import axis, clock, columns, ribbon
 from streamgenre.output.timeline.reading import Run
 from streamgenre.output.timeline.text import print_timeline
 from streamgenre.update import Update
-
-
-def timeline_of(card, decisions, hop=2.5):
-    """A timeline of (status, genre) decisions, each with 0.8 for its genre."""
-    timeline = Timeline(card, hop)
-    labels = card.label_names
-    for i, (status, genre) in enumerate(decisions, 1):
-        probabilities = dict.fromkeys(labels, 0.2 / (len(labels) - 1))
-        probabilities[genre or labels[0]] = 0.8
-        timeline.append(
-            Update(
-                i * hop, status, genre, genre or labels[0], 0.8,
-                0.1 if status == "no-music" else 0.9, probabilities, -20.0, {},
-            )
-        )  # fmt: skip
-    return timeline
-
 
 decision = st.sampled_from(
     [("genre", "jazz"), ("genre", "rock"), ("unsure", None), ("no-music", None), ("gap", None)]

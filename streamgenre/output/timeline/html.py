@@ -1,0 +1,246 @@
+"""HTML: one page with a player, the stream graph that follows it, and a table of the segments.
+
+The page requests nothing but the recording, which it links by a relative path, or contains. Without
+JavaScript, the player, the graph and the table are still there.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import mimetypes
+import os
+import re
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import TextIO
+from urllib.parse import quote, unquote, urlsplit
+
+from ...audio.address import Recording, resolved
+from ...errors import OutputError, one_line, reason
+from ...model.timeline import Timeline
+from ...update import Segment
+from ..ribbon import clock, label_text, segment_text, tick_step
+from .graph import Frame, ink_on, layers
+from .picture import title_of
+from .svg import path
+from .text import parts_of, result
+
+LARGEST_EMBEDDED = 300_000_000
+"""Bytes of a recording inside a page at most; browsers limit the text of a page to 512 MB."""
+
+_BARS = 5
+_TICKS = {"wide": 12, "narrow": 5}  # labels of the time axis at most
+_CHUNK = 3 << 20  # bytes, a multiple of three
+
+
+class HtmlPage:
+    """Writes the page of a recording.
+
+    `folder`: where the page will be, for the path to the recording. `embed`: put the recording into
+    the page.
+    """
+
+    def __init__(self, folder: Path, embed: bool) -> None:
+        self._folder, self._embed = folder, embed
+
+    def __call__(self, file: TextIO, recording: Recording, timeline: Timeline) -> None:
+        """Write the page; raises OutputError if the recording cannot be put into it."""
+        source = _embeddable(recording) if self._embed else None
+        link = None if self._embed else _link(recording, self._folder)
+        before, after = _page(recording, timeline, link, source).split(_AUDIO)
+        file.write(before)
+        if source is not None:
+            _write_base64(file, source)
+        file.write(after)
+
+
+_AUDIO = "(the recording)"  # where it goes, which no other part of a page can contain: see _text
+
+
+def _page(recording: Recording, timeline: Timeline, link: str | None, source: Path | None) -> str:
+    here = Path(__file__)
+    script = here.with_name("page.js").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    card, verdict, segments = timeline.card, timeline.verdict(), timeline.segments
+    title = title_of(recording)
+    word, detail = _verdict(timeline)
+    trouble = "This browser cannot play the recording. The graph and the table need no player."
+    if link and not recording.is_url:
+        trouble = (
+            f"{unquote(link)} cannot be played. Put the recording there, or make the page with "
+            "--embed. If it is there, this browser does not know its format."
+        )
+    player = audio = ""
+    if link or source:
+        origin = f' src="{_text(link)}"' if link else ""
+        preload = "none" if recording.is_url else "metadata"
+        player = (
+            f'<audio controls preload="{preload}"{origin} aria-label="Player" '
+            f'data-trouble="{_text(trouble)}"></audio>'
+        )
+    if source:
+        kind = mimetypes.guess_type(source.name)[0] or ""
+        audio = f'<script type="text/plain" id="audio" data-type="{_text(kind)}">{_AUDIO}</script>'
+    else:
+        audio = _AUDIO
+    return Template(here.with_name("page.html").read_text("utf-8")).substitute(
+        script=script,
+        script_hash=f"sha256-{digest}",
+        media=_media(link),
+        title=_text(title),
+        length=clock(timeline.duration),
+        word=_text(word[:1].upper() + word[1:]),
+        word_class="" if verdict.genre or word == "A mix" else ' class="plain"',
+        detail=_text(detail),
+        player=player,
+        start=f"{timeline.start:g}",
+        end=f"{timeline.duration:.3f}",
+        layers="\n".join(_paths(timeline)),
+        strip="\n".join(_band(timeline, segment) for segment in segments),
+        ticks="".join(_tick_labels(timeline)),
+        bars="\n".join(_bars(timeline)),
+        hints=_hints(timeline),
+        rows="\n".join(_row(timeline, segment) for segment in segments),
+        model=_text(f"streamgenre, model {card.name} {card.version}"),
+        audio=audio,
+    )
+
+
+def _verdict(timeline: Timeline) -> tuple[str, str]:
+    """The whole recording in large letters, and what there is to say below them."""
+    verdict = timeline.verdict()
+    words = result(timeline).plain
+    if parts_of(timeline):
+        return "A mix", words.removeprefix("A mix: ")
+    if verdict.genre is not None:
+        return label_text(timeline.card, "", verdict.genre), f"{verdict.confidence:.0%} on average"
+    return (
+        (words, "") if verdict.status == "no-music" else ("Unsure", words.removeprefix("unsure, "))
+    )
+
+
+def _text(text: str | None) -> str:
+    """Any text inside HTML, on one line."""
+    return escape(one_line(text or "").replace(_AUDIO, ""))
+
+
+def _link(recording: Recording, folder: Path) -> str | None:
+    """The address of a recording in a page in `folder`; None if a browser cannot get it.
+
+    Standard input is gone, and an address with a password is not for a page.
+    """
+    if recording.is_url:
+        return resolved(recording.where) if recording.name == recording.where else None
+    if recording.where in ("-", ""):
+        return None
+    target = Path(resolved(recording.where)).absolute()
+    try:
+        relative = os.path.relpath(target, Path(os.path.realpath(folder)))
+        if not Path(folder, relative).exists():  # a link to a folder is in its way
+            relative = os.path.relpath(os.path.realpath(target), os.path.realpath(folder))
+    except ValueError:  # another drive of Windows
+        return target.as_uri()
+    return "./" + quote(os.fsencode(Path(relative).as_posix()))
+
+
+def _embeddable(recording: Recording) -> Path:
+    if recording.is_stream:
+        raise OutputError(f"{recording.name}: --embed needs a file; leave the option out")
+    source = Path(resolved(recording.where))
+    try:
+        size = source.stat().st_size
+    except OSError as error:
+        raise OutputError(f"{source}: cannot be put into the page: {reason(error)}") from None
+    if size > LARGEST_EMBEDDED:
+        raise OutputError(
+            f"{source}: is too large for --embed ({size / 1e6:.0f} MB, at most "
+            f"{LARGEST_EMBEDDED / 1e6:.0f}); leave the option out"
+        )
+    return source
+
+
+def _write_base64(file: TextIO, source: Path) -> None:
+    try:
+        with source.open("rb") as audio:
+            left = LARGEST_EMBEDDED
+            while left > 0 and (data := audio.read(_CHUNK)):
+                file.write(base64.b64encode(data).decode())
+                left -= len(data)
+    except OSError as error:
+        raise OutputError(f"{source}: cannot be put into the page: {reason(error)}") from None
+
+
+def _media(link: str | None) -> str:
+    """The sources of media that the page may use, for its content security policy."""
+    if link and link.startswith("http"):
+        parts = urlsplit(link)
+        host = re.sub(r"[^\w.:\[\]-]", "", parts.netloc)
+        return f"{parts.scheme}://{host}"
+    return "'self' file: blob:"
+
+
+def _paths(timeline: Timeline) -> Iterator[str]:
+    """The areas of the graph, 1000 units wide and 100 high."""
+    frame = Frame(0, 0, 1000, 100, timeline.start, timeline.duration)
+    for layer in layers(timeline):
+        colour, name = layer.label.colour, _text(layer.label.display)
+        outline = path(layer.outline(frame))
+        yield f'<path fill="{colour}" stroke="{colour}" d="{outline}"><title>{name}</title></path>'
+
+
+def _band(timeline: Timeline, segment: Segment) -> str:
+    """A segment below the graph, with its name if that fits."""
+    name = _text(segment_text(timeline.card, segment))
+    share = (segment.end - segment.start) / (timeline.duration - timeline.start)
+    if segment.genre is None:
+        return f'<div class="plain" style="width:{share:.4%}"><span>{name}</span></div>'
+    colour = _colours(timeline)[segment.genre]
+    style = f"width:{share:.4%};background:{colour};color:{ink_on(colour)}"
+    return f'<div style="{style}"><span>{name}</span></div>'
+
+
+def _tick_labels(timeline: Timeline) -> Iterator[str]:
+    span = timeline.duration - timeline.start
+    for kind, most in _TICKS.items():
+        step = tick_step(span, most)
+        for i in range(int(span / step) + 1):
+            share = i * step / span
+            edge = " first" if share < 0.03 else " last" if share > 0.97 else ""
+            label = clock(timeline.start + i * step)
+            yield f'<span class="{kind}{edge}" style="--at:{share:.4f}">{label}</span>'
+
+
+def _bars(timeline: Timeline) -> Iterator[str]:
+    best = sorted(timeline.probabilities.items(), key=lambda item: -item[1])[:_BARS]
+    for name, probability in best:
+        yield (
+            f"<li><span>{_text(label_text(timeline.card, '', name))}</span>"
+            f'<div><i style="--share:{probability:.4f};--colour:{_colours(timeline)[name]}"></i>'
+            f'</div><span class="share">{probability:.0%}</span></li>'
+        )
+
+
+def _hints(timeline: Timeline) -> str:
+    displays = {style.name: style.display for style in timeline.card.styles}
+    names = ", ".join(displays[name] for name in timeline.styles)
+    return f'<p class="hints quiet">Hints: {_text(names)}</p>' if names else ""
+
+
+def _row(timeline: Timeline, segment: Segment) -> str:
+    start, end = (clock(seconds, tenths=True) for seconds in (segment.start, segment.end))
+    plain, dot = ' class="plain"', '<span class="dot"></span>'
+    if segment.genre is not None:
+        colour = _colours(timeline)[segment.genre]
+        plain, dot = "", f'<span class="dot" style="--colour:{colour}"></span>'
+    return (
+        f'<tr data-start="{segment.start:.3f}"><td>{start}</td><td>{end}</td>'
+        f"<td{plain}>{dot}{_text(segment_text(timeline.card, segment))}</td>"
+        f"<td>{segment.confidence:.0%}</td></tr>"
+    )
+
+
+def _colours(timeline: Timeline) -> dict[str, str]:
+    return {label.name: label.colour for label in timeline.card.labels}
