@@ -188,6 +188,22 @@ def with_interval(value: float, draws: NDArray[np.float64]) -> Estimate:
     return Estimate(*(round(float(v), 4) for v in (value, *interval(draws))))
 
 
+def share_with_interval(value: float, draws: NDArray[np.float64], resampled: int) -> Estimate:
+    """A share with its interval; 0 and 1, whose bootstrap interval is empty, with the exact one.
+
+    The exact limit (Clopper & Pearson 1934) is that of `resampled` independent trials.
+
+    >>> str(share_with_interval(1.0, np.ones(9), 6))
+    '1.000 (0.541 to 1.000)'
+    """
+    limit = round(float(0.025 ** (1 / resampled)), 4)
+    if value >= 1:
+        return Estimate(1.0, limit, 1.0)
+    if value <= 0:
+        return Estimate(0.0, 0.0, round(1 - limit, 4))
+    return with_interval(value, draws)
+
+
 def hits(probabilities: Floats, true: Integers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """1 where the best label is right, and where one of the two best is; 0 elsewhere."""
     first = probabilities.argmax(1) == true
@@ -217,7 +233,8 @@ def plain_metrics(
 ) -> TrackMetrics:
     """Number of tracks, accuracy, macro recall and top-2; `more` fields are taken over."""
     found, drawn = _drawn(probabilities, true, groups)
-    estimates = {m: with_interval(found[m], drawn[m]) for m in MEASURES}
+    resampled = len(true) if groups is None else len(np.unique(groups))
+    estimates = {m: share_with_interval(found[m], drawn[m], resampled) for m in MEASURES}
     return TrackMetrics(tracks=len(true), **estimates, **more)
 
 
