@@ -32,8 +32,9 @@ _ACTIVE = 0.05  # mean log-mel of a frame above that of silence: an increase of 
 
 def activity(logmel: Tensor) -> Tensor:
     """Share (B,) of the frames of log-mel (B, 1, bands, frames) that are not silent, 0 to 1."""
-    loud = logmel.mean((1, 2)) > SILENT + _ACTIVE
-    return loud.to(logmel.dtype).mean(1)
+    above = logmel.mean((1, 2)) - SILENT
+    # A ramp, not a step: runtimes round differently.
+    return (above / _ACTIVE).clamp(0, 1).mean(1)
 
 
 class LogMel(nn.Module):

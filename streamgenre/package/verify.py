@@ -34,9 +34,10 @@ from .measure import Engine, example_clips, labelled_clips, multiply_adds_of, on
 from .probe import cost
 from .run import Outputs, run
 
-ALLOWED = {"fp32": 1e-4, "fp16": 0.05, "int8": 0.2}
-"""Largest allowed difference in a probability, on difficult synthetic sounds."""
-_ALLOWED_IN_STATE = 1e-3  # of fp32; the state holds numbers between -1 and 1, and logarithms
+ALLOWED = {"fp32": 3e-4, "fp16": 0.05, "int8": 0.2}
+"""Largest allowed difference in a probability, on difficult synthetic sounds. That of fp32 is for
+the front end, which the package computes in another order than the product."""
+_ALLOWED_IN_STATE = 5e-3  # of fp32; of numbers above 1, of which the state holds sums, a share
 _COST_STEPS = 300
 
 
@@ -151,7 +152,11 @@ def _check_vector(
     worst = max(_difference(test[name], getattr(outputs, name)) for name in Outputs._fields[:2])
     _within(worst, ALLOWED[variant["dtype"]], variant, f"{folder}: its test vector")
     if variant["dtype"] == "fp32":
-        state = max(_difference(test[name], getattr(outputs, name)) for name in Outputs._fields[2:])
+        state = max(
+            _difference(test[name] / scale, getattr(outputs, name) / scale)
+            for name in Outputs._fields[2:]
+            for scale in (np.maximum(np.abs(test[name]), 1),)
+        )
         _within(state, _ALLOWED_IN_STATE, variant, f"{folder}: the state in its test vector")
     return worst
 
