@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+from support.paths import EXAMPLES
 
 import streamgenre
-from support.paths import EXAMPLES
 
 RATE = 16_000
 BACK = 10.0  # s
