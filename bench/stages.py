@@ -26,6 +26,7 @@ def pipeline() -> Targets:
     """
     from streamgenre.audio.files.ffmpeg import FFmpegSource
     from streamgenre.audio.files.libsndfile import SoundFileSource
+    from streamgenre.audio.mix import Mixer
     from streamgenre.audio.resample import Resampler
     from streamgenre.audio.ring import Ring
     from streamgenre.model import stream
@@ -41,7 +42,7 @@ def pipeline() -> Targets:
             (SoundFileSource, "blocks"),
             (FFmpegSource, "blocks"),
         ],
-        "mono": [(stream, "as_frames"), (stream, "mix_to_mono")],
+        "mono": [(stream, "as_frames"), (Mixer, "mix")],
         "resample": [(Resampler, "push"), (Resampler, "finish")],
         "front end": [(Ring, "write"), (SampleWindow, "read"), (LogMelWindow, "read")],
         "model": [(OnnxEngine, "run")],
