@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
+
+
+def environment_of_a_terminal() -> dict[str, str]:
+    """The environment without a size, which would be that of the terminal of the tests."""
+    return {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
 
 
 def default_signals():

@@ -6,7 +6,7 @@ import threading
 import time
 
 
-def wait_for(condition, seconds=60.0):
+def wait_for(condition, seconds=600.0):
     """Wait until the condition holds; fail if it does not within that time, even under load."""
     ends = time.monotonic() + seconds
     while not condition():

@@ -72,16 +72,17 @@ def progress(source: Source, run: Run) -> Iterator[ShowProgress]:
     from ..console import Console
 
     many = run.total > 1
+    console = Console(stderr=True)
     columns = [
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
+        BarColumn(bar_width=min(20, console.width // 6)),
         TextColumn("{task.fields[read]}", markup=False),
         TextColumn(run.left, markup=False) if many else TimeRemainingColumn(),
     ]
     if source.stated_duration is None and not many:  # a radio has no end
         columns.pop()
     place = f"{run.done + 1} of {run.total}  " if many else ""
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        name = one_line(shown(source.name))[-30:]
+    with Progress(*columns, console=console, transient=True) as bar:
+        name = one_line(shown(source.name))[-min(30, console.width // 3) :]
         task = bar.add_task(place + name, total=source.stated_duration, read="")
         yield show

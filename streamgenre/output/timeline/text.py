@@ -214,7 +214,7 @@ def _print_verdict(console: rich.console.Console, timeline: Timeline) -> None:
     console.print(Text("Whole recording: ").append(_result(timeline)))
     if timeline.styles:
         displays = {style.name: style.display for style in card.styles}
-        hints = Text("Styles, as hints: ", "dim", no_wrap=True, overflow="ellipsis")
+        hints = Text("hints: ", "dim", no_wrap=True, overflow="ellipsis")
         console.print(hints.append(", ".join(displays[name] for name in timeline.styles)))
     if verdict.status == "no-music":
         return

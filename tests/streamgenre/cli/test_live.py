@@ -81,7 +81,7 @@ class Listening:
     def end(self, number: int = signal.SIGINT) -> tuple[int, str]:
         """Exit code and standard error after that signal."""
         self.process.send_signal(number)
-        code = self.process.wait(60)
+        code = self.process.wait(600)
         return code, self.process.stderr.read()
 
 
@@ -107,7 +107,7 @@ def python(room: Room, code: str) -> list:
     """The JSON lines that a Python program prints."""
     done = subprocess.run(
         [sys.executable, "-c", code], env=room.environment, capture_output=True, text=True,
-        timeout=200,
+        timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
@@ -294,7 +294,7 @@ def failing(room: Room | None, *options: str, **variables: str) -> tuple[int, st
     done = subprocess.run(
         [*PROGRAM, "--format", "jsonl", *options],
         env={**(room.environment if room else os.environ), **variables},
-        capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert done.stdout == "" and done.stderr.count("\n") == 1, done.stderr
     return done.returncode, done.stderr.strip()
@@ -333,7 +333,7 @@ def test_a_wrong_input_is_one_line_with_similar_names(room):
 )
 def test_an_invalid_option_is_named(options, named, tmp_path):
     done = subprocess.run(
-        [*PROGRAM, *options], capture_output=True, text=True, timeout=60, cwd=tmp_path
+        [*PROGRAM, *options], capture_output=True, text=True, timeout=600, cwd=tmp_path
     )
     if "pip install" in done.stderr:
         pytest.skip(f"{options[0]} needs its extra")
@@ -374,7 +374,7 @@ def test_wait_limits_the_search_for_a_device(room, listening):
     one = listening("--wait", "1")
     one.until(lambda u: u["time"] >= 1.0)
     room.kill()
-    code = one.process.wait(100)
+    code = one.process.wait(600)
     message = one.process.stderr.read()
     assert code == 4 and "'default' is gone; is it connected?; gave up after" in message
 
@@ -389,7 +389,7 @@ def test_a_file_plays_as_if_it_were_live(room, listening, clip, tmp_path):
     done = subprocess.run(
         [*PROGRAM, "--play", str(wav), "--format", "jsonl", "--log", "log.jsonl", "--record",
          "heard.flac", "--now-playing", "now.txt", "--on-change", "echo $STREAMGENRE_GENRE >> on"],
-        env=room.environment, capture_output=True, text=True, timeout=120, cwd=tmp_path,
+        env=room.environment, capture_output=True, text=True, timeout=600, cwd=tmp_path,
     )  # fmt: skip
     seconds = soundfile.info(wav).duration
     assert done.returncode == 0, done.stderr
@@ -412,7 +412,7 @@ def test_a_full_disk_is_a_failure(room, clip, tmp_path, form):
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [*PROGRAM, "--play", "short.wav", "--format", form], env=room.environment, stdout=full,
-            stderr=subprocess.PIPE, text=True, timeout=60, cwd=tmp_path,
+            stderr=subprocess.PIPE, text=True, timeout=600, cwd=tmp_path,
         )  # fmt: skip
     assert done.returncode == 1
     assert "No space left on device" in done.stderr
@@ -428,7 +428,7 @@ def test_a_hung_server_does_not_keep_a_file_from_ending(room, clip, tmp_path):
     assert process.stdout is not None
     process.stdout.readline()
     room.signal(signal.SIGSTOP)
-    message = process.communicate(timeout=100)
+    message = process.communicate(timeout=600)
     room.signal(signal.SIGCONT)
     assert process.returncode == 0 and message[1].startswith("streamgenre: listened for 0:03")
 
@@ -500,7 +500,7 @@ def test_the_time_while_stopped_is_a_gap(room, listening):
 def test_a_closed_pipe_ends_live_quietly(room):
     done = subprocess.run(
         f"{sys.executable} -m streamgenre live --format jsonl | head -2", shell=True,
-        env=room.environment, capture_output=True, text=True, timeout=60,
+        env=room.environment, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert done.stdout.count("\n") == 2
     assert "Traceback" not in done.stderr
@@ -527,7 +527,7 @@ def test_the_display_shows_the_genre(room, wav, tmp_path, columns, rows):
     def press(key: str) -> None:
         subprocess.run([*tmux, "send-keys", key], check=True)
 
-    command = f"LC_ALL=C.UTF-8 {' '.join(PROGRAM)}; echo code $?; sleep 60"
+    command = f"env -u COLUMNS -u LINES LC_ALL=C.UTF-8 {' '.join(PROGRAM)}; echo code $?; sleep 60"
     subprocess.run(
         [*tmux, "new-session", "-d", "-x", str(columns), "-y", str(rows), command],
         env=room.environment, check=True, cwd=tmp_path,

@@ -51,7 +51,7 @@ def test_an_interrupted_run_keeps_what_is_computed(tmp_path, clip, radio, form, 
             assert running.poll() is None
             time.sleep(0.05)
         running.send_signal(number)
-        assert running.wait(60) == code
+        assert running.wait(600) == code
         message = running.stderr.read().decode()
     text = target.read_text()
     assert text.endswith("\n") and list(tmp_path.iterdir()) == [target]

@@ -71,7 +71,7 @@ def test_a_radio_shows_its_genre_and_prints_its_timeline_on_ctrl_c(song):
     import pty
 
     waiting = threading.Event()
-    with Server(answer(song, end=lambda _: waiting.wait(60))) as server:
+    with Server(answer(song, end=lambda _: waiting.wait(600))) as server:
         parent, child = pty.openpty()
         command = [sys.executable, "-m", "streamgenre", server.url]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=child) as process:
@@ -80,7 +80,7 @@ def test_a_radio_shows_its_genre_and_prints_its_timeline_on_ctrl_c(song):
             while b"Metal" not in shown:
                 shown += os.read(parent, 4096)
             process.send_signal(signal.SIGINT)
-            output = process.communicate(timeout=60)[0].decode()
+            output = process.communicate(timeout=600)[0].decode()
         waiting.set()
         os.close(parent)
     assert process.returncode == 130

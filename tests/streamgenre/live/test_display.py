@@ -20,7 +20,7 @@ import rich.console
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from support.processes import default_signals
+from support.processes import default_signals, environment_of_a_terminal
 from support.waiting import wait_for
 
 from streamgenre.live.display import screen as screen_module
@@ -551,7 +551,7 @@ class Terminal:
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            env={**os.environ, "TERM": "xterm-256color"},
+            env={**environment_of_a_terminal(), "TERM": "xterm-256color"},
             preexec_fn=default_signals,
         )
 
@@ -598,7 +598,7 @@ def test_a_real_terminal_is_restored_after_an_error(model, tmp_path):
     terminal.wait_for("\x1b[?25h\x1b[?1049l")
     terminal.wait_for("keys_read ['q', ' ', 'up', '7', 'escape', 'x']")
     terminal.wait_for("RuntimeError: boom")
-    terminal.child.wait(60)
+    terminal.child.wait(600)
     assert terminal.modes() == terminal.before
 
 
@@ -609,7 +609,7 @@ def test_an_interrupt_restores_the_terminal(model, tmp_path):
     terminal.send(b"\x03")
     terminal.wait_for("\x1b[?1049l")
     terminal.wait_for("KeyboardInterrupt")
-    terminal.child.wait(60)
+    terminal.child.wait(600)
     assert terminal.modes() == terminal.before
 
 
@@ -625,5 +625,5 @@ def test_the_terminal_is_restored_while_stopped(model, tmp_path):
     terminal.wait_for("\x1b[?2026l")
     terminal.send(b"x")
     terminal.wait_for("keys_read ['x']")
-    terminal.child.wait(60)
+    terminal.child.wait(600)
     assert terminal.modes() == terminal.before

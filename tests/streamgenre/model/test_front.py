@@ -69,7 +69,7 @@ def test_frames_that_windows_share_are_those_of_the_window_alone(way, new, noise
         assert ring.write(noise[(step - 1) * new : step * new]) == new
         front.read(ring)
         alone = logmel_windows(whole[None, step * new : step * new + WINDOW])
-        np.testing.assert_allclose(front.heard, alone, atol=0 if way == "numpy" else 1e-5)
+        np.testing.assert_allclose(front.heard, alone, atol=1e-5)
 
 
 def test_after_clear_nothing_of_before_is_heard(noise):

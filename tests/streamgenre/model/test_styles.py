@@ -193,7 +193,7 @@ def command(*arguments):
         [sys.executable, "-m", "streamgenre", *map(str, arguments)],
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=600,
     )
 
 

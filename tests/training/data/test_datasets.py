@@ -735,7 +735,7 @@ def test_decoding_resumes_after_a_kill(some, tmp_path, decoded):
     ended = subprocess.run(
         [sys.executable, "-c", KILLED, some[0].path.parent, folder],
         cwd=ROOT,
-        timeout=60,
+        timeout=600,
     )
     assert ended.returncode == -signal.SIGKILL
     cache = AudioCache.build(some, folder)
@@ -784,7 +784,7 @@ def test_two_builds_of_a_folder_take_turns(some, tmp_path, capsys):
         other.start()
         other.join(0.5)
         assert other.is_alive() and not (tmp_path / "cache" / "index.jsonl").exists()
-    other.join(30)
+    other.join(600)
     assert "waiting for another process" in capsys.readouterr().err
     assert len(AudioCache.build(some, tmp_path / "cache")) == 6
 
