@@ -5,20 +5,39 @@ Matplotlib and pandas are imported when they are needed; streamgenre does not in
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import ConfigError
+from ..update import Segment, Status, Update
+from .card import ModelCard
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas import DataFrame
 
-    from .timeline import Timeline
-
 _QUIET = "#b8b8b8"  # colour of what has no genre
 _MOST_ROWS = 12
+
+
+class Timeline(Protocol):
+    """What is read of a timeline (timeline.py)."""
+
+    card: ModelCard
+    duration: float
+
+    @property
+    def start(self) -> float: ...
+    @property
+    def status(self) -> Status: ...
+    @property
+    def probabilities(self) -> Mapping[str, float]: ...
+    @property
+    def segments(self) -> list[Segment]: ...
+    @property
+    def updates(self) -> Sequence[Update]: ...
 
 
 def clock(seconds: float) -> str:
@@ -34,13 +53,12 @@ def clock(seconds: float) -> str:
 
 def summary(timeline: Timeline) -> str:
     """The verdict on one line: "Jazz 81 %", "unsure (best: Jazz 31 %)" or "no music"."""
-    verdict = timeline.verdict()
     displays = {label.name: label.display for label in timeline.card.labels}
-    if verdict.status == "no-music":
+    if timeline.status == "no-music":
         return "no music"
-    best = max(verdict.probabilities, key=lambda name: verdict.probabilities[name])
-    words = f"{displays[best]} {verdict.probabilities[best]:.0%}".replace("%", " %")
-    return words if verdict.status == "genre" else f"unsure (best: {words})"
+    best = max(timeline.probabilities, key=lambda name: timeline.probabilities[name])
+    words = f"{displays[best]} {timeline.probabilities[best]:.0%}".replace("%", " %")
+    return words if timeline.status == "genre" else f"unsure (best: {words})"
 
 
 def html(timeline: Timeline) -> str:

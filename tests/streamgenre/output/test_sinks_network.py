@@ -68,7 +68,7 @@ def listens(port):
 )
 def test_a_missing_library_is_one_line(kind, library, extra, model, monkeypatch):
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(ConfigError, match=rf"^--{extra} needs .*'streamgenre\[{extra}\]'$"):
+    with pytest.raises(ConfigError, match=rf"^--{extra} needs .*pip install '.*\[{extra}\]'$"):
         kind(model.card)
 
 
