@@ -317,9 +317,9 @@ class _Scan:
 
     def _hand_out(self) -> None:
         """Give workers what they have room for, as evenly as it goes."""
-        for worker in [one for one in self._workers if one.given >= _LIFETIME and not one.files]:
-            self._workers.remove(worker)
-            worker.close()
+        for old in [one for one in self._workers if one.given >= _LIFETIME and not one.files]:
+            self._workers.remove(old)
+            old.close()
         while self._suspects and (worker := self._idle()) is not None:
             worker.alone = True
             worker.give(self._suspects.popleft())
