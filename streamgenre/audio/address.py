@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from ..errors import InputError
 
@@ -88,6 +87,8 @@ def resolved(name: str) -> str:
         return name
     rest = name.split(":", 1)[1]
     if kind == "file":
+        from urllib.request import url2pathname  # which loads TLS
+
         return str(Path(url2pathname(urlsplit(name).path)))
     if kind == "icy":
         kind = "http"
