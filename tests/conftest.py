@@ -10,10 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import settings
 from support import browser
 from support.paths import EXAMPLES
 
 import streamgenre
+
+settings.register_profile("untimed", deadline=None)  # machines are slow at times
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
