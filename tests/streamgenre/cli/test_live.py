@@ -181,7 +181,7 @@ def test_the_device_goes_and_comes_back(room, listening, wav):
     assert passed == pytest.approx((ended - started).total_seconds(), abs=3.0)
     assert all(before["time"] < after["time"] for before, after in pairwise(updates))
     code, message = one.end()
-    assert code == 130 and "gaps" in message
+    assert code == 130 and "gap" in message
 
 
 @pytest.mark.parametrize("wanted", ["default", "room"])

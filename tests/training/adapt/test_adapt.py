@@ -286,7 +286,7 @@ def test_tags_are_not_genres(tmp_path, monkeypatch):
     tagged = DataSet("magnatagatune", tmp_path, (), (), "tags", ("guitar", "slow"))
     monkeypatch.setattr("training.data.open_dataset", lambda *_, **__: tagged)
     result = run(tmp_path, "-o", tmp_path / "m.onnx")
-    assert isinstance(result.exception, DataError) and "holds tags" in str(result.exception)
+    assert isinstance(result.exception, DataError) and "contains tags" in str(result.exception)
 
 
 def test_unreadable_tracks_leave_too_few_genres(tracks_and_audio):
