@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -16,6 +17,7 @@ from support.paths import EXAMPLES
 
 import streamgenre
 
+os.environ.pop("PYTHONUNBUFFERED", None)  # it hides errors of the last write
 settings.register_profile("untimed", deadline=None)  # machines are slow at times
 settings.load_profile("untimed")
 

@@ -71,13 +71,19 @@ def run(arguments: Sequence[str]) -> int:
         if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
             return 128 + signal.SIGINT  # Ctrl-C while a library was imported
         raise
-    except BrokenPipeError:
-        # The reader closed the pipe. Without this, Python would print an error at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader closed the pipe
         return 0
     except OSError as error:  # standard output on a full disk, for example
         click.echo(f"streamgenre: {error}", err=True)
         return 1
+
+
+def _discard_unwritten() -> None:
+    """Drop output that cannot be written: Python would try again at exit and print an error."""
+    try:
+        sys.stdout.flush()
+    except OSError:  # reported by `run`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _silence_libraries() -> None:
@@ -106,7 +112,7 @@ def main() -> None:
     except SystemExit as ended:  # SIGTERM
         code = ended.code if isinstance(ended.code, int) else 1
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ignore a second Ctrl-C
+    _discard_unwritten()
     if interrupt.hanging:  # Python would wait for the thread at exit
-        sys.stdout.flush()
         os._exit(code)
     sys.exit(code)
