@@ -14,9 +14,10 @@ from typing import Any, Literal
 
 from ..audio.address import is_url
 from ..audio.live.input import Gap, LiveInput
+from ..durations import clock
 from ..model.card import ModelCard
 from ..model.model import Model, load
-from ..output.ribbon import clock, decision_text
+from ..output.ribbon import decision_text
 from ..output.sinks import Sink
 from ..output.sinks.background import BackgroundSink, Worker
 from ..output.sinks.record import Recorder

@@ -10,6 +10,7 @@ from html import escape
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..durations import clock
 from ..errors import ConfigError
 from ..update import Segment, Status, Update
 from .card import ModelCard
@@ -38,17 +39,6 @@ class Timeline(Protocol):
     def segments(self) -> list[Segment]: ...
     @property
     def updates(self) -> Sequence[Update]: ...
-
-
-def clock(seconds: float) -> str:
-    """Seconds as m:ss, or h:mm:ss from an hour on.
-
-    >>> clock(75), clock(3725)
-    ('1:15', '1:02:05')
-    """
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def summary(timeline: Timeline) -> str:

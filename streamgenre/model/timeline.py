@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from ..durations import clock
 from ..update import STATUSES, Segment, Status, Update
 from . import notebook
 from .card import ModelCard
@@ -293,7 +294,7 @@ class Timeline:
     def __repr__(self) -> str:
         segments, updates = len(self.segments), len(self._rows)
         return (
-            f"<Timeline {notebook.clock(self.duration)}: {notebook.summary(self)}, "
+            f"<Timeline {clock(self.duration)}: {notebook.summary(self)}, "
             f"{segments} segment{'s' * (segments != 1)}, {updates} update{'s' * (updates != 1)}>"
         )
 

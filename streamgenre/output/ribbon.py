@@ -11,6 +11,7 @@ from rich.color import Color
 from rich.style import Style
 from rich.text import Text
 
+from ..durations import clock
 from ..errors import one_line
 from ..model.card import ModelCard
 from ..update import Segment, Update
@@ -34,18 +35,6 @@ _AXIS_STEPS = (
     43_200,
     86_400,
 )
-
-
-def clock(seconds: float, tenths: bool = False) -> str:
-    """Seconds as m:ss, or h:mm:ss from an hour on.
-
-    >>> clock(75), clock(3725), clock(12.5, tenths=True)
-    ('1:15', '1:02:05', '0:12.5')
-    """
-    minutes, rest = divmod(round(seconds * 10) if tenths else int(seconds) * 10, 600)
-    hours, minutes = divmod(minutes, 60)
-    text = f"{hours}:{minutes:02}:{rest // 10:02}" if hours else f"{minutes}:{rest // 10:02}"
-    return f"{text}.{rest % 10}" if tenths else text
 
 
 _WORDS = {"no-music": "no music", "gap": "no signal"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 
 
 def environment_of_a_terminal() -> dict[str, str]:
@@ -16,3 +17,15 @@ def default_signals():
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
+def piped(data: bytes):
+    """A file object of a real pipe that a thread fills."""
+    reading, writing = os.pipe()
+
+    def fill():
+        with os.fdopen(writing, "wb") as out:
+            out.write(data)
+
+    threading.Thread(target=fill, daemon=True).start()
+    return os.fdopen(reading, "rb")

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 from .audio_files import audio_files
 from .dataset import DataSet
+from .disjoint import DisjointSets
 from .record import DataError, Track
 
 XML = "extendedballroom_v1.1.xml"
@@ -49,20 +50,12 @@ def read_ballroom(root: Path) -> DataSet:
 
 def _groups(songs: list[ElementTree.Element]) -> dict[str, str]:
     """Return the group of each song. Songs with the same artist or recording are in one group."""
-    parent: dict[str, str] = {}
-
-    def root(name: str) -> str:
-        while parent.setdefault(name, name) != name:
-            name = parent[name]
-        return name
-
+    # A group is named after an artist in it, if there is one, otherwise after a song.
+    sets = DisjointSets(lambda name: (name.isdigit(), name))
     for song in songs:
         key = song.attrib["id"]
         same = [other.get("id", "") for kind in SAME_RECORDING for other in song.iter(kind)]
         artist = song.get("artist")
         for other in [*same, *([f"artist {artist}"] if artist else [])]:
-            # The group is named after its first member in sorted order, so that the result does not
-            # depend on the order of the file. Song numbers sort before artists.
-            ends = sorted((root(key), root(other)), key=lambda name: (name.isdigit(), name))
-            parent[ends[1]] = ends[0]
-    return {song.attrib["id"]: root(song.attrib["id"]) for song in songs}
+            sets.merge(key, other)
+    return {song.attrib["id"]: sets.root(song.attrib["id"]) for song in songs}

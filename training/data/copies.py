@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 
 from .cache import AudioCache
 from .checks import some
+from .disjoint import DisjointSets
 from .record import SAMPLE_RATE, Track
 
 _RATE = 4_000  # Hz; all bands are below 2 kHz
@@ -59,19 +61,15 @@ def fingerprint_of(samples: NDArray[np.int16]) -> Bits:
 def find_copies(audio: Mapping[str, NDArray[np.int16]], keys: Sequence[str]) -> list[list[str]]:
     """Return groups of two or more keys with the same recording."""
     prints = [fingerprint_of(audio[key]) for key in keys]
-    parent = list(range(len(keys)))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = i = parent[parent[i]]
-        return i
-
+    sets = DisjointSets()
     for first, second, offset in _candidates(prints):
-        if root(first) != root(second) and _agree(prints[first], prints[second], offset):
-            parent[root(second)] = root(first)
-    groups: dict[int, list[str]] = defaultdict(list)
-    for i, key in enumerate(keys):
-        groups[root(i)].append(key)
+        one, other = keys[first], keys[second]
+        joined = sets.root(one) == sets.root(other)
+        if not joined and _agree(prints[first], prints[second], offset):
+            sets.merge(one, other)
+    groups: dict[str, list[str]] = defaultdict(list)
+    for key in keys:
+        groups[sets.root(key)].append(key)
     return [group for group in groups.values() if len(group) > 1]
 
 
@@ -128,18 +126,11 @@ def cached_copies(audio: AudioCache, folder: Path) -> list[list[str]]:
 def grouped_copies(tracks: Sequence[Track], copies: Sequence[Sequence[str]]) -> tuple[Track, ...]:
     """Return the tracks with copies, and all tracks of their artists, in one group."""
     by_key = {t.key: t.group for t in tracks}
-    joined: dict[str, str] = {}
-
-    def root(group: str) -> str:
-        while group in joined:
-            group = joined[group]
-        return group
-
+    sets = DisjointSets()
     for keys in copies:
-        groups = sorted({root(by_key[key]) for key in keys if key in by_key})
-        for group in groups[1:]:
-            joined[group] = groups[0]
-    return tuple(replace(t, group=root(t.group)) for t in tracks)
+        for one, other in pairwise(by_key[key] for key in keys if key in by_key):
+            sets.merge(one, other)
+    return tuple(replace(t, group=sets.root(t.group)) for t in tracks)
 
 
 def copy_warnings(tracks: Sequence[Track], copies: Sequence[Sequence[str]]) -> list[str]:

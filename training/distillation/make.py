@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Track
+from ..inference.decisions import sigmoid
 from . import genres, tags
 from .outputs import Rows
 from .soft_targets import FIRST, STEP, SoftTargets, Style, TrackTargets
-from .tags import sigmoid
 
 Floats = NDArray[np.floating]
 
@@ -53,7 +53,7 @@ def make_soft_targets(
     by_key = {}
     for track, row in zip(tracks, soft, strict=True):
         rows = len(logits[track.key])
-        parts = [
+        parts: list[Floats] = [
             sigmoid(logits[track.key][:, chosen]),
             sigmoid(logits[track.key][:, [audioset.index(s) for s in tags.STYLES]] + shifts),
         ]

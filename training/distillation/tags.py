@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..inference.decisions import sigmoid
+
 MUSIC_CLASS = "Music"
 _MUSIC_FROM, _MUSIC_TO = "Music", "Scary music"  # the music classes of AudioSet are contiguous
 _BESIDE = ("Speech", "Singing", "Choir", "Rapping", "Humming", "Silence", "Noise", "Cheering")
@@ -73,8 +75,3 @@ def music_probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     above 0.3. The result is 0.5 in between.
     """
     return np.asarray(sigmoid(logits + _MUSIC_SHIFT), np.float32)
-
-
-def sigmoid(logits: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Probabilities of logits, in double precision."""
-    return np.asarray(1 / (1 + np.exp(-logits.astype(np.float64))))

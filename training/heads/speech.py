@@ -24,6 +24,7 @@ from streamgenre.networks.trunk import TrunkTFCRNN
 from ..checkpoint import load_network, write
 from ..data import SAMPLE_RATE, AudioCache, DataError, DataSet
 from ..streams.non_music import noises, recordings
+from .logistic import fit_logistic
 
 _PART = 5 * SAMPLE_RATE  # samples per part; the state is carried within a part
 _STEPS = 4  # per part; the first window is half silent, as at the start of a stream
@@ -84,11 +85,11 @@ def fit_speech(
         features_of(network, [_random_part(samples, rng) for samples in music], rng),
     ]
     if fit_music:
-        _fit_logistic(network.music, groups, 2)
-    return _fit_logistic(network.speech, groups, 0)
+        _fit_group(network.music, groups, 2)
+    return _fit_group(network.speech, groups, 0)
 
 
-def _fit_logistic(layer: nn.Linear, groups: Sequence[Tensor], positive: int) -> tuple[float, float]:
+def _fit_group(layer: nn.Linear, groups: Sequence[Tensor], positive: int) -> tuple[float, float]:
     """Fit a layer (1, E) to one group of features (N, E). Returns the loss before and after.
 
     The group has half of the weight and the others share the rest, whatever their sizes.
@@ -98,27 +99,15 @@ def _fit_logistic(layer: nn.Linear, groups: Sequence[Tensor], positive: int) -> 
     shares = [0.5 if i == positive else 0.5 / (len(groups) - 1) for i in range(len(groups))]
     pairs = zip(groups, shares, strict=True)
     counts = torch.cat([torch.full((len(g),), share / len(g)) for g, share in pairs])
-    weight, bias = layer.weight.requires_grad_(), layer.bias.requires_grad_()
     with torch.no_grad():  # so that the result does not depend on previous weights
-        weight.zero_()
-        bias.zero_()
-    optimiser = torch.optim.LBFGS([weight, bias], max_iter=300, line_search_fn="strong_wolfe")
+        layer.weight.zero_()
+        layer.bias.zero_()
 
     def cross_entropy() -> Tensor:
         logits = layer(features)[:, 0]
         return F.binary_cross_entropy_with_logits(logits, target, counts, reduction="sum")
 
-    def loss() -> Tensor:
-        optimiser.zero_grad()
-        ridged: Tensor = cross_entropy() + _RIDGE * weight.square().sum()
-        ridged.backward()  # type: ignore[no-untyped-call]
-        return ridged
-
-    with torch.no_grad():
-        before = float(cross_entropy())
-    optimiser.step(loss)  # type: ignore[no-untyped-call]
-    with torch.no_grad():
-        return before, float(cross_entropy())
+    return fit_logistic(layer, cross_entropy, _RIDGE)
 
 
 def features_of(

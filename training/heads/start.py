@@ -46,6 +46,12 @@ def labelled_tracks(dataset: DataSet, audio: AudioCache, splits: Sequence[str]) 
     return [t for t in dataset.tracks if t.split in splits and t.genre and t.key in audio]
 
 
+def _training_tracks(config: Config, dataset: DataSet, audio: AudioCache) -> list[Track]:
+    """The labelled tracks of the config's splits, of its share of the artists."""
+    tracks = labelled_tracks(dataset, audio, config.run.splits)
+    return some_groups(tracks, config.sequences.share, config.sequences.draw)
+
+
 def fit_on(
     tracks: Sequence[Track],
     labels: Sequence[str],
@@ -91,11 +97,7 @@ def fit_head(
     network = build_trainable(description)
     if not isinstance(network, TrunkTFCRNN) or network.statistics is None:
         raise DataError('config entry network: a head requires memory = "statistics"')
-    tracks = some_groups(
-        labelled_tracks(dataset, audio, config.run.splits),
-        config.sequences.share,
-        config.sequences.draw,
-    )
+    tracks = _training_tracks(config, dataset, audio)
     start_from(network, config.start)
     network.eval().prepare(_windows(tracks, audio, network.window))
     alone = backbone(config.start, network.level_range)
@@ -151,11 +153,7 @@ def baseline(
     Backbone, training tracks and seed come from the config.
     """
     network = backbone(config.start)
-    tracks = some_groups(
-        labelled_tracks(dataset, audio, config.run.splits),
-        config.sequences.share,
-        config.sequences.draw,
-    )
+    tracks = _training_tracks(config, dataset, audio)
     keys = [t.key for t in (*tracks, *measured)]
     rows = embed(network, audio, keys, embeddings_path(embedded, network.level_range), progress)
     # The embedding is the first part of the features.

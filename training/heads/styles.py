@@ -20,6 +20,7 @@ from streamgenre.networks.trunk import TrunkTFCRNN
 from ..checkpoint import load_network, write
 from ..data import SAMPLE_RATE, AudioCache, DataError, DataSet
 from ..distillation.soft_targets import FIRST, STEP, SoftTargets
+from .logistic import fit_logistic
 
 _BATCH = 64
 _EVERY = 2  # use every second row of the soft targets: their windows do not overlap
@@ -60,22 +61,9 @@ def fit_styles(
         raise ValueError("the network has no style layer")
     features, targets = _windows(network.eval(), audio, soft_targets, keys)
     layer = network.styles
-    with torch.no_grad():
-        before = float(F.binary_cross_entropy_with_logits(layer(features), targets))
-    weight, bias = layer.weight.requires_grad_(), layer.bias.requires_grad_()
-    optimiser = torch.optim.LBFGS([weight, bias], max_iter=300, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
-        optimiser.zero_grad()
-        cross_entropy = F.binary_cross_entropy_with_logits(layer(features), targets)
-        ridged: Tensor = cross_entropy + _RIDGE * weight.square().sum(1).mean()
-        ridged.backward()  # type: ignore[no-untyped-call]
-        return ridged
-
-    optimiser.step(loss)  # type: ignore[no-untyped-call]
-    with torch.no_grad():
-        after = float(F.binary_cross_entropy_with_logits(layer(features), targets))
-    return before, after
+    return fit_logistic(
+        layer, lambda: F.binary_cross_entropy_with_logits(layer(features), targets), _RIDGE
+    )
 
 
 def _windows(

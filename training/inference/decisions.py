@@ -37,6 +37,11 @@ def softmax(logits: Values, temperature: float = 1.0) -> NDArray[np.float64]:
     return np.asarray(e / e.sum(-1, keepdims=True))
 
 
+def sigmoid(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Probabilities of independent logits."""
+    return np.asarray(1 / (1 + np.exp(-logits.astype(np.float64))))
+
+
 def fit_temperature(runs: Sequence[Values], labels: Sequence[int]) -> float:
     """Return the temperature with the lowest log loss (Guo et al. 2017).
 

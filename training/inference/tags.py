@@ -13,6 +13,7 @@ from streamgenre.networks.segment import SegmentNetwork
 from streamgenre.networks.step import StepNetwork
 
 from ..data import SAMPLE_RATE
+from .decisions import sigmoid
 from .segments import segment_tracks
 from .streaming import last_share, steps_of, window_at
 
@@ -33,7 +34,7 @@ def tag_scores(
     network.eval()
     if isinstance(network, SegmentNetwork):
         logits = segment_tracks(network, audio, keys)
-        return np.stack([_sigmoid(logits[key]).mean(0) for key in keys])
+        return np.stack([sigmoid(logits[key]).mean(0) for key in keys])
     by_key: dict[str, NDArray[np.float64]] = {}
     order = sorted(keys, key=lambda key: len(audio[key]), reverse=True)
     for first in range(0, len(order), _BATCH):
@@ -60,7 +61,7 @@ def _streamed(
         windows = np.stack([window_at(audio[key], t, read) for key in group[:active]])
         step = network(torch.from_numpy(windows).to(device), state[:active])
         state = step.next_state
-        probabilities = _sigmoid(step.logits.float().cpu().numpy())
+        probabilities = sigmoid(step.logits.float().cpu().numpy())
         sums = sums or [np.zeros_like(row) for row in probabilities]
         for i, (total, row) in enumerate(zip(sums, probabilities, strict=False)):
             # Finished tracks are left out; a padded last step has less weight.
@@ -69,7 +70,3 @@ def _streamed(
         key: total / (count - 1 + last)
         for key, total, count, last in zip(group, sums, counts, lasts, strict=True)
     }
-
-
-def _sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    return np.asarray(1 / (1 + np.exp(-logits.astype(np.float64))))

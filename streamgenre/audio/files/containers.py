@@ -215,7 +215,7 @@ def _w64(header: _Header) -> _Samples:
         raise _UnknownError
     header.replace(8, (1 << 62).to_bytes(8, "little"))
     stated = size if 0 <= size < 1 << 61 else None
-    return _Samples(bytes(header.bytes), max(stated, 0) if stated else stated, rate, layout)
+    return _Samples(bytes(header.bytes), stated, rate, layout)
 
 
 def _aiff(header: _Header) -> _Samples:

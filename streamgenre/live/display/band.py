@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from rich.cells import cell_len
 
-from ...output.ribbon import clock, columns, label_text, runs, style
+from ...durations import clock
+from ...output.ribbon import columns, label_text, runs, style
 from ...update import Segment, Update
 from .line import DIM, Line, Piece, padded
 from .view import View

@@ -7,7 +7,8 @@ from functools import lru_cache
 
 from rich.style import Style
 
-from ...output.ribbon import clock, label_text, style
+from ...durations import clock
+from ...output.ribbon import label_text, style
 from .line import BAD, BOLD, DIM, WARN, Line, Piece, cut, fitted, longest
 from .view import View
 

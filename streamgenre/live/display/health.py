@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from ...durations import clock
 from ...errors import one_line
-from ...output.ribbon import clock
 from ..listener import Health
 from .line import BAD, BOLD, DIM, GOOD, WARN, Line, Piece, cut, fitted, longest, spread
 from .meter import bar

@@ -19,10 +19,11 @@ from typing import TextIO
 from urllib.parse import quote, unquote, urlsplit
 
 from ...audio.address import Recording, resolved
+from ...durations import clock
 from ...errors import OutputError, one_line, reason
 from ...model.timeline import Timeline
 from ...update import Segment
-from ..ribbon import clock, label_text, segment_text, tick_step
+from ..ribbon import label_text, segment_text, tick_step
 from .graph import Frame, ink_on, layers
 from .picture import title_of
 from .svg import path

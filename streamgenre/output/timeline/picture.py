@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...audio.address import Recording
+from ...durations import clock
 from ...errors import one_line
 from ...model.timeline import Timeline
 from ...update import Segment
-from ..ribbon import clock, segment_text, tick_step
+from ..ribbon import segment_text, tick_step
 from .graph import Frame, ink_on, layers
 from .text import result
 

@@ -13,8 +13,8 @@ from ...audio.address import Recording, shown
 from ...audio.files import open_recording
 from ...audio.files.raw import RawFormat
 from ...audio.files.source import Source
+from ...durations import clock
 from ...errors import one_line
-from ..ribbon import clock
 
 
 @contextmanager

@@ -14,12 +14,13 @@ from rich.text import Text
 
 from ...audio.address import Recording, is_url
 from ...audio.files.raw import RawFormat
+from ...durations import clock
 from ...errors import StreamgenreError, one_line
 from ...model.model import Model
 from ...model.timeline import Timeline
 from ..console import Console
 from ..destination import Destination
-from ..ribbon import axis, bands, clock, decision_text, label_text, ribbon, style
+from ..ribbon import axis, bands, decision_text, label_text, ribbon, style
 from .reading import Options, opened, progress
 
 _MOST_SEGMENTS = 40

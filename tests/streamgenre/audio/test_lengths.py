@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
 import struct
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from support.lengths import CASES, RATE, encoded
+from support.processes import piped
 
 from streamgenre.audio.files import decode_mono, open_source
 
@@ -21,18 +21,6 @@ def read(source) -> tuple[float, list[str]]:
         return seconds, list(source.warnings)
     finally:
         source.close()
-
-
-def piped(data: bytes):
-    """A file object of a real pipe that a thread fills."""
-    reading, writing = os.pipe()
-
-    def fill():
-        with os.fdopen(writing, "wb") as out:
-            out.write(data)
-
-    threading.Thread(target=fill, daemon=True).start()
-    return os.fdopen(reading, "rb")
 
 
 def check(case, seconds, warnings, tolerance=0.0):

@@ -13,6 +13,7 @@ import pytest
 import soundfile
 import soxr
 from support.audio_files import NAMES, encode, write
+from support.processes import piped
 
 from streamgenre import ConfigError, InputError
 from streamgenre.audio.files import open_source
@@ -64,18 +65,6 @@ def test_every_channel_count_gives_the_same_result(
 @pytest.mark.parametrize("name", ["s16.wav", "x.mp3", "x.ogg", "x.opus", "x.webm", "x.flac"])
 def test_a_pipe_that_cannot_seek(model, music, reference, tmp_path, name):
     same_music(model.classify(piped(write(tmp_path / name, *music).read_bytes())), reference)
-
-
-def piped(data: bytes):
-    """A file object of a real pipe that a thread fills."""
-    reading, writing = os.pipe()
-
-    def fill():
-        with os.fdopen(writing, "wb") as out:
-            out.write(data)
-
-    threading.Thread(target=fill, daemon=True).start()
-    return os.fdopen(reading, "rb")
 
 
 @pytest.mark.parametrize("encoding", ["s16le", "s24le", "s32le", "f32le"])

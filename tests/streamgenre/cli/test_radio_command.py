@@ -15,6 +15,7 @@ import pytest
 import soundfile
 from support.lengths import encoded
 from support.paths import EXAMPLES
+from support.processes import default_signals
 from support.radio import QUICK, Server, answer, hang
 
 from streamgenre.audio.files import radio
@@ -74,7 +75,9 @@ def test_a_radio_shows_its_genre_and_prints_its_timeline_on_ctrl_c(song):
     with Server(answer(song, end=lambda _: waiting.wait(600))) as server:
         parent, child = pty.openpty()
         command = [sys.executable, "-m", "streamgenre", server.url]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=child) as process:
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=child, preexec_fn=default_signals
+        ) as process:
             os.close(child)
             shown = b""
             while b"Metal" not in shown:

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 from support.timelines import timeline_of
 
+from streamgenre.durations import clock
 from streamgenre.model.timeline import Timeline
-from streamgenre.output.ribbon import axis, clock, columns, ribbon
+from streamgenre.output.ribbon import axis, columns, ribbon
 from streamgenre.output.timeline.reading import Run
 from streamgenre.output.timeline.text import print_timeline
 from streamgenre.update import Update

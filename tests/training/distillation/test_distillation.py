@@ -19,8 +19,8 @@ pytest.importorskip("lightning_fabric", reason="training needs the train extra")
 
 from safetensors.numpy import save_file  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
+from support.runs import Says, rows_of  # noqa: E402
 
-from streamgenre.networks.step import SequenceLogits  # noqa: E402
 from streamgenre.networks.trunk import TrunkTFCRNN  # noqa: E402
 from training import checkpoint  # noqa: E402
 from training.card import styles_of  # noqa: E402
@@ -295,17 +295,6 @@ def test_a_track_without_a_genre_counts_as_its_most_probable_one():
 
 
 # The loss
-
-
-class Says(torch.nn.Module):
-    """A network that answers with the same logits whatever it hears."""
-
-    def __init__(self, logits):
-        super().__init__()
-        self.logits = logits
-
-    def sequence(self, windows, fresh, state, options):
-        return SequenceLogits(self.logits, None, state)
 
 
 def batch_of(labels, soft_targets):
@@ -803,11 +792,6 @@ def trainer(run, data, audio, soft_targets, *changes):
 def finished(data, audio, soft_targets, tmp_path_factory):
     """A run with lessons, uninterrupted."""
     return trainer(tmp_path_factory.mktemp("run"), data, audio, soft_targets).run()
-
-
-def rows_of(path):
-    with (path.parent / "log.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_a_distilled_network_names_its_styles(finished, soft_targets):

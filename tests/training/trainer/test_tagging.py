@@ -14,8 +14,9 @@ import soundfile
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 pytest.importorskip("lightning_fabric", reason="training needs the train extra")
 
+from support.runs import Says  # noqa: E402
+
 from streamgenre.networks import KINDS, build  # noqa: E402
-from streamgenre.networks.step import SequenceLogits  # noqa: E402
 from training import checkpoint  # noqa: E402
 from training.calibration.calibrate import calibrate  # noqa: E402
 from training.cli import main  # noqa: E402
@@ -224,17 +225,6 @@ def test_a_network_with_a_memory_is_carried_through_tracks_of_any_length():
 
 
 # What is learnt
-
-
-class Says(torch.nn.Module):
-    """A network that answers with the same logits whatever it hears."""
-
-    def __init__(self, logits):
-        super().__init__()
-        self.logits = logits
-
-    def sequence(self, windows, fresh, state, options):
-        return SequenceLogits(self.logits, None, state)
 
 
 def test_the_loss_is_the_cross_entropy_of_every_tag_at_ticks_with_a_track():

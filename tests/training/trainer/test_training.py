@@ -21,6 +21,7 @@ pytest.importorskip("lightning_fabric", reason="training needs the train extra")
 from filelock import FileLock  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 from support.published import without_dropout  # noqa: E402
+from support.runs import rows_of  # noqa: E402
 
 from streamgenre.errors import ModelFileError  # noqa: E402
 from streamgenre.model.model import load  # noqa: E402
@@ -104,11 +105,6 @@ def trunk(data, audio, tmp_path_factory):
     path = trainer(tmp_path_factory.mktemp("trunk"), data, audio, config="trunk").run()
     calibrate(path, data, audio, None)
     return path
-
-
-def rows_of(path):
-    with (path.parent / "log.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_a_finished_run_describes_its_origin(finished, audio):
