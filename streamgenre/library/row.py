@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -123,6 +124,7 @@ class Row:
         return cls(shown_path(file.path), file.size, modified, error=one_line(error), model=model)
 
 
+_INVALID = re.compile(rb"%([89A-F][0-9A-F])")
 _NAMES = frozenset(field.name for field in fields(Row))
 
 
@@ -143,6 +145,14 @@ def shown_path(path: str) -> str:
         parts = os.fsencode(path).decode("utf-8", "surrogateescape")
         return "".join(f"%{ord(c) - 0xDC00:02X}" if "\udc80" <= c <= "\udcff" else c for c in parts)
     return path
+
+
+def system_path(path: str) -> str:
+    """The path of a row as the system has it: where `shown_path` has encoded bytes, these."""
+    if os.path.lexists(path):
+        return path
+    encoded = os.fsencode(path)
+    return os.fsdecode(_INVALID.sub(lambda found: bytes([int(found[1], 16)]), encoded))
 
 
 def model_name(card: ModelCard) -> str:

@@ -22,16 +22,15 @@ from .. import errors
 from ..errors import ConfigError, StreamgenreError
 from ..model.card import ModelCard, read_card
 from ..model.model import Compute, read_model
-from .journal import Journal
+from .journal import JOURNAL, Journal
 from .listing import Found, Selection, list_files, read_paths
 from .process import Message, WorkerProcess
 from .reading import BATCH
 from .results import check_format, write_results
 from .row import LibraryFile, Row, Unlisted, model_name
+from .tagging.record import SUFFIX, read_records
 from .worker import Settings
 
-JOURNAL = ".journal"
-"""What the name of the journal has behind the name of the results."""
 _AT_WORKER = 2 * BATCH  # files: those that are open, and as many that are next
 _LISTED_AT_ONCE, _LISTED_AHEAD = 500, 8
 _STALLED = 600.0  # s without a word from a worker that has started and has files
@@ -148,6 +147,8 @@ def scan(
         named = chain(named, read_paths(files_from))
     made_with = f"{card.sha256} {seconds:g}"
     with Journal(journal, made_with, refresh, retry_failed) as opened:
+        if output is not None:
+            opened.learn(read_records(Path(os.fspath(output) + SUFFIX)))
         yield from _Scan(card, settings, opened, jobs or cores(), progress).run(
             list_files(named, selection)
         )
@@ -297,6 +298,7 @@ class _Scan:
                 self._suspects.append(file)
 
     def _finished(self, file: LibraryFile, row: Row) -> Row:
+        row = self._journal.with_own_genre(file, row)
         self._journal.put(file, row, self._labels)
         self._update(worked=self._progress.worked + file.size)
         self._count(row)
