@@ -27,8 +27,8 @@ _WORDS = {
 
 @click.command(
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="What the files stated before is kept in RESULTS.tags; --undo needs that file. The audio "
-    "in the files is never changed.",
+    epilog="What the files stated before is kept in RESULTS.tags; --undo needs that file. The "
+    "audio in the files is never changed.",
 )
 @click.argument("results", metavar="RESULTS", type=click.Path(path_type=Path))
 @click.option("--write", is_flag=True, help=f"Write the tags.{extra('tags')}")

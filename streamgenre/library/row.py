@@ -63,6 +63,9 @@ class Row:
     status: str | None = None
     """"genre", "unsure" or "no-music"."""
     genre: str | None = None
+    """What the model says; None unless `status` is "genre"."""
+    corrected: str | None = None
+    """The genre stated with `streamgenre correct`; it counts instead of what the model says."""
     confidence: float | None = None
     probabilities: Mapping[str, float] | None = None
     """Label -> mean probability over the music. In a table: a column for each label."""
@@ -83,6 +86,19 @@ class Row:
     """Why the file has no result."""
     model: str = ""
     """Name, version and the beginning of the hash of the model."""
+
+    @property
+    def final_genre(self) -> str | None:
+        """The correction where there is one, else the genre of the model."""
+        return self.genre if self.corrected is None else self.corrected
+
+    @property
+    def musical_seconds(self) -> float:
+        """Seconds of music: the weight of the row in the verdict of an album or artist."""
+        if self.segments is None:
+            return (self.duration or 0.0) * (self.music or 0.0)
+        heard = (one for one in self.segments if one.status in ("genre", "unsure"))
+        return sum(one.end - one.start for one in heard)
 
     def to_dict(self, labels: Sequence[str]) -> dict[str, Any]:
         """The row by the columns of a table, `probability_<label>` for each of the labels."""
@@ -124,7 +140,7 @@ class Row:
         return cls(shown_path(file.path), file.size, modified, error=one_line(error), model=model)
 
 
-_INVALID = re.compile(rb"%([89A-F][0-9A-F])")
+_ESCAPED = re.compile("%([89A-F][0-9A-F])")
 _NAMES = frozenset(field.name for field in fields(Row))
 
 
@@ -147,12 +163,15 @@ def shown_path(path: str) -> str:
     return path
 
 
-def system_path(path: str) -> str:
-    """The path of a row as the system has it: where `shown_path` has encoded bytes, these."""
-    if os.path.lexists(path):
-        return path
-    encoded = os.fsencode(path)
-    return os.fsdecode(_INVALID.sub(lambda found: bytes([int(found[1], 16)]), encoded))
+def system_path(shown: str) -> str:
+    """The path that `shown_path` made this text of, as the system has it (os.fsdecode).
+
+    A % with two digits can also be a part of the name: then the file of that name is there.
+    """
+    if os.path.lexists(shown) or not _ESCAPED.search(shown):
+        return shown
+    decoded = _ESCAPED.sub(lambda match: chr(0xDC00 + int(match[1], 16)), shown)
+    return decoded if os.path.lexists(decoded) else shown
 
 
 def model_name(card: ModelCard) -> str:

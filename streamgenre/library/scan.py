@@ -12,7 +12,8 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -22,6 +23,7 @@ from .. import errors
 from ..errors import ConfigError, StreamgenreError
 from ..model.card import ModelCard, read_card
 from ..model.model import Compute, read_model
+from .corrections import Corrections, read_corrections
 from .journal import JOURNAL, Journal
 from .listing import Found, Selection, list_files, read_paths
 from .process import Message, WorkerProcess
@@ -105,6 +107,8 @@ def scan(
     Rows come as they are known: first those of an earlier run, the others as they are finished.
     Closing the iterator ends the scan.
 
+    Corrections beside `output` are in the column `corrected`.
+
     Args:
         paths: files, folders and playlists (m3u, m3u8, pls).
         output: where to write the results at the end: .parquet, .csv or .jsonl. A journal beside
@@ -121,8 +125,8 @@ def scan(
         retry_failed: classify files again that had an error.
         progress: called after each event.
 
-    Raises ConfigError, ModelFileError and OutputError at the first row. A file that cannot be read
-    is no error: its row has the reason.
+    Raises ConfigError, ModelFileError, OutputError, and InputError (of the corrections) at the
+    first row. A file that cannot be read is no error: its row has the reason.
     """
     given = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     if jobs is not None and jobs < 1:
@@ -146,14 +150,22 @@ def scan(
     if files_from is not None:
         named = chain(named, read_paths(files_from))
     made_with = f"{card.sha256} {seconds:g}"
+    corrections = _corrections(output)
     with Journal(journal, made_with, refresh, retry_failed) as opened:
         if output is not None:
             opened.learn(read_records(Path(os.fspath(output) + SUFFIX)))
-        yield from _Scan(card, settings, opened, jobs or cores(), progress).run(
-            list_files(named, selection)
-        )
+        run = _Scan(card, settings, opened, jobs or cores(), progress)
+        with closing(run.rows(list_files(named, selection))) as rows:
+            for row in rows:
+                yield corrections.applied(row)
         if output is not None:
-            write_results(output, opened.rows(), card.label_names)
+            corrections = _corrections(output)  # some may have been made since the start
+            write_results(output, map(corrections.applied, opened.rows()), card.label_names)
+
+
+def _corrections(output: PathLike | None) -> Corrections:
+    found = None if output is None else read_corrections(output)
+    return Corrections() if found is None else found
 
 
 def cores() -> int:
@@ -191,7 +203,7 @@ class _Scan:
         self._began = time.monotonic()
         self._progress = Progress()
 
-    def run(self, files: Iterator[Found]) -> Iterator[Row]:
+    def rows(self, files: Iterator[Found]) -> Generator[Row, None, None]:
         """The row of each file, until all have one."""
         threading.Thread(target=self._list, args=(files,), daemon=True).start()
         looked = time.monotonic()

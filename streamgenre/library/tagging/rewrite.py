@@ -53,7 +53,7 @@ class Temporaries:
         """A name for the copy of a file; not longer for a long name."""
         return path.parent / (self._start + _short(path.name) + _SUFFIX)
 
-    def remove(self, folder: str) -> None:
+    def remove(self, folder: Path) -> None:
         """Remove copies that a killed run left in a folder."""
         with suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:

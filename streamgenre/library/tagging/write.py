@@ -84,7 +84,7 @@ def undo_tags(results: PathLike) -> Iterator[TagChange]:
         temporaries = Temporaries(history.path)
         _clean(table, temporaries)
         for path in history:
-            temporaries.remove(os.path.dirname(path))
+            temporaries.remove(Path(path).parent)
             yield _undo(path, history, temporaries)
 
 
@@ -98,7 +98,7 @@ def _locked(results: PathLike, lock: bool) -> Iterator[None]:
 
 
 def _clean(table: Results, temporaries: Temporaries) -> None:
-    folders = {os.path.dirname(os.path.realpath(system_path(row.path))) for row in table}
+    folders = {Path(os.path.realpath(system_path(row.path))).parent for row in table}
     for folder in folders:
         temporaries.remove(folder)
 
