@@ -49,7 +49,7 @@ class GenreTag(ABC):
     others: str
     """Hash of everything else in the tag."""
 
-    def __init__(self, path: Path, kind: type) -> None:
+    def __init__(self, path: Path, kind: Any) -> None:
         self.path, self.kind = path, kind
 
     @abstractmethod
@@ -266,12 +266,15 @@ class _ID3(GenreTag):
 
     def _hash_others(self) -> str:
         parts: list[object] = [self._v1[:-1]]
-        if self._tags is not None:
-            frames = (f for key, f in self._tags.items() if not key.startswith("TCON"))
+        tags = self._tags
+        if tags is None and self._v1 and self._ape is None:
+            tags = self._new_tag()  # what ID3v2 will state is there already
+        if tags is not None:
+            frames = (f for key, f in tags.items() if not key.startswith("TCON"))
             # mutagen leaves out text without a character.
             kept = [f for f in frames if not (isinstance(f, mutagen.id3.TextFrame) and not str(f))]
             parts += sorted((f.HashKey, _ENCODING.sub("", repr(f))) for f in kept)
-            parts += sorted(self._tags.unknown_frames)
+            parts += sorted(tags.unknown_frames)
         if self._ape is not None:
             parts += _ape_others(self._ape)
         return _hash(parts)
@@ -473,10 +476,8 @@ class _ASF(GenreTag):
         )
 
     def _set(self, values: Iterable[tuple[str, int | None, int | None]]) -> None:
-        made = [
-            mutagen.asf.ASFUnicodeAttribute(text, language=language, stream=stream)
-            for text, language, stream in values
-        ]
+        kind: Any = mutagen.asf.ASFUnicodeAttribute  # type: ignore[attr-defined]
+        made = [kind(text, language=lang, stream=stream) for text, lang, stream in values]
         kept = [(name, value) for name, value in self._file.tags if name != self._KEY]
         self._file.tags[:] = kept + [(self._KEY, value) for value in made]
         self._file.save(str(self.path))

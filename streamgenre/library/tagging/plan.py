@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ...errors import InputError, reason
+from ..groups import Groups
 from ..row import Row, system_path
 from .genre import GenreTag, read_genre
 from .names import GenreNames
@@ -67,6 +68,17 @@ class Decision:
     why: str = ""
 
 
+def genres_for(row: Row, decision: Decision, choice: Choice) -> tuple[tuple[str, ...], str | None]:
+    """The values to write, or the reason why none are."""
+    if decision.label is None:
+        return (), decision.why
+    if decision.confidence < choice.min_confidence:
+        return (), f"{decision.label} at {decision.confidence:.0%} is below the least confidence"
+    hints = (row.styles or ()) if choice.styles and row.genre == decision.label else ()
+    genres = choice.names.of(decision.label, hints)
+    return genres, None if genres else f"the map has no name for {decision.label}"
+
+
 @dataclass(slots=True)
 class Planner:
     """Plans file after file; one file under several names is planned once."""
@@ -78,7 +90,7 @@ class Planner:
 
     def plan(self, row: Row, decision: Decision) -> Planned:
         """The change for a row."""
-        genres, unwanted = self._genres(row, decision)
+        genres, unwanted = genres_for(row, decision, self.choice)
         if unwanted is not None:
             return Planned(TagChange(row.path, "skipped", why=unwanted), row)
         path = Path(os.path.realpath(system_path(row.path)))
@@ -92,16 +104,6 @@ class Planner:
         except (InputError, OSError) as error:
             return Planned(TagChange(row.path, "skipped", why=why(error, path)), row)
         return Planned(change, row, tag if change.outcome == "planned" else None)
-
-    def _genres(self, row: Row, decision: Decision) -> tuple[tuple[str, ...], str | None]:
-        """The values to write, or the reason why none are."""
-        if decision.label is None:
-            return (), decision.why
-        if decision.confidence < self.choice.min_confidence:
-            return (), f"{decision.label} at {decision.confidence:.0%} is below --min-confidence"
-        hints = (row.styles or ()) if self.choice.styles and row.genre == decision.label else ()
-        genres = self.choice.names.of(decision.label, hints)
-        return genres, None if genres else f"the map has no name for {decision.label}"
 
     def _stale(self, path: Path, row: Row) -> str | None:
         try:
@@ -136,14 +138,29 @@ class Planner:
         return TagChange(row.path, "planned", tag.names, genres)
 
 
-def own_decision(row: Row) -> Decision:
-    """What the results say of a file itself."""
+def decide(row: Row, by: By = "track", groups: Groups | None = None) -> Decision:
+    """The genre of a file: its correction, that of its group, or its own.
+
+    `groups` is needed by album and artist. A file without such a tag keeps its own verdict.
+    """
+    if row.corrected is not None:
+        return Decision(row.corrected)
     if row.error is not None:
         return Decision(None, why=f"has no result: {row.error}")
-    if row.genre is None or row.status != "genre":
-        return Decision(None, why=_undecided(row.status))
-    return Decision(row.genre, row.confidence or 0.0)
+    group = None
+    if groups is not None and by != "track":
+        group = groups.album_of(row) if by == "album" else groups.artist_of(row)
+    if group is None:
+        if row.genre is None:
+            return Decision(None, why=_undecided(row.status, ""))
+        return Decision(row.genre, row.confidence or 0.0)
+    if group.corrected is not None:
+        return Decision(group.corrected)
+    verdict = group.verdict
+    if verdict is None or verdict.genre is None:
+        return Decision(None, why=_undecided(verdict and verdict.status, f" of its {by}"))
+    return Decision(verdict.genre, verdict.confidence)
 
 
-def _undecided(status: str | None) -> str:
-    return "no music" if status == "no-music" else "the genre is unsure"
+def _undecided(status: str | None, whose: str) -> str:
+    return "no music" if status == "no-music" else f"the genre{whose} is unsure"

@@ -95,6 +95,7 @@ def rewrite(
     status = path.stat()
     files.unfinished.add(temporary)
     try:
+        audio = _audio(path)
         temporary.unlink(missing_ok=True)
         _copy(path, temporary, status)
         copy = read_genre(temporary, tag.kind)
@@ -102,7 +103,7 @@ def rewrite(
         changed = read_genre(temporary, tag.kind)
         if not right(changed) or changed.others != tag.others:
             raise OutputError(f"{path}: its tags cannot be written without loss; it stays as it is")
-        if _audio(temporary) != _audio(path):
+        if _audio(temporary) != audio:
             raise OutputError(f"{path}: writing its tags would change the audio; it stays as it is")
         with temporary.open("r+b") as file:
             os.fsync(file.fileno())
@@ -139,10 +140,11 @@ def _audio(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return packets_hash(file)
-    except OSError:
-        raise
     except Exception as error:
-        raise InputError(f"{path}: its audio cannot be compared: {first_line(error)}") from None
+        if type(error) is OSError:  # of the disk
+            raise
+        text = getattr(error, "strerror", None) or first_line(error)
+        raise InputError(f"{path}: its audio cannot be compared: {text}") from None
 
 
 def cause(error: BaseException) -> BaseException:

@@ -15,12 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...errors import ConfigError, OutputError, reason
+from ..corrections import Corrections, read_corrections
+from ..groups import Groups
 from ..journal import JOURNAL, Journal
 from ..results import Results, read_results
 from ..row import Row, shown_path, system_path
 from .genre import Genre, GenreTag, read_genre
 from .names import genre_names
-from .plan import By, Choice, Decision, Planned, Planner, TagChange, own_decision
+from .plan import By, Choice, Decision, Planned, Planner, TagChange, decide
 from .record import SUFFIX, FileState, History, Record, RecordError
 from .rewrite import Temporaries, cause, content_hash, refusal, rewrite, why
 
@@ -104,8 +106,10 @@ def _clean(table: Results, temporaries: Temporaries) -> None:
 
 
 def _decisions(table: Results, by: By) -> Iterator[tuple[Row, Decision]]:
-    for row in table:
-        yield row, own_decision(row)
+    corrections = read_corrections(table.path) or Corrections()
+    groups = None if by == "track" else Groups(map(corrections.applied, table))
+    for row in map(corrections.applied, table):
+        yield row, decide(row, by, groups)
 
 
 def _write(planned: Planned, history: History, temporaries: Temporaries) -> TagChange:
