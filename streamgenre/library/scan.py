@@ -32,7 +32,7 @@ from .worker import Settings
 
 JOURNAL = ".journal"
 """What the name of the journal has behind the name of the results."""
-_AT_WORKER = 2 * BATCH  # files: those that are open, and as many that are next
+FILES_AT_WORKER = 2 * BATCH  # files: those that are open, and as many that are next
 _LISTED_AT_ONCE, _LISTED_AHEAD = 500, 8
 _STALLED = 600.0  # s without a word from a worker that has started and has files
 _LEAST_WORKED, _LEAST_SHARE = 2e8, 0.05  # bytes of which time left is estimated; of the whole
@@ -344,7 +344,7 @@ class _Scan:
         free = [
             one
             for one in self._workers
-            if not one.alone and len(one.files) < _AT_WORKER and one.given < _LIFETIME
+            if not one.alone and len(one.files) < FILES_AT_WORKER and one.given < _LIFETIME
         ]
         return min(free, key=lambda one: len(one.files), default=None)
 

@@ -24,7 +24,7 @@ class Adapted(StepNetwork):
     def __init__(self, base: dict[str, Any], classes: int, reads: list[str]) -> None:
         super().__init__()
         self.base = build(base)
-        self.base.classifier = nn.Identity()  # replaced by the head: no weights of it are kept
+        self.base.drop_classifier()  # replaced by the head: no weights of it are kept
         sizes = {"embedding": self.base.embedding_size, "next_state": self.base.state_size}
         self.head = nn.Linear(sum(sizes[name] for name in reads), classes)
         self.reads = reads

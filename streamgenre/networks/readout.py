@@ -85,12 +85,16 @@ class Readout(StepNetwork):
         if other.statistics is not None:
             self.register_buffer("default_hop", other.default_hop)
 
+    def drop_classifier(self) -> None:
+        """See StepNetwork. The classifier of single windows stays: the state holds its mean."""
+        super().drop_classifier()
+        self.inner = self.from_state = None
+
     def tick(self, features: Tensor, active: Tensor, state: Tensor) -> Tick:
         """Features (B, F), share of active frames (B,) and state (B, S) -> one recurrent step."""
         h = self.gru(features, state[:, : self.size])
         if self.statistics is None:
             return Tick(self.classifier(self.dropout(h)), h, features)
-        assert self.inner is not None and self.from_state is not None
         assert self.window_inner is not None and self.window_classifier is not None
         hop = state[:, -1:]
         seconds = torch.where(hop > 0, hop, self.default_hop)
@@ -100,10 +104,12 @@ class Readout(StepNetwork):
         summary: Summary = self.statistics(
             features, F.log_softmax(alone, 1), weight, seconds, state[:, self.size : -1]
         )
-        hidden = self.inner(summary.mean) + self.from_state(self.state_dropout(h))
-        whole = F.log_softmax(self.classifier(self.dropout(F.relu(hidden))), 1)
-        # The two err differently: windows are better in the first seconds, the mean later.
-        logits = (whole + summary.log_probabilities) / 2
+        logits = summary.log_probabilities
+        if self.inner is not None and self.from_state is not None:
+            hidden = self.inner(summary.mean) + self.from_state(self.state_dropout(h))
+            whole = F.log_softmax(self.classifier(self.dropout(F.relu(hidden))), 1)
+            # The two err differently: windows are better in the first seconds, the mean later.
+            logits = (whole + logits) / 2
         # The first short hops of a stream are mostly padding: their outputs stay near uniform, so
         # that they neither decide nor weigh in a mean over steps.
         logits = logits * (summary.seconds / _ENOUGH).clamp(max=1.0)

@@ -80,6 +80,10 @@ class StepNetwork(nn.Module, ABC):
             kept = kept | (entries == self.hop_entry)
         return torch.where(kept, state, torch.zeros_like(state))
 
+    def drop_classifier(self) -> None:
+        """Remove the layers that only the logits read; a head on the other outputs replaces them."""
+        self.classifier = nn.Identity()
+
     @property
     def gated_blocks(self) -> tuple[int, ...]:
         """Numbers, from 1, of the blocks whose gates a step gives, in the order of `gates`."""

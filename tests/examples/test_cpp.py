@@ -248,7 +248,8 @@ def test_memory_stays_as_it_is(program, package):
     assert 0 < short["p50_ms"] <= short["p99_ms"]
     assert 0 < short["bare"]["resident_mb"] < short["in_all"]["resident_mb"]
     # How much of the library's file is resident is up to the kernel's cache: our own part is not.
-    assert short["in_all"]["own_mb"] < 30
+    weights_mb = (package / "model.onnx").stat().st_size / 1e6
+    assert short["in_all"]["own_mb"] < 12 + 2 * weights_mb  # the runtime repacks some of them
     assert long["in_all"]["own_mb"] < short["in_all"]["own_mb"] + 1.5
 
 

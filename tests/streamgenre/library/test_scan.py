@@ -321,7 +321,7 @@ def killed_and_resumed(tmp_path, count, jobs=2):
     # In flight at a kill: the open files of each process, and those just finished.
     assert sum(again.values()) == count - len(list(folder.glob("*.ogg")))
     repeated = sum(number * (times - 1) for times, number in again.items())
-    assert 0 <= repeated <= 3 * jobs * (scanning.BATCH + 2), again
+    assert 0 <= repeated <= 3 * jobs * scanning.FILES_AT_WORKER, again
     return repeated
 
 
