@@ -81,7 +81,7 @@ class StepNetwork(nn.Module, ABC):
         return torch.where(kept, state, torch.zeros_like(state))
 
     def drop_classifier(self) -> None:
-        """Remove the layers that only the logits read; a head on the other outputs replaces them."""
+        """Remove the layers that only the logits read, where another head replaces them."""
         self.classifier = nn.Identity()
 
     @property
