@@ -196,7 +196,7 @@ class _Tracks:
         stream = self._streams.pop(end.opened, None)
         if stream is None:
             because = f" ({'; '.join(end.warnings)})" if end.warnings else ""
-            return _failed(self._model, end.opened, end.error or f"holds no audio{because}")
+            return _failed(self._model, end.opened, end.error or f"contains no audio{because}")
         track = self._tracks[stream]
         error = end.error or track.error
         if error is None:

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from ..audio.logmel import SAMPLE_RATE
 from ..errors import ModelFileError
 from ..model.card import Hop, ModelCard
-from ..model.cut import LOGMEL, behind_logmel
+from ..model.cut import LOGMEL, without_front_end
 from ..model.onnx import INPUTS, OPTIONAL_OUTPUTS, OUTPUTS
 from ..model.session import session
 from .frontend import Layout, front_end
@@ -47,7 +47,7 @@ def step_graph(data: bytes, card: ModelCard, hop: Hop, batch: int) -> onnx.Model
     Inputs and outputs follow the ONNX contract. If the network reads log-mel, a step reads a few
     more samples than the hop, and the state holds the network's state, then the carried frames.
     """
-    behind = None if card.sample_rate != SAMPLE_RATE else behind_logmel(data)
+    behind = None if card.sample_rate != SAMPLE_RATE else without_front_end(data)
     model = onnx.load_from_string(data if behind is None else behind)
     _name_weights(model.graph)
     name_nodes(model.graph)  # of a model that others wrote

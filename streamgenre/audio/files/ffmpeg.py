@@ -305,5 +305,5 @@ def _refusal(error: Exception, remote: bool) -> str:
     if remote:
         return f"cannot be fetched: {_reason(error)}; check the address and the network"
     if isinstance(error, (av.EOFError, EOFError)):
-        return "holds no audio"
+        return "contains no audio"
     return f"cannot be decoded: {_reason(error)}; check that the file is complete"
