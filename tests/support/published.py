@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from streamgenre.networks import build
-from streamgenre.networks.calibrated import Calibrated, weights_into
+from streamgenre.networks.calibrated import Calibrated, network_from_onnx
 from streamgenre.networks.step import SequenceOptions
 from training.export.onnx import to_onnx
 
@@ -89,7 +89,7 @@ def assert_exports(description, atol=1e-4):
     model = to_onnx(step, network.window)
     session = onnxruntime.InferenceSession(model.SerializeToString())
     names = [output.name for output in session.get_outputs()]
-    restored = weights_into(description, model)
+    restored = network_from_onnx(description, model)
     for batch in (1, 2):
         samples, state = torch.randn(batch, network.window) * 0.1, torch.zeros(batch, 1)
         said = session.run(None, {"samples": samples.numpy(), "state": state.numpy()})

@@ -184,7 +184,7 @@ def test_feedback_learns_from_zero_on(variant, deaf):
 @settings(deadline=None)
 @given(first=st.integers(-2, 40))
 def test_what_is_left_alone_is_the_stem_and_the_blocks_before(first):
-    left = PLAIN.left_alone(first)
+    left = PLAIN.prefixes_before(first)
     for name, _ in PLAIN.named_parameters():
         part, number, *_ = name.split(".")
         before = part == "stem" or (part == "blocks" and int(number) + 1 < first)
@@ -192,8 +192,8 @@ def test_what_is_left_alone_is_the_stem_and_the_blocks_before(first):
 
 
 def test_eleven_leaves_ten_blocks_and_the_stem_alone():
-    assert PLAIN.left_alone(11) == ("stem.", *(f"blocks.{i}." for i in range(10)))
-    assert PLAIN.left_alone(0) == ()
+    assert PLAIN.prefixes_before(11) == ("stem.", *(f"blocks.{i}." for i in range(10)))
+    assert PLAIN.prefixes_before(0) == ()
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def test_the_exported_network_says_the_same(description):
     "wrong", [{"cell": "gru"}, {"cell": "rnn", "attention": True}, {"size": 0}, {"projection": -1}]
 )
 def test_wrong_arguments_are_refused(wrong):
-    with pytest.raises(ValueError, match=r"cell is|size is"):
+    with pytest.raises(ValueError, match=r"cell must|size must"):
         Irvin(classes=3, **wrong)
-    with pytest.raises(ValueError, match="size is"):
+    with pytest.raises(ValueError, match="size must"):
         IrvinTwoLayer(classes=3, size=0)

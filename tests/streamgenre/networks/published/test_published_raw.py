@@ -251,7 +251,7 @@ def test_torch_and_onnx_agree(description):
     ],
 )
 def test_wrong_arguments_are_refused(kind, wrong):
-    with pytest.raises(ValueError, match=r"block|channel|samples|share"):
+    with pytest.raises(ValueError, match="must be"):
         build({"kind": kind, "classes": 3} | wrong)
 
 
