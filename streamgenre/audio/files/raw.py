@@ -16,7 +16,7 @@ from .source import BLOCK
 
 @dataclass(frozen=True)
 class RawFormat:
-    """The format of raw samples; raises ConfigError for impossible values."""
+    """The format of raw samples. Raises ConfigError for invalid values."""
 
     encoding: str
     sample_rate: int

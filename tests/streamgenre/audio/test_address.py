@@ -44,5 +44,5 @@ def test_an_incomplete_address_is_refused(url):
 
 
 def test_an_empty_name_is_refused():
-    with pytest.raises(InputError, match="the name is empty; give a file"):
+    with pytest.raises(InputError, match="the name is empty; pass a file"):
         open_source("")

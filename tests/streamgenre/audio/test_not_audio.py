@@ -141,7 +141,7 @@ def test_a_saved_live_stream_is_named(tmp_path):
 
 
 def test_a_playlist_in_a_pipe_is_named():
-    with pytest.raises(InputError, match="is a playlist; give it by its name"):
+    with pytest.raises(InputError, match="is a playlist; pass its name"):
         open_source(Pipe(b"#EXTM3U\n/etc/passwd\n"))
 
 
@@ -156,7 +156,7 @@ def test_lyrics_are_no_playlist():
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (PAGE, "is a web page, not audio; give the address of the stream"),
+        (PAGE, "is a web page, not audio; pass the address of the stream"),
         (b"\x89PNG\r\n\x1a\n" + bytes(200), "is a picture .PNG."),
         (b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(200), "is a picture .JPEG."),
         (b"%PDF-1.7\n" + bytes(200), "is a PDF"),
