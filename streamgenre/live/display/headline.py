@@ -60,7 +60,7 @@ def headline(view: View, width: int) -> Headline:
     """The headline of the view, with names truncated to fit `width`."""
     update, activity = view.update, view.activity
     if activity == "lost":
-        return _plain("no input", BAD, "no input", "the device is gone; looking for it")
+        return _plain("no input", BAD, "no input", "the device is gone; waiting for it")
     if update is None:
         rest = {
             "starting": "loading the model, opening the input",

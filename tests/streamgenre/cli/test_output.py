@@ -105,7 +105,7 @@ def test_the_name_of_the_output_selects_the_format(tmp_path, clip, name, begins)
 def test_an_extension_of_no_format_is_refused(tmp_path, clip, name, capfd):
     assert run(["-o", str(tmp_path / name), str(clip)]) == 2
     message = capfd.readouterr().err
-    assert "no format has the extension" in message and ".vtt" in message and "--format" in message
+    assert "unknown extension" in message and ".vtt" in message and "--format" in message
     assert list(tmp_path.iterdir()) == []
     assert run(["--format", "csv", "-o", str(tmp_path / name), str(clip)]) == 0
     assert (tmp_path / name).read_text().startswith("file,")

@@ -375,7 +375,7 @@ def test_the_command_from_a_list_to_a_table(music):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        ([], 2, "give a folder"),
+        ([], 2, "pass a folder"),
         (["missing"], 3, "missing: no such file or folder"),
         ([".", "-o", "a.xlsx"], 2, ".csv or .jsonl"),
         ([".", "-o", "no/such/a.csv"], 1, "no/such/a.csv.journal"),
