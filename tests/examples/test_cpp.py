@@ -178,7 +178,7 @@ def test_a_damaged_model_is_refused(program, package, tmp_path, model):
     for option in ("--check", "--bench=1"):
         done = run(program, folder, option, "--model", model)
         assert done.returncode == 5
-        assert_one_line(done, "is damaged (its hash is not the card's)")
+        assert_one_line(done, "is damaged (its hash differs from the card)")
 
 
 @pytest.mark.parametrize("size", [0, 1, 55, 56, 63, 64, 65, 65_535, 65_536, 65_537, 200_000])
@@ -270,11 +270,11 @@ def changed_card(package: Path, folder: Path, change) -> Path:
     [
         (lambda card: card.update(format=2), "format version"),
         (lambda card: card.update(batch=4), "--batch 1"),
-        (lambda card: card.update(window=8_000), "copy the package anew"),
-        (lambda card: card.update(state=100), "copy the package anew"),
-        (lambda card: card["labels"].pop(), "copy the package anew"),
-        (lambda card: card.update(state=-1), "no sensible number"),
-        (lambda card: card.update(window=10**15), "no sensible number"),
+        (lambda card: card.update(window=8_000), "copy the package again"),
+        (lambda card: card.update(state=100), "copy the package again"),
+        (lambda card: card["labels"].pop(), "copy the package again"),
+        (lambda card: card.update(state=-1), "invalid size"),
+        (lambda card: card.update(window=10**15), "invalid size"),
         (lambda card: card.update(labels="jazz"), "card.json"),
         (lambda card: card.pop("thresholds"), "thresholds"),
         (lambda card: card.update(variants=[]), "lists no model.onnx"),

@@ -158,9 +158,9 @@ def edited(**entries):
         (damaged, "model.int8.onnx is damaged"),
         (edited(format=2), "format 1"),
         (edited(batch=4), "one stream a step"),
-        (edited(state=26_000), "ONNX Runtime refuses model.int8.onnx"),
-        (edited(labels=[]), "does not fit its card: probabilities"),
-        (lambda folder: (folder / "card.json").write_text("{"), "card.json: is no JSON"),
+        (edited(state=26_000), "ONNX Runtime cannot load model.int8.onnx"),
+        (edited(labels=[]), "does not match its card: probabilities"),
+        (lambda folder: (folder / "card.json").write_text("{"), "card.json: is not valid JSON"),
         (lambda folder: (folder / "card.json").unlink(), "card.json: cannot be read (ENOENT)"),
     ],
 )
@@ -181,7 +181,7 @@ def test_wrong_use_is_told(package, run):
     assert run("--help").stdout.startswith(b"ffmpeg")
     silent = run(package)
     assert silent.returncode == 3 and silent.stdout == b""
-    assert silent.stderr == b"streamgenre: no audio came on standard input\n"
+    assert silent.stderr == b"streamgenre: no audio on standard input\n"
 
 
 def test_who_has_heard_enough_may_go(package, host):
@@ -299,7 +299,7 @@ def test_a_stream_refuses_what_cannot_be_and_survives_what_should_not(host, pack
     fresh, again, harmed = found["said"]
     assert [time for time, *_ in fresh] == [0.5, 0.75] and fresh == again
     assert found["refused"] == [
-        "the stream was flushed; reset() it or make another",
+        "the stream was flushed; call reset() or create a new stream",
         "await the stream's last call before the next",
     ]
     assert found["unusable"] == 2

@@ -180,7 +180,7 @@ def test_a_device_that_is_too_slow_is_told(page):
     page.wait_for_selector("#source:text-matches('Listening 0:0[1-3]')")
     (worker,) = page.workers
     worker.evaluate("() => { for (const end = Date.now() + 6500; Date.now() < end; ); }")
-    page.wait_for_selector("#error:text-matches('too slow: [1-9][.][0-9] s of sound')")
+    page.wait_for_selector("#error:text-matches('too slow: [1-9][.][0-9] s of audio')")
     page.wait_for_selector("h1:text-is('Classical')")
     page.click("text=Stop")
     page.wait_for_selector("body[data-state=stopped]")
@@ -261,7 +261,7 @@ def test_what_is_no_audio_or_no_music_is_told(page, tmp_path):
     page.focus("#ribbon")
     page.keyboard.press("PageDown")
     page.keyboard.press("ArrowRight")
-    page.wait_for_selector("#said:text-matches('too quiet to judge')")
+    page.wait_for_selector("#said:text-matches('too quiet to classify')")
 
 
 def test_several_genres_are_a_mix(page, tmp_path):
@@ -283,7 +283,7 @@ def test_a_refused_microphone_is_told(chromium, address):
         opened(browser, address) as page,
     ):
         page.click("text=Listen")
-        page.wait_for_selector("#error:text-matches('microphone was refused. Allow it')")
+        page.wait_for_selector("#error:text-matches('microphone was denied. Allow it')")
         assert page.locator("button[aria-disabled=false]").count() == 2
 
 
@@ -312,7 +312,7 @@ def test_a_damaged_model_is_told(browser, site, tmp_path):
     (copy / "model.int8.onnx").write_bytes(data)
     with served(copy) as url, opened(browser, url, "broken") as page:
         said = page.inner_text("#error")
-    assert "model.int8.onnx is damaged" in said and "Make this page's files anew" in said
+    assert "model.int8.onnx is damaged" in said and "Build the page again" in said
     (copy / "model.int8.onnx").unlink()
     with served(copy) as url, opened(browser, url, "broken", complains=True) as page:
         assert "could not be loaded (model.int8.onnx: 404)" in page.inner_text("#error")
@@ -506,7 +506,7 @@ def test_building_refuses_what_is_no_package_and_spares_other_folders(package, t
     assert done.returncode == 1 and "is it a package?" in done.stderr
     (tmp_path / "mine.txt").write_text("mine")
     done = build(package, tmp_path)
-    assert done.returncode == 1 and "holds other files" in done.stderr
+    assert done.returncode == 1 and "contains other files" in done.stderr
     assert build().returncode == 2
 
 
