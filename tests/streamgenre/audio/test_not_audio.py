@@ -1,4 +1,4 @@
-"""What is said of playlists, pages, pictures and addresses that lead nowhere."""
+"""Error messages for playlists, web pages, pictures and broken addresses."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_playlist_of_several_lists_them(tmp_path):
     assert not error.value.remote and "secret" not in str(error.value)
 
 
-def test_playlists_of_each_other_end(tmp_path):
+def test_playlists_that_refer_to_each_other_end(tmp_path):
     (tmp_path / "a.m3u").write_text("b.m3u\n")
     (tmp_path / "b.m3u").write_text("a.m3u\n")
     with pytest.raises(InputError, match="refer to each other"):
@@ -145,7 +145,7 @@ def test_a_playlist_in_a_pipe_is_named():
         open_source(Pipe(b"#EXTM3U\n/etc/passwd\n"))
 
 
-def test_lyrics_are_no_playlist():
+def test_lyrics_are_not_a_playlist():
     assert entries_of(b"[00:12.00] la la la\n", None, "song.lrc") is None
     assert entries_of(bytes(range(256)), None, "x.m3u") is None
 
@@ -176,7 +176,7 @@ def test_data_that_is_not_audio_is_named(tmp_path, data, words):
                 call()
 
 
-def test_noise_gets_no_word_of_ffmpeg(tmp_path):
+def test_noise_prints_nothing_from_ffmpeg(tmp_path):
     for name in ("x.mp3", "x.m4a", "x.mkv"):
         (tmp_path / name).write_bytes(np.random.default_rng(0).bytes(30_000))
         with pytest.raises(InputError, match="is not audio that can be decoded"):
