@@ -136,4 +136,4 @@ def _imported(name: str) -> Any:
         return import_module(name)
     except ImportError:
         package = name.split(".")[0]
-        raise ConfigError(f"this needs {package}: pip install {package}") from None
+        raise ConfigError(f"this needs {package}; run pip install {package}") from None

@@ -84,7 +84,7 @@ class StepNetwork(nn.Module, ABC):
         return torch.where(kept, state, torch.zeros_like(state))
 
     def drop_classifier(self) -> None:
-        """Remove the layers that only the logits read, where another head replaces them."""
+        """Remove the layers that only affect the logits, which a new head replaces."""
         self.classifier = nn.Identity()
 
     @property

@@ -101,7 +101,7 @@ def check_sums(folder: Path) -> None:
     Additional files in the examples, such as build outputs, are allowed.
     """
     if not folder.is_dir():
-        raise PackageError(f"{folder}: no such folder")
+        raise PackageError(f"{folder}: no such folder; check the path")
     for name in (CARD, SUMS):
         if not (folder / name).is_file():
             raise PackageError(

@@ -89,7 +89,7 @@ def _share(decibels: float) -> float:
 
 
 def _decibels(value: float, digits: int = 1) -> str:
-    """A number of constant width, so that nothing beside it moves."""
+    """A number with constant width, so that the text beside it does not move."""
     if not math.isfinite(value):
         return "  -inf"
     return f"{max(-999.0, min(999.0, value)):6.{digits}f}"

@@ -142,7 +142,7 @@ def _weights(path: str | Path) -> dict[str, Tensor]:
     try:
         import h5py  # type: ignore[import-untyped]
     except ImportError:
-        raise ModelFileError(f"{path}: reading it needs h5py; pip install h5py") from None
+        raise ModelFileError(f"{path}: reading it needs h5py; run pip install h5py") from None
     arrays: dict[str, Tensor] = {}
 
     def keep(name: str, item: object) -> None:
