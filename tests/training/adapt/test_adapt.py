@@ -364,11 +364,11 @@ def test_the_card_of_the_written_file_is_plain_json(written):
 
 
 def test_styles_of_genres_that_the_new_model_lacks_are_not_shown(tmp_path):
-    from streamgenre.model.styles import styles_beside
+    from streamgenre.model.styles import styles_of
 
     output = tmp_path / "mine.onnx"
     result = run(write_music(tmp_path / "music"), "-o", output, "--cache", tmp_path / "cache")
     assert result.exit_code == 0, result.output
     card = streamgenre.load(output).card
     assert card.styles
-    assert styles_beside(card, "tones", np.ones(len(card.styles))) == {}
+    assert styles_of(card, "tones", np.ones(len(card.styles))) == {}
