@@ -1,7 +1,7 @@
-"""Kill runs of `tags` at each of their steps: `python tag_kills.py FOLDER`.
+"""Kill runs of `tags` at their steps: `python tag_kills.py FOLDER EVERY`.
 
 FOLDER has `music`, with the results `r.csv` of it, and `before.json`. Each run is a forked process
-that is killed by SIGKILL as it takes its n-th step that touches a file, for n = 1, 2, ...: once
+that is killed by SIGKILL as it takes its n-th step that touches a file, for n = 1, 1 + EVERY, ...: once
 while it writes and once while it undoes. Prints the number of steps that were tried.
 """
 
@@ -19,7 +19,7 @@ from streamgenre.library.tagging.genre import read_genre
 from streamgenre.library.tagging.write import tag_files, undo_tags
 
 STEPS = {"open", "os.rename", "os.remove", "os.truncate", "shutil.copyfile", "shutil.copystat"}
-FOLDER = Path(sys.argv[1])
+FOLDER, EVERY = Path(sys.argv[1]), int(sys.argv[2])
 RESULTS = FOLDER / "r.csv"
 
 
@@ -94,7 +94,7 @@ def main():
     while killed(write, step):
         check(before)
         restart()
-        step, tried = step + 1, tried + 1
+        step, tried = step + EVERY, tried + 1
     restart()
     step = 1
     while True:
@@ -103,7 +103,7 @@ def main():
             break
         check(before)
         restart()
-        step, tried = step + 1, tried + 1
+        step, tried = step + EVERY, tried + 1
     assert state() == before
     print(tried)
 

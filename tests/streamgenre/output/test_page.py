@@ -1,4 +1,4 @@
-"""The page of a recording in a real browser: it plays, follows and seeks, and requests no more."""
+"""The page of a recording in a real browser: playback, position, seeking and requests."""
 
 from __future__ import annotations
 
@@ -47,22 +47,22 @@ def folder(tmp_path_factory):
 
 @contextmanager
 def opened(browser, page_file, requests=(), complains=False, **options):
-    """A page that may request only itself and some more, and say nothing on the console."""
+    """A page that may request only itself and `requests`, and must not write to the console."""
     context = browser.new_context(**options)
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
-    asked, said = set(), []
-    context.on("request", lambda request: asked.add(request.url))
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
+    requested, console = set(), []
+    context.on("request", lambda request: requested.add(request.url))
+    page.on("console", lambda message: console.append(message.text))
+    page.on("pageerror", lambda error: console.append(str(error)))
     page.goto(page_file.as_uri())
     try:
         yield page
     finally:
         context.close()
     expected = {page_file.as_uri(), *(path.as_uri() for path in requests)}
-    assert {url for url in asked if not url.startswith("blob:")} == expected
-    assert bool(said) == complains, said
+    assert {url for url in requested if not url.startswith("blob:")} == expected
+    assert bool(console) == complains, console
 
 
 def player(page, expression):
