@@ -1,8 +1,8 @@
 """Kill runs of `tags` at their steps: `python tag_kills.py FOLDER EVERY`.
 
-FOLDER has `music`, with the results `r.csv` of it, and `before.json`. Each run is a forked process
-that is killed by SIGKILL as it takes its n-th step that touches a file, for n = 1, 1 + EVERY, ...: once
-while it writes and once while it undoes. Prints the number of steps that were tried.
+FOLDER has `music`, a copy of it `kept`, and the results `r.csv`. Each run is a forked process that
+is killed by SIGKILL at its n-th step that touches a file, for n = 1, 1 + EVERY, ...: once while it
+writes and once while it undoes. Prints the number of steps that were tried.
 """
 
 from __future__ import annotations

@@ -136,7 +136,9 @@ def test_written_and_undone(tmp_path, names, name):
     for path, (tags, shown, audio) in zip(paths, before, strict=True):
         assert decoded(path) == audio
         found = with_ffmpeg(path)
-        assert found.pop("genre").split(";")[0] == NEW[0]
+        if path.suffix != ".tta" or path is not paths[-1]:  # FFmpeg reads APEv2, and no ID3 then
+            assert found["genre"].split(";")[0] == NEW[0]
+        found.pop("genre", None)
         assert found == {key: text for key, text in shown.items() if key != "genre"}
         # Where there are such tags only, the genre is in the INFO list, or in APEv2.
         if path.suffix not in (".wav", ".tta") or path is paths[-1]:
