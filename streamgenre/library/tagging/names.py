@@ -96,6 +96,7 @@ def _table(path: Path, name: str, entries: object) -> dict[str, tuple[str, ...]]
 
 def _names(path: Path, where: str, value: object) -> tuple[str, ...]:
     values = value if isinstance(value, list) else [value]
-    if not all(isinstance(one, str) and one.isprintable() for one in values):
+    texts = [one for one in values if isinstance(one, str) and one.isprintable()]
+    if len(texts) < len(values):
         raise ConfigError(f"{path}: {where} must be a name, or a list of names")
-    return tuple(name for one in values if (name := one.strip()))
+    return tuple(name for one in texts if (name := one.strip()))

@@ -158,7 +158,8 @@ def decide(row: Row, by: By = "track", groups: Groups | None = None) -> Decision
         return Decision(group.corrected)
     verdict = group.verdict
     if verdict is None or verdict.genre is None:
-        return Decision(None, why=_undecided(verdict and verdict.status, f" of its {by}"))
+        status = None if verdict is None else verdict.status
+        return Decision(None, why=_undecided(status, f" of its {by}"))
     return Decision(verdict.genre, verdict.confidence)
 
 

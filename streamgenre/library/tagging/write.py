@@ -20,10 +20,10 @@ from ..groups import Groups
 from ..journal import JOURNAL, Journal
 from ..results import Results, read_results
 from ..row import Row, shown_path, system_path
-from .genre import Genre, GenreTag, read_genre
+from .genre import GenreTag, read_genre
 from .names import genre_names
 from .plan import By, Choice, Decision, Planned, Planner, TagChange, decide
-from .record import SUFFIX, FileState, History, Record, RecordError
+from .record import SUFFIX, FileState, Genre, History, Record, RecordError
 from .rewrite import Temporaries, cause, content_hash, refusal, rewrite, why
 
 PathLike = str | os.PathLike[str]
