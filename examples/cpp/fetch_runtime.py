@@ -4,8 +4,8 @@ python fetch_runtime.py FOLDER [x64|arm64] [VERSION]
 
 The library is from the wheel on PyPI. Its headers and those of nlohmann-json are from Debian 13.
 The headers may be older than the library, which supports all earlier versions of its API. VERSION
-is one of WHEELS, by default the newest. Everything is unpacked into FOLDER and nothing is installed.
-Needs pip and Debian's apt. On other systems, use a release archive of ONNX Runtime.
+is one of WHEELS, by default the newest. Everything is unpacked into FOLDER and nothing is
+installed. Needs pip and Debian's apt. On other systems, use a release archive of ONNX Runtime.
 """
 
 from __future__ import annotations
