@@ -16,7 +16,7 @@ import pytest
 from support.paths import ROOT
 
 import streamgenre
-from streamgenre import ConfigError, ModelFileError, SignalError, StreamgenreError
+from streamgenre import ConfigError, ModelFileError, SignalError
 from streamgenre.model import notebook
 from streamgenre.model.model import Model
 from streamgenre.model.timeline import Timeline
@@ -56,7 +56,7 @@ def timeline(model, clip) -> Timeline:
     ],
 )
 def test_classify_names_the_remedy(model, recording, remedy):
-    with pytest.raises(StreamgenreError, match=re.escape(remedy)) as error:
+    with pytest.raises(SignalError, match=re.escape(remedy)) as error:
         model.classify(recording)
     assert "\n" not in str(error.value)
 
