@@ -157,7 +157,7 @@ def edited(**entries):
     [
         (damaged, "model.int8.onnx is damaged"),
         (edited(format=2), "format 1"),
-        (edited(batch=4), "one stream a step"),
+        (edited(batch=4), "a batch of one stream"),
         (edited(state=26_000), "ONNX Runtime cannot load model.int8.onnx"),
         (edited(labels=[]), "does not match its card: probabilities"),
         (lambda folder: (folder / "card.json").write_text("{"), "card.json: is not valid JSON"),
