@@ -57,7 +57,7 @@ class Update:
     gap and in the updates of a timeline.
     """
     embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
-    """What the network's classifier reads, float32 (E,); None unless the stream was asked for it.
+    """Input of the network's classifier, float32 (E,); None unless the stream was opened with it.
 
     Also None in a gap and in the updates of a timeline.
     """

@@ -79,7 +79,7 @@ def written(name, timeline, recording=RECORDING, folder=Path("results")) -> byte
 
 
 def comparable(name: str, data: bytes) -> bytes:
-    """Of a page, what depends on the timeline: its body without the script."""
+    """The part of a page that depends on the timeline: its body without the script."""
     if name != "html":
         return data
     text = data.decode()

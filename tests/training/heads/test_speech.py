@@ -321,7 +321,7 @@ def test_an_output_of_another_shape_is_refused(file, network):
     onnx.helper.set_model_props(model, {METADATA_KEY: card_to_json(entries, digest)})
     file = file.with_name("flat.onnx")
     file.write_bytes(model.SerializeToString())
-    with pytest.raises(ModelFileError, match="gives speech of shape"):
+    with pytest.raises(ModelFileError, match="output `speech` has shape"):
         streamgenre.load(file)
 
 
