@@ -26,6 +26,7 @@ TEST_TOOLS = (
     "ruff",
     "mypy",
     "hatchling",
+    "beets",  # runs its plugin
     "pandas",  # what tables of results are read with
     "playwright",  # drives the Chromium that is installed; brings none
 )

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from .library.results import Results, read_results
     from .library.row import Row
     from .library.scan import Progress, scan
+    from .library.tagging.plan import TagChange
+    from .library.tagging.write import tag_files, undo_tags
     from .live.listener import Listener, listen
     from .model.model import Model, load
     from .model.pool import StreamPool
@@ -57,6 +59,9 @@ _HOMES = {
     "scan": "library.scan",
     "Results": "library.results",
     "read_results": "library.results",
+    "TagChange": "library.tagging.plan",
+    "tag_files": "library.tagging.write",
+    "undo_tags": "library.tagging.write",
     "Listener": "live.listener",
     "listen": "live.listener",
     "save": "output.save",
@@ -79,6 +84,7 @@ __all__ = [
     "Stream",
     "StreamPool",
     "StreamgenreError",
+    "TagChange",
     "Timeline",
     "Update",
     "classify",
@@ -87,6 +93,8 @@ __all__ = [
     "read_results",
     "save",
     "scan",
+    "tag_files",
+    "undo_tags",
 ]
 
 

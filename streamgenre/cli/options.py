@@ -11,6 +11,7 @@ from ..extras import install_command, installed
 
 COMMANDS = {
     "scan": "classify a whole library into a table; can be interrupted and continued",
+    "tags": "write the genres of a table into the tags of the files; can be undone",
     "live": "classify a microphone, a line input, or what the computer plays",
     "devices": "list the inputs",
     "info": "print the model card: labels, accuracy, data, licence",

@@ -85,8 +85,9 @@ def command(
         raise click.UsageError("pass a folder, or --files-from")
     if output.is_dir():
         raise click.UsageError(f"{output}: is a folder; choose a file in it")
+    from ..library.journal import JOURNAL
     from ..library.results import check_format
-    from ..library.scan import JOURNAL, scan
+    from ..library.scan import scan
     from . import interrupt
 
     interrupt.patience = 5.0  # to end the workers

@@ -12,12 +12,16 @@ import sqlite3
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
 from ..errors import OutputError, reason
 from .row import LibraryFile, Row, Unlisted
+from .tagging.record import Record
 
+JOURNAL = ".journal"
+"""What the name of a journal has behind the name of the results."""
 _FORMAT = 1
 _APPLICATION = 0x53474A31  # "SGJ1", in SQLite's header
 _TABLES = """
@@ -33,6 +37,12 @@ CREATE TABLE IF NOT EXISTS files (
 );
 CREATE TEMP TABLE waiting (
     number INTEGER PRIMARY KEY, path BLOB NOT NULL, size INTEGER NOT NULL, modified INTEGER NOT NULL
+);
+CREATE TEMP TABLE tagged (  -- states of files whose tags were written
+    path BLOB, size INTEGER, modified INTEGER,
+    chain INTEGER NOT NULL,  -- the same number: the same audio
+    tag_genre TEXT,          -- before the first time
+    PRIMARY KEY (path, size, modified)
 );
 """
 _AHEAD = 256  # waiting files read at a time
@@ -103,10 +113,13 @@ class Journal:
                 ).fetchone()
                 if known is not None and known[2] == self._run:
                     continue  # it was listed twice
-                same = known is not None and known[:2] == (file.size, file.modified)
+                same = known is not None and self._same_audio(file, known[0], known[1])
                 if same and known[4] == self._made_with and not (known[3] and self._retry_failed):
                     self._db.execute("UPDATE files SET run = ? WHERE path = ?", (self._run, path))
-                    taken.append((file, Row.of(json.loads(known[5]))))
+                    row = Row.of(json.loads(known[5]))
+                    if known[:2] != (file.size, file.modified):
+                        row = self._tagged(file, row)
+                    taken.append((file, row))
                     continue
                 self._put(file, None)
                 self._db.execute(
@@ -115,6 +128,58 @@ class Journal:
                 )
                 taken.append((file, None))
         return taken
+
+    def learn(self, records: Iterable[Record]) -> None:
+        """Take up what was written into the tags of files: their rows stay valid."""
+        with _transaction(self._db):
+            for number, record in enumerate(records):
+                path, before, after = os.fsencode(record.path), record.before, record.after
+                known = self._db.execute(
+                    "SELECT chain FROM tagged WHERE (path, size, modified) = (?, ?, ?)",
+                    (path, before.size, before.modified),
+                ).fetchone()
+                chain = number if known is None else known[0]
+                self._db.executemany(
+                    "INSERT OR REPLACE INTO tagged VALUES (?, ?, ?, ?, ?)",
+                    [
+                        (path, state.size, state.modified, chain, record.tag_genre)
+                        for state in (before, after)
+                    ],
+                )
+
+    def _same_audio(self, file: LibraryFile, size: int | None, modified: int | None) -> bool:
+        """Whether a file is as it was, except perhaps for its genre tag."""
+        if (size, modified) == (file.size, file.modified):
+            return True
+        return bool(
+            self._db.execute(
+                "SELECT 1 FROM tagged AS old JOIN tagged AS new USING (path, chain) WHERE path = ?"
+                " AND (old.size, old.modified) = (?, ?) AND (new.size, new.modified) = (?, ?)",
+                (_resolved(file), size, modified, file.size, file.modified),
+            ).fetchone()
+        )
+
+    def _tagged(self, file: LibraryFile, row: Row) -> Row:
+        """The kept row of a file of which only the tags were written."""
+        row = replace(row, size=file.size, mtime=file.modified / 1e9)
+        self._db.execute(
+            "UPDATE files SET size = ?, modified = ?, row = ? WHERE path = ?",
+            (
+                file.size,
+                file.modified,
+                json.dumps(row.to_dict(tuple(row.probabilities or ()))),
+                os.fsencode(file.path),
+            ),
+        )
+        return row
+
+    def with_own_genre(self, file: LibraryFile, row: Row) -> Row:
+        """The row with the genre that the tags of a file stated before they were written."""
+        found = self._db.execute(
+            "SELECT tag_genre FROM tagged WHERE (path, size, modified) = (?, ?, ?)",
+            (_resolved(file), file.size, file.modified),
+        ).fetchone()
+        return row if found is None else replace(row, tag_genre=found[0])
 
     def next_waiting(self) -> LibraryFile | None:
         """The next file without a row. Each file is returned once per run."""
@@ -170,6 +235,10 @@ class Journal:
         self.close()
         if isinstance(error, sqlite3.Error):
             raise OutputError(f"{self.path}: {_reason(error)}") from None
+
+
+def _resolved(file: LibraryFile) -> bytes:
+    return os.fsencode(os.path.realpath(file.path))
 
 
 class _transaction:  # noqa: N801  # read as a statement

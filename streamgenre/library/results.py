@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConfigError, InputError, reason
 from ..extras import install_command
 from ..files import replacement, text_replacement
+from .corrections import read_corrections
 from .row import PROBABILITY, Row, columns
 
 if TYPE_CHECKING:
@@ -28,7 +29,11 @@ _ROW_GROUP = 10_000
 _WHOLE = ("size", "year")
 _REAL = ("mtime", "duration", "confidence", "music", "speech")
 _NESTED = ("styles", "segments")
-_TEXT = ("path", "status", "genre", "artist", "album", "title", "tag_genre", "error", "model")
+_SINCE = "corrected"  # a column that tables of earlier versions lack
+_TEXT = (
+    "path", "status", "genre", "corrected", "artist", "album", "title", "tag_genre", "error",
+    "model",
+)  # fmt: skip
 
 
 def check_format(path: str | os.PathLike[str]) -> str:
@@ -106,7 +111,10 @@ _WRITERS: dict[str, Callable[[str | os.PathLike[str], Iterable[Row], Sequence[st
 
 
 class Results:
-    """The rows of a results file. Iteration reads them one at a time."""
+    """The rows of a results file. Iteration reads them one at a time.
+
+    The column `corrected` follows the corrections beside the file, also those made since the scan.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -119,16 +127,27 @@ class Results:
         if self._format == ".parquet":
             with _readable(self.path):
                 return int(_parquet().read_metadata(self.path).num_rows)
-        return sum(1 for _ in self._records())
+        return sum(1 for _ in self._stored())
 
     @property
     def columns(self) -> list[str]:
         """The names of the columns."""
         if self._format == ".parquet":
             with _readable(self.path):
-                return list(_parquet().read_schema(self.path).names)
-        first = next(self._records(), None)
-        return columns(()) if first is None else [*first]
+                names = list(_parquet().read_schema(self.path).names)
+        else:
+            first = next(self._stored(), None)
+            names = columns(()) if first is None else [*first]
+        if _SINCE not in names:
+            names.insert(names.index("genre") + 1, _SINCE)
+        return names
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels of the model, in its order."""
+        return [
+            name.removeprefix(PROBABILITY) for name in self.columns if name.startswith(PROBABILITY)
+        ]
 
     def to_pandas(self) -> pandas.DataFrame:
         """All rows as a data frame. Raises ConfigError if pandas is not installed."""
@@ -146,6 +165,15 @@ class Results:
         return frame.astype(whole | real)
 
     def _records(self) -> Iterator[dict[str, Any]]:
+        corrections = read_corrections(self.path)
+        for record in self._stored():
+            record.setdefault(_SINCE, None)
+            if corrections is not None:
+                tags = {name: record[name] for name in ("artist", "album")}
+                record[_SINCE] = corrections.genre_of(Row(record["path"], None, None, **tags))
+            yield record
+
+    def _stored(self) -> Iterator[dict[str, Any]]:
         with _readable(self.path):
             yield from _READERS[self._format](self.path)
 
@@ -169,7 +197,7 @@ class _readable:  # noqa: N801  # read as a statement
 
 def _check(names: Iterable[str]) -> None:
     """Raise ValueError if columns of results are missing."""
-    if not {*columns(())} <= {*names}:
+    if not {*columns(())} - {_SINCE} <= {*names}:
         raise ValueError("columns are missing")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -62,6 +63,9 @@ class Row:
     status: str | None = None
     """"genre", "unsure" or "no-music"."""
     genre: str | None = None
+    """What the model says; None unless `status` is "genre"."""
+    corrected: str | None = None
+    """The genre stated with `streamgenre correct`; it counts instead of what the model says."""
     confidence: float | None = None
     probabilities: Mapping[str, float] | None = None
     """Label -> mean probability over the music. A table has one column per label."""
@@ -82,6 +86,19 @@ class Row:
     """Why the file has no result."""
     model: str = ""
     """Name, version and abbreviated hash of the model."""
+
+    @property
+    def final_genre(self) -> str | None:
+        """The correction where there is one, else the genre of the model."""
+        return self.genre if self.corrected is None else self.corrected
+
+    @property
+    def musical_seconds(self) -> float:
+        """Seconds of music: the weight of the row in the verdict of an album or artist."""
+        if self.segments is None:
+            return (self.duration or 0.0) * (self.music or 0.0)
+        heard = (one for one in self.segments if one.status in ("genre", "unsure"))
+        return sum(one.end - one.start for one in heard)
 
     def to_dict(self, labels: Sequence[str]) -> dict[str, Any]:
         """The row as a dictionary of columns, with `probability_<label>` for each label."""
@@ -123,6 +140,7 @@ class Row:
         return cls(shown_path(file.path), file.size, modified, error=one_line(error), model=model)
 
 
+_ESCAPED = re.compile("%([89A-F][0-9A-F])")
 _NAMES = frozenset(field.name for field in fields(Row))
 
 
@@ -143,6 +161,17 @@ def shown_path(path: str) -> str:
         parts = os.fsencode(path).decode("utf-8", "surrogateescape")
         return "".join(f"%{ord(c) - 0xDC00:02X}" if "\udc80" <= c <= "\udcff" else c for c in parts)
     return path
+
+
+def system_path(shown: str) -> str:
+    """The path that `shown_path` made this text of, as the system has it (os.fsdecode).
+
+    A % with two digits can also be a part of the name: then the file of that name is there.
+    """
+    if os.path.lexists(shown) or not _ESCAPED.search(shown):
+        return shown
+    decoded = _ESCAPED.sub(lambda match: chr(0xDC00 + int(match[1], 16)), shown)
+    return decoded if os.path.lexists(decoded) else shown
 
 
 def model_name(card: ModelCard) -> str:

@@ -12,7 +12,8 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -22,16 +23,16 @@ from .. import errors
 from ..errors import ConfigError, StreamgenreError
 from ..model.card import ModelCard, read_card
 from ..model.model import Compute, read_model
-from .journal import Journal
+from .corrections import Corrections, read_corrections
+from .journal import JOURNAL, Journal
 from .listing import Found, Selection, list_files, read_paths
 from .process import Message, WorkerProcess
 from .reading import BATCH
 from .results import check_format, write_results
 from .row import LibraryFile, Row, Unlisted, model_name
+from .tagging.record import SUFFIX, read_records
 from .worker import Settings
 
-JOURNAL = ".journal"
-"""Suffix of the journal, appended to the name of the results."""
 FILES_AT_WORKER = 2 * BATCH  # files: those that are open, and as many that are next
 _LISTED_AT_ONCE, _LISTED_AHEAD = 500, 8
 _STALLED = 600.0  # s without a message after which a worker with files has stalled
@@ -106,6 +107,8 @@ def scan(
     Rows of an earlier run come first, the others as they are finished. Closing the iterator ends
     the scan.
 
+    Corrections beside `output` are in the column `corrected`.
+
     Args:
         paths: files, folders and playlists (m3u, m3u8, pls).
         output: where to write the results at the end: .parquet, .csv or .jsonl. A journal beside
@@ -123,8 +126,8 @@ def scan(
         retry_failed: classify files with an error again.
         progress: called after each event.
 
-    Raises ConfigError, ModelFileError and OutputError before the first row. A file that cannot be
-    read is not an error; its row has the reason.
+    Raises ConfigError, ModelFileError, OutputError, and InputError (of the corrections) before the
+    first row. A file that cannot be read is not an error; its row has the reason.
     """
     given = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     if jobs is not None and jobs < 1:
@@ -148,12 +151,22 @@ def scan(
     if files_from is not None:
         named = chain(named, read_paths(files_from))
     made_with = f"{card.sha256} {seconds:g}"
+    corrections = _corrections(output)
     with Journal(journal, made_with, refresh, retry_failed) as opened:
-        yield from _Scan(card, settings, opened, jobs or cores(), progress).run(
-            list_files(named, selection)
-        )
         if output is not None:
-            write_results(output, opened.rows(), card.label_names)
+            opened.learn(read_records(Path(os.fspath(output) + SUFFIX)))
+        run = _Scan(card, settings, opened, jobs or cores(), progress)
+        with closing(run.rows(list_files(named, selection))) as rows:
+            for row in rows:
+                yield corrections.applied(row)
+        if output is not None:
+            corrections = _corrections(output)  # some may have been made since the start
+            write_results(output, map(corrections.applied, opened.rows()), card.label_names)
+
+
+def _corrections(output: PathLike | None) -> Corrections:
+    found = None if output is None else read_corrections(output)
+    return Corrections() if found is None else found
 
 
 def cores() -> int:
@@ -191,7 +204,7 @@ class _Scan:
         self._began = time.monotonic()
         self._progress = Progress()
 
-    def run(self, files: Iterator[Found]) -> Iterator[Row]:
+    def rows(self, files: Iterator[Found]) -> Generator[Row, None, None]:
         """Yield the row of each file until all have one."""
         threading.Thread(target=self._list, args=(files,), daemon=True).start()
         looked = time.monotonic()
@@ -298,6 +311,7 @@ class _Scan:
                 self._suspects.append(file)
 
     def _finished(self, file: LibraryFile, row: Row) -> Row:
+        row = self._journal.with_own_genre(file, row)
         self._journal.put(file, row, self._labels)
         self._update(worked=self._progress.worked + file.size)
         self._count(row)

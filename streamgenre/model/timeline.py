@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 _BLOCK_ROWS = 1024
-_LEAST_MUSIC = 0.1  # share of time with music below which a recording is "no-music"
+LEAST_MUSIC = 0.1
+"""Share of time with music below which a recording is "no-music"."""
 
 
 class _Rows:
@@ -126,7 +127,7 @@ class Updates(Sequence[Update]):
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result for a recording as a whole."""
+    """The result for a recording, or a group of recordings, as a whole."""
 
     status: Status
     genre: str | None
@@ -194,7 +195,7 @@ class Timeline:
         mean = total / musical if musical else np.full(len(labels), 1 / len(labels))
         top = int(mean.argmax())
         status: Status = "genre"
-        if musical == 0 or musical < _LEAST_MUSIC * sounding:
+        if musical == 0 or musical < LEAST_MUSIC * sounding:
             status = "no-music"
         elif mean[top] < self.card.thresholds.unsure:
             status = "unsure"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -61,12 +62,27 @@ def decoder(
 
 def metadata(file: BinaryIO) -> dict[str, str]:
     """The tags of a recording; those of the container take precedence. Raises as av.open does."""
+    with _opened(file) as container:
+        of_stream = container.streams.audio[0].metadata if container.streams.audio else {}
+        return {**of_stream, **container.metadata}
+
+
+def packets_hash(file: BinaryIO) -> str:
+    """Hash of the encoded audio and video with their times, without tags; raises as av.open."""
+    digest = hashlib.blake2b(digest_size=16)
+    with _opened(file) as container:
+        for packet in container.demux():
+            place = f"{packet.stream_index} {packet.pts} {packet.dts} {packet.size};"
+            digest.update(place.encode())
+            digest.update(bytes(packet))
+    return digest.hexdigest()
+
+
+def _opened(file: BinaryIO) -> Any:
     av.logging.set_level(av.logging.PANIC)
     formats = av.formats_available - _REFER_ELSEWHERE
     options = {"protocol_whitelist": "file,pipe,fd", "format_whitelist": ",".join(formats)}
-    with av.open(file, "r", options=options, **_LENIENT_TAGS) as container:
-        of_stream = container.streams.audio[0].metadata if container.streams.audio else {}
-        return {**of_stream, **container.metadata}
+    return av.open(file, "r", options=options, **_LENIENT_TAGS)
 
 
 class FFmpegSource:

@@ -10,6 +10,7 @@ import pytest
 
 import streamgenre
 from streamgenre.errors import ConfigError, InputError
+from streamgenre.library.corrections import Correction, Corrections, Target, write_corrections
 from streamgenre.library.results import check_format, write_results
 from streamgenre.library.row import Row, columns
 from streamgenre.update import Segment
@@ -43,9 +44,9 @@ ROWS = [
     Row("/music/gone.mp3", None, None, error="no such file", model="tfcrnn 2.2 0123456789ab"),
 ]
 COLUMNS = [
-    "path", "size", "mtime", "duration", "status", "genre", "confidence", "probability_folk",
-    "probability_jazz", "styles", "music", "speech", "segments", "artist", "album", "title",
-    "year", "tag_genre", "error", "model",
+    "path", "size", "mtime", "duration", "status", "genre", "corrected", "confidence",
+    "probability_folk", "probability_jazz", "styles", "music", "speech", "segments", "artist",
+    "album", "title", "year", "tag_genre", "error", "model",
 ]  # fmt: skip
 
 
@@ -86,7 +87,7 @@ def test_other_programs_read_them(tmp_path):
     write_results(tmp_path / "a.csv", ROWS, LABELS)
     with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
         head, first, *_ = csv.reader(file)
-    assert head == COLUMNS and first[0] == ROWS[0].path and json.loads(first[9])["swing"] == 0.5
+    assert head == COLUMNS and first[0] == ROWS[0].path and json.loads(first[10])["swing"] == 0.5
     write_results(tmp_path / "a.jsonl", ROWS, LABELS)
     lines = (tmp_path / "a.jsonl").read_text("utf-8").splitlines()
     assert [list(json.loads(line)) for line in lines] == [COLUMNS] * len(ROWS)
@@ -124,3 +125,32 @@ def test_other_files_are_refused_in_one_line(path, data):
     assert "\n" not in str(refused.value)
     with pytest.raises(InputError, match="no such file"):
         streamgenre.read_results(path.with_stem("missing"))
+
+
+def test_a_table_of_an_earlier_version_has_no_corrections(path, tmp_path):
+    write_results(path, ROWS, LABELS)
+    if path.suffix == ".parquet":
+        parquet = pytest.importorskip("pyarrow.parquet")
+        parquet.write_table(parquet.read_table(path).drop_columns("corrected"), path)
+    elif path.suffix == ".csv":
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [row[:6] + row[7:] for row in csv.reader(file)]
+        with path.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows(rows)
+    else:
+        records = map(json.loads, path.read_text("utf-8").splitlines())
+        kept = [{name: one[name] for name in one if name != "corrected"} for one in records]
+        path.write_text("".join(json.dumps(one) + "\n" for one in kept), "utf-8")
+    results = streamgenre.read_results(path)
+    assert list(results) == ROWS and results.columns == COLUMNS
+
+
+def test_corrections_beside_a_table_are_in_its_rows(path):
+    write_results(path, ROWS, LABELS)
+    target = Target.parse("artist:another")
+    write_corrections(path, Corrections([Correction(target, "bebop")]))
+    first, *others = streamgenre.read_results(path)
+    assert (first.genre, first.corrected, first.final_genre) == ("jazz", "bebop", "bebop")
+    assert others == ROWS[1:]
+    write_corrections(path, Corrections())
+    assert list(streamgenre.read_results(path)) == ROWS

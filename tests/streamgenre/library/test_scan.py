@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import queue
 import random
@@ -32,8 +33,15 @@ from support.paths import EXAMPLES
 from support.processes import default_signals
 
 import streamgenre
-from streamgenre.errors import ConfigError, ModelFileError, OutputError
+from streamgenre.errors import ConfigError, InputError, ModelFileError, OutputError
 from streamgenre.library import scan as scanning
+from streamgenre.library.corrections import (
+    Correction,
+    Corrections,
+    Target,
+    corrections_path,
+    write_corrections,
+)
 from streamgenre.library.reading import AudioRead, classify_files
 from streamgenre.library.row import LibraryFile
 
@@ -439,3 +447,22 @@ def test_the_line_of_progress():
     )
     soon = scanning.Progress(listed=True, work=10**9, worked=10**6, elapsed=1)
     assert soon.left is None and ", 0 errors" in progress_line(soon)[-10:]
+
+
+def test_a_later_scan_keeps_corrections(music):
+    for name in "ab":
+        write_sound(music / f"{name}.wav", ord(name))
+    table = music.parent / "genres.csv"
+    (before,) = [row for row in streamgenre.scan(music, output=table) if row.path.endswith("a.wav")]
+    assert before.corrected is None
+    correction = Correction(Target.parse("glob:a.wav"), "salsa")
+    write_corrections(table, Corrections([correction]))
+    found = by_name(streamgenre.scan(music, output=table, refresh=True))
+    assert found["a.wav"].corrected == "salsa" and found["b.wav"].corrected is None
+    assert (found["a.wav"].status, found["a.wav"].genre) == (before.status, before.genre)
+    assert by_name(streamgenre.read_results(table)) == found
+    with table.open(encoding="utf-8", newline="") as file:  # and other programs see them
+        assert {row["corrected"] for row in csv.DictReader(file)} == {"salsa", ""}
+    corrections_path(table).write_text("nonsense", "utf-8")
+    with pytest.raises(InputError, match=r"genres.csv.corrections: line 1"):
+        next(streamgenre.scan(music, output=table))

@@ -1,0 +1,130 @@
+"""`streamgenre tags`: the genres of a table into the tags of its files, and back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import OutputError, one_line
+from .options import extra, on_the_command_line
+
+if TYPE_CHECKING:
+    from ..library.tagging.plan import TagChange
+
+_WORDS = {
+    "planned": "to be written",
+    "written": "written",
+    "restored": "restored",
+    "same": "unchanged",
+    "skipped": "skipped",
+    "failed": "failed",
+}
+
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="What the files stated before is kept in RESULTS.tags; --undo needs that file. The "
+    "audio in the files is never changed.",
+)
+@click.argument("results", metavar="RESULTS", type=click.Path(path_type=Path))
+@click.option("--write", is_flag=True, help=f"Write the tags.{extra('tags')}")
+@click.option("--undo", is_flag=True, help="Give all files the genres back that they had before.")
+@click.option(
+    "--min-confidence",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    metavar="P",
+    help="Leave files alone whose genre has a lower probability, for example 0.6.",
+)
+@click.option("--only-missing", is_flag=True, help="Leave files alone that state a genre.")
+@click.option(
+    "--by",
+    type=click.Choice(["track", "album", "artist"]),
+    default="track",
+    show_default=True,
+    help="Write the genre of each file, or that of its whole album or artist.",
+)
+@click.option(
+    "--map",
+    "names",
+    metavar="NAMES",
+    help="Names to write: id3v1, beets, musicbrainz, or a TOML file.  [default: those of the "
+    "model]",
+)
+@click.option("--styles", is_flag=True, help="Write styles such as House behind the genre.")
+def command(
+    results: Path,
+    write: bool,
+    undo: bool,
+    min_confidence: float,
+    only_missing: bool,
+    by: Any,
+    names: str | None,
+    styles: bool,
+) -> int:
+    """Write the genres in RESULTS, a table of `streamgenre scan`, into the tags of the files.
+
+    Without --write, only print what would be written. Corrections (see `streamgenre correct`) win
+    over the model.
+    """
+    if undo and on_the_command_line(
+        "write", "min_confidence", "only_missing", "by", "names", "styles"
+    ):
+        raise click.UsageError("--undo takes no other option")
+    from ..library.tagging.write import tag_files, undo_tags
+    from . import interrupt
+
+    interrupt.patience = 10.0  # to remove an unfinished copy
+    changes = (
+        undo_tags(results)
+        if undo
+        else tag_files(
+            results,
+            write=write,
+            min_confidence=min_confidence,
+            only_missing=only_missing,
+            by=by,
+            names=names,
+            styles=styles,
+        )
+    )
+    counts: Counter[str] = Counter()
+    try:
+        _print(changes, counts)
+    except (KeyboardInterrupt, SystemExit):
+        if write or undo:
+            click.echo(
+                f"streamgenre: interrupted; {counts['written'] + counts['restored']:,} files are "
+                "done and complete; run the same command again to continue",
+                err=True,
+            )
+        raise
+    parts = [f"{counts[outcome]:,} {words}" for outcome, words in _WORDS.items() if counts[outcome]]
+    total = counts.total()
+    click.echo(
+        f"{total:,} {'file' if total == 1 else 'files'}: {', '.join(parts) or 'nothing to do'}"
+    )
+    if counts["planned"]:
+        click.echo("streamgenre: nothing is written without --write", err=True)
+    return OutputError.exit_code if counts["failed"] else 0
+
+
+def _print(changes: Iterator[TagChange], counts: Counter[str]) -> None:
+    for change in changes:
+        counts[change.outcome] += 1
+        if change.outcome == "failed":
+            click.echo(one_line(f"streamgenre: {change.path}: {change.why}"), err=True)
+        elif change.outcome != "same":
+            click.echo(one_line(_line(change)))
+
+
+def _line(change: TagChange) -> str:
+    old = "; ".join(change.old) or "none"
+    if change.outcome == "skipped":
+        stated = f"{old}: " if change.old else ""
+        return f"{change.path}: {stated}skipped, {change.why}"
+    return f"{change.path}: {old} → {'; '.join(change.new) or 'none'}"
