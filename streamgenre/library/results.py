@@ -109,6 +109,17 @@ _WRITERS: dict[str, Callable[[str | os.PathLike[str], Iterable[Row], Sequence[st
 }
 
 
+def update_corrected(path: str | os.PathLike[str]) -> None:
+    """Write the corrections beside a file of results into its column `corrected`, atomically.
+
+    A table with columns of other programs is left as it is: they would be lost.
+    """
+    results = read_results(path)
+    labels = results.labels
+    if {*results.columns} <= {*columns(labels)}:
+        write_results(path, results, labels)
+
+
 class Results:
     """The rows of a file of results. Iterating reads them one after another.
 
