@@ -11,6 +11,8 @@ from ..extras import install_command, installed
 
 COMMANDS = {
     "scan": "classify a whole library into a table; can be interrupted and continued",
+    "report": "genres, likely wrong tags and outliers of a scanned library, as a page or as CSV",
+    "correct": "state the genre of files, albums or artists of a scanned library",
     "live": "classify a microphone, a line input, or what the computer plays",
     "devices": "list the inputs",
     "info": "print the model card: labels, accuracy, data, licence",

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 import shutil
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import soundfile
 from support.audio_files import write
-from support.browser import CONTRAST
+from support.browser import CONTRAST, PATIENCE, opened
 from support.paths import EXAMPLES
 
 from streamgenre.cli.main import run
 
-PATIENCE = 60_000  # ms
 NAME = "Käse & <b>100% #1, a name that is longer than the screen of a phone.ogg"
 DURATION = 50
 
@@ -43,26 +41,6 @@ def folder(tmp_path_factory):
     shutil.copytree(folder, folder / "moved")
     shutil.rmtree(folder / "moved" / "music")
     return folder
-
-
-@contextmanager
-def opened(browser, page_file, requests=(), complains=False, **options):
-    """A page that may request only itself and some more, and say nothing on the console."""
-    context = browser.new_context(**options)
-    context.set_default_timeout(PATIENCE)
-    page = context.new_page()
-    asked, said = set(), []
-    context.on("request", lambda request: asked.add(request.url))
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto(page_file.as_uri())
-    try:
-        yield page
-    finally:
-        context.close()
-    expected = {page_file.as_uri(), *(path.as_uri() for path in requests)}
-    assert {url for url in asked if not url.startswith("blob:")} == expected
-    assert bool(said) == complains, said
 
 
 def player(page, expression):
