@@ -1,4 +1,4 @@
-"""Joins eight of the clips into `mix.ogg`, with its boundaries in `mix.csv`."""
+"""Concatenate eight of the clips to `mix.ogg`, with the boundaries in `mix.csv`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draws `timeline.svg`, the picture in the README: the timeline of mix.ogg in a terminal."""
+"""Draw `timeline.svg`, the picture in the README: the timeline of mix.ogg in a terminal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def main() -> None:
     here = Path(__file__).parent
     model = streamgenre.load()
     mix = here / "mix.ogg"
-    model.classify(mix)  # compiled and warm
+    model.classify(mix)  # warm-up
     began = time.perf_counter()
     timeline = model.classify(mix)
     speed = timeline.duration / (time.perf_counter() - began)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 TRAINER_FINDER = "streamgenre.cli.trainer"
-"""The only module of streamgenre that names the trainer, as a string: the wheel carries it."""
+"""The only module of streamgenre that names the trainer, as a string."""
 
 KNOWN_CYCLES: set[frozenset[str]] = set()
 

@@ -1,4 +1,4 @@
-"""What the README and the documentation show is what happens."""
+"""The README and the documentation match the behaviour."""
 
 from __future__ import annotations
 

@@ -110,11 +110,11 @@ def _our_parameters(model: Model) -> int:
     """Number of trained weights of the bundled model."""
     import onnx
 
-    from streamgenre.networks.calibrated import weights_into
+    from streamgenre.networks.calibrated import network_from_onnx
     from training.literature.cost import parameters
 
     file = onnx.load_from_string(read_model(None)[1])
-    return parameters(weights_into(model.card.network, file))
+    return parameters(network_from_onnx(model.card.network, file))
 
 
 def report(result: PeersResult) -> list[str]:

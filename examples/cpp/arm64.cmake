@@ -1,4 +1,4 @@
-# For boards with a 64-bit ARM processor, by Debian's cross compiler (g++-aarch64-linux-gnu).
+# Cross-compile for 64-bit ARM boards with Debian's cross compiler (g++-aarch64-linux-gnu).
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)

@@ -10,19 +10,19 @@ using nlohmann::json;
 namespace {
 
 constexpr size_t kLargestCard = 1 << 20;  // bytes
-constexpr size_t kMost = 10'000'000;  // of anything else: a broken number takes no memory
+constexpr size_t kMost = 10'000'000;  // largest size in a card, so that damage cannot exhaust memory
 
 size_t count(const json& value) {
   if (!value.is_number_unsigned() || value < 1 || value > kMost)
-    throw std::invalid_argument("a size is no sensible number: " + value.dump());
+    throw std::invalid_argument("has an invalid size: " + value.dump());
   return value;
 }
 
 Card parse(const json& entries, const std::string& folder) {
   if (entries.at("format") != 1)
-    throw std::invalid_argument("is of another format version: use the hosts of that package");
+    throw std::invalid_argument("has another format version; use the host from that package");
   if (entries.at("batch") != 1)
-    throw std::invalid_argument("steps several streams at once, this host one: export --batch 1");
+    throw std::invalid_argument("has a batch of several streams; export it with --batch 1");
   Card card;
   for (const json& label : entries.at("labels")) card.labels.push_back(label.at("name"));
   if (card.labels.empty()) throw std::invalid_argument("has no labels");
@@ -53,7 +53,7 @@ std::string read_file(const std::string& path, size_t most) {
   std::string text;
   for (char block[4096]; file.read(block, sizeof block) || file.gcount();) {
     text.append(block, file.gcount());
-    if (text.size() > most) throw Failure(kBadModel, path + ": is larger than it can be");
+    if (text.size() > most) throw Failure(kBadModel, path + ": is too large");
   }
   if (text.empty()) throw Failure(kBadModel, path + ": is missing, empty or cannot be read");
   return text;

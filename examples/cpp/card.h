@@ -1,4 +1,5 @@
-// The package's card: what a host must know to run its steps. Nothing is trusted: sizes are capped.
+// The card of a package: everything that a host needs to run steps. Sizes are limited, since the
+// file is not trusted.
 #pragma once
 
 #include <cstddef>
@@ -7,8 +8,8 @@
 
 struct Thresholds {
   double unsure;     // smoothed probability that a label must reach to become the genre
-  double music;      // smoothed probability of music below which there is none
-  double silence;    // dBFS below which there is no music whatever the model says
+  double music;      // smoothed probability of music below which the status is "no-music"
+  double silence;    // dBFS below which the status is always "no-music"
   double margin;     // lead that another label needs to take over
   double smoothing;  // s, time constant of the smoothing
   double hold;       // smoothed probability below which a decided genre is dropped
@@ -21,7 +22,7 @@ struct TestVector {
 
 struct Variant {
   std::string file, sha256;
-  double test_difference;  // largest one on the test vector, from rounded weights
+  double test_difference;  // largest difference on the test vector, due to rounded weights
 };
 
 struct Card {
@@ -36,11 +37,11 @@ struct Card {
 // The card of the package in `folder`. Throws Failure.
 Card read_card(const std::string& folder);
 
-// The entry of a model file of the package. Throws Failure: there is none.
+// The entry of a model file of the package. Throws Failure if there is none.
 const Variant& variant_of(const Card& card, const std::string& file);
 
-// The smallest model file of the package: what runs if no other is asked for.
+// The smallest model file of the package, which is the default.
 std::string default_model(const Card& card);
 
-// The whole of a small file. Throws Failure: it cannot be read, or is larger than `most` bytes.
+// The content of a small file. Throws Failure if it cannot be read or is larger than `most` bytes.
 std::string read_file(const std::string& path, size_t most);

@@ -6,8 +6,8 @@
 
 namespace {
 
-constexpr double kDoubt = 0.25;    // s of no music in the mean after silence: a tap is no music yet
-constexpr double kTooShort = 0.1;  // s of new audio, at the end, that cannot change a decision
+constexpr double kDoubt = 0.25;    // s of non-music in the mean after silence, to ignore single taps
+constexpr double kTooShort = 0.1;  // s; a last step with less new audio does not change the decision
 
 }  // namespace
 
@@ -21,12 +21,12 @@ size_t Decider::top() const {
 }
 
 Verdict Decider::decide(const float* probabilities, double music, double level, double seconds) {
-  if (!decided_ || seconds >= kTooShort) last_ = decide_anew(probabilities, music, level, seconds);
+  if (!decided_ || seconds >= kTooShort) last_ = decide_step(probabilities, music, level, seconds);
   decided_ = true;
   return last_;
 }
 
-Verdict Decider::decide_anew(const float* probabilities, double music, double level,
+Verdict Decider::decide_step(const float* probabilities, double music, double level,
                              double seconds) {
   const double share = 1 - std::exp(-seconds / limits_.smoothing);
   if (level < limits_.silence) {
@@ -34,16 +34,16 @@ Verdict Decider::decide_anew(const float* probabilities, double music, double le
   } else {
     since_silence_ += seconds;
     const double fresh = std::max(share, seconds / (since_silence_ + kDoubt));
-    music_ += (music - music_) * (heard_ ? fresh : 1);
+    music_ += (music - music_) * (has_steps_ ? fresh : 1);
   }
-  heard_ = true;
+  has_steps_ = true;
   if (music_ < limits_.music || level < limits_.silence) {
     has_genre_ = false;
     return {Status::kNoMusic, 0};
   }
   for (size_t i = 0; i < smoothed_.size(); ++i)
-    smoothed_[i] += (probabilities[i] - smoothed_[i]) * (heard_music_ ? share : 1);
-  heard_music_ = true;
+    smoothed_[i] += (probabilities[i] - smoothed_[i]) * (has_music_ ? share : 1);
+  has_music_ = true;
   const size_t best = top();
   if (has_genre_ && smoothed_[genre_] < limits_.hold) has_genre_ = false;
   const double lead = smoothed_[best] - (has_genre_ ? smoothed_[genre_] : 0);

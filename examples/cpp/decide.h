@@ -1,10 +1,11 @@
-// From a step's probabilities to a decision that neither flickers nor lags.
+// The decision: from the probabilities of a step to a status and a genre, with hysteresis.
 //
-// Probabilities of music steps are smoothed exponentially. A label becomes the genre when it reaches
-// a threshold and, where there is one already, has a lead; the genre stays until another takes over
-// or its own probability has sunk to a lower threshold (Schmitt's trigger). In between it is unsure.
-// Whether it is music at all is smoothed likewise, but after silence by the mean since its end, so
-// that a piece's first seconds are not held against the pause before it.
+// The probabilities of steps with music are smoothed exponentially. A label becomes the genre when
+// its smoothed probability reaches a threshold and leads the current genre by a margin. The genre is
+// kept until another label replaces it or its own probability falls below a lower threshold, as in a
+// Schmitt trigger. Without a genre, the status is "unsure". The probability of music is smoothed in
+// the same way. After silence, it is the mean since the end of the silence instead, so that a pause
+// does not delay the detection of the next track.
 #pragma once
 
 #include <cstddef>
@@ -16,28 +17,28 @@ enum class Status { kGenre, kUnsure, kNoMusic };
 
 struct Verdict {
   Status status;
-  size_t genre;  // index of the label; says nothing unless status is kGenre
+  size_t genre;  // index of the label; undefined unless status is kGenre
 };
 
 class Decider {
  public:
   Decider(const Thresholds& thresholds, size_t classes);
 
-  // The verdict on a step that brought `seconds` of new audio at `level` dBFS.
+  // The decision on a step with `seconds` of new audio at `level` dBFS.
   Verdict decide(const float* probabilities, double music, double level, double seconds);
 
-  // The most probable label by the smoothed probabilities, and its own.
+  // The label with the largest smoothed probability, and that probability.
   size_t top() const;
   double confidence() const { return smoothed_[top()]; }
 
  private:
-  Verdict decide_anew(const float* probabilities, double music, double level, double seconds);
+  Verdict decide_step(const float* probabilities, double music, double level, double seconds);
 
   const Thresholds limits_;
   std::vector<double> smoothed_;
   double music_ = 1;
   double since_silence_;  // s
-  bool heard_ = false, heard_music_ = false, decided_ = false;
+  bool has_steps_ = false, has_music_ = false, decided_ = false;
   bool has_genre_ = false;
   size_t genre_ = 0;
   Verdict last_{};

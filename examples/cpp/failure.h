@@ -1,4 +1,4 @@
-// Errors that end the program: one line for people, and an exit code for programs.
+// Errors that end the program, with a message on one line and an exit code.
 #pragma once
 
 #include <stdexcept>

@@ -1,11 +1,11 @@
-"""Fetches ONNX Runtime for building this example: a folder to give CMake as ONNXRUNTIME_ROOT.
+"""Download ONNX Runtime for building this example, to a folder for CMake's ONNXRUNTIME_ROOT.
 
 python fetch_runtime.py FOLDER [x64|arm64]
 
-The library comes from PyPI (the wheel carries it), its headers and nlohmann-json's from Debian 13,
-which older headers may be: the library serves every version of its interface up to its own. All is
-unpacked into FOLDER and nothing is installed. Needs pip and Debian's apt; elsewhere take a release
-archive of ONNX Runtime, which is such a folder as it is.
+The library is from the wheel on PyPI. Its headers and those of nlohmann-json are from Debian 13.
+The headers may be older than the library, which supports all earlier versions of its API.
+Everything is unpacked into FOLDER and nothing is installed. Needs pip and Debian's apt. On other
+systems, use a release archive of ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ import zipfile
 from pathlib import Path
 
 VERSION = "1.31.1"
-WHEELS = {  # architecture -> Python's name of it, SHA-256 of the wheel
+WHEELS = {  # architecture -> name in wheels, SHA-256 of the wheel
     "x64": ("x86_64", "1f3dea47f2f0e5117c2404cea7d21fd253ae7836a3bf167a501cdfbb2600d536"),
     "arm64": ("aarch64", "0b9a492176886992e0e875f06bc0367e333f5fff11711a2d642e18b02f3009cc"),
 }
-HEADERS = {  # Debian's package=version -> SHA-256; headers are the same on every processor
+HEADERS = {  # Debian's package=version -> SHA-256; headers do not depend on the architecture
     "libonnxruntime-dev=1.21.0+dfsg-1": (
         "14f7d959d5deacbcf1504830d4189f91fc67382b399ed9ae9d3aa9c4050ced08"
     ),
@@ -35,23 +35,23 @@ HEADERS = {  # Debian's package=version -> SHA-256; headers are the same on ever
 }
 MIRROR, SUITE = "http://deb.debian.org/debian", "trixie"
 KEYS = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-ELSEWHERE = "a release archive of ONNX Runtime, unpacked, is an ONNXRUNTIME_ROOT too"
+ELSEWHERE = "or unpack a release archive of ONNX Runtime and use it as ONNXRUNTIME_ROOT"
 
 
 class FetchError(Exception):
-    """Something cannot be had; the message says what, why and what to do."""
+    """A download failed. The message names the cause and a remedy."""
 
 
 def fetch(folder: Path, architecture: str) -> None:
-    """Make `folder` an ONNXRUNTIME_ROOT; whole or not at all. Raises FetchError."""
+    """Create `folder` atomically as an ONNXRUNTIME_ROOT. Raises FetchError."""
     if architecture not in WHEELS:
-        raise FetchError(f"no library for {architecture}, only for {' and '.join(WHEELS)}")
-    folder = folder.absolute()  # pip and apt run elsewhere
+        raise FetchError(f"unknown architecture {architecture}; use {' or '.join(WHEELS)}")
+    folder = folder.absolute()  # pip and apt run in other folders
     stamp = f"onnxruntime {VERSION} {architecture}\n"
     if (folder / "fetched").exists() and (folder / "fetched").read_text() == stamp:
         return
     if folder.exists() and any(folder.iterdir()):
-        raise FetchError(f"{folder}: holds something else; give a new folder")
+        raise FetchError(f"{folder}: contains other files; choose a new folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         root = Path(scratch, "root")
@@ -66,23 +66,23 @@ def fetch(folder: Path, architecture: str) -> None:
 
 
 def _run(what: str, *command: str | Path, cwd: Path) -> None:
-    """Run a program; its last line is the reason if it fails."""
+    """Run a program. If it fails, its last line of output is the reason."""
     done = subprocess.run(
         command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
     if done.returncode:
         reason = (done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
-        raise FetchError(f"{what}: cannot be had (is there a network?): {reason}; {ELSEWHERE}")
+        raise FetchError(f"{what}: cannot be downloaded: {reason}; check the network, {ELSEWHERE}")
 
 
 def _checked(path: Path, sha256: str) -> Path:
     if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-        raise FetchError(f"{path.name}: is not the file that is expected (its hash is another)")
+        raise FetchError(f"{path.name}: is damaged (its hash differs); try again")
     return path
 
 
 def _wheel(scratch: Path, architecture: str) -> Path:
-    """The wheel with the library."""
+    """Download the wheel with the library."""
     machine, sha256 = WHEELS[architecture]
     target = scratch / "wheel"
     _run(
@@ -97,7 +97,7 @@ def _wheel(scratch: Path, architecture: str) -> Path:
 
 
 def _unpack_library(wheel: Path, root: Path) -> None:
-    """The library with the names that linker and loader ask for, and its licences."""
+    """Unpack the library, with the names for linker and loader, and its licences."""
     (root / "lib").mkdir(parents=True)
     library = f"libonnxruntime.so.{VERSION}"
     with zipfile.ZipFile(wheel) as archive:
@@ -109,14 +109,12 @@ def _unpack_library(wheel: Path, root: Path) -> None:
 
 
 def _debian_packages(scratch: Path) -> list[Path]:
-    """The packages with the headers, by an apt that knows one source and its own folders only."""
+    """Download the packages with the headers, with an isolated apt configuration."""
     for program in ("apt-get", "dpkg-deb"):
         if shutil.which(program) is None:
-            raise FetchError(
-                f"the headers come by Debian's {program}, which is not here; {ELSEWHERE}"
-            )
+            raise FetchError(f"{program} is missing; run this on Debian, {ELSEWHERE}")
     if not KEYS.exists():
-        raise FetchError(f"{KEYS} is missing: install debian-archive-keyring; {ELSEWHERE}")
+        raise FetchError(f"{KEYS} is missing; install debian-archive-keyring, {ELSEWHERE}")
     own = scratch / "apt"
     (own / "lists" / "partial").mkdir(parents=True)
     (own / "cache" / "archives" / "partial").mkdir(parents=True)
@@ -130,22 +128,22 @@ def _debian_packages(scratch: Path) -> list[Path]:
         "Dir::Cache": own / "cache",
         "APT::Architecture": "amd64",
         "APT::Architectures": "amd64",
-        "APT::Sandbox::User": "root",  # the folder may be one that no other user can enter
+        "APT::Sandbox::User": "root",  # other users may have no access to the folder
         "Acquire::Languages": "none",
-        "APT::Update::Error-Mode": "any",  # a list that cannot be had is an error, no warning
+        "APT::Update::Error-Mode": "any",  # a missing list is an error instead of a warning
     }
     apt = ["apt-get", *(f"-o{key}={value}" for key, value in options.items())]
-    _run(f"the list of Debian's packages from {MIRROR}", *apt, "update", cwd=own)
+    _run(f"the package list from {MIRROR}", *apt, "update", cwd=own)
     _run(f"headers from {MIRROR}", *apt, "download", *HEADERS, cwd=own)
-    found = []
+    packages = []
     for package, sha256 in HEADERS.items():
         (file,) = own.glob(f"{package.split('=')[0]}_*.deb")
-        found.append(_checked(file, sha256))
-    return found
+        packages.append(_checked(file, sha256))
+    return packages
 
 
 def _unpack_headers(package: Path, root: Path) -> None:
-    """Headers into include/, copyright notices beside the library's."""
+    """Copy the headers to include/, and the copyright notices."""
     tree = package.with_suffix("")
     _run(package.name, "dpkg-deb", "-x", package, tree, cwd=package.parent)
     for headers in (tree / "usr/include/onnxruntime", tree / "usr/include"):
@@ -157,16 +155,18 @@ def _unpack_headers(package: Path, root: Path) -> None:
 
 
 def _check_versions(root: Path) -> None:
-    """Raise FetchError where the headers are newer than the library."""
+    """Raise FetchError if the headers are newer than the library."""
     text = (root / "include" / "onnxruntime_c_api.h").read_text(encoding="utf-8")
     found = re.search(r"#define ORT_API_VERSION (\d+)", text)
     if found is None or int(found[1]) > int(VERSION.split(".")[1]):
         wanted = found[1] if found else "an unknown version"
-        raise FetchError(f"the headers ask for interface {wanted}, the library is {VERSION}")
+        raise FetchError(
+            f"the headers need API version {wanted}, which ONNX Runtime {VERSION} does not have"
+        )
 
 
 def main() -> int:
-    """Exit code 0, 1 (it failed) or 2 (usage)."""
+    """Run the command. Returns exit code 0, 1 (failure) or 2 (usage)."""
     this = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64"}.get(
         platform.machine().lower(), platform.machine()
     )

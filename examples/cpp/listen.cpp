@@ -14,13 +14,13 @@
 
 namespace {
 
-// Up to `count` samples in -1 to 1 into `out`: fewer only at the end. What is no number becomes 0.
+// Reads up to `count` samples in -1 to 1 into `out`, fewer only at the end. NaN becomes 0.
 size_t read_samples(Format format, float* out, size_t count, std::vector<unsigned char>& bytes) {
   const size_t width = format == Format::kS16le ? 2 : 4;
   bytes.resize(count * width);
   const size_t got = std::fread(bytes.data(), width, count, stdin);
   for (size_t i = 0; i < got; ++i) {
-    const unsigned char* at = &bytes[i * width];  // little-endian, whatever the processor is
+    const unsigned char* at = &bytes[i * width];  // little-endian on any processor
     if (format == Format::kS16le) {
       out[i] = static_cast<float>(static_cast<int16_t>(at[0] | at[1] << 8)) / 32768;
     } else {
@@ -61,7 +61,7 @@ std::string update(const Card& card, const Step& step, const Decider& decider, V
 
 void write(const std::string& line) {
   if (std::fputs(line.c_str(), stdout) >= 0 && std::fflush(stdout) == 0) return;
-  if (errno == EPIPE) throw Failure(kDone, "");  // the reader has had enough
+  if (errno == EPIPE) throw Failure(kDone, "");  // the reader closed the pipe
   throw Failure(kFailed, std::string("standard output: ") + std::strerror(errno));
 }
 
@@ -73,17 +73,17 @@ void listen(const Card& card, Step& step, Format format) {
   float* const window = step.samples();
   float* const hop = window + card.window - card.hop;  // where new samples go
   std::vector<unsigned char> bytes;
-  size_t heard = 0, fresh = card.hop;  // samples: in all, in this hop
+  size_t total = 0, fresh = card.hop;  // samples so far, and new samples of this hop
   while (fresh == card.hop && (fresh = read_samples(format, hop, card.hop, bytes)) > 0) {
-    heard += fresh;
+    total += fresh;
     std::fill(hop + fresh, hop + card.hop, 0.0f);
     step.run();
     const double seconds = static_cast<double>(fresh) / rate;
     const Verdict verdict =
         decider.decide(step.probabilities().data(), step.music(), level(hop, card.hop), seconds);
-    write(update(card, step, decider, verdict, static_cast<double>(heard) / rate));
+    write(update(card, step, decider, verdict, static_cast<double>(total) / rate));
     std::copy(window + card.hop, window + card.window, window);
   }
   if (std::ferror(stdin)) throw Failure(kUnreadable, "standard input: cannot be read");
-  if (!heard) throw Failure(kUnreadable, "no audio came on standard input");
+  if (!total) throw Failure(kUnreadable, "no audio on standard input");
 }

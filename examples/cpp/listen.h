@@ -1,4 +1,4 @@
-// The loop: raw samples on standard input, one JSON line an update on standard output.
+// The main loop: raw samples from standard input, one JSON line per update to standard output.
 #pragma once
 
 #include "card.h"
@@ -6,6 +6,6 @@
 
 enum class Format { kS16le, kF32le };
 
-// Listens until the input ends; a last hop that is not full is padded with silence. Throws Failure:
-// there was no audio, or nothing can be written.
+// Runs until the input ends. An incomplete last hop is padded with silence. Throws Failure if there
+// was no audio, or if the output cannot be written.
 void listen(const Card& card, Step& step, Format format);

@@ -1,4 +1,4 @@
-// streamgenre: which genre of music is playing, from raw samples on standard input.
+// Classify the genre of raw samples from standard input.
 
 #include <getopt.h>
 
@@ -16,13 +16,13 @@ namespace {
 
 const char* const kHelp =
     "usage: streamgenre PACKAGE_DIR [options]\n"
-    "Reads raw mono samples at the card's rate from standard input; gives a line of JSON an update.\n"
-    "  --model FILE          of the package; if not given, model.int8.onnx where there is one\n"
-    "  --format s16le|f32le  of the samples; if not given, s16le\n"
-    "  --check               replay the package's test vector instead\n"
+    "Reads raw mono samples at the card's rate from standard input, prints a JSON line per update.\n"
+    "  --model FILE          file of the package; default: model.int8.onnx if present\n"
+    "  --format s16le|f32le  sample format; default: s16le\n"
+    "  --check               run the test vector of the package instead\n"
     "  --bench N             time N steps and print the resident memory instead\n";
 
-constexpr double kTolerance = 1e-3;  // beyond what the card states for rounded weights
+constexpr double kTolerance = 1e-3;  // in addition to the difference that the card states
 
 struct Options {
   std::string folder, model;
@@ -46,20 +46,20 @@ Options parse(int count, char** words) {
     if (found == 'h') options.help = true;
     if (found == 'f') options.format = value == "f32le" ? Format::kF32le : Format::kS16le;
     if (found == 'f' && value != "f32le" && value != "s16le")
-      throw Failure(kUsage, "--format " + value + ": is neither s16le nor f32le");
+      throw Failure(kUsage, "--format " + value + ": must be s16le or f32le");
     if (found == 'b' && (options.bench = std::atoi(value.c_str())) <= 0)
-      throw Failure(kUsage, "--bench " + value + ": is no number of steps");
+      throw Failure(kUsage, "--bench " + value + ": must be a number of steps");
     if (found == ':') throw Failure(kUsage, std::string(words[optind - 1]) + ": needs a value");
     if (found == '?')
       throw Failure(kUsage, std::string(words[optind - 1]) + ": unknown option; see --help");
   }
   if (!options.help && optind != count - 1)
-    throw Failure(kUsage, "give one package folder; see --help");
+    throw Failure(kUsage, "pass one package folder; see --help");
   if (optind < count) options.folder = words[optind];
   return options;
 }
 
-// Prints the largest difference; whether it is within what the stored weights allow.
+// Prints the largest difference. Returns whether it is within the tolerance of the stored weights.
 bool check(const Card& card, Step& step, const std::string& model) {
   const double allowed = variant_of(card, model).test_difference + kTolerance;
   const double largest = difference_to_test(card, step);
@@ -68,7 +68,7 @@ bool check(const Card& card, Step& step, const std::string& model) {
   return largest <= allowed;
 }
 
-// Prints a line of JSON; `bare` is the memory of the runtime without a model.
+// Prints a line of JSON. `bare` is the memory of the runtime without a model.
 void bench(const Card& card, Step& step, const Options& options, const Memory& bare) {
   const Cost taken = cost(card, step, options.bench);
   const auto figures = [](const Memory& memory) {
@@ -101,7 +101,7 @@ ExitCode run(Options options) {
 }  // namespace
 
 int main(int count, char** words) {
-  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an end like any other
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is handled where it is written
   try {
     return run(parse(count, words));
   } catch (const Failure& failure) {

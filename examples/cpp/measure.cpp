@@ -11,12 +11,12 @@
 
 namespace {
 
-// `count` numbers of a file, as little-endian as nearly every processor.
+// Reads `count` little-endian numbers from a file. The processor must be little-endian.
 template <typename Number>
 std::vector<Number> numbers(const std::string& path, size_t count) {
   const std::string bytes = read_file(path, count * sizeof(Number));
   if (bytes.size() != count * sizeof(Number))
-    throw Failure(kBadModel, path + ": is not as long as the card says; copy the package anew");
+    throw Failure(kBadModel, path + ": its size does not match the card; copy the package again");
   std::vector<Number> read(count);
   std::memcpy(read.data(), bytes.data(), bytes.size());
   return read;

@@ -53,7 +53,7 @@ std::string sha256_of_file(const std::string& path) {
   const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
   State state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                  0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-  std::vector<unsigned char> bytes(1 << 16);  // whole blocks of 64
+  std::vector<unsigned char> bytes(1 << 16);  // a multiple of the block size, 64
   uint64_t total = 0;
   size_t got = bytes.size();
   while (file && got == bytes.size()) {
@@ -62,7 +62,7 @@ std::string sha256_of_file(const std::string& path) {
     for (size_t at = 0; at + 64 <= got; at += 64) add_block(state, &bytes[at]);
   }
   if (!file || std::ferror(file.get())) throw Failure(kBadModel, path + ": cannot be read");
-  // The end: a bit, zeros, and the length in bits.
+  // Padding: a one bit, zeros, and the length in bits.
   std::vector<unsigned char> end(bytes.begin() + got / 64 * 64, bytes.begin() + got);
   end.push_back(0x80);
   while (end.size() % 64 != 56) end.push_back(0);

@@ -3,5 +3,5 @@
 
 #include <string>
 
-// In hexadecimal digits. Throws Failure: the file cannot be read.
+// The hash in hexadecimal digits. Throws Failure if the file cannot be read.
 std::string sha256_of_file(const std::string& path);

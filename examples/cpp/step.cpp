@@ -19,8 +19,9 @@
 namespace {
 
 #ifdef __GLIBC__
-// Gives back the pages of program and libraries: half of what starting and loading read is not
-// read again, and what is comes anew from the file. Only a lack of memory would drop it otherwise.
+// Releases the pages of the program and its libraries. Half of the pages read at start are not needed
+// again, and the others are reloaded from the files. Otherwise, they would be kept until memory runs
+// short.
 void drop_pages() {
   const auto drop = [](dl_phdr_info* object, size_t, void*) {
     const uintptr_t page = sysconf(_SC_PAGESIZE);
@@ -36,8 +37,9 @@ void drop_pages() {
   dl_iterate_phdr(drop, nullptr);
 }
 
-// While it lives, large blocks are mapped each on its own, so that what loading a model frees goes
-// back to the system. Afterwards they come off the heap, as steps want it: those reuse them.
+// While an object of this class exists, large blocks are mapped separately, so that memory freed
+// during loading is returned to the system. Afterwards, they are allocated on the heap, where steps
+// reuse them.
 class FrugalLoading {
  public:
   FrugalLoading() {
@@ -58,11 +60,11 @@ class FrugalLoading {
 };
 #else
 struct FrugalLoading {
-  FrugalLoading() {}  // other systems: nothing to do, and this keeps the compiler quiet
+  FrugalLoading() {}  // nothing to do on other systems; avoids a warning about an unused variable
 };
 #endif
 
-// The size of a model file. Throws Failure where it is not the file that the card lists.
+// The size of a model file. Throws Failure if the file does not match the card.
 size_t checked_size(const std::string& path, const Card& card) {
   const Variant& variant = variant_of(card, std::filesystem::path(path).filename());
   std::error_code error;
@@ -70,7 +72,7 @@ size_t checked_size(const std::string& path, const Card& card) {
   if (error) throw Failure(kBadModel, path + ": " + error.message());
   if (sha256_of_file(path) != variant.sha256)
     throw Failure(kBadModel,
-                  path + ": is damaged (its hash is not the card's); copy the package anew");
+                  path + ": is damaged (its hash differs from the card); copy the package again");
   return size;
 }
 
@@ -82,7 +84,7 @@ std::shared_ptr<void> map_file(const std::string& path, size_t size) {
   return {bytes, [size](void* mapped) { munmap(mapped, size); }};
 }
 
-// Throws Failure where the session has not the tensors that the card speaks of.
+// Throws Failure if the inputs and outputs of the session do not match the card.
 void check_fit(const Ort::Session& session, const Card& card, const std::string& path) {
   Ort::AllocatorWithDefaultOptions allocator;
   std::map<std::string, std::vector<int64_t>> shapes;
@@ -100,18 +102,18 @@ void check_fit(const Ort::Session& session, const Card& card, const std::string&
   for (const auto& [name, size] : expected)
     fits = fits && shapes[name] == std::vector<int64_t>{1, static_cast<int64_t>(size)};
   if (!fits)
-    throw Failure(kBadModel, path + ": is not the step that card.json tells of (names or shapes "
-                                    "differ); copy the package anew");
+    throw Failure(kBadModel, path + ": does not match card.json (names or shapes differ); copy the "
+                                    "package again");
 }
 
-// Few bytes and one thread. `mapped`: the model is in memory already, and stays.
+// Options for little memory and a single thread. `mapped`: the model stays mapped in memory.
 Ort::SessionOptions frugal_options(bool mapped) {
   Ort::SessionOptions options;
-  options.SetIntraOpNumThreads(1);  // a step takes milliseconds: further threads cost more
+  options.SetIntraOpNumThreads(1);  // a step takes milliseconds, so more threads would not pay off
   options.SetInterOpNumThreads(1);
   options.AddConfigEntry("session.intra_op.allow_spinning", "0");
   options.AddConfigEntry("session.inter_op.allow_spinning", "0");
-  if (mapped) {  // the weights are used where they lie: pages of the file, and no copies of them
+  if (mapped) {  // use the weights in the mapped file without copies
     options.AddConfigEntry("session.use_ort_model_bytes_directly", "1");
     options.AddConfigEntry("session.use_ort_model_bytes_for_initializers", "1");
     options.AddConfigEntry("session.disable_prepacking", "1");
@@ -124,7 +126,7 @@ Ort::SessionOptions frugal_options(bool mapped) {
 Ort::Env start_runtime() {
   if (!OrtGetApiBase()->GetApi(ORT_API_VERSION))
     throw Failure(kFailed, std::string("ONNX Runtime ") + OrtGetApiBase()->GetVersionString() +
-                               " is older than the headers this was built with (1." +
+                               " is older than the headers of this build (1." +
                                std::to_string(ORT_API_VERSION) + ")");
   return Ort::Env(ORT_LOGGING_LEVEL_FATAL, "streamgenre");
 }

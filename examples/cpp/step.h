@@ -1,6 +1,6 @@
-// The network's step: samples and state in, probabilities and the next state out.
+// The step of the network: from samples and state to probabilities and the next state.
 //
-// All tensors are allocated once; two states take turns as the one read and the one written.
+// All tensors are allocated once. Two state buffers alternate between reading and writing.
 #pragma once
 
 #include <onnxruntime_cxx_api.h>
@@ -11,21 +11,20 @@
 
 #include "card.h"
 
-// The runtime itself, silent but for the errors it throws. Throws Failure: it is too old.
+// Starts the runtime without log output. Throws Failure if it is too old.
 Ort::Env start_runtime();
 
 class Step {
  public:
-  // The step that the file `path` holds, with no memory yet. Throws Failure: it cannot be read, is
-  // damaged, or is not what the card says.
+  // The step of the file `path`, in the initial state. Throws Failure if the file cannot be read, is
+  // damaged, or does not match the card.
   Step(const Ort::Env& runtime, const Card& card, const std::string& path);
   Step(const Step&) = delete;
 
-  // The window (card.window) that `run` reads: the last card.hop are new. Yours to fill.
+  // The window (card.window) that `run` reads, of which the last card.hop are new. The caller fills it.
   float* samples() { return samples_.data(); }
 
-  // One step; the state is carried on. Where the network gives what is not a number, its memory is
-  // started anew.
+  // Runs one step and carries the state. A non-finite output resets the state.
   void run();
 
   const std::vector<float>& probabilities() const { return probabilities_; }
@@ -35,7 +34,7 @@ class Step {
   Ort::IoBinding bind(size_t reads);
   bool finite(const std::vector<float>& next) const;
 
-  std::shared_ptr<void> file_;  // a mapped model: the session reads its weights in place
+  std::shared_ptr<void> file_;  // a mapped model, whose weights the session reads in place
   Ort::Session session_{nullptr};
   std::vector<float> samples_, states_[2], probabilities_;
   float music_ = 0;

@@ -1,19 +1,19 @@
-// From a step's probabilities to a decision that neither flickers nor lags.
+// The decision: from the probabilities of a step to a status and a genre, with hysteresis.
 //
-// Pure but for the few numbers kept between steps. Probabilities of music steps are smoothed
-// exponentially. A label becomes the genre when it reaches a threshold and, where there is one
-// already, has a lead; the genre stays until another takes over or its own probability has sunk to a
-// lower threshold (Schmitt's trigger). In between it is unsure.
+// The probabilities of steps with music are smoothed exponentially. A label becomes the genre when
+// its smoothed probability reaches a threshold and leads the current genre by a margin. The genre is
+// kept until another label replaces it or its own probability falls below a lower threshold, as in a
+// Schmitt trigger. Without a genre, the status is "unsure".
 
-const DOUBT = 0.25; // s of no music in the mean after silence: a tap or a chime alone is no music yet
-const TOO_SHORT = 0.1; // s of new audio, at a recording's end, that cannot change a decision
+const DOUBT = 0.25; // s of non-music in the mean after silence, so that a single tap is not music
+const TOO_SHORT = 0.1; // s; a last step with less new audio does not change the decision
 
-/** Decides step after step; one for each stream. */
+/** Decides on each step of one stream. */
 export class Decider {
   /**
    * @param {{unsure: number, music: number, silence: number, margin: number, smoothing: number,
-   *   hold: number}} thresholds the card's
-   * @param {number} classes how many labels there are
+   *   hold: number}} thresholds thresholds of the card
+   * @param {number} classes number of labels
    */
   constructor(thresholds, classes) {
     this.thresholds = thresholds;
@@ -21,24 +21,24 @@ export class Decider {
     this.reset();
   }
 
-  /** Forget what was heard. */
+  /** Discard the smoothed probabilities and the current genre. */
   reset() {
-    /** Smoothed probability of each label: `confidence` and decisions are made of it. */
+    /** Smoothed probability of each label, on which `confidence` and decisions are based. */
     this.smoothed = new Float64Array(this.classes).fill(1 / this.classes);
     this.music = 1;
-    this.heard = this.heardMusic = false;
+    this.hasSteps = this.hasMusic = false;
     this.sinceSilence = Infinity; // s
     this.current = null;
     this.last = null;
   }
 
   /**
-   * Status and index of the genre (null unless the status is "genre") of one step.
+   * Status and index of the genre of a step; the index is null unless the status is "genre".
    *
-   * @param {ArrayLike<number>} probabilities one for each label
-   * @param {number} music probability that this is music
-   * @param {number} level of the new samples, dBFS
-   * @param {number} seconds of new audio that the step brought
+   * @param {ArrayLike<number>} probabilities one per label
+   * @param {number} music probability of music
+   * @param {number} level level of the new samples in dBFS
+   * @param {number} seconds duration of the new audio
    * @returns {{status: "genre" | "unsure" | "no-music", genre: number | null}}
    */
   decide(probabilities, music, level, seconds) {
@@ -54,22 +54,22 @@ export class Decider {
     if (level < limits.silence) {
       this.music = this.sinceSilence = 0;
     } else {
-      // After silence the mean since its end: a first note is not held against the pause.
+      // After silence, use the mean since its end, so that a pause does not delay detection.
       this.sinceSilence += seconds;
       const fresh = Math.max(share, seconds / (this.sinceSilence + DOUBT));
-      this.music += (music - this.music) * (this.heard ? fresh : 1);
+      this.music += (music - this.music) * (this.hasSteps ? fresh : 1);
     }
-    this.heard = true;
+    this.hasSteps = true;
     if (this.music < limits.music || level < limits.silence) {
       this.current = null;
       return { status: "no-music", genre: null };
     }
     const smoothed = this.smoothed;
-    const weight = this.heardMusic ? share : 1;
+    const weight = this.hasMusic ? share : 1;
     for (let i = 0; i < smoothed.length; i++) {
       smoothed[i] += (probabilities[i] - smoothed[i]) * weight;
     }
-    this.heardMusic = true;
+    this.hasMusic = true;
     const top = largest(smoothed);
     if (this.current !== null && smoothed[this.current] < limits.hold) this.current = null;
     const lead = smoothed[top] - (this.current === null ? 0 : smoothed[this.current]);

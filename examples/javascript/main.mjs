@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-// Which genre is playing, from raw PCM: a line of JSON goes out for each step.
+// Classify the genre of raw PCM audio from standard input; prints one line of JSON per step.
 //
 // Before the first run: npm ci --ignore-scripts
-// (onnxruntime-node's install script would fetch CUDA, which one small step has no use for.)
+// (The install script of onnxruntime-node would download CUDA, which is not needed.)
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,19 +13,19 @@ import { ModelError, openSession, Stream, toJson } from "./streamgenre.mjs";
 
 const USAGE = `ffmpeg -v error -i song.mp3 -f s16le -ar 16000 -ac 1 - | node main.mjs DIR
 
-Mono samples of 16 bits at the card's rate come on standard input. DIR is a package.
+Reads mono 16-bit samples at the sample rate of the card from standard input. DIR is a package.
 
-  --model FILE   one of its model files  [default: model.int8.onnx, model.onnx where there is none]
-  --check        read nothing: replay the package's test vector, say the largest difference
-  --help         this`;
+  --model FILE   model file of the package  [default: model.int8.onnx if present, else model.onnx]
+  --check        run the test vector of the package and print the largest difference
+  --help         print this help`;
 
-const TOLERANCE = 1e-3; // beyond what the card states for rounded weights
+const TOLERANCE = 1e-3; // in addition to the difference that the card states for rounded weights
 const BAD_MODEL = 5; // exit codes
 const UNREADABLE = 3;
 const MISUSED = 2;
 
-/** Whatever a user can mend: one line on standard error, and the exit code. */
-class Refusal extends Error {
+/** An error that ends the program, with its exit code. */
+class Failure extends Error {
   constructor(message, code) {
     super(message);
     this.code = code;
@@ -36,7 +36,7 @@ async function read(folder, file) {
   try {
     return await readFile(join(folder, file));
   } catch (error) {
-    throw new Refusal(`${join(folder, file)}: cannot be read (${error.code})`, BAD_MODEL);
+    throw new Failure(`${join(folder, file)}: cannot be read (${error.code})`, BAD_MODEL);
   }
 }
 
@@ -46,13 +46,13 @@ async function openStream(folder, file) {
   try {
     card = JSON.parse(text);
   } catch {
-    throw new Refusal(`${join(folder, "card.json")}: is no JSON; export anew`, BAD_MODEL);
+    throw new Failure(`${join(folder, "card.json")}: is not valid JSON; export it again`, BAD_MODEL);
   }
   let ort;
   try {
     ort = await import("onnxruntime-node");
   } catch {
-    throw new Refusal("onnxruntime-node is not there: run npm ci --ignore-scripts beside main.mjs", 1);
+    throw new Failure("onnxruntime-node is missing; run npm ci --ignore-scripts in the folder of main.mjs", 1);
   }
   const has = (name) => card.variants?.some((entry) => entry.file === name);
   file ??= has("model.int8.onnx") ? "model.int8.onnx" : "model.onnx";
@@ -60,7 +60,7 @@ async function openStream(folder, file) {
   return { card, file, stream: new Stream(ort, session, card) };
 }
 
-/** Standard input as float32, an odd byte at a chunk's end kept for the next. */
+/** Standard input as float32. An odd byte at the end of a chunk is kept for the next chunk. */
 async function* samples() {
   let rest = Buffer.alloc(0);
   for await (const chunk of process.stdin) {
@@ -79,10 +79,10 @@ async function listen({ card, stream }) {
   };
   for await (const part of samples()) print(await stream.feed(part));
   print(await stream.flush());
-  if (!stream.time) throw new Refusal("no audio came on standard input", UNREADABLE);
+  if (!stream.time) throw new Failure("no audio on standard input", UNREADABLE);
 }
 
-/** The largest difference from the package's test vector; refused where it is too large. */
+/** Run the test vector and print the largest difference. Throws Failure if it is too large. */
 async function check({ card, stream }, folder, file) {
   const { test } = card;
   const numbers = async ({ file: name, type }) => {
@@ -108,11 +108,11 @@ async function check({ card, stream }, folder, file) {
   });
   const variant = card.variants.find((entry) => entry.file === file);
   const allowed = (variant.test_difference ?? 0) + TOLERANCE;
-  const said =
+  const line =
     `${file}: largest difference ${difference.toPrecision(3)} over ${updates.length} steps ` +
-    `(${allowed.toPrecision(3)} allowed), ${step.toFixed(1)} ms a step`;
-  if (!(difference <= allowed)) throw new Refusal(said, 1);
-  console.log(said);
+    `(${allowed.toPrecision(3)} allowed), ${step.toFixed(1)} ms per step`;
+  if (!(difference <= allowed)) throw new Failure(line, 1);
+  console.log(line);
 }
 
 async function main() {
@@ -127,21 +127,21 @@ async function main() {
       },
     }));
   } catch (error) {
-    throw new Refusal(`${error.message}\n\n${USAGE}`, MISUSED);
+    throw new Failure(`${error.message}\n\n${USAGE}`, MISUSED);
   }
   if (options.help) return console.log(USAGE);
-  if (folders.length !== 1) throw new Refusal(USAGE, MISUSED);
+  if (folders.length !== 1) throw new Failure(USAGE, MISUSED);
   const opened = await openStream(folders[0], options.model);
   await (options.check ? check(opened, folders[0], opened.file) : listen(opened));
 }
 
-// Who reads the lines may have enough of them: `| head`.
+// The reader may close the pipe, as `| head` does.
 process.stdout.on("error", (error) => process.exit(error.code === "EPIPE" ? 0 : 1));
 
 try {
   await main();
 } catch (error) {
-  if (!(error instanceof Refusal) && !(error instanceof ModelError)) throw error;
+  if (!(error instanceof Failure) && !(error instanceof ModelError)) throw error;
   console.error(`streamgenre: ${error.message}`);
   process.exitCode = error.code ?? BAD_MODEL;
 }

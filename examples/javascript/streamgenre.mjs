@@ -1,32 +1,32 @@
-// Samples in, updates out: the loop around a package's model, for Node and for browsers alike.
+// The inference loop of a package, from samples to updates, for Node and browsers.
 //
-// It depends on nothing but ONNX Runtime's JavaScript interface, which is handed in: the exports of
-// onnxruntime-node or of onnxruntime-web.
+// It depends only on the JavaScript API of ONNX Runtime, which the caller passes: the exports of
+// onnxruntime-node or onnxruntime-web.
 
 import { Decider, largest } from "./decide.mjs";
 
 const FORMAT = 1; // of card.json
-const LARGEST_SAMPLE = 1e6; // 120 dB over full scale: what lies beyond is damage
+const LARGEST_SAMPLE = 1e6; // 120 dB over full scale; larger samples are damaged
 const NEEDED = ["probabilities", "music", "next_state"];
 const OPTIONAL = ["styles", "speech"];
 
-/** The model or its card cannot be used; the message says what to do. */
+/** The model or its card cannot be used. The message names the cause and a remedy. */
 export class ModelError extends Error {
   name = "ModelError";
 }
 
 /**
- * A session of one of a package's model files, after its hash and its shapes were checked.
+ * Open a session of a model file after checking its hash and shapes.
  *
  * @param ort the exports of onnxruntime-node or onnxruntime-web
- * @param {object} card what card.json holds
- * @param {string} file the model file's name, as the card lists it: "model.int8.onnx"
- * @param {Uint8Array} bytes the file's
- * @throws {ModelError} where file and card are not a whole pair
+ * @param {object} card content of card.json
+ * @param {string} file name of the model file in the card, such as "model.int8.onnx"
+ * @param {Uint8Array} bytes content of the model file
+ * @throws {ModelError} if the file does not match the card
  */
 export async function openSession(ort, card, file, bytes) {
   if (card?.format !== FORMAT || card.batch !== 1) {
-    throw new ModelError("card.json is not of format 1 with one stream a step; export anew");
+    throw new ModelError("card.json must have format 1 and a batch of one stream; export it again");
   }
   const variant = card.variants.find((entry) => entry.file === file);
   if (!variant) {
@@ -34,11 +34,11 @@ export async function openSession(ort, card, file, bytes) {
     throw new ModelError(`card.json lists no ${file}; it has: ${known}`);
   }
   if ((await sha256(bytes)) !== variant.sha256) {
-    throw new ModelError(`${file} is damaged (its hash is not the card's); get it anew`);
+    throw new ModelError(`${file} is damaged (its hash differs from the card); download it again`);
   }
   let session;
   try {
-    // A step is milliseconds of work: more threads only spin and wait for each other.
+    // A step takes milliseconds: more threads would mostly wait for each other.
     session = await ort.InferenceSession.create(bytes, {
       intraOpNumThreads: 1,
       interOpNumThreads: 1,
@@ -48,19 +48,19 @@ export async function openSession(ort, card, file, bytes) {
     await checkShapes(ort, session, card);
   } catch (error) {
     if (error instanceof ModelError) throw error;
-    throw new ModelError(`ONNX Runtime refuses ${file}: ${String(error.message ?? error).split("\n")[0]}`);
+    throw new ModelError(`ONNX Runtime cannot load ${file}: ${String(error.message ?? error).split("\n")[0]}`);
   }
   return session;
 }
 
-/** One step on silence: model and card must be about the same shapes. */
+/** Run one step on silence to check that the shapes of model and card agree. */
 async function checkShapes(ort, session, card) {
-  const said = (names) => names.join(", ") || "nothing";
-  if (said([...session.inputNames].sort()) !== "samples, state") {
-    throw new ModelError(`the model takes ${said(session.inputNames)}, not samples and state`);
+  const listed = (names) => names.join(", ") || "none";
+  if (listed([...session.inputNames].sort()) !== "samples, state") {
+    throw new ModelError(`the model has the inputs ${listed(session.inputNames)}, not samples and state`);
   }
   const missing = NEEDED.filter((name) => !session.outputNames.includes(name));
-  if (missing.length) throw new ModelError(`the model gives no ${said(missing)}; export anew`);
+  if (missing.length) throw new ModelError(`the model has no output ${listed(missing)}; export it again`);
   const zeros = (size) => new ort.Tensor("float32", new Float32Array(size), [1, size]);
   const given = await session.run(
     { samples: zeros(card.window), state: zeros(card.state) },
@@ -76,7 +76,7 @@ async function checkShapes(ort, session, card) {
   for (const [name, tensor] of Object.entries(given)) {
     if (String(tensor.dims) !== String(wanted[name])) {
       throw new ModelError(
-        `the model does not fit its card: ${name} has shape [${tensor.dims}], not [${wanted[name]}]`,
+        `the model does not match its card: ${name} has shape [${tensor.dims}], not [${wanted[name]}]`,
       );
     }
   }
@@ -88,40 +88,40 @@ async function sha256(bytes) {
 }
 
 /**
- * What is known after one step; it speaks for the time since the previous update.
+ * The result of one step. It covers the interval since the previous update.
  *
  * @typedef {object} Update
- * @property {number} time seconds from the start to the end of what was heard
+ * @property {number} time seconds from the start to the end of the samples that were read
  * @property {"genre" | "unsure" | "no-music"} status
  * @property {string | null} genre the decided label; null unless the status is "genre"
  * @property {string} top the most probable label after smoothing
  * @property {number} confidence smoothed probability of `top`
- * @property {number} music probability that this is music at all, of this step alone
- * @property {Float32Array} probabilities of each label in the card's order, of this step alone
- * @property {Float64Array} smoothed the same, smoothed
- * @property {number} level of the new samples in dBFS, -Infinity for digital silence
- * @property {Float32Array | null} styles of each of the card's styles: hints, not calibrated
- * @property {number | null} speech probability that this is speech; over music it says little
+ * @property {number} music probability of music in this step
+ * @property {Float32Array} probabilities probability of each label in this step, in card order
+ * @property {Float64Array} smoothed smoothed probability of each label
+ * @property {number} level level of the new samples in dBFS, -Infinity for digital silence
+ * @property {Float32Array | null} styles probability of each style of the card, not calibrated
+ * @property {number | null} speech probability of speech; not informative over music
  */
 
-/** One source's way through a model. Many may share a session. */
+/** The path of one audio source through a model. Streams can share a session. */
 export class Stream {
   #ort;
   #session;
   #card;
   #outputs;
   #decider;
-  #window; // the last samples; those of the hop that is filling up stand last
+  #window; // the last samples; the current hop is at the end
   #state;
-  #held; // samples of that hop so far
-  #hops; // whole steps
+  #held; // samples of the current hop so far
+  #hops; // complete steps
   #closed;
   #busy = false;
 
   /**
-   * @param ort what the session was opened with
-   * @param session from openSession
-   * @param {object} card what card.json holds
+   * @param ort the exports of ONNX Runtime with which the session was opened
+   * @param session result of openSession
+   * @param {object} card content of card.json
    */
   constructor(ort, session, card) {
     this.#ort = ort;
@@ -132,16 +132,16 @@ export class Stream {
     this.reset();
   }
 
-  /** Start anew in everything: memory, time, counts. */
+  /** Reset everything: state, time and counters. */
   reset() {
     this.#window = new Float32Array(this.#card.window);
     this.#state = new Float32Array(this.#card.state);
     this.#decider.reset();
     this.#held = this.#hops = 0;
     this.#closed = false;
-    /** Samples that were not finite, or too large to be any, and became 0. */
+    /** Number of samples that were not finite or too large, and were replaced with 0. */
     this.unusable = 0;
-    /** How often the network gave something not finite and its memory was started anew. */
+    /** Number of resets after a non-finite output of the network. */
     this.stateResets = 0;
   }
 
@@ -151,14 +151,14 @@ export class Stream {
   }
 
   /**
-   * Updates that these samples complete: often none, sometimes several.
+   * Process samples; returns the updates that they complete, often none.
    *
-   * @param {Float32Array} samples mono at the card's rate, in [-1, 1]; any number, also none.
-   *   They must not change until the promise is kept.
+   * @param {Float32Array} samples mono samples at the sample rate of the card, in [-1, 1], of any
+   *   length. They must not change until the promise is resolved.
    * @returns {Promise<Update[]>}
    */
   async feed(samples) {
-    if (this.#closed) throw new Error("the stream was flushed; reset() it or make another");
+    if (this.#closed) throw new Error("the stream was flushed; call reset() or create a new stream");
     return this.#alone(async () => {
       const { window } = this.#card;
       const hop = this.#card.hop.samples;
@@ -174,15 +174,15 @@ export class Stream {
     });
   }
 
-  /** The last update, of a hop padded with silence, if unread samples remain. */
+  /** Zero-pad and process the remaining samples; returns the last update, if any. */
   async flush() {
     this.#closed = true;
     return this.#alone(async () => (this.#held ? [await this.#step()] : []));
   }
 
-  /** Two calls at once would mix up their samples. */
+  /** Run `work` exclusively, since concurrent calls would mix up their samples. */
   async #alone(work) {
-    if (this.#busy) throw new Error("await the stream's last call before the next");
+    if (this.#busy) throw new Error("await the previous call before the next one");
     this.#busy = true;
     try {
       return await work();
@@ -195,8 +195,8 @@ export class Stream {
     const { hop, sample_rate: rate, window } = this.#card;
     const fresh = this.#window.subarray(window - hop.samples);
     fresh.fill(0, this.#held);
-    const level = this.#hear(fresh);
-    const step = await this.#sound();
+    const level = this.#levelOf(fresh);
+    const step = await this.#finiteStep();
     const seconds = this.#held / rate;
     const { status, genre } = this.#decider.decide(step.probabilities, step.music[0], level, seconds);
     const time = this.#hops * hop.seconds + seconds;
@@ -221,8 +221,8 @@ export class Stream {
     };
   }
 
-  /** The level of the new samples in dBFS; unusable ones become 0. */
-  #hear(fresh) {
+  /** The level of the new samples in dBFS. Unusable samples are set to 0. */
+  #levelOf(fresh) {
     let power = 0;
     for (let i = 0; i < fresh.length; i++) {
       if (!(Math.abs(fresh[i]) <= LARGEST_SAMPLE)) {
@@ -234,13 +234,13 @@ export class Stream {
     return 10 * Math.log10(power / fresh.length);
   }
 
-  /** A step's outputs if all of them are finite; else another step with the memory started anew. */
-  async #sound() {
+  /** The outputs of a step, repeated with the initial state if they are not finite. */
+  async #finiteStep() {
     const step = await this.#run(this.#state);
     if (finite(step)) return step;
     this.stateResets += 1;
-    const anew = await this.#run(new Float32Array(this.#card.state));
-    if (finite(anew)) return anew;
+    const again = await this.#run(new Float32Array(this.#card.state));
+    if (finite(again)) return again;
     const classes = this.#card.labels.length;
     return {
       probabilities: new Float32Array(classes).fill(1 / classes),
@@ -266,7 +266,7 @@ function finite(step) {
   return Object.values(step).every((values) => values.every(Number.isFinite));
 }
 
-/** An update as one line of JSON, with the keys that every host of a package prints. */
+/** An update as one line of JSON, with the keys that all hosts of a package print. */
 export function toJson(card, update) {
   const rounded = (number) => Math.round(number * 1e4) / 1e4;
   return JSON.stringify({

@@ -1,9 +1,9 @@
-"""Which genre is playing, from raw PCM: needs onnxruntime and NumPy, and a package.
+"""Classify the genre of raw PCM audio with an exported package. Needs onnxruntime and NumPy.
 
 ffmpeg -v error -i song.mp3 -f s16le -ar 16000 -ac 1 - | python main.py DIR
 
-Mono samples of 16 bits at the card's rate come on standard input; a line of JSON goes out for each
-step. DIR is the package.
+Reads mono 16-bit samples at the sample rate of the card from standard input, and prints one line of
+JSON per step. DIR is the package.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ import onnxruntime
 from numpy.typing import NDArray
 
 SMALL, REFERENCE = "model.int8.onnx", "model.onnx"
-TOLERANCE = 1e-3  # beyond what the card states for rounded weights
+TOLERANCE = 1e-3  # in addition to the difference that the card states for rounded weights
 UNREADABLE, BAD_MODEL = 3, 5  # exit codes
 
 
 class HostError(Exception):
-    """It cannot go on; the message says why and what to do."""
+    """An error that ends the program. The message names the cause and a remedy."""
 
     def __init__(self, message: str, code: int = BAD_MODEL) -> None:
         super().__init__(message)
@@ -36,21 +36,21 @@ class HostError(Exception):
 
 
 class Decider:
-    """From a step's probabilities to a genre that neither flickers nor lags."""
+    """Decides on a genre from the probabilities of each step, with smoothing and hysteresis."""
 
     def __init__(self, thresholds: dict[str, float], classes: int) -> None:
         self.limits = thresholds
         self.smoothed = np.full(classes, 1 / classes)
         self.music, self.since_silence = 1.0, math.inf
-        self.heard = self.heard_music = False
+        self.has_steps = self.has_music = False
         self.current: int | None = None
         self.last: tuple[str, int | None] | None = None
 
     def decide(
         self, probabilities: NDArray[np.float32], music: float, level: float, seconds: float
     ) -> tuple[str, int | None]:
-        """Status and genre of a step that brought `seconds` of new audio at `level` dBFS."""
-        if self.last is None or seconds >= 0.1:  # less, at the end, cannot change a decision
+        """Status and genre of a step with `seconds` of new audio at `level` dBFS."""
+        if self.last is None or seconds >= 0.1:  # a shorter last step does not change the decision
             self.last = self._decide(probabilities, music, level, seconds)
         return self.last
 
@@ -62,16 +62,16 @@ class Decider:
         if level < limits["silence"]:
             self.music = self.since_silence = 0.0
         else:
-            # After silence the mean since its end: a first note is not held against the pause.
+            # After silence, use the mean since its end, so that a pause does not delay detection.
             self.since_silence += seconds
             fresh = max(share, seconds / (self.since_silence + 0.25))
-            self.music += (music - self.music) * (fresh if self.heard else 1.0)
-        self.heard = True
+            self.music += (music - self.music) * (fresh if self.has_steps else 1.0)
+        self.has_steps = True
         if self.music < limits["music"] or level < limits["silence"]:
             self.current = None
             return "no-music", None
-        self.smoothed += (probabilities - self.smoothed) * (share if self.heard_music else 1.0)
-        self.heard_music = True
+        self.smoothed += (probabilities - self.smoothed) * (share if self.has_music else 1.0)
+        self.has_music = True
         top = int(self.smoothed.argmax())
         if self.current is not None and self.smoothed[self.current] < limits["hold"]:
             self.current = None
@@ -83,7 +83,7 @@ class Decider:
 
 
 class Model:
-    """A package's step with its state."""
+    """The step of a package, with its state."""
 
     def __init__(self, folder: Path, file: str | None) -> None:
         try:
@@ -96,34 +96,34 @@ class Model:
         except OSError as error:
             raise HostError(f"{error.filename}: {error.strerror}; is {folder} a package?") from None
         except (ValueError, KeyError, TypeError) as error:
-            raise HostError(f"{folder}: card.json has no {error}; is it a package?") from None
+            raise HostError(f"{folder}: card.json is invalid ({error}); is it a package?") from None
         if hashlib.sha256(data).hexdigest() != digest:
             raise HostError(
-                f"{folder / file}: is damaged (its hash is not the card's); export anew"
+                f"{folder / file}: is damaged (its hash differs from the card); export it again"
             )
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        options.intra_op_num_threads = options.inter_op_num_threads = 1  # a step is a millisecond
+        options.intra_op_num_threads = options.inter_op_num_threads = 1  # a step takes milliseconds
         try:
             self.session = onnxruntime.InferenceSession(data, options)
-        except Exception as error:  # its own exception types share no public base
+        except Exception as error:  # ONNX Runtime's exception types share no public base
             first = str(error).splitlines()[0]
-            raise HostError(f"{folder / file}: ONNX Runtime refuses it: {first}") from None
+            raise HostError(f"{folder / file}: ONNX Runtime cannot load it: {first}") from None
         self.hop, self.batch = self.card["hop"]["samples"], self.card["batch"]
-        self.heard = np.zeros((self.batch, self.card["window"]), np.float32)
+        self.window = np.zeros((self.batch, self.card["window"]), np.float32)
         self.state = np.zeros((self.batch, self.card["state"]), np.float32)
 
     def step(self, new: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Probabilities (B, C) and music (B,) of new samples (B, hop)."""
-        self.heard = np.concatenate([self.heard[:, self.hop :], new], axis=1)
+        """Probabilities (B, C) and music (B,) for new samples (B, hop)."""
+        self.window = np.concatenate([self.window[:, self.hop :], new], axis=1)
         probabilities, music, self.state = self.session.run(
-            ["probabilities", "music", "next_state"], {"samples": self.heard, "state": self.state}
+            ["probabilities", "music", "next_state"], {"samples": self.window, "state": self.state}
         )
         return probabilities, music
 
 
 def hops(size: int) -> Iterator[tuple[NDArray[np.float32], int]]:
-    """New samples (size,) from standard input, and how many are audio: fewer in the last hop."""
+    """New samples (size,) from standard input, and how many are audio; the last hop is padded."""
     try:
         while data := sys.stdin.buffer.read(2 * size):
             count = len(data) // 2
@@ -131,12 +131,12 @@ def hops(size: int) -> Iterator[tuple[NDArray[np.float32], int]]:
             samples[:count] = np.frombuffer(data, "<i2", count) / np.float32(32768)
             if count:
                 yield samples, count
-    except (OSError, AttributeError) as error:  # a folder; or closed, and then it is None
+    except (OSError, AttributeError) as error:  # a folder, or None if it is closed
         raise HostError(f"standard input cannot be read: {error}", UNREADABLE) from None
 
 
 def updates(model: Model) -> Iterator[dict[str, Any]]:
-    """What is heard on standard input, step by step, by all streams of a batch alike."""
+    """The updates of standard input. All streams of a batch get the same samples."""
     labels = [label["name"] for label in model.card["labels"]]
     rate = model.card["sample_rate"]
     decider = Decider(model.card["thresholds"], len(labels))
@@ -161,11 +161,11 @@ def updates(model: Model) -> Iterator[dict[str, Any]]:
             },
         }
     if not samples_so_far:
-        raise HostError("no audio came on standard input", UNREADABLE)
+        raise HostError("no audio on standard input", UNREADABLE)
 
 
 def check(model: Model, folder: Path) -> int:
-    """Replay the package's test vector, and print the largest difference of a probability."""
+    """Run the test vector of the package and print the largest difference of a probability."""
     test = model.card["test"]
     samples = np.fromfile(folder / test["samples"]["file"], "<i2").astype(np.float32) / 32768
     wanted, music = (
@@ -183,13 +183,15 @@ def check(model: Model, folder: Path) -> int:
 
 
 def main() -> int:
-    """Run what the command line says; its exit code."""
+    """Run the command. Returns the exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", metavar="DIR", type=Path)
-    parser.add_argument("--model", metavar="FILE", help=f"of the package  [default: {SMALL}]")
-    parser.add_argument("--check", action="store_true", help="replay the package's test vector")
+    parser.add_argument(
+        "--model", metavar="FILE", help=f"model file of the package  [default: {SMALL}]"
+    )
+    parser.add_argument("--check", action="store_true", help="run the test vector of the package")
     options = parser.parse_args()
     try:
         model = Model(options.folder, options.model)
@@ -200,7 +202,7 @@ def main() -> int:
     except HostError as error:
         print(f"streamgenre: {error}", file=sys.stderr)
         return error.code
-    except BrokenPipeError:  # whoever reads has had enough; Python would complain once more
+    except BrokenPipeError:  # the reader closed the pipe; keep Python from reporting it at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         return 130

@@ -1,10 +1,10 @@
-"""Puts the page into a folder that any static server can serve.
+"""Build the page in a folder that any static server can serve.
 
 python build.py PACKAGE SITE
 
-PACKAGE is what `streamgenre export` wrote, SITE a folder that is new or was made by this. The page
-and the loop around the model are copied; ONNX Runtime's WebAssembly comes from npm, once, into the
-folder that STREAMGENRE_CACHE names (default: `cache` in a checkout, else the user's cache).
+PACKAGE is a folder written by `streamgenre export`. SITE is a new folder, or one built by this
+script. The page and the inference loop are copied. ONNX Runtime for WebAssembly is downloaded from
+npm once, into the folder STREAMGENRE_CACHE (default: `cache` in a checkout, else the user's cache).
 """
 
 from __future__ import annotations
@@ -36,33 +36,33 @@ LOADER, WASM = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
 
 
 class BuildError(Exception):
-    """The page cannot be made; the message says what to do."""
+    """The page cannot be built. The message names the cause and a remedy."""
 
 
 def runtime(cache: Path) -> Path:
-    """ONNX Runtime's package as npm has it, in the cache; its hash is checked."""
+    """The npm package of ONNX Runtime in the cache, after verification of its hash."""
     archive = cache / f"{RUNTIME.replace('@', '-')}.tgz"
     if not archive.exists():
         npm = shutil.which("npm")
         if npm is None:
-            raise BuildError(f"npm is needed to fetch {RUNTIME}: install Node.js")
+            raise BuildError(f"npm is needed to download {RUNTIME}; install Node.js")
         cache.mkdir(parents=True, exist_ok=True)
         pack = [npm, "pack", RUNTIME, "--silent", "--pack-destination", str(cache)]
         done = subprocess.run(pack, capture_output=True, text=True, check=False)
         if done.returncode or not archive.exists():
-            raise BuildError(f"npm could not fetch {RUNTIME}: {done.stderr.strip()[-200:]}")
+            raise BuildError(f"npm could not download {RUNTIME}: {done.stderr.strip()[-200:]}")
     digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
     if digest != RUNTIME_SHA512:
-        raise BuildError(f"{archive} is damaged (its hash is another): delete it, then try again")
+        raise BuildError(f"{archive}: is damaged (its hash differs); delete it and try again")
     return archive
 
 
 def build(package: Path, site: Path, cache: Path) -> int:
-    """Fill `site`; the bytes that a visitor downloads. Other files in it are left alone."""
-    card = _whole_card(package)
-    made_here = (site / f"{WASM}.gz").exists()
-    if site.exists() and any(site.iterdir()) and not made_here:
-        raise BuildError(f"{site}: holds other files; name a new folder")
+    """Build `site`; returns the number of bytes that a visitor downloads."""
+    card = _checked_card(package)
+    built_before = (site / f"{WASM}.gz").exists()
+    if site.exists() and any(site.iterdir()) and not built_before:
+        raise BuildError(f"{site}: contains other files; choose a new folder")
     archive = runtime(cache)
     site.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{site.name}.", dir=site.parent) as made:
@@ -71,7 +71,7 @@ def build(package: Path, site: Path, cache: Path) -> int:
         for path in [*pages, *(HOST / name for name in FROM_HOST), package / MODEL]:
             shutil.copyfile(path, folder / path.name)
         _unpack_runtime(archive, folder)
-        card.pop("test", None)  # which is not served
+        card.pop("test", None)  # not served
         (folder / CARD).write_text(json.dumps(card, ensure_ascii=False), encoding="utf-8")
         files = sorted(folder.iterdir())
         size = sum(path.stat().st_size for path in files if path.name != "licences.txt")
@@ -81,8 +81,8 @@ def build(package: Path, site: Path, cache: Path) -> int:
     return size
 
 
-def _whole_card(package: Path) -> dict[str, Any]:
-    """The package's card; raises BuildError where the page could not run the model."""
+def _checked_card(package: Path) -> dict[str, Any]:
+    """The card of the package. Raises BuildError if the page could not run the model."""
     try:
         card: dict[str, Any] = json.loads((package / CARD).read_text(encoding="utf-8"))
         hashes = {entry["file"]: entry["sha256"] for entry in card["variants"]}
@@ -90,13 +90,13 @@ def _whole_card(package: Path) -> dict[str, Any]:
     except OSError as error:
         raise BuildError(f"{package}: {CARD}: {error.strerror}; is it a package?") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise BuildError(f"{package}: {CARD} cannot be read ({error}); export anew") from None
+        raise BuildError(f"{package}: {CARD} is invalid ({error}); export it again") from None
     if MODEL not in hashes or batch != 1:
-        raise BuildError(f"{package}: has no {MODEL} for one stream: export with --dtype int8")
+        raise BuildError(f"{package}: has no {MODEL} for one stream; export with --dtype int8")
     if not (package / MODEL).is_file():
-        raise BuildError(f"{package}: {MODEL} is missing; export anew")
+        raise BuildError(f"{package}: {MODEL} is missing; export it again")
     if hashlib.sha256((package / MODEL).read_bytes()).hexdigest() != hashes[MODEL]:
-        raise BuildError(f"{package}: {MODEL} is damaged (its hash is another); export anew")
+        raise BuildError(f"{package}: {MODEL} is damaged (its hash differs); export it again")
     return card
 
 
@@ -106,20 +106,20 @@ def _unpack_runtime(archive: Path, folder: Path) -> None:
             member = tar.extractfile(f"package/dist/{name}")
             assert member is not None
             data = member.read()
-            if name == WASM:  # packed, and unpacked by the page: plain servers do not compress
+            if name == WASM:  # compressed here, since simple servers do not compress
                 (folder / f"{name}.gz").write_bytes(gzip.compress(data, 9, mtime=0))
             else:
                 (folder / name).write_bytes(data)
 
 
 def _user_cache() -> Path:
-    """Where a package lies, nothing is to be added."""
+    """A cache outside of packages, which must not change."""
     base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
     return Path(base) / "streamgenre" if base else Path.home() / ".cache" / "streamgenre"
 
 
 def main() -> int:
-    """Build what the command line names."""
+    """Run the command. Returns the exit code."""
     if len(sys.argv) != 3 or sys.argv[1] in ("-h", "--help"):
         asked = sys.argv[1:] in (["-h"], ["--help"])
         print(__doc__, file=sys.stdout if asked else sys.stderr)

@@ -1,26 +1,26 @@
-// On the audio thread: what the microphone gives, mixed to mono, in blocks to the worker and back.
+// Runs on the audio thread: mixes the microphone to mono and sends it to the worker in blocks.
 //
-// Blocks go round as in a ring: in steady state nothing is allocated here, and a worker that cannot
-// keep up finds a few seconds waiting for it, never more.
+// The worker returns the blocks for reuse, so nothing is allocated in steady state. If the worker is
+// too slow, at most a few seconds are queued.
 
 import { Mixer } from "./mix.mjs";
 
 const BLOCK = 2048; // samples: a message 20 times a second
-const PATIENCE = 4; // s of sound that may wait for the worker; what comes then is lost, and told
+const PATIENCE = 4; // s of audio that may wait for the worker; more is dropped and reported
 
 class Capture extends AudioWorkletProcessor {
   constructor() {
     super();
     this.most = Math.ceil((PATIENCE * sampleRate) / BLOCK);
-    this.away = 0; // blocks that the worker has
+    this.away = 0; // blocks at the worker
     this.spare = [];
     this.block = new Float32Array(BLOCK);
     this.filled = 0;
     this.mixer = new Mixer();
-    this.lost = 0; // samples, since the last block that went out
+    this.lost = 0; // samples dropped since the last block
     this.on = true;
     this.port.onmessage = ({ data }) => {
-      this.worker = data; // the worker's own port: the page's thread has no part in it
+      this.worker = data; // a port to the worker, which bypasses the page's thread
       this.worker.onmessage = ({ data: block }) => {
         if (block === null) this.on = false;
         else this.spare.push(block);
@@ -31,7 +31,7 @@ class Capture extends AudioWorkletProcessor {
 
   process([channels]) {
     if (!this.worker || !channels.length) return this.on;
-    // BLOCK is a multiple of the samples that come at a time: 128.
+    // BLOCK is a multiple of the size of an input, 128 samples.
     this.mixer.mix(channels, this.block, this.filled);
     this.filled += channels[0].length;
     if (this.filled === BLOCK) this.send();

@@ -1,17 +1,17 @@
-// Fetches what the model needs, telling how far it is, and opens it.
+// Downloads the model and the runtime with progress reports, and opens a session.
 
 import * as ort from "./ort.wasm.bundle.min.mjs";
 import { ModelError, openSession } from "./streamgenre.mjs";
 
 const MODEL = "model.int8.onnx";
 const RUNTIME = "ort-wasm-simd-threaded.wasm.gz";
-const RUNTIME_SIZE = 3_700_000; // bytes, for the progress alone
+const RUNTIME_SIZE = 3_700_000; // bytes, only for the progress
 
-/** A file could not be fetched. */
+/** A file could not be downloaded. */
 export class FetchError extends Error {}
 
 /**
- * The card, a session, and the runtime that it belongs to.
+ * Load the runtime, the card and a session.
  *
  * @param {(share: number) => void} progress called with 0 to 1
  */
@@ -21,7 +21,7 @@ export async function load(progress) {
   let done = 0;
   const count = (bytes) => progress(Math.min(1, (done += bytes) / (size + RUNTIME_SIZE)));
   const [model, runtime] = await Promise.all([fetched(MODEL, count), fetched(RUNTIME, count)]);
-  ort.env.wasm.numThreads = 1; // a step is milliseconds; and threads would need special headers
+  ort.env.wasm.numThreads = 1; // a step takes milliseconds, and threads would need special headers
   ort.env.wasm.wasmBinary = await unpacked(runtime);
   return { ort, card, session: await openSession(ort, card, MODEL, model) };
 }
@@ -52,13 +52,13 @@ async function fetched(file, count) {
   return bytes;
 }
 
-/** The bytes, which some servers have the browser unpack already. */
+/** Decompress the bytes, unless the browser has done so because of the server's headers. */
 async function unpacked(bytes) {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes.buffer;
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   try {
     return await new Response(stream).arrayBuffer();
   } catch {
-    throw new ModelError(`${RUNTIME} is damaged; get it anew`);
+    throw new ModelError(`${RUNTIME} is damaged; reload the page`);
   }
 }

@@ -1,19 +1,19 @@
-// The microphone as it is: none of the processing that browsers do for calls, which eats music.
+// The microphone without the processing for calls, which distorts music.
 
-/** Listens until `stop()`. */
+/** Records until `stop()`. */
 export class Microphone {
   /**
-   * Ask for the microphone and start it; the port gives blocks of mono float32 at `rate`.
+   * Request and start the microphone. The port sends blocks of mono float32 at `rate`.
    *
-   * @param {() => void} gone called when the device goes away
-   * @returns {Promise<Microphone>} `rate` in Hz, `port` to hand to the worker
-   * @throws {DOMException} as getUserMedia does; NotSupportedError where a page may not ask at all
+   * @param {() => void} gone called when the device disappears
+   * @returns {Promise<Microphone>} with `rate` in Hz, and `port` for the worker
+   * @throws {DOMException} as getUserMedia; NotSupportedError on an insecure page
    */
   static async open(gone) {
     if (!navigator.mediaDevices?.getUserMedia || typeof AudioWorkletNode === "undefined") {
       throw new DOMException("not a secure page", "NotSupportedError");
     }
-    const context = new AudioContext(); // before any wait: Safari wants it within the click
+    const context = new AudioContext(); // before any wait, since Safari requires it within the click
     const resumed = context.resume();
     try {
       const media = await navigator.mediaDevices.getUserMedia({
@@ -41,9 +41,9 @@ export class Microphone {
     this.port = port2;
     node.port.postMessage(port1, [port1]);
     context.createMediaStreamSource(media).connect(node);
-    node.connect(context.destination); // it gives silence; but what leads nowhere is not run
+    node.connect(context.destination); // silent, but a node without a destination does not run
     for (const track of media.getAudioTracks()) track.onended = gone;
-    // A phone on the table should go on showing what plays.
+    // Keep the screen of a phone on.
     navigator.wakeLock?.request("screen").then((lock) => (this.#lock = lock), () => {});
   }
 

@@ -1,21 +1,22 @@
-// Channels to mono, as streamgenre/audio/mix.py does it: music survives channels that cancel.
+// Mixes channels to mono, as streamgenre/audio/mix.py does, also if they cancel each other.
 //
-// The mix is the mean of the channels. While they cancel each other, as with one of them inverted,
-// their signs are made equal. This is decided on fixed blocks, and holds from the next sample on.
+// The mix is the mean of the channels. While they cancel, as with one channel inverted, the signs of
+// inverted channels are flipped. The decision is based on fixed blocks and applies from the next
+// sample.
 
 const BLOCK = 4096; // samples
-const MEMORY = 0.9; // of the blocks before
-const CANCEL = 0.3; // of what the mix keeps: below it, signs are made equal
+const MEMORY = 0.9; // decay per block
+const CANCEL = 0.3; // ratio of powers after and before mixing, below which signs are flipped
 const NO_LONGER = 0.5;
 
 export class Mixer {
   #count = 0; // channels
-  #filled = 0; // samples of the present block
-  #latest = new Float64Array(0); // covariance of the present block
-  #covariance = new Float64Array(0); // of those before
+  #filled = 0; // samples of the current block
+  #latest = new Float64Array(0); // covariance of the current block
+  #covariance = new Float64Array(0); // covariance of earlier blocks
   #signs = null;
 
-  /** Write the mean of channels, of `length` samples each, to `mixed` from `at` on. */
+  /** Write the mix of `length` samples of the channels to `mixed`, from index `at`. */
   mix(channels, mixed, at = 0, length = channels[0].length) {
     const count = channels.length;
     if (count !== this.#count) this.#restart(count);
@@ -27,7 +28,7 @@ export class Mixer {
       for (let c = 0; c < count; c++) {
         for (let d = c; d < count; d++) this.#latest[c * count + d] += channels[c][i] * channels[d][i];
       }
-      if (++this.#filled === BLOCK) this.#judge();
+      if (++this.#filled === BLOCK) this.#decideSigns();
     }
     return mixed;
   }
@@ -40,7 +41,7 @@ export class Mixer {
     this.#covariance = new Float64Array(count * count);
   }
 
-  #judge() {
+  #decideSigns() {
     const count = this.#count;
     const all = this.#covariance;
     let total = 0;

@@ -1,4 +1,4 @@
-// The page: what its buttons do, and what it shows when.
+// The page: its controls and its states.
 
 import { Microphone } from "./microphone.mjs";
 import { NotAudio, Recording, TooLong } from "./recording.mjs";
@@ -8,11 +8,11 @@ import { Announcer, View } from "./view.mjs";
 import { clock, microphoneTrouble, named, percent, TROUBLE } from "./words.mjs";
 
 const $ = (id) => document.getElementById(id);
-const AHEAD = 2; // parts of a file under way to the worker
-const RUSH = 150; // ms between pictures while a file is read
+const AHEAD = 2; // parts of a file sent to the worker in advance
+const RUSH = 150; // ms between frames while a file is read
 const JUMPS = { ArrowLeft: -5, ArrowDown: -5, ArrowRight: 5, ArrowUp: 5, PageDown: -30, PageUp: 30 }; // s
-const FLOOR = -60; // dBFS, where the level's line begins
-// The smallest module with an instruction of SIMD.
+const FLOOR = -60; // dBFS at the left end of the level meter
+// The smallest module with a SIMD instruction.
 const SIMD = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
 
 const player = new Audio();
@@ -20,11 +20,11 @@ const announcer = new Announcer();
 let worker, card, view;
 // loading, idle, asking, listening, stopping, opening, reading, stopped, read, broken
 let state = "loading";
-let source = 0; // counts what was listened to, so that late messages are known as such
+let source = 0; // number of the current source, to ignore late messages
 let microphone = null;
 let recording = null;
 let record = null;
-let stopped = () => {}; // called when the worker has done with a microphone
+let stopped = () => {}; // called when the worker has finished a microphone
 let drawn = false;
 
 function enter(next) {
@@ -33,7 +33,7 @@ function enter(next) {
   const running = ["listening", "reading"].includes(next);
   $("listen").textContent = running ? "Stop" : "Listen";
   const waiting = ["loading", "asking", "opening", "stopping", "broken"].includes(next);
-  // Not `disabled`, which would take the focus from a button that waits for what it asked for.
+  // Not `disabled`, which would remove the focus from a button that waits for its own action.
   for (const id of ["listen", "open"]) $(id).setAttribute("aria-disabled", waiting);
   $("play").hidden = next !== "read";
   $("level").hidden = next !== "listening";
@@ -50,7 +50,7 @@ function trouble(line) {
   $("error").textContent = line;
 }
 
-/** Show the present state soon: with the next frame, or less often where a file rushes by. */
+/** Draw with the next frame, or less often while a file is read. */
 function draw() {
   if (drawn || !view) return;
   drawn = true;
@@ -88,7 +88,7 @@ function show() {
   if (state === "read" && whole) announcer.say(`The whole recording: ${$("word").textContent}`);
 }
 
-/** Whatever runs ends; what it gave stays on the page. */
+/** Stop the current source. Its results stay on the page. */
 async function stop() {
   if (state === "reading") {
     worker.postMessage({ type: "drop", id: source });
@@ -116,7 +116,7 @@ async function listen() {
     });
   } catch (error) {
     trouble(microphoneTrouble(error));
-    return left();
+    return cancel();
   }
   const { rate, port } = microphone;
   worker.postMessage({ type: "listen", id: ++source, rate, port }, [port]);
@@ -133,7 +133,7 @@ async function open(file) {
   } catch (error) {
     if (!(error instanceof NotAudio) && !(error instanceof TooLong)) throw error;
     trouble((error instanceof TooLong ? TROUBLE.tooLong : TROUBLE.notAudio)(file.name));
-    return left();
+    return cancel();
   }
   worker.postMessage({ type: "file", id: ++source, rate: recording.rate });
   start(file.name);
@@ -153,8 +153,8 @@ function start(line) {
   $("source").textContent = line;
 }
 
-/** Nothing came of it: back to what was there before. */
-function left() {
+/** Return to the previous state after a failure. */
+function cancel() {
   $("source").textContent = "";
   enter(record ? "stopped" : "idle");
 }
@@ -169,7 +169,7 @@ function more() {
   }
 }
 
-const told = {
+const handlers = {
   loading: ({ share }) => ($("source").textContent = `Loading the model ${percent(share)}`),
   ready: (message) => {
     card = message.card;
@@ -205,7 +205,7 @@ const told = {
 function about() {
   const { name, version, accuracy } = card.model;
   const measured = accuracy?.accuracy
-    ? ` Right for ${percent(accuracy.accuracy)} of ${accuracy.tracks} test clips; the right one is among its best two for ${percent(accuracy.top2)}.`
+    ? ` Correct for ${percent(accuracy.accuracy)} of ${accuracy.tracks} test clips; the correct genre is among the two most probable for ${percent(accuracy.top2)}.`
     : "";
   $("about").textContent = `Model ${name} ${version}, ${card.labels.length} genres.${measured}`;
 }
@@ -217,7 +217,7 @@ function seek(time) {
 }
 
 function toggle() {
-  if (player.paused) player.play().catch(() => trouble("The browser does not play this file."));
+  if (player.paused) player.play().catch(() => trouble("The browser cannot play this file."));
   else player.pause();
 }
 
@@ -243,14 +243,14 @@ function wire() {
   $("open").onclick = () => ready() && $("file").click();
   $("file").onchange = () => {
     open($("file").files[0]);
-    $("file").value = ""; // so that the same file can be chosen again
+    $("file").value = ""; // so that the same file can be selected again
   };
   $("play").onclick = toggle;
   $("save").onclick = save;
   for (const name of ["play", "pause", "seeked"]) player.addEventListener(name, draw);
   player.addEventListener("play", () => ($("play").textContent = "Pause"));
   player.addEventListener("pause", () => ($("play").textContent = "Play"));
-  player.addEventListener("ended", () => seek(0)); // and the page shows the whole again
+  player.addEventListener("ended", () => seek(0)); // show the whole recording again
 
   $("ribbon").onpointerdown = (event) => {
     if (state !== "read") return;
@@ -291,19 +291,19 @@ function run() {
   wire();
   enter("loading");
   if (typeof WebAssembly !== "object" || !WebAssembly.validate(new Uint8Array(SIMD))) {
-    told.failed({ what: "noWasm" });
+    handlers.failed({ what: "noWasm" });
     return;
   }
   if (!isSecureContext) {
-    told.failed({ what: "insecure" });
+    handlers.failed({ what: "insecure" });
     return;
   }
-  // From a blob, so that this page's Content-Security-Policy holds in the worker, too.
+  // From a blob, so that the Content-Security-Policy of this page also applies to the worker.
   const script = `import ${JSON.stringify(String(new URL("worker.mjs", import.meta.url)))};`;
   worker = new Worker(URL.createObjectURL(new Blob([script], { type: "text/javascript" })), { type: "module" });
-  worker.onerror = (event) => told.failed({ what: "fetch", detail: event.message || "worker.mjs" });
+  worker.onerror = (event) => handlers.failed({ what: "fetch", detail: event.message || "worker.mjs" });
   worker.onmessage = ({ data }) => {
-    if (data.id === undefined || data.id === source) told[data.type](data);
+    if (data.id === undefined || data.id === source) handlers[data.type](data);
   };
 }
 

@@ -1,9 +1,9 @@
-// A file's own sample rate, from its first bytes: a browser tells it only after it has resampled.
+// The sample rate of a file, from its first bytes, since browsers do not provide it.
 
 /**
- * Hz, or null where the format is none of wav, flac, ogg (vorbis, opus, flac) and mp3.
+ * The sample rate in Hz, or null unless the format is wav, flac, ogg (vorbis, opus, flac) or mp3.
  *
- * @param {Uint8Array} bytes the file's; the first hundred kilobytes are enough but for large pictures
+ * @param {Uint8Array} bytes start of the file; 100 kB are enough unless there is a large picture
  */
 export function nativeRate(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -11,7 +11,7 @@ export function nativeRate(bytes) {
     const rate = wav(view) ?? flac(view, 0) ?? ogg(view) ?? mp3(view);
     return rate && rate >= 1000 && rate <= 768_000 ? rate : null;
   } catch (error) {
-    if (error instanceof RangeError) return null; // cut off
+    if (error instanceof RangeError) return null; // truncated
     throw error;
   }
 }
@@ -40,7 +40,7 @@ function flac(view, at) {
 
 function ogg(view) {
   if (!named(view, 0, "OggS")) return null;
-  const at = 27 + view.getUint8(26); // behind the page's table of segments
+  const at = 27 + view.getUint8(26); // after the segment table of the page
   if (named(view, at, "OpusHead")) return 48_000;
   if (named(view, at, "\x01vorbis")) return view.getUint32(at + 12, true);
   return named(view, at, "\x7fFLAC") ? flac(view, at + 9) : null;

@@ -1,15 +1,15 @@
-// What was heard: every update, the segments that they form, and the recording as a whole.
+// The results of a source: updates, segments, and the result for the whole recording.
 
-const LEAST_MUSIC = 0.1; // share of the steps below which a recording as a whole is no music
-const MIXED = 0.6; // share of the time with a genre from which several are a mix
-const LONGEST = 50_000; // updates kept, seven hours of half seconds; the oldest are let go of
+const LEAST_MUSIC = 0.1; // share of steps with music below which a recording is "no-music"
+const MIXED = 0.6; // share of time with a decided genre from which on several genres are a mix
+const LONGEST = 50_000; // updates to keep, seven hours at a hop of 0.5 s
 
-/** Grows by `add`; read by everyone else. */
+/** The updates of one source; see `add`. */
 export class Record {
   constructor(card) {
     this.card = card;
     this.updates = [];
-    /** {start, end, status, genre}, tiling the time from the first update's start on. */
+    /** {start, end, status, genre}, without gaps from the start of the first update. */
     this.segments = [];
     this.#sums = new Float64Array(card.labels.length);
   }
@@ -18,12 +18,12 @@ export class Record {
   #steps = 0;
   #musical = 0;
 
-  /** Seconds at which the segments kept begin: 0 until some were let go of. */
+  /** Seconds at which the first segment begins: 0 until segments are discarded. */
   get start() {
     return this.segments[0]?.start ?? 0;
   }
 
-  /** Seconds heard. */
+  /** Duration in seconds. */
   get duration() {
     return this.updates.at(-1)?.time ?? 0;
   }
@@ -46,7 +46,7 @@ export class Record {
     }
   }
 
-  /** Index of the update that speaks for a time; -1 before the first. */
+  /** Index of the update that covers a time; -1 before the first. */
   indexAt(time) {
     let [low, high] = [0, this.updates.length - 1];
     while (low < high) {
@@ -57,7 +57,7 @@ export class Record {
     return high;
   }
 
-  /** Names of the genres that were decided, the longest heard first, and their share of the time. */
+  /** Names of the decided genres, the longest first, and their share of the time. */
   genres() {
     const times = new Map();
     for (const { start, end, genre } of this.segments) {
@@ -69,8 +69,8 @@ export class Record {
   }
 
   /**
-   * Over music steps, the mean of the steps' probabilities; in the form of an update. `mixed`: it is
-   * unsure because several genres are in it, each of which was sure.
+   * The mean of the probabilities over the steps with music, in the form of an update. `mixed`: it
+   * is unsure because it contains several decided genres.
    */
   verdict() {
     const classes = this.card.labels.length;

@@ -1,22 +1,22 @@
-// A file's sound: decoded by the browser at the file's own rate, handed on in parts.
+// The audio of a file, decoded by the browser at its own sample rate, in parts.
 
 import { nativeRate } from "./rate.mjs";
 
-const LONGEST = 2 * 3600; // s; a browser decodes all of a file at once, two hours are 2.5 GB
-const USUAL_RATE = 48_000; // Hz, for formats whose own rate is not known before
+const LONGEST = 2 * 3600; // s; a browser decodes a file as a whole, and two hours take 2.5 GB
+const USUAL_RATE = 48_000; // Hz, for formats whose rate is unknown before decoding
 const PART = 5; // s
 
 /** The file is not audio that this browser can decode. */
 export class NotAudio extends Error {}
 
-/** The file is longer than a page should hold. */
+/** The file is too long for the memory of a page. */
 export class TooLong extends Error {}
 
 /** A decoded file. */
 export class Recording {
   /**
    * @param {File} file
-   * @param {HTMLAudioElement} player plays it if asked; it also tells the length before all is decoded
+   * @param {HTMLAudioElement} player plays the file, and provides its duration before decoding
    * @throws {NotAudio | TooLong}
    */
   static async open(file, player) {
@@ -44,7 +44,7 @@ export class Recording {
   #buffer;
   #at = 0;
 
-  /** The next part's channels, copied, or null at the end: the decoded file is let go of then. */
+  /** The channels of the next part, copied, or null at the end, when the decoded file is released. */
   next() {
     const buffer = this.#buffer;
     if (!buffer || this.#at >= buffer.length) return (this.#buffer = null);
@@ -61,7 +61,7 @@ function decoder(rate) {
   try {
     return new OfflineAudioContext(1, 1, rate);
   } catch {
-    return new OfflineAudioContext(1, 1, USUAL_RATE); // a rate that this browser has no context for
+    return new OfflineAudioContext(1, 1, USUAL_RATE); // the browser does not support the rate
   }
 }
 

@@ -1,18 +1,18 @@
-// Sample-rate conversion of an endless stream: a windowed sinc, one filter for each phase.
+// Streaming sample-rate conversion with a windowed sinc, one filter per phase.
 //
-// The filter is Kaiser's (1974): flat up to 0.9 of the lower rate's half, 100 dB down from that half
-// on. Rates are whole numbers, so that their ratio has few phases and every output sample is
-// the same sum however the input is cut.
+// The filter has a Kaiser window (1974). It is flat up to 0.9 of the lower Nyquist frequency, and
+// attenuates by 100 dB above that frequency. Rates are integers, so their ratio has few phases, and
+// the output does not depend on the division into chunks.
 
-const CROSSINGS = 64; // of zero on each side of the filter's middle, at the lower rate
-const BETA = 10.06; // of Kaiser's window: 100 dB
-const CUTOFF = 0.95; // of the lower rate's half; the filter's slope is as wide on either side
+const CROSSINGS = 64; // zero crossings on each side of the filter, at the lower rate
+const BETA = 10.06; // of the Kaiser window, for 100 dB
+const CUTOFF = 0.95; // centre of the transition band, relative to the lower Nyquist frequency
 
-/** Mono samples at one rate in, at another out. */
+/** Converts mono samples from one sample rate to another. */
 export class Resampler {
   /**
-   * @param {number} from Hz, whole
-   * @param {number} to Hz, whole
+   * @param {number} from Hz, an integer
+   * @param {number} to Hz, an integer
    */
   constructor(from, to) {
     if (![from, to].every((rate) => Number.isInteger(rate) && rate >= 1000 && rate <= 1_536_000)) {
@@ -23,8 +23,8 @@ export class Resampler {
     this.#stride = from / shared;
     this.#ratio = to / from;
     this.#plain = from === to;
-    const width = Math.min(1, to / from); // of the band that both rates hold, in input's
-    this.#half = 2 * Math.ceil(CROSSINGS / width / 2); // even: sums are made four taps at a time
+    const width = Math.min(1, to / from); // of the common band, relative to that of the input
+    this.#half = 2 * Math.ceil(CROSSINGS / width / 2); // even, since sums process four taps at a time
     this.#filters = this.#plain ? null : filters(this.#phases, this.#half, CUTOFF * width);
     this.#kept = new Float32Array(this.#half - 1); // silence before the first sample
     this.#first = 1 - this.#half;
@@ -35,14 +35,14 @@ export class Resampler {
   #ratio;
   #plain;
   #half; // taps on each side
-  #filters; // one after the other, each of 2 * half taps
-  #kept; // input that later output needs
+  #filters; // concatenated, 2 * half taps each
+  #kept; // input needed for later output
   #first; // index of its first sample
   #next = 0; // index of the next output sample
   #taken = 0;
 
   /**
-   * What is ready after these samples: any number, also none.
+   * The output that is ready after these samples, possibly empty.
    *
    * @param {Float32Array} samples
    * @returns {Float32Array}
@@ -56,7 +56,7 @@ export class Resampler {
     return this.#filtered(input, Infinity);
   }
 
-  /** The rest, so that all that was given lasts as long as all that was taken. */
+  /** The remaining output, so that output and input have the same duration. */
   finish() {
     if (this.#plain) return new Float32Array(0);
     const input = new Float32Array(this.#kept.length + 2 * this.#half);
@@ -65,11 +65,11 @@ export class Resampler {
     return this.#filtered(input, whole);
   }
 
-  /** Every output sample, up to index `end`, that `input` reaches; what it leaves is kept. */
+  /** Compute all output samples up to index `end` that `input` covers, and keep the rest of it. */
   #filtered(input, end) {
     const taps = 2 * this.#half;
     const filters = this.#filters;
-    const last = this.#first + input.length - 1 - this.#half; // index of input to be centred on
+    const last = this.#first + input.length - 1 - this.#half; // last input index to centre on
     const ready = Math.max(0, Math.ceil(((last + 1) * this.#phases) / this.#stride) - this.#next);
     const output = new Float32Array(Math.min(ready, end - this.#next));
     for (let n = 0; n < output.length; n++) {
@@ -77,7 +77,7 @@ export class Resampler {
       const phase = time % this.#phases;
       const start = (time - phase) / this.#phases - this.#half + 1 - this.#first;
       const filter = phase * taps;
-      let [a, b, c, d] = [0, 0, 0, 0]; // additions that need not wait for each other
+      let [a, b, c, d] = [0, 0, 0, 0]; // independent sums
       for (let i = 0, at = start, tap = filter; i < taps; i += 4, at += 4, tap += 4) {
         a += input[at] * filters[tap];
         b += input[at + 1] * filters[tap + 1];
@@ -95,7 +95,7 @@ export class Resampler {
   }
 }
 
-/** The filter for each phase: weights of the `half` samples up to it and the `half` after. */
+/** The filter of each phase: weights of `half` samples before and `half` samples after it. */
 function filters(phases, half, cutoff) {
   const made = new Float32Array(phases * 2 * half);
   const edge = bessel(BETA);
@@ -109,7 +109,7 @@ function filters(phases, half, cutoff) {
       filter[i] = (angle === 0 ? 1 : Math.sin(angle) / angle) * (bessel(BETA * Math.sqrt(inside)) / edge);
       sum += filter[i];
     }
-    for (let i = 0; i < filter.length; i++) filter[i] /= sum; // no phase louder than another
+    for (let i = 0; i < filter.length; i++) filter[i] /= sum; // the same gain for all phases
   }
   return made;
 }

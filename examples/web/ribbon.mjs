@@ -1,11 +1,11 @@
-// The sound's course: probabilities stacked over time, and under them what was decided.
+// The ribbon: stacked probabilities over time, with the decisions below.
 
 import { named } from "./words.mjs";
 
-const STRIP = 22; // px of height for the decisions
-const GAP = 6; // px between both
+const STRIP = 22; // px, height of the decisions
+const GAP = 6; // px between the two
 
-/** Draws a record's stretch of time into a canvas. */
+/** Draws an interval of a record on a canvas. */
 export class Ribbon {
   constructor(canvas, card) {
     this.#canvas = canvas;
@@ -43,7 +43,7 @@ export class Ribbon {
     const first = Math.max(0, record.indexAt(start) - 1);
     const last = Math.min(updates.length - 1, record.indexAt(end) + 1);
     if (last < first) return;
-    // Not more points than pixels.
+    // At most one point per pixel.
     const stride = Math.max(1, Math.floor((last - first) / (2 * Math.max(1, x(end)))));
     let run = [];
     for (let i = first; i <= last; i += stride) {
@@ -83,7 +83,7 @@ export class Ribbon {
       const right = Math.min(width, x(segment.end));
       if (right <= 0 || left >= width) continue;
       const colour = this.#colours.get(segment.genre);
-      const size = Math.max(1, right - left - 1); // a hair of space between neighbours
+      const size = Math.max(1, right - left - 1); // a pixel between neighbours
       if (colour) {
         pen.fillStyle = colour;
         pen.fillRect(left, top, size, STRIP);
@@ -100,12 +100,12 @@ export class Ribbon {
   }
 }
 
-/** Black or white, whichever can be read better on a colour "#rrggbb" (WCAG's contrast). */
+/** Black or white, whichever has more contrast on a colour "#rrggbb" (WCAG). */
 export function inkOn(colour) {
   return luminance(colour) > 0.179 ? "#000" : "#fff";
 }
 
-/** Relative luminance as WCAG defines it. */
+/** Relative luminance (WCAG). */
 export function luminance(colour) {
   const [red, green, blue] = [1, 3, 5].map((at) => {
     const part = parseInt(colour.slice(at, at + 2), 16) / 255;
@@ -116,7 +116,7 @@ export function luminance(colour) {
 
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
 
-/** Times to write under a stretch, as many as fit into `width` px. */
+/** Times for the axis of an interval, as many as fit into `width` px. */
 export function ticks(start, end, width) {
   const step = STEPS.find((size) => (size / (end - start)) * width >= 64) ?? 7200;
   const found = [];

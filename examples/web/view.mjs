@@ -1,10 +1,10 @@
-// The page's parts that show music: the word, the bars, the ribbon, the list of segments.
+// The results on the page: decision, bars, ribbon and list of segments.
 
 import { Ribbon, ticks } from "./ribbon.mjs";
 import { clock, display, instead, named, percent } from "./words.mjs";
 
-const WINDOWS = [30, 60, 120]; // s that the ribbon shows of a microphone, the first that is enough
-const ROWS = 200; // segments listed at most
+const WINDOWS = [30, 60, 120]; // s of a microphone that the ribbon shows, the first that suffices
+const ROWS = 200; // maximum number of listed segments
 
 const $ = (id) => document.getElementById(id);
 
@@ -15,14 +15,14 @@ function element(name, classes, text = "") {
   return made;
 }
 
-/** A segment's length; never none. */
+/** The length of a segment, at least a second. */
 function lasted({ start, end }) {
   return clock(Math.max(1, Math.round(end - start)));
 }
 
-/** Shows a record: one for each card. */
+/** Shows a record. */
 export class View {
-  /** @param {(time: number) => void} seek called with the start of a segment that was chosen */
+  /** @param {(time: number) => void} seek called with the start of a selected segment */
   constructor(card, seek) {
     this.#card = card;
     this.#seek = seek;
@@ -59,13 +59,13 @@ export class View {
 
   /**
    * @param {Record} record
-   * @param {object} update what to show large: one of the record's, or its verdict
+   * @param {object} update the update to show, or the result for the whole record
    * @param {{live: boolean, whole: boolean, at: number | null, duration: number, over: string}} how
-   *   `at`: the playhead in seconds; `duration`: of all, also of what is still to come; `over`: what
-   *   a verdict is over
+   *   `at`: the playhead in seconds; `duration`: total duration, including audio still to be read;
+   *   `over`: text before the duration of a result for the whole record
    */
   show(record, update, how) {
-    this.#course(record, how);
+    this.#drawRibbon(record, how);
     const { live, whole, at } = how;
     const shown = `${update.time} ${record.updates.length} ${live} ${whole} ${at === null ? "" : clock(at)}`;
     if (this.#listed === record && this.#shown === shown) return; // only the playhead moves
@@ -82,13 +82,13 @@ export class View {
     document.body.dataset.heard = heard;
   }
 
-  /** As the page was when it was opened. */
+  /** Restore the initial state of the page. */
   greet() {
     this.#reveal(false, "");
     [$("word").textContent, $("said").textContent] = this.#greeting;
   }
 
-  /** Nothing was heard yet, but something is about to be. */
+  /** Show that there is no result yet. */
   wait(word) {
     this.#reveal(false, "nothing");
     this.#shown = "";
@@ -102,7 +102,7 @@ export class View {
     $("word").textContent = update.mixed ? "A mix" : named(this.#card, update);
     $("rule").style.setProperty("--share", share);
     document.documentElement.style.setProperty("--genre", this.#colours.get(update.genre) ?? "transparent");
-    const parts = [this.#judged(record, update, how, share)];
+    const parts = [this.#resultText(record, update, how, share)];
     if (how.whole) parts.push(`${how.over} ${clock(how.duration)}`);
     else if (how.at !== null) parts.push(`at ${clock(how.at)}`);
     else if (update.genre) parts.push(`for ${clock(update.time - record.segments.at(-1).start)}`);
@@ -114,7 +114,7 @@ export class View {
     );
   }
 
-  #judged(record, update, { whole }, share) {
+  #resultText(record, update, { whole }, share) {
     const shown = (name) => display(this.#card, name);
     if (update.mixed) {
       const names = record.genres().names.slice(0, 3).map(shown);
@@ -138,11 +138,11 @@ export class View {
     });
   }
 
-  #course(record, { live, at, duration }) {
+  #drawRibbon(record, { live, at, duration }) {
     const size = WINDOWS.find((enough) => enough >= duration) ?? WINDOWS.at(-1);
     const end = live ? Math.max(size, duration) : duration;
     const start = live ? end - size : record.start;
-    $("heard").hidden = false; // before it is drawn: it has no size until then
+    $("heard").hidden = false; // a hidden element has no size to draw at
     const { clientWidth: width, clientHeight: height } = $("ribbon");
     const dark = matchMedia("(prefers-color-scheme: dark)").matches;
     const drawn = [record.updates.length, start, end, width, height, devicePixelRatio, dark].join(" ");
@@ -165,7 +165,7 @@ export class View {
     );
   }
 
-  /** A live list has the newest on top; only what changed is made anew. */
+  /** Update the list; a live list has the latest segment on top. Unchanged rows are kept. */
   #segments(record, live) {
     const { segments } = record;
     const key = `${segments.length} ${segments[0]?.start} ${live}`;
@@ -200,14 +200,14 @@ export class View {
   }
 }
 
-/** Says a decision to those who do not see the page, once it has stayed, and not all the time. */
+/** Announces decisions to screen readers, once they are stable, and at a limited rate. */
 export class Announcer {
   #pending = "";
   #said = "";
   #next = 0;
   #timer = null;
 
-  /** @param {string} text what is to be said, if it is news */
+  /** @param {string} text the text to announce, unless it was the last one */
   say(text) {
     if (text === this.#pending) return;
     this.#pending = text;

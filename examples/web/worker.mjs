@@ -1,20 +1,20 @@
-// Off the page's thread: resampling and steps, so that the page never stutters.
+// Runs resampling and steps outside of the page's thread, so that the page stays responsive.
 //
 // Messages in: {type: "listen", id, rate, port}, {type: "file", id, rate}, {type: "samples", id,
 // channels}, {type: "end", id}, {type: "drop", id}. Out: {type: "loading", share}, {type: "ready", card},
 // {type: "updates", id, updates}, {type: "level", id, level}, {type: "lost", id, seconds},
 // {type: "more", id}, {type: "ended", id}, {type: "failed", what, detail}.
-// `id` counts sources: what comes for one that is no longer heard is left alone.
+// `id` is the number of a source. Messages for earlier sources are ignored.
 
 import { FetchError, load } from "./load.mjs";
 import { Mixer } from "./mix.mjs";
 import { Resampler } from "./resample.mjs";
 import { Stream } from "./streamgenre.mjs";
 
-let model; // what load() gave
+let model; // result of load()
 let source = null;
 
-/** What is heard now: a microphone or a file. */
+/** The current source: a microphone or a file. */
 class Source {
   constructor(id, rate) {
     const { ort, card, session } = model;
@@ -22,7 +22,7 @@ class Source {
     this.card = card;
     this.resampler = new Resampler(rate, card.sample_rate);
     this.stream = new Stream(ort, session, card);
-    this.missed = 0; // s that were lost before the stream's start
+    this.missed = 0; // s before the start of the stream, including lost audio
     this.work = Promise.resolve();
   }
 
@@ -30,7 +30,7 @@ class Source {
     return source === this;
   }
 
-  /** Do this after all that was asked before. */
+  /** Run `work` after all earlier work. */
   next(work) {
     this.work = this.work.then(() => this.current && work()).catch(failed);
   }
@@ -42,18 +42,18 @@ class Source {
   async feed(samples) {
     const hop = this.card.hop.samples;
     for (let at = 0; at < samples.length && this.current; at += hop) {
-      this.tell(await this.stream.feed(samples.subarray(at, at + hop)));
+      this.send(await this.stream.feed(samples.subarray(at, at + hop)));
     }
   }
 
-  tell(updates) {
+  send(updates) {
     for (const update of updates) update.time += this.missed;
     if (updates.length) this.post({ type: "updates", updates });
   }
 
   async finish() {
     await this.feed(this.resampler.finish());
-    this.tell(await this.stream.flush());
+    this.send(await this.stream.flush());
     this.post({ type: "ended" });
     source = null;
   }
@@ -73,7 +73,7 @@ class Microphone extends Source {
     this.port.postMessage(block, [block.buffer]);
   }
 
-  /** Sound was lost: the memory starts anew, time goes on. */
+  /** Audio was lost: reset the state, advance time. */
   skip(seconds) {
     this.missed += this.stream.time + seconds;
     this.stream.reset();
@@ -111,10 +111,10 @@ function failed(error) {
 onmessage = ({ data }) => {
   if (data.type === "listen") source = new Microphone(data.id, data.rate, data.port);
   else if (data.type === "file") source = new Recording(data.id, data.rate);
-  const heard = source;
-  if (heard?.id !== data.id) return;
-  if (data.type === "samples") heard.next(() => heard.take(data.channels));
-  else if (data.type === "end") heard.next(() => heard.finish());
+  const current = source;
+  if (current?.id !== data.id) return;
+  if (data.type === "samples") current.next(() => current.take(data.channels));
+  else if (data.type === "end") current.next(() => current.finish());
   else if (data.type === "drop") source = null;
 };
 

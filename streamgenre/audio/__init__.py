@@ -1,4 +1,4 @@
-"""Audio from files and devices, and its way to what a network reads."""
+"""Audio from files and devices: decoding, mixing, resampling, buffering and log-mel."""
 
 ENCODINGS = {"s16le": 2, "s24le": 3, "s32le": 4, "f32le": 4}
 """Encoding of raw samples -> bytes per sample. Defined here, without NumPy, for `--help`."""

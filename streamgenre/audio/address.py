@@ -45,7 +45,7 @@ def shown(name: str) -> str:
     host = rest[: end.start()]
     if "@" in host:
         return f"{match[0]}...@{rest[host.rindex('@') + 1 :]}"
-    # A password with a slash ends the host part too early, and leaves a port that is no number.
+    # A password with a slash ends the host part too early, and the port is not a number then.
     if "@" in rest and _BAD_PORT.search(host):
         return f"{match[0]}...@{rest[rest.rindex('@') + 1 :]}"
     return name
@@ -53,7 +53,7 @@ def shown(name: str) -> str:
 
 @dataclass(frozen=True)
 class Recording:
-    """A recording as it is given: a path, a URL or "-"."""
+    """A recording by name: a path, a URL or "-"."""
 
     where: str
     remote: bool = False
@@ -71,17 +71,17 @@ class Recording:
 
     @property
     def is_stream(self) -> bool:
-        """Whether it may arrive as it plays."""
+        """Whether its data may arrive in real time."""
         return self.is_url or self.where == "-"
 
 
 def resolved(name: str) -> str:
-    """The path or http(s) URL that a name stands for.
+    """The path or http(s) URL that a name refers to.
 
-    `icy:` is how some radio directories write `http:`. Raises InputError for other schemes.
+    Some radio directories write `icy:` instead of `http:`. Raises InputError for other schemes.
     """
     if not name:
-        raise InputError("'': the name is empty; give a file, a URL or - for standard input")
+        raise InputError("'': the name is empty; pass a file, a URL or - for standard input")
     kind = scheme(name)
     if not kind:
         return name
@@ -94,7 +94,7 @@ def resolved(name: str) -> str:
         kind = "http"
     if kind not in ("http", "https"):
         raise InputError(
-            f"{shown(name)}: {kind}: addresses are not supported; give an http or https address, "
+            f"{shown(name)}: {kind}: addresses are not supported; use an http or https address, "
             "or a file"
         )
     try:

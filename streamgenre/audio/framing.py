@@ -1,4 +1,4 @@
-"""Read hops and windows from a ring: their samples, level and damage."""
+"""Read hops and windows from a ring buffer, and measure their level and non-finite samples."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .ring import Ring
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Level and damage of the new samples of a step."""
+    """Level and non-finite samples of one hop."""
 
     level: float  # RMS in dBFS (a full-scale square wave is 0), -inf for digital silence
-    non_finite: int  # samples that were not finite and are 0 now
+    non_finite: int  # number of non-finite samples, which were set to 0
 
 
 def decibels(amplitude: float) -> float:
@@ -29,12 +29,12 @@ def decibels(amplitude: float) -> float:
 
 
 def _power(part: NDArray[np.float32]) -> float:
-    """Sum of squares. Not a dot product, for which BLAS would wake all cores."""
+    """Sum of squares. A dot product would use BLAS, which wakes all cores."""
     return float(np.einsum("i,i->", part, part))
 
 
 def take(ring: Ring, hop: int) -> Taken:
-    """Mark the next `hop` samples as read. Samples that are not finite become 0 in place."""
+    """Consume the next `hop` samples. Non-finite samples are set to 0 in place."""
     parts = ring.held(0, hop)
     power, damaged = sum(map(_power, parts)), 0
     if not math.isfinite(power):

@@ -1,4 +1,4 @@
-"""Compile with Numba, with a cache on disk where one can be kept.
+"""Compile with Numba, with a cache on disk if possible.
 
 `numba.njit(cache=True)` raises if neither the source folder nor the user's cache folder is writable
 (in a read-only container, for example), and fails on the first call if a full disk or a power cut

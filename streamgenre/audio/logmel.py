@@ -70,7 +70,7 @@ class LogMel(Protocol):
 
 
 class _Workspace(threading.local):
-    """Buffers, one set per thread, so that a step allocates next to nothing."""
+    """Buffers, one set per thread, so that a step allocates almost nothing."""
 
     def __init__(self) -> None:
         bins = FFT // 2 + 1
@@ -111,7 +111,7 @@ def logmel(samples: Floats, begin: int, length: int, frames: range, out: Floats)
         np.square(spectra.real, out=power)
         np.square(spectra.imag, out=squares)
         np.add(power, squares, out=power)
-        # Always all rows: with another number of rows, BLAS may round differently.
+        # Always all rows, since BLAS may round differently for another number of rows.
         for group in work.groups:
             np.matmul(work.power[:, group.bins], group.weights, out=work.bands[:, group.bands])
         part = out[:, done : done + _ROWS]

@@ -8,18 +8,18 @@ from numpy.typing import NDArray
 from ..errors import SignalError
 
 LARGEST_SAMPLE = 1e6
-"""120 dB over full scale. A larger "sample" is damage, and its power would overflow."""
+"""120 dB over full scale. Larger samples are damaged, and their power would overflow."""
 BLOCK = 4_096
-"""Frames over which the channels are compared: about a tenth of a second."""
-_MEMORY = 0.9  # of the blocks before, each: one second at 44.1 kHz
-_CANCEL, _NO_LONGER = 0.3, 0.5  # of what is kept by the mix; ordinary wide stereo keeps 0.4 to 2
-_OVER_SCALE = 10.0  # 20 dB over full scale: no mix is so loud, and integers are
+"""Frames over which the channels are compared, about a tenth of a second."""
+_MEMORY = 0.9  # decay per block, a time constant of one second at 44.1 kHz
+_CANCEL, _NO_LONGER = 0.3, 0.5  # ratio of powers after and before mixing; wide stereo: 0.4 to 2
+_OVER_SCALE = 10.0  # 20 dB over full scale, which only unscaled integers reach
 _MOST_CHANNELS = 64
 _INT16_SCALE = np.float32(1 / 32768)
 
 
 def as_array(samples: object) -> NDArray[np.generic]:
-    """The samples as an array; raises SignalError for what cannot be samples."""
+    """The samples as an array. Raises SignalError for unsupported types."""
     if isinstance(samples, (bytes, bytearray, memoryview)):
         raise SignalError(
             "bytes are not samples; pass numpy.frombuffer(data, numpy.int16), reshaped to "
@@ -60,12 +60,12 @@ def as_frames(samples: NDArray[np.generic], channels: int = 0) -> NDArray[np.gen
 
 
 class Mixer:
-    """Mixes the channels of one source, and keeps music whose channels cancel each other.
+    """Mixes the channels of one source, and preserves music whose channels cancel each other.
 
-    The mix is the mean of the channels. While they cancel, as those of a balanced line or of a
-    stereo signal with one channel inverted do, the inverted ones are turned round. That is decided
-    on the covariance of the channels over fixed blocks of BLOCK frames, and holds from the next
-    frame on, so that the output does not depend on how the samples are divided.
+    The mix is the mean of the channels. While they cancel, as with a balanced line or an inverted
+    stereo channel, the sign of the inverted channels is flipped. The decision is based on the
+    covariance of the channels over fixed blocks of BLOCK frames and applies from the next frame, so
+    that the output does not depend on the division into chunks.
 
     Raises SignalError if most samples are far over full scale.
     """
@@ -74,13 +74,13 @@ class Mixer:
         self.frames = 0
         """Frames mixed so far."""
         self.cancelled = 0
-        """Frames of which channels were turned round."""
+        """Frames with flipped channels."""
         self._sounding = self._over = 0  # blocks with sound, and those over full scale
         self._largest = 0.0
         self.restart()
 
     def restart(self) -> None:
-        """Forget the channels, of which there may be others next. The counts remain."""
+        """Prepare for another number of channels. The counters are kept."""
         self._block = np.zeros((0, 0), np.float32)
         self._filled = 0
         self._sounds, self._over_scale = False, 0  # in the present block
@@ -117,7 +117,7 @@ class Mixer:
                 self._filled = 0
                 self._check_scale(BLOCK)
                 if channels > 1:
-                    self._judge(self._block)
+                    self._decide_signs(self._block)
         return mono, unusable
 
     def finish(self) -> None:
@@ -125,7 +125,7 @@ class Mixer:
         self._check_scale(self._filled)
 
     def _checked(self, values: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
-        """The values with unusable ones set to 0, and their number; notes those over full scale."""
+        """The values with unusable ones set to 0, and their number; counts those over scale."""
         # The extremes show whether there are any; they are NaN if a sample is.
         low, high = values.min(), values.max()
         self._sounds = self._sounds or bool(low != 0 or high != 0)
@@ -139,7 +139,7 @@ class Mixer:
         return np.where(bad, np.float32(0), values), int(bad.sum())
 
     def _check_scale(self, frames: int) -> None:
-        """Raise SignalError if most blocks with sound are over full scale, for the most part."""
+        """Raise SignalError if most samples are over full scale in most blocks with sound."""
         self._sounding += self._sounds
         self._over += 2 * self._over_scale > frames * self._block.shape[1]
         self._sounds, self._over_scale = False, 0
@@ -150,17 +150,17 @@ class Mixer:
                 "16 bits), or pass int16"
             )
 
-    def _judge(self, block: NDArray[np.float32]) -> None:
-        """Decide how to mix from here on."""
+    def _decide_signs(self, block: NDArray[np.float32]) -> None:
+        """Decide which channels to flip from now on."""
         planar = np.ascontiguousarray(block.T)
-        # Not a matrix product, for which BLAS would wake all cores.
+        # A matrix product would use BLAS, which wakes all cores.
         latest = np.einsum("ik,jk->ij", planar, planar).astype(np.float64)
         before = 0.0 if self._covariance is None else self._covariance * _MEMORY
         covariance = self._covariance = latest + before
         powers = covariance.diagonal()
         if not (total := float(powers.sum())) > 0:
             return
-        # 1 for channels that have nothing in common, their number for equal ones.
+        # 1 for uncorrelated channels, the number of channels for equal ones.
         kept = float(covariance.sum()) / total
         if self._signs is None and kept < _CANCEL:
             loudest = covariance[int(powers.argmax())]
@@ -170,12 +170,12 @@ class Mixer:
 
 
 def mix_to_mono(samples: NDArray[np.generic]) -> tuple[NDArray[np.float32], int]:
-    """`Mixer.mix` of a recording as a whole."""
+    """`Mixer.mix` for a complete recording."""
     return Mixer().mix(samples)
 
 
 def _mean(values: NDArray[np.float32], signs: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    """Mean over the channels, of which some may be turned round: a new array (n,)."""
+    """Mean over the channels times their signs, as a new array (n,)."""
     if signs is not None:
         values = values * signs
     total: NDArray[np.float32] = values[:, 0].copy()

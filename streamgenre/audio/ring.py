@@ -1,8 +1,8 @@
-"""A ring buffer for one consumer and one producer, which waits for free space.
+"""A ring buffer for one producer and one consumer. A full buffer accepts no more samples.
 
-Head and tail are counters that only grow, each with one writer: the producer advances the head
-after its samples are in place, the consumer advances the tail after it has used them. The GIL
-keeps this order between threads; on builds without a GIL, a lock around each call does.
+Head and tail are counters that only grow, each with one writer. The producer advances the head
+after writing samples, and the consumer advances the tail after using them. The GIL guarantees this
+order between threads. On builds without a GIL, a lock around each call does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ HEAD, TAIL = 0, 1
 
 
 def guard() -> contextlib.AbstractContextManager[object]:
-    """What keeps the order of both sides: the GIL, or a lock on builds without one."""
+    """A context that orders memory accesses: nothing with a GIL, a lock on builds without one."""
     gil = getattr(sys, "_is_gil_enabled", lambda: True)()
     return contextlib.nullcontext() if gil else threading.Lock()
 
@@ -71,14 +71,14 @@ class Ring:
     def advance(self, samples: int) -> None:
         """Mark samples as read; the last `history` of them stay readable."""
         if samples > len(self):
-            raise ValueError(f"{samples} samples to read, {len(self)} there")
+            raise ValueError(f"cannot consume {samples} samples, only {len(self)} are available")
         with self._guard:
             self._ends[TAIL] += samples
 
     def held(self, back: int, count: int) -> list[NDArray[np.float32]]:
         """Views of the `count` samples that begin `back` before the tail: one part, or two."""
         if count > len(self.buffer):
-            raise ValueError(f"{count} samples to see, {len(self.buffer)} held")
+            raise ValueError(f"cannot view {count} samples, only {len(self.buffer)} are held")
         return self._parts(self.tail - back, count)
 
     def _parts(self, position: int, count: int) -> list[NDArray[np.float32]]:

@@ -23,10 +23,9 @@ def config_path() -> Path:
 
 
 def defaults(name: str, command: click.Command) -> dict[str, Any]:
-    """Parameter -> value of those that are set; the environment takes precedence.
+    """Parameter -> default value, where one is set. The environment takes precedence.
 
-    Raises click.UsageError if the file cannot be read, or has an entry for which the command has
-    no option.
+    Raises click.UsageError if the file cannot be read or has an entry without a matching option.
     """
     options = {
         option.removeprefix("--"): parameter.name or ""

@@ -1,4 +1,4 @@
-"""`streamgenre doctor`: check what works on this machine, by trying each part."""
+"""`streamgenre doctor`: check which parts work on this machine by running them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Result(NamedTuple):
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @model_option
 def command(model: Path | None) -> int:
-    """Check decoders, audio devices, caches, the model and CUDA by trying each of them."""
+    """Check decoders, audio devices, caches, the model and CUDA by running each of them."""
     bad = 0
     for name, check in _checks(model):
         try:

@@ -36,8 +36,8 @@ from .options import model_option, on_the_command_line
     multiple=True,
     default=("int8",),
     show_default=True,
-    help="Write a further file with weights stored in this type; fp32: none besides model.onnx. "
-    "Can be repeated.",
+    help="Also write a file with weights stored in this type; fp32: only model.onnx. Can be "
+    "repeated.",
 )
 @click.option(
     "--opset",
@@ -67,14 +67,14 @@ def command(
 ) -> None:
     """Write the model to FOLDER as a package that works without streamgenre.
 
-    The package has self-contained ONNX files, one of them for reduced builds of ONNX Runtime, a
-    card, a test vector and host programs in Python, C++ and JavaScript. It is verified before it is
-    kept.
+    The package contains self-contained ONNX files, one of them for reduced builds of ONNX Runtime,
+    a card, a test vector and host programs in Python, C++ and JavaScript. It is kept only if it
+    passes verification.
     """
     if only_verify and on_the_command_line("model", "hop", "batch", "dtypes", "opset"):
         raise click.UsageError(
-            "--verify checks the package as it is; leave out --model, --hop, --batch, --dtype "
-            "and --opset"
+            "--verify checks an existing package; leave out --model, --hop, --batch, --dtype and "
+            "--opset"
         )
 
     from rich.table import Table
@@ -92,7 +92,7 @@ def command(
         from ..package.verify import verify
     except ImportError as error:
         command = install_command("export")
-        raise ConfigError(f"export needs {error.name}: {command}") from None
+        raise ConfigError(f"export needs {error.name}; run {command}") from None
     if only_verify:
         measured = verify(folder, labelled, progress=_progress)
         card = read_package_card(folder)
@@ -124,12 +124,12 @@ def command(
 
 
 def _progress(stage: str) -> None:
-    """Print the current stage: an export takes a minute."""
+    """Print the current stage, since an export takes a minute."""
     click.echo(f"streamgenre: {stage} ...", err=True)
 
 
 def _rows(measured: dict[str, dict[str, Any]], card: dict[str, Any]) -> list[list[str]]:
-    """The table of results: a column for each file, with their names in the first row."""
+    """The table of results, with a column per file. The first row has the names."""
     files = [variant["file"] for variant in card["variants"]]
     every = [measured[file] for file in files]
     sizes = [f"{variant['bytes'] / 1e6:.2f}" for variant in card["variants"]]

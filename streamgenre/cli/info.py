@@ -51,7 +51,7 @@ def command(model: Path | None, as_json: bool) -> None:
         beside = f"under {parent}" if parent else "under any"
         row("" if i else "styles", f"{beside}: {under}")
     if card.styles:
-        row("", "hints, not calibrated")
+        row("", "not calibrated")
     row("samples", f"{card.sample_rate} Hz mono, state of {card.state_size} numbers")
     for hop in card.hops:
         uses = {"live": card.live_hop, "files": card.file_hop}

@@ -1,8 +1,8 @@
-"""End the command at Ctrl-C or SIGTERM at once, even while it waits inside a C library.
+"""End the command on Ctrl-C or SIGTERM immediately, even while it waits inside a C library.
 
-Python runs its signal handlers only between its own instructions, so that a stalled radio stream
-would delay them until FFmpeg's time-out. Therefore a signal also wakes a thread, which gives the
-handlers a moment and then ends the process.
+Python runs signal handlers only between its own instructions, so a stalled radio stream would delay
+them until FFmpeg's time-out. Therefore, a signal also wakes a thread, which waits a moment for the
+handlers and then ends the process.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from collections.abc import Callable
 from .. import files
 
 patience = 1.0
-"""Seconds for the handlers; a command that closes devices needs more."""
+"""Seconds to wait for the handlers. A command that closes devices needs more."""
 before_abrupt_end: list[Callable[[], None]] = []
-"""Called if the handlers had no chance, before the process ends; from another thread."""
+"""Called from another thread before the process ends if the handlers did not run."""
 hanging = False
 """Whether a thread hangs inside a C library: the process must exit without waiting for it."""
 _ENDING = [
@@ -29,9 +29,9 @@ _ENDING = [
 
 
 def install() -> None:
-    """Make SIGTERM and SIGHUP clean up like Ctrl-C; none of them waits for a C library."""
+    """Make SIGTERM and SIGHUP clean up as Ctrl-C does, without waiting for C libraries."""
     for number in _ENDING:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # by nohup, for example
+        if signal.getsignal(number) is not signal.SIG_IGN:  # ignored by nohup, for example
             signal.signal(number, lambda number, _: sys.exit(128 + number))
     if os.name == "nt":  # not supported there: waits end with their time-out
         return

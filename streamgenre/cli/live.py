@@ -73,7 +73,7 @@ class _Channels(click.ParamType):  # type: ignore[type-arg]  # no generic before
     "--wait",
     type=click.FloatRange(0),
     metavar="S",
-    help="Seconds to look for a device that is gone.  [default: for ever]",
+    help="Seconds to wait for a device that disappeared.  [default: no limit]",
 )
 @model_option
 @compute_option
@@ -95,16 +95,16 @@ class _Channels(click.ParamType):  # type: ignore[type-arg]  # no generic before
     metavar="MB",
     default=180,
     show_default="180, more than a day",
-    help="Size of the log and the older files that it keeps.",
+    help="Total size of the log and its older files.",
 )
 @click.option(
     "--record",
     type=click.Path(path_type=Path),
     help="Record the audio: .flac, .wav, .ogg, .opus.",
 )
-@click.option("--on-change", metavar="CMD", help="Run at each change, with STREAMGENRE_GENRE set.")
+@click.option("--on-change", metavar="CMD", help="Run on each change, with STREAMGENRE_GENRE set.")
 @click.option(
-    "--now-playing", type=click.Path(path_type=Path), help="Keep the genre in a file of one line."
+    "--now-playing", type=click.Path(path_type=Path), help="Keep the genre in a one-line file."
 )
 @click.option(
     "--osc", metavar="HOST:PORT", help="Send OSC messages, for example to lights." + extra("osc")
@@ -133,7 +133,7 @@ def command(
 ) -> int:
     """Classify live audio from a microphone, a line input or the computer itself.
 
-    If a device goes away, it is looked for until it is back. `q` or Ctrl-C ends the command.
+    If a device disappears, it is reopened when it returns. `q` or Ctrl-C ends the command.
     """
     from ..live.listener import listen
     from ..model.model import load
@@ -143,7 +143,7 @@ def command(
     if outputs["log"] is None and on_the_command_line("log_size"):
         raise click.UsageError("--log-size needs --log")
     if wait is not None and not wait >= 0:
-        raise click.UsageError("--wait: nan is not a number of seconds")
+        raise click.UsageError("--wait: must be a number of seconds, not nan")
     loaded = load(model, compute)
     if hop is not None:
         loaded.card.hop(hop)  # fail before a device is opened

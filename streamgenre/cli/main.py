@@ -1,6 +1,6 @@
-"""Entry point: the timeline of files is the default command, other commands are called by name.
+"""Entry point. The timeline of files is the default command; other commands are called by name.
 
-Imports nothing but click, so that `--help` is fast.
+This module imports only click, so that `--help` is fast.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _command(arguments: Sequence[str]) -> tuple[click.Command, list[str]]:
 
 
 def _defaults(arguments: Sequence[str], command: click.Command) -> dict[str, Any]:
-    """Further settings of the click context: defaults from the config file and environment."""
+    """Settings of the click context: defaults from the config file and environment."""
     if not arguments or arguments[0] != "live":
         return {}
     from .config import defaults
@@ -52,7 +52,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         command, rest = _command(arguments)
         name = "streamgenre" + (f" {arguments[0]}" if arguments and rest != [*arguments] else "")
-        # Not command.main, which turns a closed pipe into an error.
+        # Do not use command.main, which turns a closed pipe into an error.
         with command.make_context(name, rest, **_defaults(arguments, command)) as context:
             result = command.invoke(context)
         sys.stdout.flush()
@@ -79,7 +79,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _discard_unwritten() -> None:
-    """Drop output that cannot be written: Python would try again at exit and print an error."""
+    """Drop output that cannot be written, since Python would retry at exit and print an error."""
     try:
         sys.stdout.flush()
     except OSError:  # reported by `run`
@@ -87,7 +87,7 @@ def _discard_unwritten() -> None:
 
 
 def _silence_libraries() -> None:
-    """Discard what C libraries print to file descriptor 2; only this command may write there."""
+    """Discard output of C libraries on file descriptor 2."""
     try:
         ours = os.dup(2)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

@@ -17,10 +17,10 @@ COMMANDS = {
     "devices": "list the inputs",
     "info": "print the model card: labels, accuracy, data, licence",
     "export": "export the model for small devices, browsers, C++",
-    "adapt": "make a model for your own genres, from a folder of music",
+    "adapt": "fit a model to your own genres, from a folder of music",
     "train": "train a network on a data set",
     "evaluate": "measure a model on a data set",
-    "doctor": "check what works on this machine",
+    "doctor": "check which parts work on this machine",
     "bench": "measure the speed of this machine",
 }
 
@@ -28,8 +28,8 @@ model_option = click.option(
     "--model",
     type=click.Path(path_type=Path),
     envvar="STREAMGENRE_MODEL",
-    help="A model file instead of the bundled model, or tfcrnn-half: the bundled model at half "
-    "the size.  [env: STREAMGENRE_MODEL]",
+    help="A model file instead of the bundled model, or tfcrnn-half, the bundled model at half the "
+    "size.  [env: STREAMGENRE_MODEL]",
 )
 compute_option = click.option(
     "--compute",
@@ -47,5 +47,5 @@ def on_the_command_line(*names: str) -> bool:
 
 
 def extra(name: str) -> str:
-    """What the help of an option says about an extra that is not installed."""
+    """Note for the help of an option that needs an extra which is not installed."""
     return "" if installed(name) else f"  [not installed: {install_command(name)}]"

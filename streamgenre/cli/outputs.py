@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 def check_files(play: str | None, outputs: Mapping[str, Any]) -> None:
-    """Raise ConfigError if two options give the same file, or one is empty."""
+    """Raise ConfigError if two options name the same file, or one is empty."""
     paths: dict[Path, str] = {}
     for option, value in {"play": play, **outputs}.items():
         if value is None:
             continue
         name = f"--{option.replace('_', '-')}"
         if not str(value):
-            raise ConfigError(f"{name}: is empty; give a value or leave the option out")
+            raise ConfigError(f"{name}: is empty; pass a value or leave the option out")
         if option not in ("play", "record", "log", "now_playing") or is_url(str(value)):
             continue
         other = paths.setdefault(Path(value).resolve(), name)
@@ -37,7 +37,7 @@ def check_files(play: str | None, outputs: Mapping[str, Any]) -> None:
 
 @contextmanager
 def _option(name: str) -> Iterator[None]:
-    """Name the option in the message of an error that its value causes."""
+    """Prefix the messages of errors with the name of the option that causes them."""
     try:
         yield
     except StreamgenreError as error:

@@ -1,4 +1,4 @@
-"""`streamgenre scan`: a whole library, in several processes, into a table."""
+"""`streamgenre scan`: classify a whole library into a table, in several processes."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from ..library.scan import Progress
 
 _EVERY = 30.0  # s between lines of progress where there is no terminal
-_SHOWN = 20  # errors on the terminal; the table has them all
+_SHOWN = 20  # errors printed; the table contains all
 
 
 @click.command(
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="The results have a journal beside them (OUTPUT.journal). Run the same command again "
-    "after an interruption, or when files were added: only what is missing is classified.",
+    epilog="A journal is kept beside the results (OUTPUT.journal). After an interruption, or if "
+    "files were added, run the same command again. Only missing files are classified.",
 )
 @click.argument("paths", metavar="PATH...", nargs=-1, type=click.Path(path_type=str))
 @click.option(
@@ -34,32 +34,32 @@ _SHOWN = 20  # errors on the terminal; the table has them all
     type=click.Path(path_type=Path),
     default=Path("genres.parquet"),
     show_default=True,
-    help="The table: a name that ends in .parquet, .csv or .jsonl.",
+    help="The table, with the extension .parquet, .csv or .jsonl.",
 )
 @click.option(
     "--files-from",
     type=click.File("rb"),
     metavar="FILE",
-    help="Read more paths from a file, or - for standard input: one a line, or separated by NUL.",
+    help="Read more paths from a file, or - for standard input, one per line or separated by NUL.",
 )
 @click.option(
     "--include",
     multiple=True,
     metavar="PATTERN",
-    help="Take files with such names, instead of those with the extensions of audio and video. "
-    "Can be repeated.",
+    help="Classify files that match, instead of those with extensions of audio and video. Can be "
+    "repeated.",
 )
 @click.option(
     "--exclude",
     multiple=True,
     metavar="PATTERN",
-    help="Leave out such files and folders. Can be repeated.",
+    help="Skip files and folders that match. Can be repeated.",
 )
 @click.option("--follow", is_flag=True, help="Follow symbolic links to folders.")
 @click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes.  [default: cores]")
 @click.option("--hop", type=float, metavar="S", help="Seconds between steps; see `info`.")
 @click.option("--refresh", is_flag=True, help="Classify all files again.")
-@click.option("--retry-failed", is_flag=True, help="Classify files again that had an error.")
+@click.option("--retry-failed", is_flag=True, help="Classify files with an error again.")
 @model_option
 @compute_option
 def command(
@@ -76,15 +76,15 @@ def command(
     model: Path | None,
     compute: Any,
 ) -> int:
-    """Classify every audio file at and below each PATH into a table with a row for each file.
+    """Classify every audio file below each PATH into a table with one row per file.
 
-    A PATH is a folder, a file, or a playlist of files (m3u, m3u8, pls). Files that cannot be read
-    have the reason in their row.
+    PATH is a folder, a file, or a playlist of files (m3u, m3u8, pls). If a file cannot be read, its
+    row contains the reason.
     """
     if not paths and files_from is None:
-        raise click.UsageError("give a folder, or --files-from")
+        raise click.UsageError("pass a folder, or --files-from")
     if output.is_dir():
-        raise click.UsageError(f"{output}: is a folder; give a file in it")
+        raise click.UsageError(f"{output}: is a folder; choose a file in it")
     from ..library.results import check_format
     from ..library.scan import JOURNAL, scan
     from . import interrupt
@@ -144,7 +144,7 @@ def command(
 
 @contextmanager
 def _display() -> Iterator[Callable[[Progress], None]]:
-    """Yield a function that shows the progress: a line that changes, or one now and then."""
+    """Yield a function that shows the progress on a changing line, or periodically on new lines."""
     if sys.stderr.isatty():
         from rich.live import Live
         from rich.text import Text

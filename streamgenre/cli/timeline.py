@@ -32,7 +32,7 @@ _PATIENCE = 4.0  # s to print the timeline of a stream after Ctrl-C
 
 
 def _seconds(context: click.Context, option: click.Parameter, value: float) -> float:
-    """The value if it is a duration; raises BadParameter."""
+    """Validate a duration. Raises BadParameter."""
     if not 0 <= value < math.inf:
         raise click.BadParameter(f"{value:g} is not a duration in seconds")
     return value
@@ -48,16 +48,16 @@ def _seconds(context: click.Context, option: click.Parameter, value: float) -> f
     "--format",
     "output_format",
     type=click.Choice(list(FORMATS)),
-    help="text for people; json: one object per file; jsonl: one update per line, at once; csv: "
-    "one row per segment; audacity: a label track; srt, vtt: captions; html: a page with a player; "
-    "png, svg: a picture.  [default: as the extension of -o, or text]",
+    help="text: a report; json: one object per file; jsonl: one update per line as it is computed; "
+    "csv: one row per segment; audacity: a label track; srt, vtt: captions; html: a page with a "
+    "player; png, svg: a picture.  [default: from the extension of -o, or text]",
 )
 @click.option(
     "-o",
     "--output",
     metavar="PATH",
-    help="Write to a file instead of standard output, or to a folder (one that exists, or a name "
-    "that ends in /), with one file per input.",
+    help="Write to a file instead of standard output, or to a folder (an existing one, or a name "
+    "that ends in /) with one file per input.",
 )
 @click.option(
     "--min-segment",
@@ -67,12 +67,12 @@ def _seconds(context: click.Context, option: click.Parameter, value: float) -> f
     metavar="S",
     help="Merge segments shorter than S seconds into their neighbours.",
 )
-@click.option("--embed", is_flag=True, help="With html: put the audio into the page.")
+@click.option("--embed", is_flag=True, help="With html: embed the audio in the page.")
 @click.option("--hop", type=float, help="Seconds between updates; see `info`.")
 @model_option
 @compute_option
 @click.option(
-    "--raw", type=click.Choice(list(ENCODINGS)), help="The input is raw samples in this encoding."
+    "--raw", type=click.Choice(list(ENCODINGS)), help="Read raw samples in this encoding."
 )
 @click.option("--rate", type=click.IntRange(1), help="With --raw: sample rate in Hz.")
 @click.option(
@@ -94,7 +94,7 @@ def command(
     channels: int | None,
     reconnect: bool,
 ) -> int:
-    """Classify music as it plays: the genre over the course of each FILE.
+    """Classify each FILE and print its genres over time.
 
     Accepts audio and video files, http(s) radio streams, playlists of them (m3u, m3u8, pls), and -
     for standard input.
@@ -128,7 +128,7 @@ def command(
     codes = []
     opened = _folder(target, form) if target and in_folder else _destination(target, form)
     _check_inputs(opened, recordings)
-    with opened as destination, _told_if_interrupted(destination):
+    with opened as destination, _report_if_interrupted(destination):
         run = Run(len(recordings))
         options = Options(run, reconnect, min_segment, embed, in_folder)
         write = writer(form, destination, loaded, options)
@@ -171,8 +171,8 @@ def _raw_format(raw: str | None, rate: int | None, channels: int | None) -> RawF
 
 def _one_file(form: Format) -> str:
     return (
-        f"{form.name} holds one recording; give a folder with -o, such as -o {form.name}/, for a "
-        "file for each"
+        f"a {form.name} file holds a single recording; for one file each, pass a folder, such as "
+        f"-o {form.name}/"
     )
 
 
@@ -188,14 +188,14 @@ def _check_inputs(destination: Destination | Folder, recordings: Iterable[str]) 
 
 
 def _format(wanted: str | None, target: Path | None) -> Format:
-    """The format that was asked for, or else the one that the name of the output has."""
+    """The requested format, or else the format for the name of the output."""
     if wanted is not None:
         return FORMATS[wanted]
     return FORMATS["text"] if target is None else format_of(target)
 
 
 def expand_wildcards(recordings: Iterable[str]) -> tuple[str, ...]:
-    """The recordings with the files that match in place of each pattern such as *.flac."""
+    """Replace patterns such as *.flac with the matching files."""
     expanded: list[str] = []
     for name in recordings:
         pattern = not scheme(name) and glob.has_magic(name) and not os.path.lexists(name)
@@ -226,17 +226,17 @@ def _destination(target: Path | None, form: Format) -> Destination:
 
 
 @contextmanager
-def _told_if_interrupted(destination: Destination | Folder) -> Iterator[None]:
-    """Say at Ctrl-C or SIGTERM what is kept, even while a C library hangs."""
+def _report_if_interrupted(destination: Destination | Folder) -> Iterator[None]:
+    """On Ctrl-C or SIGTERM, report which results are kept, even while a C library hangs."""
 
-    def tell() -> None:
+    def report() -> None:
         if kept := destination.keep():
             click.echo(one_line(f"streamgenre: interrupted; {kept}"), err=True)
 
-    interrupt.before_abrupt_end.append(tell)
+    interrupt.before_abrupt_end.append(report)
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
-        interrupt.before_abrupt_end.remove(tell)
-        tell()
+        interrupt.before_abrupt_end.remove(report)
+        report()
         raise

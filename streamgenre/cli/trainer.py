@@ -11,7 +11,7 @@ COMMANDS = ("train", "evaluate", "adapt")
 
 
 def trainer_command(name: str) -> click.Command:
-    """One of COMMANDS: a wheel carries the trainer inside this package, a checkout beside it."""
+    """One of COMMANDS. A wheel contains the trainer in this package, a checkout beside it."""
     inside = find_spec("streamgenre.training") is not None
     package = import_module("streamgenre.training.cli" if inside else "training.cli")
     command: click.Command = package.command(name)

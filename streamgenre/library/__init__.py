@@ -1,1 +1,1 @@
-"""A whole library of recordings: found, classified in several processes, kept as a table."""
+"""Scan a library of recordings: list files, classify them in several processes, store a table."""

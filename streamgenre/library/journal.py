@@ -1,7 +1,7 @@
-"""The memory of a scan: an SQLite file with each file that was seen, and its row once it has one.
+"""The journal of a scan: an SQLite file with all listed files and their rows.
 
-A row counts for a file of the same path, size, time of change, model and hop. Every row is
-committed as it comes, so that a scan that is killed loses only the files in flight.
+A row is reused for a file with the same path, size, modification time, model and hop. Every row is
+committed immediately, so that a killed scan loses only the files in progress.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _APPLICATION = 0x53474A31  # "SGJ1", in SQLite's header
 _TABLES = """
 CREATE TABLE IF NOT EXISTS runs (number INTEGER PRIMARY KEY AUTOINCREMENT);
 CREATE TABLE IF NOT EXISTS files (
-    path BLOB PRIMARY KEY,  -- as the system has it
-    size INTEGER,           -- bytes; NULL: it could not be found
+    path BLOB PRIMARY KEY,  -- raw bytes
+    size INTEGER,           -- bytes; NULL: not found
     modified INTEGER,       -- ns since the epoch
     run INTEGER NOT NULL,   -- the last run that listed it
     failed INTEGER,
-    made_with TEXT,         -- model and hop of the row; NULL: there is no row yet
+    made_with TEXT,         -- model and hop of the row; NULL: no row yet
     row TEXT                -- JSON
 );
 CREATE TEMP TABLE waiting (
@@ -43,13 +43,13 @@ class _OtherFileError(sqlite3.Error):
 
 
 class Journal:
-    """An open journal, for one run. A context manager; for one thread.
+    """An open journal for one run. It is a context manager and not thread-safe.
 
     Args:
-        path: of the file, None for a temporary one.
-        made_with: names the model and the settings that rows depend on.
-        refresh: forget all rows.
-        retry_failed: forget rows with an error.
+        path: the file; None selects a temporary one.
+        made_with: identifies the model and the settings on which rows depend.
+        refresh: discard all rows.
+        retry_failed: discard rows with an error.
 
     Raises OutputError if the file cannot be used.
     """
@@ -72,7 +72,7 @@ class Journal:
     def _open(self, path: Path | None, refresh: bool) -> None:
         self._db = sqlite3.connect("" if path is None else path, isolation_level=None, timeout=0.1)
         try:
-            # One process at a time; this also lets write-ahead logging work on network drives.
+            # Only one process at a time. This also enables write-ahead logging on network drives.
             self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
             (application,) = self._db.execute("PRAGMA application_id").fetchone()
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
@@ -92,7 +92,7 @@ class Journal:
             raise
 
     def found(self, files: Iterable[LibraryFile]) -> list[tuple[LibraryFile, Row | None]]:
-        """Take up listed files, each once: with its row, or None if it waits for one now."""
+        """Add listed files, each once. Returns them with their row, None if there is none yet."""
         taken: list[tuple[LibraryFile, Row | None]] = []
         with _transaction(self._db):
             for file in files:
@@ -117,19 +117,19 @@ class Journal:
         return taken
 
     def next_waiting(self) -> LibraryFile | None:
-        """The next file without a row; each is given once in a run."""
+        """The next file without a row. Each file is returned once per run."""
         if not self._ahead:
             rows = self._db.execute(
                 "SELECT number, path, size, modified FROM waiting ORDER BY number LIMIT ?",
                 (_AHEAD,),
             ).fetchall()
             self._ahead.extend(LibraryFile(os.fsdecode(p), s, m) for _, p, s, m in rows)
-            if rows:  # numbers begin again at 1 once the table is empty
+            if rows:  # numbers restart at 1 when the table is empty
                 self._db.execute("DELETE FROM waiting WHERE number <= ?", (rows[-1][0],))
         return self._ahead.popleft() if self._ahead else None
 
     def put(self, file: LibraryFile | Unlisted, row: Row, labels: tuple[str, ...]) -> None:
-        """Keep the row of a file."""
+        """Store the row of a file."""
         self._put(file, json.dumps(row.to_dict(labels)), row.error is not None)
 
     def _put(self, file: LibraryFile | Unlisted, row: str | None, failed: bool = False) -> None:
@@ -154,7 +154,7 @@ class Journal:
             yield Row.of(json.loads(row))
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with suppress(sqlite3.Error):
             self._db.close()
 

@@ -1,4 +1,4 @@
-"""List the audio files below paths, at any depth, one folder in memory at a time."""
+"""List audio files recursively, with one folder in memory at a time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ AUDIO = frozenset(_EXTENSIONS.split())
 LISTS = frozenset({".m3u", ".m3u8", ".pls"})
 _LONGEST_LIST = 1 << 28  # bytes
 _DEEPEST_LIST = 4
-_RESOURCE_FORK = "._"  # macOS keeps attributes in such files on other file systems
+_RESOURCE_FORK = "._"  # prefix of files in which macOS stores attributes on other file systems
 _CHUNK = 1 << 16
 
 Found = LibraryFile | Unlisted
@@ -36,21 +36,21 @@ Found = LibraryFile | Unlisted
 
 @dataclass(frozen=True)
 class Selection:
-    """Which of the files below a folder are taken. A file that is given by name always is.
+    """Selects files below a folder. Files that are named explicitly are always included.
 
-    A pattern has the wildcards *, ? and [...]; case does not matter. One without a slash applies
-    to the name, one with a slash to the path below the folder that was given.
+    Patterns support the wildcards *, ? and [...] and ignore case. A pattern without a slash applies
+    to the name, one with a slash to the path relative to the given folder.
     """
 
     include: tuple[str, ...] = ()
-    """Patterns of files to take; none: the files with an extension in AUDIO."""
+    """Patterns of files to include; empty selects files with an extension in AUDIO."""
     exclude: tuple[str, ...] = ()
-    """Patterns of files and folders to leave out."""
+    """Patterns of files and folders to exclude."""
     follow: bool = False
     """Follow symbolic links to folders. Each folder is listed once, real ones first."""
 
     def takes(self, relative: str) -> bool:
-        """Whether to take the file at this path below the folder that was given."""
+        """Whether to include the file at this path relative to the given folder."""
         name = relative.rpartition("/")[2]
         if self.leaves_out(relative) or name.startswith(_RESOURCE_FORK):
             return False
@@ -72,9 +72,9 @@ def _matches(relative: str, patterns: Sequence[str]) -> bool:
 
 
 def list_files(paths: Iterable[str], selection: Selection) -> Iterator[Found]:
-    """The files at and below the paths: files, folders, and playlists of them.
+    """List the files of paths, which can be files, folders and playlists.
 
-    A file below two of the paths comes twice. Files in folders come in the order of their names.
+    A file below two of the paths is listed twice. Files of a folder are sorted by name.
     """
     walk = _Walk(selection)
     for path in paths:
@@ -83,7 +83,7 @@ def list_files(paths: Iterable[str], selection: Selection) -> Iterator[Found]:
 
 
 def read_paths(file: BinaryIO) -> Iterator[str]:
-    """The paths in a file: one a line, or separated by NUL if there is one near the start."""
+    """The paths in a file, one per line, or separated by NUL if there is one near the start."""
     rest = chunk = file.read(_CHUNK)
     mark = b"\0" if b"\0" in chunk else b"\n"
     while chunk:
@@ -101,7 +101,7 @@ def _path(line: bytes) -> str:
 
 def _given(path: str, walk: _Walk, depth: int) -> Iterator[Found]:
     if scheme(path):
-        yield Unlisted(shown(path), "is an address; a scan takes files and folders")
+        yield Unlisted(shown(path), "is an address; scan only accepts files and folders")
         return
     path = os.path.abspath(path)  # noqa: PTH100  # links stay as they are
     try:
@@ -112,7 +112,7 @@ def _given(path: str, walk: _Walk, depth: int) -> Iterator[Found]:
             yield Unlisted(path, "is not a regular file")
         elif Path(path).suffix.lower() in LISTS:
             if depth == _DEEPEST_LIST:
-                yield Unlisted(path, "playlists refer to each other without end", True)
+                yield Unlisted(path, "the playlists refer to each other", True)
                 return
             for entry in _entries(Path(path)):
                 yield from _given(entry, walk, depth + 1)
@@ -128,15 +128,15 @@ def _entries(path: Path) -> tuple[str, ...]:
     with path.open("rb") as file:
         data = file.read(_LONGEST_LIST + 1)
     if is_hls(data):
-        raise InputError("is a playlist of a live stream (HLS); a scan takes files")
+        raise InputError("is a playlist of a live stream (HLS); scan only accepts files")
     entries = None if len(data) > _LONGEST_LIST else entries_of(data, path.parent, path.name)
     if not entries:
-        raise InputError("is not a playlist, or one without entries")
+        raise InputError("is not a playlist, or has no entries")
     return entries
 
 
 class _Walk:
-    """Goes through folders. With `follow`, remembers those that were listed."""
+    """Walks through folders. With `follow`, remembers the listed ones."""
 
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
@@ -144,7 +144,7 @@ class _Walk:
         self._seen: set[tuple[int, int]] = set()
 
     def folder(self, root: str, below: str = "") -> Iterator[Found]:
-        """The files below a folder; `below`: its path below the folder that was given."""
+        """The files below a folder; `below`: its path relative to the given folder."""
         waiting = [(root, below)]
         while waiting:
             path, below = waiting.pop()
@@ -170,12 +170,12 @@ class _Walk:
                         status = entry.stat()
                         if stat.S_ISREG(status.st_mode):
                             yield LibraryFile(entry.path, status.st_size, status.st_mtime_ns)
-                except OSError as error:  # it vanished, or is a link to nothing
+                except OSError as error:  # it disappeared, or is a dangling link
                     yield Unlisted(entry.path, _why(error))
             waiting += reversed(folders)
 
     def linked(self) -> Iterator[Found]:
-        """The files below the links to folders that were met, where they were not listed yet."""
+        """The files below linked folders that were not listed yet."""
         while self._links:
             yield from self.folder(*self._links.popleft())
 
@@ -183,7 +183,7 @@ class _Walk:
         try:
             status = Path(path).stat()
         except OSError:
-            return True  # listing it names the reason
+            return True  # listing it reports the reason
         key = (status.st_dev, status.st_ino)
         new = key not in self._seen
         self._seen.add(key)

@@ -1,4 +1,4 @@
-"""A worker as the process that starts it sees it."""
+"""Worker processes, from the perspective of the parent process."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_N
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a worker wrote; `content` is None after its end."""
+    """A message from a worker; `content` is None after its end."""
 
     worker: WorkerProcess
     content: dict[str, Any] | None
 
 
 class WorkerProcess:
-    """A child process and the files that it has. Its messages go to `events`."""
+    """A child process and its assigned files. Its messages go to `events`."""
 
     def __init__(self, settings: Settings, events: queue.Queue[Any]) -> None:
-        # The child finds the modules that this process finds, and uses one core.
+        # The child has the same module path and uses one core.
         paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "streamgenre.library.worker"],
@@ -43,21 +43,21 @@ class WorkerProcess:
             env={**os.environ, "PYTHONPATH": paths, **dict.fromkeys(_POOLS, "1")},
         )
         self.files: dict[str, LibraryFile] = {}
-        """Those that it was given and has not answered, by path."""
+        """Assigned files without a result, by path."""
         self.given = 0
-        """Files that it was given so far."""
+        """Number of files assigned so far."""
         self.alone = False
-        """Whether it has a file that must be the only one."""
+        """Whether its current file must be processed alone."""
         self.ready = False
         self.last = time.monotonic()
-        """When it last said something."""
+        """Time of its last message."""
         self._events = events
         self._why = ""
         self._write(asdict(settings))
         threading.Thread(target=self._read, daemon=True).start()
 
     def give(self, file: LibraryFile) -> None:
-        """Let it classify a file."""
+        """Assign a file."""
         if not self.files:
             self.last = time.monotonic()
         self.files[file.path] = file
@@ -66,24 +66,24 @@ class WorkerProcess:
 
     def _write(self, message: dict[str, Any]) -> None:
         assert self._process.stdin is not None
-        with suppress(OSError):  # it has ended, as its last message will say
+        with suppress(OSError):  # it has ended, which its last message reports
             self._process.stdin.write(json.dumps(message).encode() + b"\n")
             self._process.stdin.flush()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            with suppress(ValueError):  # cut off by its end
+            with suppress(ValueError):  # truncated by its end
                 self._events.put(Message(self, json.loads(line)))
         self._events.put(Message(self, None))
 
     def kill(self, why: str) -> None:
-        """End it at once; its last message follows."""
+        """Kill it. Its last message follows."""
         self._why = why
         self._process.kill()
 
     def close(self) -> None:
-        """End it and wait for that."""
+        """Kill it and wait for its end."""
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):

@@ -1,7 +1,7 @@
-"""Classify many files in one process: a thread decodes while the network steps several at once.
+"""Classify many files in one process: a thread decodes while the network runs batches.
 
-The files that are open take turns of one hop, so that their steps fill batches. Memory is bounded
-by the number of open files.
+Open files are decoded in turns of one hop, so that their steps fill batches. The number of open
+files bounds the memory.
 """
 
 from __future__ import annotations
@@ -28,19 +28,20 @@ from .row import LibraryFile, Row, Tags, model_name, shown_path
 from .tags import read_tags
 
 Supply = queue.SimpleQueue[LibraryFile | None]
-"""Files to read; None: there are no more."""
+"""Files to read; None marks the end."""
 BATCH = 8
-"""Files open at once. More gain little: a step of 8 costs 0.75 of 8 steps, one of 16 0.72."""
+"""Number of open files. More would improve little: a batch of 8 costs 0.75 of single steps, a batch
+of 16 costs 0.72."""
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """Seconds of audio that were read since the last one, in whichever file."""
+class AudioRead:
+    """Seconds of audio that were read from all files since the last report."""
 
     seconds: float
 
 
-_TOLD_AFTER = 30.0  # s of audio
+_REPORT_AFTER = 30.0  # s of audio
 
 
 class _Opened:
@@ -49,13 +50,13 @@ class _Opened:
     def __init__(self, file: LibraryFile) -> None:
         self.file = file
         self.tags = Tags()
-        self.refused = False
-        """Set by the network's thread: no more samples are wanted."""
+        self.rejected = False
+        """Set by the network's thread if it accepts no more samples."""
         self._source: Source | None = None
         self._blocks: Iterator[NDArray[np.float32] | Gap] = iter(())
 
     def turn(self, seconds: float) -> Iterator[_Samples | _End]:
-        """The next samples, of about that many seconds, or the end."""
+        """The next samples, about `seconds` of them, or the end."""
         try:
             if self._source is None:
                 self.tags = read_tags(self.file.path)
@@ -63,17 +64,17 @@ class _Opened:
                 self._blocks = self._source.blocks()
             done = 0.0
             while done < seconds:
-                block = None if self.refused else next(self._blocks, None)
+                block = None if self.rejected else next(self._blocks, None)
                 if block is None:
                     warnings = tuple(self._source.warnings)
                     self._source.close()
                     yield _End(self, warnings=warnings)
                     return
                 if isinstance(block, Gap):
-                    continue  # of network streams only
+                    continue  # only network streams have gaps
                 done += len(block) / self._source.sample_rate
                 yield _Samples(self, block, self._source.sample_rate)
-        except Exception as error:  # whatever a decoder raises is this file's
+        except Exception as error:  # any error of a decoder concerns only this file
             if self._source is not None:
                 self._source.close()
             yield _End(self, error=_reason(error, self.file.path))
@@ -94,7 +95,7 @@ class _End:
 
 
 def _decode(files: Supply, parts: queue.Queue[_Samples | _End | None], seconds: float) -> None:
-    """Read files in turns of so many seconds, BATCH of them at a time."""
+    """Read files in turns of `seconds`, BATCH of them at a time."""
     opened: deque[_Opened] = deque()
     more = True
     while opened or more:
@@ -120,7 +121,7 @@ def _decode(files: Supply, parts: queue.Queue[_Samples | _End | None], seconds: 
 
 
 class _Track:
-    """What was heard of a file so far."""
+    """The results of a file so far."""
 
     def __init__(self, model: Model, hop: float) -> None:
         self.timeline = Timeline(model.card, hop)
@@ -144,31 +145,31 @@ class _Track:
 
 def classify_files(
     model: Model, files: Supply, hop: float
-) -> Iterator[tuple[LibraryFile, Row] | Heard]:
-    """The row of each file as it is finished, and now and then what was heard.
+) -> Iterator[tuple[LibraryFile, Row] | AudioRead]:
+    """Yield the row of each finished file, and periodic reports of the audio read.
 
-    `hop`: seconds, one of the card's.
+    `hop`: seconds, one of the hops of the card.
     """
     parts: queue.Queue[_Samples | _End | None] = queue.Queue(4 * BATCH)
     threading.Thread(target=_decode, args=(files, parts, hop), daemon=True).start()
     tracks = _Tracks(model, hop)
-    heard = 0.0
+    seconds = 0.0
     while (part := parts.get()) is not None:
         if isinstance(part, _Samples):
             tracks.feed(part)
-            heard += len(part.block) / part.rate
-            if heard >= _TOLD_AFTER:
-                yield Heard(heard)
-                heard = 0.0
+            seconds += len(part.block) / part.rate
+            if seconds >= _REPORT_AFTER:
+                yield AudioRead(seconds)
+                seconds = 0.0
         else:
             row = tracks.finish(part)
-            yield Heard(heard)
-            heard = 0.0
+            yield AudioRead(seconds)
+            seconds = 0.0
             yield part.opened.file, row
 
 
 class _Tracks:
-    """The open files as the network's thread sees them."""
+    """The streams of the open files, in the network's thread."""
 
     def __init__(self, model: Model, hop: float) -> None:
         self._model, self._hop = model, hop
@@ -177,7 +178,7 @@ class _Tracks:
         self._tracks: dict[PooledStream, _Track] = {}
 
     def feed(self, part: _Samples) -> None:
-        """Take samples, and step what is due."""
+        """Feed samples, and run the steps that are due."""
         stream = self._streams.get(part.opened)
         if stream is None:
             stream = self._streams[part.opened] = self._pool.stream()
@@ -187,16 +188,16 @@ class _Tracks:
             try:
                 stream.feed(part.block, part.rate)
             except SignalError as error:
-                track.error, part.opened.refused = str(error), True
+                track.error, part.opened.rejected = str(error), True
         # Steps wait until a batch is full, or all open files have one.
         self._collect(self._pool.waiting >= len(self._streams))
 
     def finish(self, end: _End) -> Row:
-        """The row of a file that was read to its end, or failed."""
+        """The row of a file that was read completely, or failed."""
         stream = self._streams.pop(end.opened, None)
         if stream is None:
             because = f" ({'; '.join(end.warnings)})" if end.warnings else ""
-            return _failed(self._model, end.opened, end.error or f"holds no audio{because}")
+            return _failed(self._model, end.opened, end.error or f"contains no audio{because}")
         track = self._tracks[stream]
         error = end.error or track.error
         if error is None:
@@ -212,7 +213,7 @@ class _Tracks:
 
     def _collect(self, everything: bool) -> None:
         for stream, update in self._pool.collect(everything):
-            if (track := self._tracks.get(stream)) is not None:  # None: it has failed
+            if (track := self._tracks.get(stream)) is not None:  # None after a failure
                 track.append(update)
 
 
@@ -250,7 +251,7 @@ def _rounded(probability: float) -> float:
 
 
 def _reason(error: Exception, path: str) -> str:
-    """The cause without the path, which has a column of its own."""
+    """The cause without the path, which has its own column."""
     if isinstance(error, StreamgenreError):
         return str(error).removeprefix(f"{path}: ")
     return f"{type(error).__name__}: {first_line(error)}"

@@ -1,6 +1,7 @@
-"""Results of a scan as a file: Parquet, CSV or JSON lines, by its extension.
+"""Read and write the results of a scan as Parquet, CSV or JSON lines.
 
-All have the same columns. In CSV, `styles` and `segments` are JSON; in Parquet, a map and a list.
+All formats have the same columns. `styles` and `segments` are JSON in CSV, and a map and a list in
+Parquet.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _TEXT = (
 
 
 def check_format(path: str | os.PathLike[str]) -> str:
-    """The extension of a file of results; raises ConfigError if it is none, or needs pyarrow."""
+    """The extension of a results file. Raises ConfigError if it is unknown or needs pyarrow."""
     extension = Path(path).suffix.lower()
     if extension not in FORMATS:
         raise ConfigError(f"{path}: results end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
@@ -46,7 +47,7 @@ def check_format(path: str | os.PathLike[str]) -> str:
 
 
 def write_results(path: str | os.PathLike[str], rows: Iterable[Row], labels: Sequence[str]) -> None:
-    """Replace a file by these rows, atomically. Raises ConfigError and OutputError."""
+    """Write rows to a file, which is replaced atomically. Raises ConfigError and OutputError."""
     _WRITERS[check_format(path)](path, rows, labels)
 
 
@@ -121,9 +122,9 @@ def update_corrected(path: str | os.PathLike[str]) -> None:
 
 
 class Results:
-    """The rows of a file of results. Iterating reads them one after another.
+    """The rows of a results file. Iteration reads them one at a time.
 
-    The column `corrected` follows the corrections beside the file, also those made since the scan.
+    The column `corrected` follows the corrections file, including corrections made after the scan.
     """
 
     def __init__(self, path: Path) -> None:
@@ -160,11 +161,11 @@ class Results:
         ]
 
     def to_pandas(self) -> pandas.DataFrame:
-        """All rows as a data frame with these columns; needs pandas."""
+        """All rows as a data frame. Raises ConfigError if pandas is not installed."""
         try:
             import pandas
         except ImportError:
-            raise ConfigError("to_pandas needs pandas: pip install pandas") from None
+            raise ConfigError("to_pandas needs pandas; run pip install pandas") from None
         frame = pandas.DataFrame.from_records(list(self._records()), columns=self.columns)
         whole = dict.fromkeys(_WHOLE, "Int64")
         real = {
@@ -189,7 +190,7 @@ class Results:
 
 
 class _readable:  # noqa: N801  # read as a statement
-    """Turns the errors of damaged or missing files into InputError."""
+    """Turns errors of damaged or missing files into InputError."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -201,18 +202,18 @@ class _readable:  # noqa: N801  # read as a statement
         if isinstance(error, FileNotFoundError):
             raise InputError(f"{self._path}: no such file; check the path") from None
         if isinstance(error, (OSError, ValueError, KeyError, TypeError, csv.Error)):
-            why = reason(error) if isinstance(error, OSError) else "is not the result of a scan"
+            why = reason(error) if isinstance(error, OSError) else "it is not a result of a scan"
             raise InputError(f"{self._path}: cannot be read: {why}") from None
 
 
 def _check(names: Iterable[str]) -> None:
-    """Raise ValueError if these are not the columns of results."""
+    """Raise ValueError if columns of results are missing."""
     if not {*columns(())} - {_SINCE} <= {*names}:
         raise ValueError("columns are missing")
 
 
 def _read_csv(path: Path) -> Iterator[dict[str, Any]]:
-    csv.field_size_limit(1 << 30)  # segments of a day
+    csv.field_size_limit(1 << 30)  # enough for the segments of a day
     with path.open(encoding="utf-8", newline="") as file:
         records = csv.DictReader(file, strict=True)
         _check(records.fieldnames or ())

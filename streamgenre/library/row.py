@@ -1,4 +1,4 @@
-"""A file of a library, and its row in the results."""
+"""A file of a library and its row in the results."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ PROBABILITY = "probability_"
 
 @dataclass(frozen=True, slots=True)
 class LibraryFile:
-    """A file as the listing saw it. Another size or time means another content."""
+    """A listed file. A changed size or time means changed content."""
 
     path: str
-    """Absolute, as the system gives it: invalid bytes are surrogates (os.fsdecode)."""
+    """Absolute path; invalid bytes are surrogates (os.fsdecode)."""
     size: int
     modified: int
     """ns since the epoch."""
@@ -39,7 +39,7 @@ class Unlisted:
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """What a file says of itself."""
+    """The tags of a file."""
 
     artist: str | None = None
     album: str | None = None
@@ -50,12 +50,12 @@ class Tags:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The result for one file. Where `error` is set, the other results are None or empty."""
+    """The result for one file. If `error` is set, the other results are None or empty."""
 
     path: str
-    """Absolute, in UTF-8; bytes that are not UTF-8 are percent-encoded."""
+    """Absolute path in UTF-8; invalid bytes are percent-encoded."""
     size: int | None
-    """Bytes; None if the file could not be found."""
+    """Bytes; None if the file was not found."""
     mtime: float | None
     """Time of the last change, seconds since the epoch."""
     duration: float | None = None
@@ -68,9 +68,9 @@ class Row:
     """The genre stated with `streamgenre correct`; it counts instead of what the model says."""
     confidence: float | None = None
     probabilities: Mapping[str, float] | None = None
-    """Label -> mean probability over the music. In a table: a column for each label."""
+    """Label -> mean probability over the music. A table has one column per label."""
     styles: Mapping[str, float] | None = None
-    """Finer hints beside the genre, not calibrated."""
+    """Finer labels such as house or punk, not calibrated."""
     music: float | None = None
     """Mean probability of music."""
     speech: float | None = None
@@ -81,11 +81,11 @@ class Row:
     title: str | None = None
     year: int | None = None
     tag_genre: str | None = None
-    """The genre that the tags of the file state."""
+    """The genre in the tags of the file."""
     error: str | None = None
     """Why the file has no result."""
     model: str = ""
-    """Name, version and the beginning of the hash of the model."""
+    """Name, version and abbreviated hash of the model."""
 
     @property
     def final_genre(self) -> str | None:
@@ -101,7 +101,7 @@ class Row:
         return sum(one.end - one.start for one in heard)
 
     def to_dict(self, labels: Sequence[str]) -> dict[str, Any]:
-        """The row by the columns of a table, `probability_<label>` for each of the labels."""
+        """The row as a dictionary of columns, with `probability_<label>` for each label."""
         found: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
@@ -118,7 +118,7 @@ class Row:
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Row:
-        """The row of what `to_dict` gave; other entries do not matter."""
+        """The row from a dictionary of `to_dict`; other entries are ignored."""
         values: dict[str, Any] = {}
         probabilities: dict[str, float] = {}
         for name, value in record.items():
@@ -181,5 +181,5 @@ def system_path(shown: str) -> str:
 
 
 def model_name(card: ModelCard) -> str:
-    """What the column `model` says."""
+    """The value of the column `model`."""
     return f"{card.name} {card.version} {card.sha256[:12]}"

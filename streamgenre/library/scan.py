@@ -1,8 +1,8 @@
-"""Scan a library: list its files, have worker processes classify them, keep their rows.
+"""Scan a library: list its files, classify them in worker processes, and store their rows.
 
-A thread lists the files while workers run. The journal is the queue, so that memory does not grow
-with the number of files. After the crash of a worker, each file that it had is tried once more, as
-the only one of a worker; a file whose worker crashes then has this as its error.
+A thread lists the files while workers run. The journal is the queue, so memory does not grow with
+the number of files. If a worker crashes, each of its files is retried alone. If the worker crashes
+again, this is the error of that file.
 """
 
 from __future__ import annotations
@@ -33,45 +33,45 @@ from .row import LibraryFile, Row, Unlisted, model_name
 from .worker import Settings
 
 JOURNAL = ".journal"
-"""What the name of the journal has behind the name of the results."""
-_AT_WORKER = 2 * BATCH  # files: those that are open, and as many that are next
+"""Suffix of the journal, appended to the name of the results."""
+FILES_AT_WORKER = 2 * BATCH  # files: those that are open, and as many that are next
 _LISTED_AT_ONCE, _LISTED_AHEAD = 500, 8
-_STALLED = 600.0  # s without a word from a worker that has started and has files
-_LEAST_WORKED, _LEAST_SHARE = 2e8, 0.05  # bytes of which time left is estimated; of the whole
-_LIFETIME = 10_000  # files that a worker takes; then a new one follows: C libraries may leak
-_TICK = 1.0  # s between looks at the clock
+_STALLED = 600.0  # s without a message after which a worker with files has stalled
+_LEAST_WORKED, _LEAST_SHARE = 2e8, 0.05  # bytes, and share of all, before time left is estimated
+_LIFETIME = 10_000  # files after which a worker is replaced, since C libraries may leak memory
+_TICK = 1.0  # s, longest wait for an event
 
 PathLike = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a scan is."""
+    """The progress of a scan."""
 
     files: int = 0
-    """Found so far."""
+    """Number of files listed so far."""
     listed: bool = False
-    """Whether all files are found."""
+    """Whether all files are listed."""
     done: int = 0
-    """Files that have a row."""
+    """Number of files with a row."""
     known: int = 0
-    """Of these, files whose row was in the journal."""
+    """Number of files whose row was in the journal."""
     failed: int = 0
-    """Of those done, files with an error."""
+    """Number of files with an error."""
     unlisted: int = 0
-    """Folders and lists that cannot be read, so that files may be missing."""
+    """Number of folders and lists that cannot be read, so that files may be missing."""
     seconds: float = 0.0
-    """Audio that was read in this run."""
+    """Seconds of audio read in this run."""
     work: int = 0
-    """Bytes of the files that had no row at the start."""
+    """Bytes of the files without a row at the start."""
     worked: int = 0
-    """Bytes of those that have one now."""
+    """Bytes of those that have a row now."""
     elapsed: float = 0.0
-    """s since the start."""
+    """Seconds since the start."""
 
     @property
     def left(self) -> float | None:
-        """Estimate of the seconds left; None while it is unknown."""
+        """Estimated seconds left; None while unknown."""
         if not self.listed or self.worked < min(_LEAST_WORKED, _LEAST_SHARE * self.work):
             return None
         if not self.worked:
@@ -81,7 +81,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """Files from the listing; None: there are no more. Or what it failed with."""
+    """Files from the listing, None at the end, or an error."""
 
     found: tuple[Found, ...] | None
     error: BaseException | None = None
@@ -103,10 +103,10 @@ def scan(
     retry_failed: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Iterator[Row]:
-    """Classify every audio file below the paths, in several processes; yields the row of each.
+    """Classify every audio file below the paths in several processes, and yield the rows.
 
-    Rows come as they are known: first those of an earlier run, the others as they are finished.
-    Closing the iterator ends the scan.
+    Rows of an earlier run come first, the others as they are finished. Closing the iterator ends
+    the scan.
 
     Corrections beside `output` are in the column `corrected`.
 
@@ -114,24 +114,24 @@ def scan(
         paths: files, folders and playlists (m3u, m3u8, pls).
         output: where to write the results at the end: .parquet, .csv or .jsonl. A journal beside
             it, with `.journal` behind the name, lets an interrupted scan continue. None: neither.
-        files_from: more paths, one a line, or separated by NUL.
+        files_from: more paths, one per line, or separated by NUL.
         include: patterns of file names to take instead of the known extensions.
         exclude: patterns of files and folders to leave out.
         follow: follow symbolic links to folders.
-        hop: seconds between steps; None for the card's hop for files.
-        model: a model file; None for the bundled model.
+        hop: seconds between steps; None selects the card's hop for files.
+        model: a model file; None selects the bundled model.
         compute: see `load`.
-        jobs: number of processes; None for one a core.
+        jobs: number of processes; None selects one per core.
         refresh: classify all files again.
-        retry_failed: classify files again that had an error.
+        retry_failed: classify files with an error again.
         progress: called after each event.
 
-    Raises ConfigError, ModelFileError, OutputError, and InputError (of the corrections) at the
-    first row. A file that cannot be read is no error: its row has the reason.
+    Raises ConfigError, ModelFileError, OutputError, and InputError (of the corrections file) before
+    the first row. A file that cannot be read is not an error; its row has the reason.
     """
     given = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     if jobs is not None and jobs < 1:
-        raise ConfigError(f"jobs must be 1 or more, not {jobs}")
+        raise ConfigError(f"jobs must be at least 1, not {jobs}")
     if output is not None:
         check_format(output)
     if compute not in ("auto", "cpu", "cuda"):
@@ -168,14 +168,14 @@ def _corrections(output: PathLike | None) -> Corrections:
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def _model_path(model: PathLike) -> str:
-    """As it is given if it names a bundled model, else so that a child finds it, too."""
+    """The absolute path for the workers; names of bundled models stay as they are."""
     return str(Path(model).absolute()) if Path(model).exists() else os.fspath(model)
 
 
@@ -197,13 +197,13 @@ class _Scan:
         self._room = threading.Semaphore(_LISTED_AHEAD)
         self._ended = False  # tells the listing thread to stop
         self._workers: list[WorkerProcess] = []
-        self._suspects: deque[LibraryFile] = deque()  # each to be the only one of a worker
-        self._next: LibraryFile | None = None  # waits for a worker with room
+        self._suspects: deque[LibraryFile] = deque()  # to be retried alone
+        self._next: LibraryFile | None = None  # waits for a worker
         self._began = time.monotonic()
         self._progress = Progress()
 
     def rows(self, files: Iterator[Found]) -> Generator[Row, None, None]:
-        """The row of each file, until all have one."""
+        """Yield the row of each file until all have one."""
         threading.Thread(target=self._list, args=(files,), daemon=True).start()
         looked = time.monotonic()
         try:
@@ -229,7 +229,7 @@ class _Scan:
                 worker.close()
 
     def _list(self, files: Iterator[Found]) -> None:
-        """In a thread: send what is found in groups, not far ahead."""
+        """Runs in a thread: list files in groups, with a limited number in advance."""
         try:
             while group := tuple(islice(files, _LISTED_AT_ONCE)):
                 self._room.acquire()
@@ -258,7 +258,7 @@ class _Scan:
                 if event.worker in self._workers:
                     yield from self._lost(event.worker)
             else:
-                yield from self._heard(event.worker, event.content)
+                yield from self._message(event.worker, event.content)
 
     def _found(self, found: Sequence[Found]) -> Iterator[Row]:
         listed = [file for file in found if isinstance(file, LibraryFile)]
@@ -278,28 +278,28 @@ class _Scan:
                 self._count(row)
                 yield row
 
-    def _heard(self, worker: WorkerProcess, content: dict[str, Any]) -> Iterator[Row]:
+    def _message(self, worker: WorkerProcess, content: dict[str, Any]) -> Iterator[Row]:
         worker.last = time.monotonic()
         if "failed" in content:
             kind = getattr(errors, content["kind"] or "StreamgenreError")
             raise kind(content["failed"])
         if "ready" in content:
             worker.ready = True
-        if "heard" in content:
-            self._update(seconds=self._progress.seconds + content["heard"])
+        if "seconds" in content:
+            self._update(seconds=self._progress.seconds + content["seconds"])
         if "row" in content:
             file = worker.files.pop(content["file"]["path"])
             worker.alone = False
             yield self._finished(file, Row.of(content["row"]))
 
     def _lost(self, worker: WorkerProcess) -> Iterator[Row]:
-        """A worker has ended: its files are tried once more, one by one."""
+        """Handle the end of a worker: its files are retried one at a time."""
         self._workers.remove(worker)
         cause = worker.cause()  # waits for its end
         worker.close()
         if not worker.ready:
             raise StreamgenreError(
-                f"a worker ended as it started ({cause}); run streamgenre doctor"
+                f"a worker ended during its start ({cause}); run streamgenre doctor"
             )
         for file in worker.files.values():
             if worker.alone:
@@ -328,7 +328,7 @@ class _Scan:
             self._tell(self._progress)
 
     def _hand_out(self) -> None:
-        """Give workers what they have room for, as evenly as it goes."""
+        """Assign files to workers evenly."""
         for old in [one for one in self._workers if one.given >= _LIFETIME and not one.files]:
             self._workers.remove(old)
             old.close()
@@ -343,7 +343,7 @@ class _Scan:
             self._next = None
 
     def _idle(self) -> WorkerProcess | None:
-        """A worker without files, if need be a new one."""
+        """A worker without files; starts a new one if possible."""
         for worker in self._workers:
             if not worker.files and worker.given < _LIFETIME:
                 return worker
@@ -356,7 +356,7 @@ class _Scan:
         free = [
             one
             for one in self._workers
-            if not one.alone and len(one.files) < _AT_WORKER and one.given < _LIFETIME
+            if not one.alone and len(one.files) < FILES_AT_WORKER and one.given < _LIFETIME
         ]
         return min(free, key=lambda one: len(one.files), default=None)
 
@@ -366,7 +366,7 @@ class _Scan:
         return worker
 
     def _end_stalled(self, now: float, slept: bool) -> None:
-        """End workers that hang. `slept`: this process did not run, and neither did they."""
+        """Kill workers that hang. `slept`: this process was suspended, and so were they."""
         for worker in self._workers:
             if slept:
                 worker.last = now

@@ -1,6 +1,6 @@
 """Artist, album, title, year and genre from the tags of a file.
 
-mutagen reads most formats. Without it, or where it finds nothing, FFmpeg's metadata is used.
+mutagen reads most formats. If it is not installed or finds nothing, FFmpeg's metadata is used.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ except ImportError:
     mutagen = None  # type: ignore[assignment]
 
 _YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d)(?!\d)")
-_LONGEST = 1_000  # characters: more is damage, or a text that is no name
+_LONGEST = 1_000  # characters; longer values are damaged or not names
 _DATES = ("originaldate", "date", "year", "tyer", "tdrc", "wm/year")
 
 
 def read_tags(path: str) -> Tags:
-    """The tags of a file; empty where there are none or they cannot be read."""
+    """The tags of a file; empty if there are none or they cannot be read."""
     return _tags(_with_mutagen(path) or _with_ffmpeg(path))
 
 
@@ -36,7 +36,7 @@ def _with_mutagen(path: str) -> dict[str, str]:
             found: Any = mutagen.File(file, easy=True)
             tags = None if found is None else found.tags
             return {} if tags is None else {str(k).lower(): _text(v) for k, v in tags.items()}
-    except Exception:  # of damaged tags it raises almost anything
+    except Exception:  # damaged tags can raise almost anything
         return {}
 
 
@@ -44,7 +44,7 @@ def _with_ffmpeg(path: str) -> dict[str, str]:
     try:
         with Path(path).open("rb") as file:
             return {name.lower(): text for name, text in metadata(file).items()}
-    except Exception:  # the decoder gives the reason
+    except Exception:  # the decoder reports the reason
         return {}
 
 

@@ -1,7 +1,8 @@
-"""A process that classifies files: `python -m streamgenre.library.worker`, started by process.py.
+"""A worker process that classifies files: `python -m streamgenre.library.worker`.
 
-It reads a line of JSON for its settings and one for each file from standard input, and writes one
-for each answer to standard output. It ends with its input, and so with the process that started it.
+It is started by process.py. It reads one line of JSON with its settings and one line per file from
+standard input, and writes one line per answer to standard output. It ends when its input ends, and
+so with its parent process.
 """
 
 from __future__ import annotations
@@ -19,21 +20,21 @@ from ..errors import ModelFileError, StreamgenreError, one_line
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a worker needs to start."""
+    """The settings of a worker."""
 
     model: str | None
     compute: str
     hop: float
     sha256: str
-    """The hash of the model; another file may have taken its place by now."""
+    """Hash of the model, to detect that the file was replaced meanwhile."""
 
 
 def main() -> None:
     """Answer until the input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process handles Ctrl-C
     given, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "w", encoding="ascii")
     nothing = os.open(os.devnull, os.O_RDWR)
-    for number in (0, 1):  # a C library must not read or write among the messages
+    for number in (0, 1):  # C libraries must not read or write messages
         os.dup2(nothing, number)
     try:
         _answer(given, answers)
@@ -50,12 +51,12 @@ def _answer(given: IO[bytes], answers: IO[str]) -> None:
     settings = Settings(**json.loads(given.readline()))
 
     from ..model.model import load
-    from .reading import Heard, Supply, classify_files
+    from .reading import AudioRead, Supply, classify_files
     from .row import LibraryFile
 
     model = load(settings.model, settings.compute)  # type: ignore[arg-type]  # checked before
     if model.card.sha256 != settings.sha256:
-        raise ModelFileError("the model file was replaced while it was in use")
+        raise ModelFileError("the model file was replaced during the scan; run the command again")
     _send(answers, {"ready": True})
     files: Supply = queue.SimpleQueue()
 
@@ -67,8 +68,8 @@ def _answer(given: IO[bytes], answers: IO[str]) -> None:
     threading.Thread(target=read, daemon=True).start()
     labels = model.card.label_names
     for answer in classify_files(model, files, settings.hop):
-        if isinstance(answer, Heard):
-            _send(answers, {"heard": answer.seconds})
+        if isinstance(answer, AudioRead):
+            _send(answers, {"seconds": answer.seconds})
         else:
             file, row = answer
             _send(answers, {"file": asdict(file), "row": row.to_dict(labels)})

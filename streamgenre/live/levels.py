@@ -53,7 +53,7 @@ class Level:
 
 
 class Levels:
-    """The level of the samples that it is fed."""
+    """Measures the level of a live input."""
 
     def __init__(self) -> None:
         self._power = self._peak = 0.0

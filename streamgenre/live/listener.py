@@ -1,4 +1,4 @@
-"""Run a live input through a model, and pass the updates to the caller and to sinks."""
+"""Run a model on a live input, and pass the updates to the caller and to sinks."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from .levels import Levels
 
 _POLL = 0.05  # s between two reads of the input
 _MEASURED = 64  # number of steps and reads over which health is measured
-_APART = 2.0  # s of sound between two gaps of different causes
+_APART = 2.0  # s of sound between gaps that count as separate outages
 _MOST_DECISIONS = 5  # listed in the summary
 
 Activity = Literal["starting", "listening", "paused", "lost", "ended"]
-"""The state of the input; "lost" while its device is gone and being looked for."""
+"""The state of the input; "lost" means that the device is gone and will be reopened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +42,21 @@ class Health:
     channels: int
     uptime: float
     capture: float
-    """From the arrival of a sound at the device until it is read."""
+    """From the arrival of a sound at the device until it is read, in seconds."""
     window: float
-    """The hop: the longest time that a sound waits for the next step."""
+    """The hop, which is the longest wait for the next step."""
     compute: float
-    """Of one step, the median of the latest ones."""
+    """Median duration of the latest steps."""
     smoothing: float
     """Time constant of the smoothing of decisions."""
     real_time: float
     """Real-time factor of a step; 0 before the first step."""
     dropped: int
-    """Frames since the start that were not read in time."""
+    """Number of frames that were not read in time."""
     overflows: int
-    """Times since the start that PortAudio reported late or lost samples."""
+    """Number of times that PortAudio reported late or lost samples."""
     gaps: int
-    """Times since the start that sound was missing, whatever the cause."""
+    """Number of outages, for any reason."""
 
 
 class Tally:
@@ -82,16 +82,16 @@ class Tally:
 
 
 class Listener:
-    """Iterate over it to wait for updates, or call `poll` regularly, which does not wait.
+    """Updates of a live input; see `listen`.
 
-    It is closed at the end of the iteration and when left as a context manager. For use by one
-    thread only.
+    Iterate over a listener to wait for updates, or call `poll` regularly, which does not block. The
+    listener is closed at the end of the iteration and as a context manager. It is not thread-safe.
 
     Args:
         source: a microphone, or a file that is read in real time.
         model: the model to run.
-        hop: seconds between updates; None: the card's hop for live audio.
-        sinks: further outputs of the updates, each run in its own thread.
+        hop: seconds between updates; None selects the card's hop for live audio.
+        sinks: outputs of the updates, each of which runs in its own thread.
         recorder: records the audio.
 
     Raises OutputError if the recorder's format does not support the sample rate.
@@ -107,7 +107,7 @@ class Listener:
     ) -> None:
         self.source, self.model = source, model
         self.stream = model.stream(hop)
-        """Its `smoothed` probabilities are those that decisions are based on."""
+        """The stream. Decisions are based on its `smoothed` probabilities."""
         if recorder is not None:
             recorder.check(source.sample_rate)
         self.levels = Levels()
@@ -128,9 +128,9 @@ class Listener:
         self._computing = 0.0  # since the last update
 
     def poll(self) -> list[Update]:
-        """The updates since the last call, often none. Returns at once.
+        """The updates since the last call, often none. Does not block.
 
-        Raises DeviceError if the input is lost for good.
+        Raises DeviceError if the input is permanently lost.
         """
         updates: list[Update] = []
         if self.ended:
@@ -138,7 +138,7 @@ class Listener:
         self._latencies.append(self.source.latency)
         for part in self.source.read():
             if isinstance(part, Gap):
-                # One outage can be several gaps, with a moment of sound between them.
+                # One outage can consist of several gaps with a moment of sound between them.
                 self._gaps += self._sounded >= _APART
                 self._sounded = 0.0
                 if self._recorder is not None:
@@ -185,7 +185,7 @@ class Listener:
 
     @property
     def reader_gone(self) -> bool:
-        """Whether a pipe that a sink writes to has been closed by its reader."""
+        """Whether the reader of a sink's pipe has closed it."""
         return any(sink.broken for sink in self._sinks)
 
     def pause(self, paused: bool = True) -> None:
@@ -240,10 +240,10 @@ class Listener:
         )
 
     def close(self) -> bool:
-        """Stop, close the input and let the sinks finish. False if one of their threads hangs."""
+        """Stop, close the input and finish the sinks. Returns False if a thread hangs."""
         if self._closed is None:
             self.ended = True
-            # The recording first: a part that hangs may use up the remaining time.
+            # Close the recording first, since a part that hangs may use up the remaining time.
             recorder = [] if self._recorder is None else [self._recorder]
             parts: list[LiveInput | Recorder | BackgroundSink] = [
                 *recorder,
@@ -273,26 +273,26 @@ def listen(
     recorder: Recorder | None = None,
     reconnect: bool = False,
 ) -> Listener:
-    """Listen to an input: iterate over the result for updates.
+    """Listen to an input. Iterate over the result to get updates.
 
-    If a device goes away, it is looked for until it is back; the time between is a gap.
+    If the device disappears, it is reopened when it returns. The time in between is a gap.
 
     Args:
         device: index or part of the name of an input (`streamgenre devices` lists them),
             "monitor" for what the computer plays, the http(s) URL of a radio, None for the
             default input.
-        model: the model to run; None: the bundled one.
-        hop: seconds between updates; None: the card's hop for live audio.
-        channels: the channels of the input to read, counted from 1; empty: the first two.
-        patience: seconds to look for a device that is gone; None: for ever.
-        play: a file or URL to classify instead, in real time, while it plays on the default
+        model: the model to run; None selects the bundled one.
+        hop: seconds between updates; None selects the card's hop for live audio.
+        channels: channels of the input to read, counted from 1; empty selects the first two.
+        patience: seconds to wait for a device that disappeared; None waits indefinitely.
+        play: a file or URL to classify in real time instead, while it plays on the default
             output.
-        sinks: further outputs of the updates (`streamgenre.output.sinks`), each in its own thread.
+        sinks: outputs of the updates (`streamgenre.output.sinks`), each in its own thread.
         recorder: records the audio.
-        reconnect: connect to a URL again when its data ends, even if it is no internet radio.
+        reconnect: reconnect to a URL when its data ends, even if it is not internet radio.
 
-    Raises DeviceError if there is no such device, or when it is lost for good; InputError for
-    `play` and URLs.
+    Raises DeviceError if there is no such device or it is permanently lost, and InputError if
+    `play` or a URL cannot be read.
     """
     source: LiveInput
     where = os.fspath(play) if play is not None else device

@@ -1,1 +1,1 @@
-"""A model file, the engines that run it, and streams that carry its state."""
+"""Model files, the engines that run them, and the streams that carry their state."""

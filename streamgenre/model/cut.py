@@ -1,9 +1,9 @@
-"""An ONNX file without its front end, so that overlapping windows need not repeat that work.
+"""Remove the front end from an ONNX graph, so that overlapping windows share their log-mel frames.
 
-A file whose log-mel is that of `audio/logmel.py` names the tensor `logmel` and its shape; the graph
-that is left when nodes before it are dropped and it becomes an input takes what that kernel gives.
-The file stays whole for everybody else. The bytes are edited in Protocol Buffers' wire format, so
-that this needs no more than onnxfile.py does.
+If the log-mel of a model is that of `audio/logmel.py`, the graph has a tensor `logmel` with a known
+shape. Its producers are dropped and it becomes an input, which takes the output of that kernel. The
+file itself is complete and does not change. The edit works on the Protocol Buffers wire format, so
+it does not need the onnx package.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ _NODE_INPUT, _NODE_OUTPUT, _TENSOR_NAME, _VALUE_NAME = 1, 2, 8, 1
 _REPLACED = "samples"
 
 
-def behind_logmel(data: bytes) -> bytes | None:
-    """The file with the input `logmel` instead of `samples`; None where it names no such tensor."""
+def without_front_end(data: bytes) -> bytes | None:
+    """The file with the input `logmel` instead of `samples`, or None if it has no such tensor."""
     parts: list[bytes] = []
-    found = False
+    has_graph = False
     for number, payload, start, end in fields(memoryview(data)):
         if number == _MODEL_GRAPH:
             graph = _cut(payload)
             if graph is None:
                 return None
-            found = True
+            has_graph = True
             parts.append(_field(_MODEL_GRAPH, graph))
         else:
             parts.append(data[start:end])
-    return b"".join(parts) if found else None
+    return b"".join(parts) if has_graph else None
 
 
 def _cut(graph: memoryview) -> bytes | None:
@@ -44,7 +44,7 @@ def _cut(graph: memoryview) -> bytes | None:
         return None
     wanted = {_name(p, _VALUE_NAME) for n, p in entries if n == _OUTPUT}
     nodes: list[memoryview] = []
-    for payload in reversed([p for n, p in entries if n == _NODE]):  # an order of computation
+    for payload in reversed([p for n, p in entries if n == _NODE]):  # topologically sorted
         if wanted.intersection(_names(payload, _NODE_OUTPUT)):
             nodes.append(payload)
             wanted.update(name for name in _names(payload, _NODE_INPUT) if name != LOGMEL)

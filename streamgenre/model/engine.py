@@ -1,4 +1,4 @@
-"""One pure step: the same for every engine, without memory, safe to share between threads."""
+"""The engine interface: a stateless step that threads can share."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .front import FrontEnd, SampleWindow
 
 
 class Step(NamedTuple):
-    """What a step gives for a batch of B streams."""
+    """The outputs of a step for a batch of B streams."""
 
     probabilities: NDArray[np.float32]  # (B, C), calibrated, rows sum to 1
     music: NDArray[np.float32]  # (B,), 0..1
     next_state: NDArray[np.float32]  # (B, S)
     gates: NDArray[np.float32] | None = None  # (B, G), mean of each feedback gate: card.gates
     embedding: NDArray[np.float32] | None = None  # (B, E)
-    styles: NDArray[np.float32] | None = None  # (B, K), 0..1, hints, not calibrated: card.styles
+    styles: NDArray[np.float32] | None = None  # (B, K), 0..1, not calibrated: card.styles
     speech: NDArray[np.float32] | None = None  # (B,), 0..1
 
 
@@ -28,28 +28,33 @@ class Engine(Protocol):
 
     card: ModelCard
     has_embedding: bool = False
-    """Whether steps give `embedding`."""
+    """Whether steps return `embedding`."""
 
     def step(self, samples: NDArray[np.float32], state: NDArray[np.float32]) -> Step:
-        """samples (B, window) in [-1, 1], state (B, S), zeros at a stream's start."""
+        """Run one step.
+
+        Args:
+            samples: float32 (B, window) in [-1, 1].
+            state: float32 (B, S); `initial_state` at the start of a stream.
+        """
         ...
 
-    def front_end(self, hop: Hop, many: bool = False) -> FrontEnd:
-        """A new stream's way from its ring to what `run` hears.
+    def front_end(self, hop: Hop, compiled: bool = False) -> FrontEnd:
+        """A front end for a new stream: it computes the inputs of `run` from the ring buffer.
 
-        `many`: for one of many streams, where it pays to compile what computes it.
+        `compiled`: prefer a compiled kernel, which starts slowly but pays off for many streams.
         """
         return SampleWindow(hop)
 
-    def run(self, heard: NDArray[np.float32], state: NDArray[np.float32]) -> Step:
-        """`step` behind the front end: `heard` of B streams, one after another."""
-        return self.step(heard, state)
+    def run(self, inputs: NDArray[np.float32], state: NDArray[np.float32]) -> Step:
+        """`step` without the front end; `inputs` stacks the front-end outputs of B streams."""
+        return self.step(inputs, state)
 
 
 def initial_state(card: ModelCard, streams: int = 1, hop: Hop | None = None) -> NDArray[np.float32]:
-    """The state (streams, S) at a stream's start: zeros, apart from the hop where the card has it.
+    """The state at the start of a stream, float32 (streams, S): zeros, plus the hop entry if any.
 
-    `hop` is None for the one that the model takes zero for.
+    If `hop` is None, the hop entry is zero, which stands for the model's default hop.
     """
     state = np.zeros((streams, card.state_size), np.float32)
     if card.hop_entry is not None and hop is not None:

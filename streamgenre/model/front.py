@@ -1,10 +1,10 @@
-"""What a network hears of the ring at each step: a window of samples, or of log-mel bands.
+"""Front ends: compute the network's input from the ring buffer, as samples or log-mel frames.
 
-A front end belongs to one stream. Where windows overlap, the log-mel one keeps the frames that they
-share: at a hop of 0.5 s a step computes 54 of its 251. That is exact. A window's frames are centred
-on every 160th sample, and silence is thought around the window; so the first two and the last two
-hear that silence and are computed for this window alone, all others are the same in each window
-that holds them.
+A front end belongs to one stream. Consecutive windows overlap, so the log-mel front end keeps the
+frames that they share: at a hop of 0.5 s, a step computes 54 of its 251 frames. The result is
+exact. Frames are centred on every 160th sample of a zero-padded window. Only the first two and the
+last two frames depend on the padding, so they are computed for each window. All others are the same
+in every window that contains them.
 """
 
 from __future__ import annotations
@@ -21,42 +21,43 @@ from .card import Hop
 
 
 class FrontEnd(Protocol):
-    """`heard` (1, ...) is the network's input after a `read`."""
+    """Reads hops from the ring buffer of a stream."""
 
-    heard: NDArray[np.float32]
+    inputs: NDArray[np.float32]
+    """The network's input (1, ...) after `read`."""
 
     def read(self, ring: Ring) -> framing.Taken:
-        """Take one hop of new samples off the ring; gives their level and damage."""
+        """Consume one hop from the ring buffer; returns its level and non-finite samples."""
         ...
 
     def clear(self) -> None:
-        """Hear silence before what comes."""
+        """Reset the history to silence."""
         ...
 
 
 class SampleWindow:
-    """`heard` (1, window): the samples themselves."""
+    """Samples as they are: `inputs` is float32 (1, window)."""
 
     def __init__(self, hop: Hop) -> None:
         self._new = hop.samples
-        self.heard = np.zeros((1, hop.window), np.float32)
+        self.inputs = np.zeros((1, hop.window), np.float32)
 
     def read(self, ring: Ring) -> framing.Taken:
         """See FrontEnd."""
-        return framing.frame(ring, self._new, self.heard[0])
+        return framing.frame(ring, self._new, self.inputs[0])
 
     def clear(self) -> None:
-        """See FrontEnd; the ring holds all there is."""
+        """See FrontEnd. The history is in the ring buffer, so there is nothing to do."""
 
 
 class LogMelWindow:
-    """`heard` (1, 1, BANDS, frames): log-mel of the window, computed by `logmel`."""
+    """Log-mel frames computed by `logmel`: `inputs` is float32 (1, 1, BANDS, frames)."""
 
     def __init__(self, hop: Hop, logmel: LogMel) -> None:
         self._hop, self._logmel = hop, logmel
         count = hop.window // STEP + 1
-        self.heard = np.full((1, 1, BANDS, count), SILENT, np.float32)
-        # Frames are shared where a hop moves them by whole ones.
+        self.inputs = np.full((1, 1, BANDS, count), SILENT, np.float32)
+        # Windows share frames only if a hop is a whole number of frames.
         whole = hop.samples % STEP == 0 and hop.window % STEP == 0
         self._moved = hop.samples // STEP if whole else count
         self._kept = max(0, count - self._moved - 2 * EDGE)
@@ -65,24 +66,24 @@ class LogMelWindow:
 
     def read(self, ring: Ring) -> framing.Taken:
         """See FrontEnd."""
-        window, bands = self._hop.window, self.heard[0, 0]
-        found = framing.take(ring, self._hop.samples)
+        window, bands = self._hop.window, self.inputs[0, 0]
+        taken = framing.take(ring, self._hop.samples)
         begin = (ring.tail - window) % len(ring.buffer)
         if self._kept:
             bands[:, EDGE:][:, : self._kept] = bands[:, EDGE + self._moved : -EDGE]
             self._logmel(ring.buffer, begin, window, self._edge, bands[:, :EDGE])
         self._logmel(ring.buffer, begin, window, self._new, bands[:, self._new.start :])
-        return found
+        return taken
 
     def clear(self) -> None:
         """See FrontEnd."""
-        self.heard[:] = SILENT
+        self.inputs[:] = SILENT
 
 
 def logmel_windows(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Log-mel (B, 1, BANDS, frames) of whole windows (B, window), silence around each."""
+    """Log-mel frames (B, 1, BANDS, frames) of zero-padded windows (B, window)."""
     frames = range(samples.shape[1] // STEP + 1)
-    heard = np.empty((len(samples), 1, BANDS, len(frames)), np.float32)
-    for row, bands in zip(samples, heard, strict=True):
+    windows = np.empty((len(samples), 1, BANDS, len(frames)), np.float32)
+    for row, bands in zip(samples, windows, strict=True):
         logmel(row, 0, len(row), frames, bands[0])
-    return heard
+    return windows

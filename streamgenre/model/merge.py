@@ -1,9 +1,9 @@
-"""Merge short decisions into their neighbours, as they arrive.
+"""Merge short decisions into their neighbours, incrementally.
 
-A decision holds once it has led for S seconds or more, that is, had more time than any other since
-its first step. What did not lead that long belongs to the decision before it, or at the start to
-the one after it. So decisions that last S seconds are kept with their limits, and one that is
-interrupted briefly, again and again, stays one.
+A decision is kept if it leads for at least S seconds, that is, if it has more time than any other
+decision since its first step. Other steps are merged into the decision before them, or at the start
+into the one after them. A decision that lasts S seconds therefore keeps its boundaries, and a
+decision with repeated brief interruptions remains a single one.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class _Run:
 
 
 class Merger:
-    """Takes the decision of each step and gives the merged ones, in order, with a delay.
+    """Takes the decision of each step and returns the merged decisions, in order and delayed.
 
-    `shortest`: s that a merged decision lasts at least, unless it is the only one; 0 changes
-    nothing and delays nothing.
+    `shortest`: minimum duration of a merged decision in seconds, unless it is the only one. With
+    0, decisions pass unchanged and without delay.
     """
 
     def __init__(self, shortest: float) -> None:
@@ -40,7 +40,7 @@ class Merger:
         self._open: list[_Run] = []
 
     def add(self, decision: Decision, seconds: float) -> list[Decision]:
-        """The merged decisions, one a step, that are final after this step of `seconds`."""
+        """Add a step of `seconds`; returns the merged decisions of the steps that are now final."""
         if self._shortest <= 0 or (decision == self._current and not self._open):
             self._current = decision
             return [decision]
@@ -59,7 +59,7 @@ class Merger:
         return []
 
     def _leads(self, decision: Decision, runs: list[_Run]) -> bool:
-        """Whether these runs last long enough, most of the time with this decision."""
+        """Whether the runs last long enough and `decision` has the largest share of them."""
         seconds = _seconds(runs)
         own = seconds.pop(decision)
         if own + sum(seconds.values()) < self._shortest:
@@ -68,7 +68,7 @@ class Merger:
         return own > current and own >= max(seconds.values(), default=0.0)
 
     def finish(self) -> list[Decision]:
-        """The merged decisions of the steps that are left at the end."""
+        """The merged decisions of the remaining steps."""
         if not self._open:
             return []
         seconds = _seconds(self._open)
@@ -79,7 +79,7 @@ class Merger:
 
 
 def _seconds(runs: list[_Run]) -> dict[Decision, float]:
-    """The time of each decision."""
+    """Total duration of each decision."""
     total: dict[Decision, float] = defaultdict(float)
     for run in runs:
         total[run.decision] += run.seconds

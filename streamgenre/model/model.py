@@ -26,14 +26,14 @@ from .pool import StreamPool
 from .stream import Stream
 from .timeline import Timeline
 
-BUNDLED = ("tfcrnn", "tfcrnn-half")  # names that stand for a bundled file, the default first
+BUNDLED = ("tfcrnn", "tfcrnn-half")  # names of the bundled models, the default first
 
 Compute = Literal["auto", "cpu", "cuda"]
 Recording = str | os.PathLike[str] | BinaryIO | tuple[NDArray[np.generic], float]
 
 
 class Origin(NamedTuple):
-    """What `load` was given."""
+    """The arguments of `load`."""
 
     path: str | None
     compute: Compute
@@ -42,8 +42,8 @@ class Origin(NamedTuple):
 class Model:
     """One set of weights, shared by any number of streams and threads.
 
-    A model from `load` can be pickled, as its path and hash: where it is unpickled, for example in
-    another process, the same file must be there.
+    A model from `load` is pickled as its path and hash. The same file must exist where the model is
+    unpickled, for example in another process.
     """
 
     def __init__(self, engine: Engine, origin: Origin | None = None) -> None:
@@ -59,19 +59,22 @@ class Model:
 
     def __reduce__(self) -> tuple[Callable[..., Model], tuple[Any, ...]]:
         if self._origin is None:
-            raise TypeError("this model was not loaded from a file, so that it cannot be pickled")
+            raise TypeError("a model that was not loaded from a file cannot be pickled")
         return _load_same, (self._origin, self.card.sha256)
 
     @property
     def card(self) -> ModelCard:
-        """What the model says of itself."""
+        """The model card."""
         return self.engine.card
 
     def stream(self, hop: float | None = None, *, embedding: bool = False) -> Stream:
-        """A new stream, an update every `hop` seconds (None: the card's hop for live audio).
+        """A new stream.
 
-        `embedding`: updates carry what the classifier reads. Raises ConfigError, naming the hops
-        that there are, for one the model was not trained for, and if it has no embedding.
+        Args:
+            hop: seconds between updates; None selects the card's hop for live audio.
+            embedding: whether updates include the embedding.
+
+        Raises ConfigError if the model does not have this hop, or no embedding.
         """
         if embedding and not self.engine.has_embedding:
             raise ConfigError(f"model {self.card.name} has no embedding; use the bundled model")
@@ -81,9 +84,12 @@ class Model:
     def pool(
         self, hop: float | None = None, *, batch: int = 16, patience: float = 0.1
     ) -> StreamPool:
-        """Streams that are stepped together, for who has many: see StreamPool.
+        """A pool of streams whose steps run in batches; see StreamPool.
 
-        `batch` streams at most in one step; a hop waits `patience` seconds for others to join it.
+        Args:
+            hop: seconds between updates; None selects the card's hop for live audio.
+            batch: maximum number of streams in one batch.
+            patience: seconds that a step waits for others to join its batch.
         """
         seconds = self.card.live_hop if hop is None else hop
         return StreamPool(self.engine, self.card.hop(seconds), batch, patience)
@@ -92,11 +98,14 @@ class Model:
         self,
         source: Source,
         hop: float | None = None,
-        heard: Callable[[float], None] | None = None,
+        progress: Callable[[float], None] | None = None,
     ) -> Iterator[Update]:
-        """Updates of an opened source as they are computed, at the card's hop for files.
+        """Updates of an opened source as they are computed.
 
-        `heard` is told the seconds read so far, now and then; warnings gather in the source.
+        Args:
+            source: an opened source; problems of the input are added to its `warnings`.
+            hop: seconds between updates; None selects the card's hop for files.
+            progress: called after each block with the seconds read so far.
         """
         stream = self.stream(self.card.file_hop if hop is None else hop)
         loudest = -np.inf  # dBFS
@@ -112,10 +121,10 @@ class Model:
                 raise InputError(f"{source.name}: {error}") from None
             loudest = max([loudest, *(update.level for update in updates)])
             yield from updates
-            if heard is not None:
-                heard(stream.time)
+            if progress is not None:
+                progress(stream.time)
         if stream.time == 0:
-            raise InputError(f"{source.name}: holds no audio" + _because(source.warnings))
+            raise InputError(f"{source.name}: contains no audio" + _because(source.warnings))
         try:
             updates = stream.flush()
         except SignalError as error:
@@ -128,8 +137,8 @@ class Model:
         window = max(hop.window for hop in self.card.hops) / self.card.sample_rate
         if stream.time < window:
             source.warnings.append(
-                f"only {stream.time:.1f} s long; the result is uncertain, since the model listens "
-                f"for {window:g} s"
+                f"only {stream.time:.1f} s long; the result is uncertain, since the model reads "
+                f"windows of {window:g} s"
             )
         if loudest < self.card.thresholds.silence and not stream.non_finite:
             source.warnings.append("is silent from start to end")
@@ -140,12 +149,19 @@ class Model:
         hop: float | None = None,
         *,
         raw: RawFormat | None = None,
-        heard: Callable[[float], None] | None = None,
+        progress: Callable[[float], None] | None = None,
     ) -> Timeline:
-        """The timeline of a path, URL, "-", binary file object, or (samples, sample_rate).
+        """The timeline of a recording.
 
-        `hop` in seconds, None for the card's hop for files. Raises InputError where nothing can
-        be read; damage that leaves something to hear is in the timeline's `warnings`.
+        Args:
+            recording: a path, a URL, "-" for standard input, a binary file object, or a tuple
+                (samples, sample_rate).
+            hop: seconds between updates; None selects the card's hop for files.
+            raw: format of raw samples; None if the recording is an audio file.
+            progress: called after each block with the seconds read so far.
+
+        Raises InputError if the recording cannot be read. If a damaged recording can be decoded in
+        part, the timeline's `warnings` describe the damage.
         """
         source: Source
         if isinstance(recording, tuple):
@@ -154,7 +170,7 @@ class Model:
             _check_recording(recording)
             source = open_source(recording, raw)
         try:
-            return self.timeline(source, hop, heard)
+            return self.timeline(source, hop, progress)
         finally:
             source.close()
 
@@ -162,11 +178,11 @@ class Model:
         self,
         source: Source,
         hop: float | None = None,
-        heard: Callable[[float], None] | None = None,
+        progress: Callable[[float], None] | None = None,
     ) -> Timeline:
-        """`classify` for an opened source."""
+        """As `classify`, for an opened source."""
         timeline = Timeline(self.card, self.card.file_hop if hop is None else hop)
-        for update in self.follow(source, hop, heard):
+        for update in self.follow(source, hop, progress):
             timeline.append(update)
         timeline.warnings = tuple(source.warnings)
         return timeline
@@ -197,14 +213,14 @@ class _Samples:
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         for first in range(0, len(self._samples), BLOCK):
-            yield self._samples[first : first + BLOCK]  # feed checks them
+            yield self._samples[first : first + BLOCK]  # validated by `Stream.feed`
 
     def close(self) -> None:
         pass
 
 
 def _check_recording(recording: object) -> None:
-    """Raise InputError for what cannot be a recording, with what to pass instead."""
+    """Raise InputError, with a remedy, if `recording` has an unsupported type."""
     text = isinstance(recording, io.TextIOBase)
     if isinstance(recording, (str, os.PathLike)) or (hasattr(recording, "read") and not text):
         return
@@ -237,18 +253,22 @@ def _because(warnings: list[str]) -> str:
 
 
 def load(path: str | os.PathLike[str] | None = None, compute: Compute = "auto") -> Model:
-    """The bundled model, a bundled one by name (`tfcrnn`, `tfcrnn-half`), or the one in a file.
+    """Load a model.
 
-    `compute`: "cpu" is ONNX Runtime on one core; "cuda" is PyTorch on a GPU and needs the `train`
-    extra; "auto" is "cpu", which steps a single stream hundreds of times faster than real time
-    and starts without loading PyTorch. Raises ModelFileError or DeviceError.
+    Args:
+        path: a model file, or the name of a bundled model, `tfcrnn` or `tfcrnn-half`. None selects
+            `tfcrnn`.
+        compute: "cpu" is ONNX Runtime on one core. "cuda" is PyTorch on a GPU and needs the `train`
+            extra. "auto" is "cpu", which runs a single stream hundreds of times faster than real
+            time and starts without loading PyTorch.
+
+    Raises ModelFileError or DeviceError.
     """
     if compute not in ("auto", "cpu", "cuda"):
         raise ConfigError(f"compute must be auto, cpu or cuda, not {compute!r}")
     if not (path is None or isinstance(path, (str, os.PathLike))):
         raise ConfigError(
-            f"{type(path).__name__} is not a model file; pass its path, or nothing for the "
-            "bundled model"
+            f"{type(path).__name__} is not a model file; pass a path, or None for the bundled model"
         )
     name, data = read_model(path)
     card = read_card(data, name)
@@ -262,33 +282,33 @@ def load(path: str | os.PathLike[str] | None = None, compute: Compute = "auto") 
 
 
 def _absolute(path: str | os.PathLike[str] | None) -> str | None:
-    """The path as another process can use it; the name of a bundled model as it is."""
+    """The absolute path, for use in another process; names of bundled models stay as they are."""
     if path is None or (str(path) in BUNDLED and not Path(path).exists()):
         return None if path is None else str(path)
     return str(Path(path).absolute())
 
 
 def _load_same(origin: Origin, sha256: str) -> Model:
-    """The model that was pickled; raises ModelFileError if the file is another one now."""
+    """Load a pickled model. Raises ModelFileError if the file has changed."""
     model = load(origin.path, origin.compute)
     if model.card.sha256 != sha256:
         raise ModelFileError(
-            f"{origin.path or 'bundled model'}: is not the model that was pickled (its hash "
-            "differs); use the same file on both sides"
+            f"{origin.path or 'bundled model'}: differs from the pickled model; use the same file "
+            "in both processes"
         )
     return model
 
 
 def read_model(path: str | os.PathLike[str] | None) -> tuple[str, bytes]:
-    """Name and bytes of a bundled model, by its name or None, or of a file.
+    """Name and content of a model file or bundled model. Raises ModelFileError.
 
-    Raises ModelFileError.
+    `path`: a path, the name of a bundled model, or None for the default.
     """
     file = Path(BUNDLED[0] if path is None else path)
     if str(file) in BUNDLED and (path is None or not file.exists()):
         bundled = resources.files("streamgenre.models") / f"{file}.onnx"
         if not bundled.is_file():
-            raise ModelFileError("the bundled model is missing: install streamgenre anew")
+            raise ModelFileError("the bundled model is missing; reinstall streamgenre")
         return "bundled model", bundled.read_bytes()
     try:
         with file.open("rb") as opened:

@@ -1,6 +1,6 @@
-"""A timeline in a notebook: as HTML, as a plot, and as a table of pandas.
+"""A timeline in a notebook: as HTML, as a plot, and as a pandas DataFrame.
 
-Matplotlib and pandas are imported when they are needed; streamgenre does not install them.
+Matplotlib and pandas are imported on first use. streamgenre does not install them.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas import DataFrame
 
-_QUIET = "#b8b8b8"  # colour of what has no genre
+_NO_GENRE = "#b8b8b8"  # colour of segments without a genre
 _MOST_ROWS = 12
 
 
 class Timeline(Protocol):
-    """What is read of a timeline (timeline.py)."""
+    """The part of `timeline.Timeline` that this module reads."""
 
     card: ModelCard
     duration: float
@@ -42,7 +42,7 @@ class Timeline(Protocol):
 
 
 def summary(timeline: Timeline) -> str:
-    """The verdict on one line: "Jazz 81 %", "unsure (best: Jazz 31 %)" or "no music"."""
+    """The overall result on one line: "Jazz 81 %", "unsure (best: Jazz 31 %)" or "no music"."""
     displays = {label.name: label.display for label in timeline.card.labels}
     if timeline.status == "no-music":
         return "no music"
@@ -60,7 +60,7 @@ def html(timeline: Timeline) -> str:
     segments = timeline.segments
     for segment in segments:
         name = escape(displays.get(segment.genre or "", segment.status.replace("-", " ")))
-        colour = colours.get(segment.genre or "", _QUIET)
+        colour = colours.get(segment.genre or "", _NO_GENRE)
         times = f"{clock(segment.start)} to {clock(segment.end)}"
         bands.append(
             f'<div title="{name}, {times}" style="width:{(segment.end - segment.start) / span:.4%};'
@@ -85,7 +85,7 @@ def plot(timeline: Timeline, axes: Axes | None = None) -> Axes:
     labels = timeline.card.labels
     updates = list(timeline.updates)
     times = [timeline.start, *(update.time for update in updates)]
-    # Each step holds from the one before to its own time.
+    # Each update covers the interval from the previous one to its own time.
     areas = [
         [u.probabilities[label.name] if u.status in ("genre", "unsure") else 0.0 for u in updates]
         for label in labels
@@ -101,7 +101,7 @@ def plot(timeline: Timeline, axes: Axes | None = None) -> Axes:
     colours = {label.name: label.colour for label in labels}
     displays = {label.name: label.display for label in labels}
     for segment in timeline.segments:
-        colour = colours.get(segment.genre or "", _QUIET)
+        colour = colours.get(segment.genre or "", _NO_GENRE)
         axes.axvspan(segment.start, segment.end, ymin=0.92, color=colour, linewidth=0)
     axes.set(xlabel="time (s)", ylabel="probability", ylim=(0, 1 / 0.9), title=summary(timeline))
     axes.set_xlim(timeline.start, max(timeline.duration, timeline.start + 1e-9))
@@ -136,4 +136,4 @@ def _imported(name: str) -> Any:
         return import_module(name)
     except ImportError:
         package = name.split(".")[0]
-        raise ConfigError(f"this needs {package}: pip install {package}") from None
+        raise ConfigError(f"this needs {package}; run pip install {package}") from None

@@ -1,8 +1,8 @@
-"""Reading an ONNX file's own account of itself without the onnx package.
+"""Read the metadata of an ONNX file without the onnx package.
 
-Protocol Buffers wire format: each field is a varint key (number << 3 | kind) and a value. Only
-what is needed is looked at: metadata, the hash of all the rest, and whether any weight lies
-outside the file (such a file is refused: it would name other files to read).
+In the Protocol Buffers wire format, each field is a varint key (number << 3 | kind) and a value.
+This module reads the metadata, hashes everything else, and rejects external data, which would make
+ONNX Runtime read other files.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ _TENSOR_EXTERNAL_DATA, _TENSOR_LOCATION = 13, 14
 
 @dataclass(frozen=True)
 class OnnxFile:
-    """The parts of a model file that are not its computation."""
+    """Metadata and hash of a model file."""
 
     metadata: dict[str, str]
     sha256: str
-    """Of everything but the metadata: graph, weights, versions."""
+    """Hash of everything except the metadata: graph, weights, versions."""
 
 
 def _varint(data: memoryview, at: int) -> tuple[int, int]:
     value = shift = 0
     while True:
         if at >= len(data) or shift > 63:
-            raise ValueError("cut off")
+            raise ValueError("truncated")
         byte = data[at]
         at += 1
         value |= (byte & 0x7F) << shift
@@ -63,9 +63,9 @@ def fields(data: memoryview) -> Iterator[tuple[int, memoryview, int, int]]:
             end = at + length
             payload = data[at:end]
         else:
-            raise ValueError(f"wire kind {kind}")
+            raise ValueError(f"unsupported wire type {kind}")
         if end > len(data):
-            raise ValueError("cut off")
+            raise ValueError("truncated")
         at = end
         yield number, payload, start, end
 
@@ -74,12 +74,12 @@ def _refuse_external(tensor: memoryview) -> None:
     for number, _, start, end in fields(tensor):
         located = number == _TENSOR_LOCATION and _varint(tensor[start:end], 1)[0] != 0
         if number == _TENSOR_EXTERNAL_DATA or located:
-            raise ValueError("weights outside the file")
+            raise ValueError("external data")
 
 
 def _check_graph(graph: memoryview, depth: int = 0) -> None:
     if depth > _DEEPEST:
-        raise ValueError("nested too deep")
+        raise ValueError("nested too deeply")
     for number, payload, _, _ in fields(graph):
         if number == _GRAPH_SPARSE:
             raise ValueError("sparse weights")
@@ -102,7 +102,7 @@ def _check_attribute(attribute: memoryview, depth: int) -> None:
 
 
 def read_onnx(data: bytes) -> OnnxFile:
-    """Metadata and hash of a serialized ModelProto; raises ValueError saying what is wrong."""
+    """Metadata and hash of a serialized ModelProto. Raises ValueError, which names the problem."""
     view = memoryview(data)
     digest = hashlib.sha256()
     metadata: dict[str, str] = {}
@@ -113,11 +113,11 @@ def read_onnx(data: bytes) -> OnnxFile:
             metadata[entry.get(1, "")] = entry.get(2, "")
             continue
         if number in (_MODEL_TRAINING, _MODEL_FUNCTIONS):
-            raise ValueError("functions or training steps, which no model here has")
+            raise ValueError("unsupported: local functions or training information")
         digest.update(view[start:end])
         if number == _MODEL_GRAPH:
             graphs += 1
             _check_graph(payload)
     if graphs != 1:
-        raise ValueError("no graph in it")
+        raise ValueError("no graph")
     return OnnxFile(metadata, digest.hexdigest())

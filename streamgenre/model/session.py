@@ -1,4 +1,4 @@
-"""ONNX Runtime on one thread, as the program and the exported step run."""
+"""Single-threaded ONNX Runtime sessions, for models and for exported steps."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ from ..errors import ModelFileError, first_line
 
 
 def session(model: bytes | Path, name: str = "", **options: Any) -> Any:
-    """A session on one thread; `options` are further ones of its SessionOptions.
+    """A single-threaded session.
 
-    Raises ModelFileError with the runtime's reason, of the file or of `name`.
+    Args:
+        model: content or path of an ONNX file.
+        name: name for error messages; defaults to the name of the file.
+        options: further attributes of `SessionOptions`.
+
+    Raises ModelFileError with the reason that ONNX Runtime reports.
     """
     settings = onnxruntime.SessionOptions()
-    # A step is milliseconds of work: more threads only spin and wait for each other.
+    # A step takes milliseconds: more threads would mostly wait for each other.
     settings.intra_op_num_threads = settings.inter_op_num_threads = 1
     settings.log_severity_level = 4
     for key, value in options.items():
@@ -26,6 +31,6 @@ def session(model: bytes | Path, name: str = "", **options: Any) -> Any:
         name = name or model.name
     try:
         return onnxruntime.InferenceSession(given, settings, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its own exception types share no public base
+    except Exception as error:  # ONNX Runtime's exception types share no public base
         what = name or "the step"
-        raise ModelFileError(f"{what}: ONNX Runtime refuses it: {first_line(error)}") from None
+        raise ModelFileError(f"{what}: ONNX Runtime cannot load it: {first_line(error)}") from None

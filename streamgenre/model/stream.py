@@ -1,7 +1,7 @@
-"""A stream: samples in, updates out, the network's state carried across chunks.
+"""A stream: takes samples, returns updates, and carries the network's state across chunks.
 
-The same audio gives the same updates, bit for bit, however it is cut into `feed` calls: every
-part between here and the network works on a running position, never on a call's length.
+The same audio gives the same updates, bit for bit, for any division into chunks: everything between
+`feed` and the network depends on the position in the stream, never on the length of a chunk.
 """
 
 from __future__ import annotations
@@ -19,39 +19,42 @@ from ..update import Status, Update
 from .card import Hop
 from .decide import Decider
 from .engine import Engine, Step, initial_state
-from .styles import styles_beside
+from .styles import styles_of
 
-_CANCELLED = 0.1  # share of the frames from which on it is worth a warning
-_FEED_FRAMES = 65_536  # taken at a time, so that a long array needs little memory
+_CANCELLED = 0.1  # share of frames with cancelling channels from which on there is a warning
+_FEED_FRAMES = 65_536  # frames processed at a time, so that a long chunk needs little memory
 
 
 class Stream:
-    """One audio source's way through a model. Cheap; not for use by two threads at once.
+    """The path of one audio source through a model; see `Model.stream`.
 
-    `non_finite` counts samples that became 0, `state_resets` how often the network gave something
-    not finite and its state was started anew; `time` is how many seconds were fed.
+    Streams are cheap. A stream is not thread-safe.
+
+    Attributes:
+        non_finite: number of non-finite samples, which are replaced with zeros.
+        state_resets: number of resets after a non-finite output or state of the network.
     """
 
     def __init__(
-        self, engine: Engine, hop: Hop, many: bool = False, embedding: bool = False
+        self, engine: Engine, hop: Hop, compiled: bool = False, embedding: bool = False
     ) -> None:
         self._engine, self._hop, self._embedding = engine, hop, embedding
         self._card = engine.card
         self._labels = self._card.label_names
-        self._front = engine.front_end(hop, many)
+        self._front = engine.front_end(hop, compiled)
         self._ring = Ring(capacity=2 * hop.samples, history=hop.window - hop.samples)
         self._decider = Decider(self._card.thresholds, len(self._labels))
         self.reset()
 
     def reset(self) -> None:
-        """Start anew in everything: memory, time, counts, sample rate."""
+        """Reset everything: state, time, counters and sample rate."""
         self._rate: float | None = None
         self._channels = 0
         self._resampler: Resampler | None = None
         self._mixer = Mixer()
-        self._origin = 0.0  # s, where the present run of unbroken samples began
+        self._origin = 0.0  # s, end of the last gap
         self._frames = 0  # input frames since then
-        self._hops = 0  # whole steps since then
+        self._hops = 0  # complete steps since then
         self._closed = False
         self._samples_a_frame = 1
         self.non_finite = self.state_resets = 0
@@ -63,7 +66,7 @@ class Stream:
         self._front.clear()
 
     def reset_state(self) -> None:
-        """Forget what was heard; time goes on."""
+        """Reset the network's state and the decision; time continues."""
         self._state = initial_state(self._card, hop=self._hop)
         self._decider.reset()
 
@@ -76,13 +79,13 @@ class Stream:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "a stream cannot be pickled or copied, since its resampler cannot: pass the samples, "
-            "or the model, and open a stream there with model.stream()"
+            "a stream cannot be pickled or copied; pass the samples, or pass the model and open a "
+            "stream there with model.stream()"
         )
 
     @property
     def state(self) -> NDArray[np.float32]:
-        """A copy of the network's state, float32 (1, S); its meaning is the network's own."""
+        """A copy of the network's state, float32 (1, S); opaque outside the network."""
         return self._state.copy()
 
     @property
@@ -92,46 +95,46 @@ class Stream:
 
     @property
     def time(self) -> float:
-        """Seconds fed since the start, gaps included."""
+        """Seconds since the start, including gaps."""
         return self._origin + (self._frames / self._rate if self._rate else 0.0)
 
     @property
     def warnings(self) -> list[str]:
-        """What was wrong with the samples so far, each kind once."""
-        found = []
+        """Problems of the samples so far, one line per kind."""
+        warnings = []
         frames = self._mixer.frames
         if self._mixer.cancelled > _CANCELLED * frames:
-            found.append(
-                "the channels cancel each other, as if one of them were inverted; they were mixed "
-                "with their signs made equal (check the cables, or take one channel)"
+            warnings.append(
+                "the channels cancel each other, as if one were inverted; their signs were made "
+                "equal before mixing (check the cables, or use one channel)"
             )
         if self.non_finite:
             total = max(1, frames * self._samples_a_frame)
             share = "all" if self.non_finite >= total else f"{self.non_finite}"
-            found.append(
-                f"{share} samples are not finite (NaN, infinite or beyond 1e6) and were taken as "
-                "silence, which is no-music"
+            warnings.append(
+                f"{share} samples are not finite (NaN, infinite or beyond 1e6) and were replaced "
+                "with silence"
             )
         if self.state_resets:
-            found.append(f"the state was not finite and was reset {self.state_resets} times")
-        return found
+            warnings.append(f"the state was not finite and was reset {self.state_resets} times")
+        return warnings
 
     @property
     def smoothed(self) -> dict[str, float]:
-        """Label -> smoothed probability, of which `confidence` and decisions are made."""
+        """Label -> smoothed probability, on which `confidence` and decisions are based."""
         return dict(zip(self._labels, map(float, self._decider.smoothed), strict=True))
 
     def feed(self, samples: NDArray[np.generic], sample_rate: float) -> list[Update]:
-        """Updates that these samples complete: often none, sometimes several.
+        """Process samples; returns the updates that they complete, often none.
 
         Args:
-            samples: float32 in [-1, 1] or int16, (n,) or (n, channels); any n, also 0.
-            sample_rate: Hz, the same in all calls.
+            samples: float32 in [-1, 1] or int16, (n,) or (n, channels), n >= 0.
+            sample_rate: Hz; must not change within a stream.
 
-        Raises SignalError where shape, type, rate or channels cannot be right, and after flush.
+        Raises SignalError if shape, type, rate or channels are invalid, and after `flush`.
         """
         if self._closed:
-            raise SignalError("the stream was flushed; reset() it or open another")
+            raise SignalError("the stream was flushed; call reset() or open a new stream")
         frames = as_frames(samples, self._channels)
         if self._rate is None:
             self._resampler = Resampler(sample_rate, self._card.sample_rate)
@@ -139,8 +142,8 @@ class Stream:
             self._samples_a_frame = frames.shape[1]
         elif sample_rate != self._rate or frames.shape[1] != self._channels:
             raise SignalError(
-                f"the stream began at {self._rate:g} Hz with {self._channels} channels, now "
-                f"{sample_rate:g} Hz with {frames.shape[1]} channels; open a stream for each"
+                f"sample rate or channels changed from {self._rate:g} Hz, {self._channels} "
+                f"channels, to {sample_rate:g} Hz, {frames.shape[1]} channels; open a new stream"
             )
         assert self._resampler is not None
         updates: list[Update] = []
@@ -152,7 +155,7 @@ class Stream:
         return updates
 
     def flush(self) -> list[Update]:
-        """The last update, of a window padded with silence, if unread samples remain."""
+        """Zero-pad and process the remaining samples; returns the last update, if any."""
         if self._closed:
             return []
         self._closed = True
@@ -160,12 +163,14 @@ class Stream:
         return self._finish()
 
     def gap(self, seconds: float) -> list[Update]:
-        """So many seconds were lost: time goes on, the state starts anew.
+        """Report that `seconds` of audio were lost: time advances, the state is reset.
 
-        What comes then may have another rate and other channels: another device, say.
+        The samples that follow may have another rate and other channels, as from another device.
         """
         if self._closed or not 0 < seconds < np.inf:
-            raise SignalError("a gap needs a positive length and a stream that is not flushed")
+            raise SignalError(
+                "a gap must have a positive, finite length and must not follow flush()"
+            )
         updates = self._finish()
         self._origin = self.time + seconds
         self._frames = self._hops = 0
@@ -191,10 +196,10 @@ class Stream:
         return updates
 
     def _settle(self) -> None:
-        """Wait for steps that are under way: here none ever is."""
+        """Finish pending steps. Only pooled streams have any."""
 
     def _take(self, mono: NDArray[np.float32], updates: list[Update]) -> None:
-        """Samples at the model's rate into the ring, and every step that they complete."""
+        """Write samples at the model's rate to the ring and run the steps that they complete."""
         position = 0
         while position < len(mono):
             position += self._ring.write(mono[position:])
@@ -202,19 +207,19 @@ class Stream:
                 updates.append(self._step(self._hop.samples))
 
     def _step(self, new: int) -> Update:
-        """One step, `new` samples of which are audio and not padding."""
-        level = self._hear()
-        return self._conclude(self._engine.run(self._front.heard, self._state), new, level)
+        """Run one step, of which `new` samples are audio and the rest is padding."""
+        level = self._read_hop()
+        return self._conclude(self._engine.run(self._front.inputs, self._state), new, level)
 
-    def _hear(self) -> float:
-        """Take a hop off the ring into the front end; its level in dBFS."""
+    def _read_hop(self) -> float:
+        """Pass one hop from the ring to the front end; returns its level in dBFS."""
         taken = self._front.read(self._ring)
         self.non_finite += taken.non_finite
         return taken.level
 
     def _conclude(self, step: Step, new: int, level: float) -> Update:
-        """The update of a step's outputs, which become the stream's memory."""
-        step = self._sound(step)
+        """Store the next state and return the update of a step."""
+        step = self._finite_step(step)
         self._state = step.next_state
         self._hops += 1
         seconds = new / self._card.sample_rate
@@ -225,13 +230,13 @@ class Stream:
         time = self._origin + self._hops * self._hop.seconds if whole else self.time
         return self._update(time, status, genre, step, level)
 
-    def _sound(self, step: Step) -> Step:
-        """The step if all of it is finite; else another one with the state started anew."""
+    def _finite_step(self, step: Step) -> Step:
+        """The step if it is finite, otherwise the step repeated with the initial state."""
         if _finite(step):
             return step
         self.state_resets += 1
         fresh = initial_state(self._card, hop=self._hop)
-        step = self._engine.run(self._front.heard, fresh)
+        step = self._engine.run(self._front.inputs, fresh)
         if _finite(step):
             return step
         even = np.full_like(step.probabilities, 1 / len(self._labels))
@@ -253,7 +258,7 @@ class Stream:
             music=float(step.music[0]),
             probabilities=dict(zip(self._labels, map(float, step.probabilities[0]), strict=True)),
             level=level,
-            styles={} if styles is None else styles_beside(self._card, label, styles[0]),
+            styles={} if styles is None else styles_of(self._card, label, styles[0]),
             gates=() if gates is None else tuple(map(float, gates[0])),
             speech=None if step.speech is None else float(step.speech[0]),
             embedding=self._embedding_of(step),

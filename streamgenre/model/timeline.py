@@ -1,7 +1,7 @@
-"""How the genre moves through one recording: what `classify` gives.
+"""The timeline of one recording: the result of `classify`.
 
-Updates are kept as compact rows, below 100 bytes each with fourteen labels, so that a day of
-audio stays small; `updates` makes objects of them one at a time.
+Updates are stored as compact rows of less than 100 bytes each with 14 labels, so that a day of
+audio needs little memory. `updates` converts them to objects on access.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 SCHEMA = 1
 _BLOCK_ROWS = 1024
 LEAST_MUSIC = 0.1
-"""Share of the time below which a recording as a whole is no music."""
+"""Share of time with music below which a recording is "no-music"."""
 
 
 class _Rows:
-    """Updates as rows of one structured array, in blocks: growing never copies what is there."""
+    """Updates as rows of structured arrays, in blocks, so that growing never copies rows."""
 
     def __init__(self, labels: Sequence[str]) -> None:
         self.labels = tuple(labels)
@@ -51,7 +51,7 @@ class _Rows:
         self._blocks: list[NDArray[np.void]] = []
         self._count = 0
         self.start = 0.0
-        """Seconds at which the first row begins: 0 until rows were forgotten."""
+        """Seconds at which the first row begins: 0 until rows are discarded."""
 
     def __len__(self) -> int:
         return self._count
@@ -72,8 +72,8 @@ class _Rows:
         )
         self._count += 1
 
-    def forget(self, before: float) -> None:
-        """Let go of the oldest rows, whole blocks that end before that time."""
+    def discard(self, before: float) -> None:
+        """Discard the blocks of rows that end before this time."""
         while len(self._blocks) > 1 and (last := float(self._blocks[0]["time"][-1])) < before:
             self.start = last
             self._count -= len(self._blocks.pop(0))
@@ -105,7 +105,7 @@ class _Rows:
 
 
 class Updates(Sequence[Update]):
-    """The updates of a timeline, made when they are looked at."""
+    """The updates of a timeline, created on access."""
 
     def __init__(self, rows: _Rows) -> None:
         self._rows = rows
@@ -127,7 +127,7 @@ class Updates(Sequence[Update]):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a recording, or a group of recordings, is as a whole."""
+    """The result for a recording, or for a group of recordings, as a whole."""
 
     status: Status
     genre: str | None
@@ -137,18 +137,18 @@ class Verdict:
 
 
 class Timeline:
-    """Updates, segments and verdict of one recording. Built by `append`, read by everyone else.
+    """Updates, segments and overall result of one recording; see `classify`.
 
-    `longest`: seconds of which updates are kept, the last ones; None keeps all.
+    `longest`: seconds of updates to keep, counted from the end; None keeps all.
     """
 
     def __init__(self, card: ModelCard, hop: float, longest: float | None = None) -> None:
         self.card, self.hop, self._longest = card, hop, longest
         self.duration = 0.0
         self.warnings: tuple[str, ...] = ()
-        """What was wrong with the input, though it could be read."""
+        """Problems of an input that could still be decoded."""
         self.min_segment = 0.0
-        """Seconds that a segment lasts at least: shorter ones are merged into their neighbours."""
+        """Minimum length of a segment in seconds. Shorter ones are merged into their neighbours."""
         self._rows = _Rows(card.label_names)
         self._styles = StyleMeans(card)
         self._verdict: Verdict | None = None
@@ -161,11 +161,11 @@ class Timeline:
         self.duration = update.time
         self._verdict = None
         if self._longest is not None:
-            self._rows.forget(update.time - self._longest)
+            self._rows.discard(update.time - self._longest)
 
     @property
     def start(self) -> float:
-        """Seconds at which the updates kept begin: 0 but where `longest` is exceeded."""
+        """Seconds at which the first update begins: 0 unless `longest` is exceeded."""
         return self._rows.start
 
     @property
@@ -173,9 +173,9 @@ class Timeline:
         return Updates(self._rows)
 
     def verdict(self) -> Verdict:
-        """Over music steps, the mean of the steps' probabilities.
+        """The mean of the probabilities over the steps with music.
 
-        Each step weighs as much as the new audio that it brings: the last one is mostly padding.
+        Each step is weighted by its new audio, since the last one can be mostly padding.
         """
         if self._verdict is not None:
             return self._verdict
@@ -226,21 +226,21 @@ class Timeline:
 
     @property
     def styles(self) -> Mapping[str, float]:
-        """Finer hints (house, punk, opera) beside the genre, not calibrated; often none.
+        """Finer labels such as house, punk or opera, not calibrated; often none.
 
-        Style -> mean of its probability over the music steps whose best label was the genre; the
-        few likeliest, the likeliest first.
+        Style -> mean probability over the steps with music whose most probable label was the genre.
+        At most three, the most probable first.
         """
         verdict = self.verdict()
-        return {} if verdict.status == "no-music" else self._styles.likeliest(verdict.genre)
+        return {} if verdict.status == "no-music" else self._styles.most_probable(verdict.genre)
 
     @property
     def segments(self) -> list[Segment]:
-        """Stretches of one decision; they tile [start, duration] without gaps.
+        """Intervals with a single decision. They tile [start, duration] without gaps.
 
-        Those shorter than `min_segment` are merged into their neighbours (see merge.py).
+        Segments shorter than `min_segment` are merged into their neighbours (see merge.py).
         """
-        found: list[Segment] = []
+        segments: list[Segment] = []
         total = 0.0  # of the probabilities of the decision, weighted by seconds
         labels = np.zeros(len(self._rows.labels))  # the same for each label
         last: Decision | None = None
@@ -249,7 +249,7 @@ class Timeline:
         def close() -> None:
             if last is not None:
                 best = float(labels.max()) if last[0] == "unsure" else total
-                found.append(Segment(begin, end, *last, best / (end - begin)))
+                segments.append(Segment(begin, end, *last, best / (end - begin)))
 
         for row, decision in zip(self._rows.rows(), self._decisions(), strict=True):
             if decision != last:
@@ -261,10 +261,10 @@ class Timeline:
             total += self._probability(row, decision) * (time - end)
             end = time
         close()
-        return found
+        return segments
 
     def _decisions(self) -> Iterator[Decision]:
-        """The decision of each row, after short ones were merged."""
+        """The decision of each row, after merging."""
         merger, labels = Merger(self.min_segment), self._rows.labels
         end = self.start
         for row in self._rows.rows():
@@ -275,7 +275,7 @@ class Timeline:
         yield from merger.finish()
 
     def _probability(self, row: np.void, decision: Decision) -> float:
-        """Probability of a decision in a row, 0 if it is unsure: see Segment.confidence."""
+        """Probability of a decision in a row, 0 if unsure; see Segment.confidence."""
         status, genre = decision
         if status == "genre":
             return float(row["probabilities"][self._rows.labels.index(genre)])
@@ -318,7 +318,7 @@ class Timeline:
         return notebook.to_pandas(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, as `--format json` prints it, but for the file's name."""
+        """All values, as `--format json` prints them, without the file name."""
         return {
             **self.summary(),
             "updates": [u.to_dict() for u in self.updates],
@@ -355,5 +355,5 @@ def _rounded(probability: float) -> float:
 
 
 def model_to_dict(card: ModelCard) -> dict[str, str]:
-    """A model's name, version and hash, as every result carries them."""
+    """Name, version and hash of a model, as stored with every result."""
     return {"name": card.name, "version": card.version, "sha256": card.sha256}

@@ -1,4 +1,4 @@
-"""The step on PyTorch, for CUDA: the card's network with the weights that the ONNX file holds."""
+"""The PyTorch engine, for CUDA: the card's network with the weights of the ONNX file."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .engine import Engine, Step, initial_state
 
 
 class NetworkEngine(Engine):
-    """See engine.Engine; of a network in memory.
+    """See engine.Engine. Runs a network in memory.
 
-    `network` takes (samples, state) and gives the tensors of engine.Step.
+    `network` takes (samples, state) and returns the tensors of engine.Step.
     """
 
     def __init__(self, network: Any, card: ModelCard, device: str = "cpu") -> None:
@@ -34,33 +34,35 @@ class NetworkEngine(Engine):
     def step(self, samples: NDArray[np.float32], state: NDArray[np.float32]) -> Step:
         """See engine.Engine.step."""
         torch = self._torch
-        # Short-cut products would cost the agreement with ONNX Runtime.
+        # TF32 products would not agree with ONNX Runtime.
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             values = self.network(
                 torch.from_numpy(samples).to(self._device), torch.from_numpy(state).to(self._device)
             )
-        # None: an output that this network does not have.
+        # Optional outputs that the network does not have are None.
         arrays: list[Any] = [None if value is None else value.cpu().numpy() for value in values]
         return Step(*arrays)
 
 
 class TorchEngine(NetworkEngine):
-    """Of a model file. Needs the `train` extra, which holds what the networks are built with."""
+    """The engine of a model file. Needs the `train` extra, which installs PyTorch."""
 
     def __init__(self, data: bytes, card: ModelCard, device: str = "cuda") -> None:
         try:
             import onnx
             import torch
 
-            from ..networks.calibrated import weights_into
+            from ..networks.calibrated import network_from_onnx
 
             if device == "cuda" and not torch.cuda.is_available():
-                raise DeviceError("no CUDA device that PyTorch can use; leave out --compute cuda")
-            network = weights_into(card.network, onnx.load_from_string(data))
+                raise DeviceError("PyTorch finds no CUDA device; leave out --compute cuda")
+            network = network_from_onnx(card.network, onnx.load_from_string(data))
             super().__init__(network, card, device)
         except ImportError as error:  # some networks need more libraries than others
             raise DeviceError(
-                f"compute on {device} needs PyTorch ({error}): {install_command('train')}"
+                f"compute={device} needs PyTorch ({error}); install it: {install_command('train')}"
             ) from None
         except (TypeError, ValueError, RuntimeError, KeyError) as error:
-            raise ModelFileError(f"model {card.name}: does not fit its network: {error}") from None
+            raise ModelFileError(
+                f"model {card.name}: its weights do not match its network: {error}"
+            ) from None

@@ -1,4 +1,4 @@
-"""One file per network; `build` makes one from the description that a model card carries."""
+"""PyTorch networks, one file each. `build` creates one from the description in a model card."""
 
 from __future__ import annotations
 
@@ -30,28 +30,32 @@ KINDS = {
 
 
 def build(description: dict[str, Any]) -> StepNetwork:
-    """The untrained network of a card's `network` entry: its kind and constructor arguments."""
+    """Build an untrained network.
+
+    `description`: the `network` entry of a card, that is, the kind and the constructor arguments.
+    Raises ValueError for an unknown kind.
+    """
     arguments = dict(description)
     kind = arguments.pop("kind", None)
     if kind not in KINDS:
-        raise ValueError(f"unknown network kind {kind!r}: one of {', '.join(KINDS)}")
+        raise ValueError(f"unknown kind of network {kind!r}; use one of {', '.join(KINDS)}")
     module, name = KINDS[kind].rsplit(".", 1)
     network: StepNetwork = getattr(import_module(f".{module}", __package__), name)(**arguments)
     return network
 
 
 def build_trainable(description: dict[str, Any]) -> TrainableNetwork:
-    """As `build`; raises ValueError for a kind of network that only runs step by step."""
+    """As `build`. Raises ValueError for a kind that runs single steps only."""
     network = build(description)
     if not isinstance(network, TrainableNetwork):
-        raise ValueError(f"a network of kind {description['kind']!r} cannot be trained further")
+        raise ValueError(f"a network of kind {description['kind']!r} cannot be trained")
     return network
 
 
 def step_form(network: StepNetwork) -> StepNetwork:
-    """The same step in the form that is exported: as it stands, or in one that runs faster there.
+    """The form of a network that is exported: the network itself, or an equivalent faster one.
 
-    Its weights keep their names. Variants of the trunk that only studies use stay as they are.
+    Weights keep their names. Variants of the backbone that only studies use have no faster form.
     """
     from .trunk import TrunkTFCRNN
     from .trunk_step import TrunkStep

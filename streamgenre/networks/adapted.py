@@ -1,6 +1,6 @@
-"""A network under a linear head of its own, fitted elsewhere (training/adapt) for other genres.
+"""A network with a new linear output layer for other genres.
 
-The base is not trained further: `training/adapt` fits the head, `training/trainer` the base.
+`training/adapt` fits the layer. The base network stays as it is.
 """
 
 from __future__ import annotations
@@ -15,28 +15,30 @@ from .step import StepLogits, StepNetwork
 
 
 class Adapted(StepNetwork):
-    """The base's step, its logits from one linear layer on what `reads` names.
+    """The step of a base network, with logits from one linear layer.
 
-    Args: `base`, the description of the network below; `classes`; `reads`, one or both of
-    "embedding" and "next_state".
+    Args:
+        base: description of the base network.
+        classes: number of classes.
+        reads: inputs of the linear layer, one or both of "embedding" and "next_state".
     """
 
     def __init__(self, base: dict[str, Any], classes: int, reads: list[str]) -> None:
         super().__init__()
         self.base = build(base)
-        self.base.classifier = nn.Identity()  # replaced by the head: no weights of it are kept
+        self.base.drop_classifier()  # replaced by the head
         sizes = {"embedding": self.base.embedding_size, "next_state": self.base.state_size}
         self.head = nn.Linear(sum(sizes[name] for name in reads), classes)
         self.reads = reads
         self.state_size, self.embedding_size = self.base.state_size, self.base.embedding_size
 
     def window_for(self, hop: int) -> int:
-        """Samples that a step of `hop` new samples reads: as the base."""
+        """See StepNetwork; as in the base network."""
         return self.base.window_for(hop)
 
     @property
     def gated_blocks(self) -> tuple[int, ...]:
-        """Those of the base."""
+        """See StepNetwork; as in the base network."""
         return self.base.gated_blocks
 
     def forward(self, samples: Tensor, state: Tensor) -> StepLogits:

@@ -1,4 +1,4 @@
-"""A network with its temperature, and its weights read back from the ONNX file of a model."""
+"""A network with a temperature, and loading of its weights from an ONNX model file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .step import StepNetwork
 
 
 class CalibratedStep(NamedTuple):
-    """The tensors of streamgenre.model.engine.Step, in its order."""
+    """The tensors of streamgenre.model.engine.Step, in the same order."""
 
     probabilities: Tensor
     music: Tensor
@@ -29,7 +29,7 @@ class CalibratedStep(NamedTuple):
 
 
 class Calibrated(nn.Module):
-    """A streaming network with its temperature: what is exported, and what both engines run."""
+    """A streaming network with a temperature. This is the module that is exported."""
 
     def __init__(self, network: StepNetwork, temperature: float = 1.0) -> None:
         super().__init__()
@@ -50,11 +50,14 @@ class Calibrated(nn.Module):
         )
 
 
-def weights_into(description: Mapping[str, Any], model: onnx.ModelProto) -> Calibrated:
-    """The network of a card with the weights of its ONNX file; KeyError where one is missing."""
+def network_from_onnx(description: Mapping[str, Any], model: onnx.ModelProto) -> Calibrated:
+    """The network of a card with the weights of its ONNX file.
+
+    Raises KeyError if a weight is missing.
+    """
     step = Calibrated(build(dict(description)))
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
-    # The exporter keeps equal weights once, under one name; some are stored with sixteen bits.
+    # The exporter stores equal weights once, and some weights as float16.
     for node in model.graph.node:
         if node.op_type in ("Identity", "Cast") and node.input[0] in stored:
             stored[node.output[0]] = stored[node.input[0]]
@@ -69,7 +72,7 @@ def weights_into(description: Mapping[str, Any], model: onnx.ModelProto) -> Cali
 
 
 def _corner(stored: NDArray[np.floating[Any]], shape: torch.Size) -> Tensor:
-    """What lies in the corner of a widened weight (trunk_step.py)."""
+    """The original weight in the corner of a zero-padded one (see trunk_step.py)."""
     if stored.ndim == len(shape):
         stored = stored[tuple(slice(n) for n in shape)]
     return torch.from_numpy(np.array(stored, np.float32))

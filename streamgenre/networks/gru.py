@@ -1,7 +1,7 @@
 """A GRU cell as two matrix products (Cho et al. 2014, in the form of torch.nn.GRUCell).
 
-Written out because one of torch's ONNX exporters has turned `nn.GRU` into a wrong graph without
-a word, and because ONNX Runtime's GRU operator is slower for one step at a time.
+Written out because one of PyTorch's ONNX exporters silently produced a wrong graph for `nn.GRU`,
+and because ONNX Runtime's GRU operator is slower for single steps.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 class GRUCell(nn.Module):
-    """(x (B, inputs), h (B, size)) -> next h (B, size). Weights as in torch.nn.GRUCell."""
+    """x (B, inputs), h (B, size) -> next h (B, size). Weights as in torch.nn.GRUCell."""
 
     def __init__(self, inputs: int, size: int) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""Log-mel front end inside the network: samples in, bands out.
+"""Log-mel front end inside the network, as in `streamgenre.audio.logmel`.
 
-The bands of `streamgenre.audio.logmel`. The transform is a strided convolution with cosines and
-sines: exact, and the same operator everywhere.
+The Fourier transform is a strided convolution with cosines and sines, which is exact and available
+in every runtime.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from ..audio.logmel import (
 
 __all__ = ["SAMPLE_RATE", "LogMel", "activity", "filter_bank"]
 
-_GREATEST_GAIN = 1e3  # in power; what is near silence stays near silence
-_ACTIVE = 0.05  # mean log-mel of a frame above that of silence: an increase of a fifth in power
+_GREATEST_GAIN = 1e3  # in power; windows near silence stay quiet
+_ACTIVE = 0.05  # mean log-mel above silence at which a frame is active, 20 % more power
 
 
 def activity(logmel: Tensor) -> Tensor:
-    """Share (B,) of the frames of log-mel (B, 1, bands, frames) that are not silent, 0 to 1."""
+    """Share (B,) of active frames, 0 to 1, in log-mel (B, 1, bands, frames)."""
     above = logmel.mean((1, 2)) - SILENT
-    # A ramp, not a step: runtimes round differently.
+    # A ramp instead of a step, since runtimes round differently.
     return (above / _ACTIVE).clamp(0, 1).mean(1)
 
 
@@ -52,7 +52,7 @@ class LogMel(nn.Module):
 
     def power(self, samples: Tensor) -> Tensor:
         """Band powers (B, bands, frames), before the logarithm."""
-        # Half a window of silence at both ends: each sample of a step counts, its edges too.
+        # Half a frame of zeros at both ends, so that the samples at the edges count in full.
         spectrum = nn.functional.conv1d(
             samples[:, None], self.basis, stride=STEP, padding=FRAME // 2
         )
@@ -61,10 +61,10 @@ class LogMel(nn.Module):
 
     @staticmethod
     def levelled(logmel: Tensor, quietest: float = 0.0, loudest: float = 0.0) -> Tensor:
-        """Each window's log-mel (B, 1, bands, frames) with its mean band power inside a range.
+        """Scale each window of log-mel (B, 1, bands, frames) to a mean band power within a range.
 
-        Windows inside `quietest` to `loudest` (dB) are unchanged; others are brought to the nearer
-        limit, by 30 dB of gain at most. Computed from the logarithms, so that a runtime can share
+        Windows between `quietest` and `loudest` (dB) do not change. Others are scaled to the nearer
+        limit, with a gain of at most 30 dB. The input is logarithmic, so that a runtime can share
         frames between windows.
         """
         power = F.relu(torch.exp(logmel * SCALE - SHIFT) - FLOOR)

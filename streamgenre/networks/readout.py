@@ -1,7 +1,7 @@
-"""From the features of a step to its outputs: GRU, running statistics, and the layers on them.
+"""From the features of a step to its outputs: GRU, running statistics and output layers.
 
-Shared by the trunk in training and by the form of it that is exported. Attributes keep the names
-under which model files and checkpoints hold their weights.
+The backbone network and its exported form share these layers. Attributes must keep their names,
+since model files and checkpoints store weights under them.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from .statistics import RunningStatistics, Summary
 from .step import StepLogits, StepNetwork
 
 Memory = Literal["gru", "statistics"]
-"""What the classifier reads: the GRU's state alone, or running statistics joined with it."""
+"""Input of the classifier: the GRU's state, or running statistics together with it."""
 
-DEFAULT_HOP = 2.5  # s, where the state does not name the hop
-_ENOUGH = 1.0  # s of music, after weighting, from which on the logits stand as they are
-_STATE_DROPOUT = 0.5  # of the GRU's state before it joins the statistics, which it must not replace
+DEFAULT_HOP = 2.5  # s, if the state does not contain the hop
+_ENOUGH = 1.0  # s of music, weighted, below which the logits are scaled down
+_STATE_DROPOUT = 0.5  # of the GRU's state, so that the network does not ignore the statistics
 
 
 class Tick(NamedTuple):
@@ -29,14 +29,15 @@ class Tick(NamedTuple):
 
     logits: Tensor  # (B, C)
     next_state: Tensor  # (B, S)
-    embedding: Tensor  # (B, E), what the classifier of another set of genres should read
+    embedding: Tensor  # (B, E), input for the classifier of an adapted model
 
 
 class Readout(StepNetwork):
-    """The state is the GRU's (size), then the statistics' memory and the hop in seconds.
+    """GRU, running statistics and output layers.
 
-    The hop is the last entry of the state: 0 stands for `DEFAULT_HOP`. The decay of the statistics
-    needs it, and one graph serves every hop.
+    The state holds the GRU's state, the memory of the statistics and, as the last entry, the hop in
+    seconds, where 0 stands for `DEFAULT_HOP`. The decay of the statistics depends on the hop, and
+    one graph serves all hops.
     """
 
     def add_readout(
@@ -50,7 +51,7 @@ class Readout(StepNetwork):
         memory: Memory,
         hidden: int,
     ) -> None:
-        """Make the layers on `features`; arguments as those of TrunkTFCRNN."""
+        """Create the layers on `features`; for the arguments, see TrunkTFCRNN."""
         self.size, self.memory = size, memory
         self.features_size = self.embedding_size = features
         self.gru = GRUCell(features, size)
@@ -75,7 +76,7 @@ class Readout(StepNetwork):
         self.speech = nn.Linear(features, 1) if speech else None
 
     def share_readout(self, other: Readout) -> None:
-        """Use the layers of another network."""
+        """Share the layers of another network."""
         for name in (
             "size", "memory", "features_size", "embedding_size", "state_size",
             "hop_entry", "gru", "dropout", "state_dropout", "statistics", "inner", "from_state",
@@ -85,27 +86,39 @@ class Readout(StepNetwork):
         if other.statistics is not None:
             self.register_buffer("default_hop", other.default_hop)
 
+    def drop_classifier(self) -> None:
+        """See StepNetwork. Keeps the classifier of single windows, whose mean is in the state."""
+        super().drop_classifier()
+        self.inner = self.from_state = None
+
     def tick(self, features: Tensor, active: Tensor, state: Tensor) -> Tick:
-        """Features (B, F), share of active frames (B,) and state (B, S) -> one recurrent step."""
+        """One recurrent step.
+
+        Args:
+            features: (B, F).
+            active: share of active frames, (B,).
+            state: (B, S).
+        """
         h = self.gru(features, state[:, : self.size])
         if self.statistics is None:
             return Tick(self.classifier(self.dropout(h)), h, features)
-        assert self.inner is not None and self.from_state is not None
         assert self.window_inner is not None and self.window_classifier is not None
         hop = state[:, -1:]
         seconds = torch.where(hop > 0, hop, self.default_hop)
-        # The square: a window that is mostly padding says less than its share of frames.
+        # Squared, since a mostly padded window is less reliable than its share of active frames.
         weight = active**2 * torch.sigmoid(self.music(features)[:, 0]).detach()
         alone = self.window_classifier(self.dropout(F.relu(self.window_inner(features))))
         summary: Summary = self.statistics(
             features, F.log_softmax(alone, 1), weight, seconds, state[:, self.size : -1]
         )
-        hidden = self.inner(summary.mean) + self.from_state(self.state_dropout(h))
-        whole = F.log_softmax(self.classifier(self.dropout(F.relu(hidden))), 1)
-        # The two err differently: windows are better in the first seconds, the mean later.
-        logits = (whole + summary.log_probabilities) / 2
-        # The first short hops of a stream are mostly padding: their outputs stay near uniform, so
-        # that they neither decide nor weigh in a mean over steps.
+        logits = summary.log_probabilities
+        if self.inner is not None and self.from_state is not None:
+            hidden = self.inner(summary.mean) + self.from_state(self.state_dropout(h))
+            whole = F.log_softmax(self.classifier(self.dropout(F.relu(hidden))), 1)
+            # The errors differ: single windows are better in the first seconds, the mean later.
+            logits = (whole + logits) / 2
+        # The first short hops of a stream are mostly padding. Their outputs are kept near uniform,
+        # so that they affect neither a decision nor a mean over steps.
         logits = logits * (summary.seconds / _ENOUGH).clamp(max=1.0)
         return Tick(logits, torch.cat([h, summary.memory, hop], 1), summary.mean)
 

@@ -1,9 +1,9 @@
-"""A step's samples brought from 16 kHz to the rate that a published network was written for.
+"""Resampling of a step from 16 kHz to the sample rate of a published network.
 
-Band-limited interpolation as a strided convolution (Smith, "Digital Audio Resampling", CCRMA 2002):
-a sinc under a Hann window, one row of the kernel for each phase. Inside the network, so that every
-system hears the same samples, and the exported step takes 16 kHz like all others. What was
-published at a higher rate finds nothing above 8 kHz.
+Band-limited interpolation as a strided convolution (Smith, "Digital Audio Resampling", CCRMA 2002),
+with a Hann-windowed sinc and one row of the kernel per phase. It is part of the network, so that
+all networks get the same 16 kHz samples. Networks published at a higher rate get no energy above
+8 kHz.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from torch import Tensor, nn
 
 from ..audio.logmel import SAMPLE_RATE
 
-_ZERO_CROSSINGS = 16  # of the sinc on each side: 0.5 dB at 0.95 of the narrower band's edge
-_ROLL_OFF = 0.97  # where the filter has fallen by half, of the narrower band
+_ZERO_CROSSINGS = 16  # of the sinc on each side; -0.5 dB at 0.95 of the lower Nyquist frequency
+_ROLL_OFF = 0.97  # half-amplitude frequency, relative to the lower Nyquist frequency
 
 
 class Resample(nn.Module):
-    """samples (B, n) at 16 kHz -> (B, length) at `rate` Hz, the same stretch of time."""
+    """samples (B, window) at 16 kHz -> (B, length) at `rate` Hz, of the same duration."""
 
     def __init__(self, rate: int, length: int) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Resample(nn.Module):
         self._up, self._down = rate // common, SAMPLE_RATE // common
         self.length = length
         self.window = -(-length * self._down // self._up)
-        """16 kHz samples that `length` samples are made of."""
+        """Number of 16 kHz samples from which `length` samples are computed."""
         band = _ROLL_OFF * min(1.0, rate / SAMPLE_RATE)  # of 8 kHz
         self._side = math.ceil(_ZERO_CROSSINGS / band)
         at = (
@@ -38,8 +38,8 @@ class Resample(nn.Module):
         distance = np.arange(-self._side, self._down + self._side)[None] - at
         lobes = distance * band
         hann = np.cos(np.pi / 2 * lobes / _ZERO_CROSSINGS) ** 2
-        # Zero at and beyond its ends: what rounding leaves there makes products with samples
-        # subnormal, on which a processor is ten times slower.
+        # Exact zeros at and beyond the ends. Rounding errors there would give subnormal products,
+        # which are ten times slower.
         hann[np.abs(lobes) >= _ZERO_CROSSINGS] = 0.0
         kernel = band * np.sinc(lobes) * hann
         self.register_buffer(

@@ -1,7 +1,7 @@
-"""Networks that read a whole segment at once and carry nothing on: most of the published ones.
+"""Networks that classify whole segments without state, like most published ones.
 
-As a step they read their segment with any hop up to its length, so they stream, are measured and
-exported like networks with a memory; their state is a number that nobody reads.
+As a step, they read their segment at any hop up to its length. They are therefore streamed,
+evaluated and exported like recurrent networks. Their state is a single unused number.
 """
 
 from __future__ import annotations
@@ -19,12 +19,16 @@ from .step import SequenceLogits, SequenceOptions, StepLogits, TrainableNetwork
 class SegmentNetwork(TrainableNetwork):
     """samples (B, window) at 16 kHz -> StepLogits of the segment.
 
-    A subclass gives `features` and `classify`. Args: `length` of the segment in samples at `rate`
-    Hz, as published; `embedding`: E of what the last layer reads.
+    Subclasses implement `features` and `classify`.
+
+    Args:
+        length: length of the published segment in samples at `rate`.
+        rate: published sample rate in Hz.
+        embedding: size E of the input of the last layer.
     """
 
     overlap = 0.0
-    """Share of a segment that the next one repeats, where a track is read as published."""
+    """Overlap of consecutive segments as a share of their length, as published."""
 
     def __init__(self, length: int, rate: int, embedding: int) -> None:
         super().__init__()
@@ -34,34 +38,34 @@ class SegmentNetwork(TrainableNetwork):
         self.embedding_size = self.features_size = embedding
 
     def window_for(self, hop: int) -> int:
-        """The segment, whatever the hop; longer hops would leave samples unheard."""
+        """Length of the segment, for any hop. Raises ValueError for longer hops."""
         if not 0 < hop <= self.window:
             raise ValueError(
-                f"hop must be {self.window} samples at most ({self.window / SAMPLE_RATE:.3f} s), "
+                f"hop must be at most {self.window} samples ({self.window / SAMPLE_RATE:.3f} s), "
                 f"not {hop}"
             )
         return self.window
 
     @abstractmethod
     def features(self, samples: Tensor) -> Tensor:
-        """The network's input (B, ...) from samples (B, length) at its own rate; no weights."""
+        """Features (B, ...) of samples (B, length) at the published rate; without weights."""
 
     @abstractmethod
     def classify(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (B, C) and embedding (B, E), what the last layer reads."""
+        """Logits (B, C) and embedding (B, E), the input of the last layer."""
 
     def forward(self, samples: Tensor, state: Tensor) -> StepLogits:
         logits, embedding = self.classify(self.features(self.resample(samples)))
-        # They tell genres, not music from speech: all is music to them.
+        # These networks do not detect music, so everything counts as music.
         music = torch.full_like(state[:, 0], 20.0)
         return StepLogits(logits, music, state * 0.0, state[:, :0], embedding)
 
     def sequence(
         self, windows: Tensor, fresh: Tensor, state: Tensor, options: SequenceOptions
     ) -> SequenceLogits:
-        """See TrainableNetwork; every segment by itself."""
+        """See TrainableNetwork. Each segment is independent."""
         lanes, steps = windows.shape[:2]
-        # Samples and spectra need more than the eight bits of mixed precision.
+        # Samples and spectra need more than the 8-bit precision of bfloat16.
         with torch.no_grad(), torch.autocast(windows.device.type, enabled=False):
             features = self.features(self.resample(windows.flatten(0, 1)))
         logits, _ = self.classify(features)
@@ -69,23 +73,23 @@ class SegmentNetwork(TrainableNetwork):
 
     @torch.inference_mode()
     def prepare(self, windows: Tensor) -> None:
-        """Measure the features' mean and deviation, where there is a `Standardise` for them."""
-        found = [m for m in self.modules() if isinstance(m, Standardise)]
-        for standardise in found:
+        """Measure mean and standard deviation of the features for each `Standardise` module."""
+        modules = [m for m in self.modules() if isinstance(m, Standardise)]
+        for standardise in modules:
             standardise.measured = False
-        if found:
+        if modules:
             parts = [self.features(self.resample(some)) for some in torch.split(windows, 32)]
             features = torch.cat(parts)
-            for standardise in found:
+            for standardise in modules:
                 standardise.measure(features)
 
 
 class Standardise(nn.Module):
-    """Features (B, ...) less their mean, over their deviation, as measured on the training data.
+    """Standardise features (B, ...) with mean and standard deviation of the training data.
 
-    `channels`: one mean and deviation for each entry of the first axis behind the batch; 1: one
-    of everything. What hardly varies (bands above the sound's own) stays near zero: its deviation
-    counts as a hundredth of the largest at least.
+    `channels`: size of the axis after the batch, for one mean and deviation per entry; 1 for a
+    single mean and deviation. Deviations are at least a hundredth of the largest one, so that
+    nearly constant channels, such as bands above the bandwidth of the audio, stay near zero.
     """
 
     def __init__(self, channels: int = 1) -> None:
@@ -97,7 +101,7 @@ class Standardise(nn.Module):
         self.measured = True
 
     def measure(self, features: Tensor) -> None:
-        """Fix the constants from features that have not passed through here."""
+        """Set mean and deviation from features that are not standardised."""
         if len(self.mean) == 1:
             self.mean.copy_(features.mean())
             self.deviation.copy_(features.std().clamp_min(1e-5))

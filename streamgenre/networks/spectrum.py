@@ -1,7 +1,7 @@
-"""Spectra of a segment inside the network: frames of a windowed Fourier transform, and mel bands.
+"""Spectra of a segment inside the network: short-time Fourier transform and mel bands.
 
-Training takes the fast transform; an exported graph takes the same as a strided convolution with
-cosines and sines, which is one operator everywhere. librosa gives the mel filters.
+Training uses the FFT. An exported graph uses a strided convolution with cosines and sines instead,
+which every runtime supports. The mel filters are those of librosa.
 """
 
 from __future__ import annotations
@@ -10,20 +10,23 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-_FAINTEST = 1e-20  # power; far below what a sample of sixteen bits can tell
+_FAINTEST = 1e-20  # power; far below the resolution of 16-bit samples
 
 
 def magnitudes(power: Tensor) -> Tensor:
-    """Square roots of powers; their gradient is finite in silence, too."""
+    """Square roots of powers, with a finite gradient at silence."""
     return power.clamp_min(_FAINTEST).sqrt()
 
 
 class PowerSpectrum(nn.Module):
     """samples (B, n) -> power (B, fft // 2 + 1, frames).
 
-    Args: `fft` samples a frame, `hop` samples between frames, `window` the frame's weights
-    (fft,), Hann where None; `centred`: the first frame's middle is the first sample (half a frame
-    of zeros at both ends), 1 + n // hop frames; otherwise 1 + (n - fft) // hop.
+    Args:
+        fft: samples per frame.
+        hop: samples between frames.
+        window: weights (fft,) of a frame; None selects a Hann window.
+        centred: pad half a frame of zeros at both ends, which gives 1 + n // hop frames;
+            otherwise there are 1 + (n - fft) // hop frames.
     """
 
     def __init__(
@@ -37,7 +40,7 @@ class PowerSpectrum(nn.Module):
         self.weights: Tensor
 
     def frames(self, samples: int) -> int:
-        """Frames of so many samples."""
+        """Number of frames of a number of samples."""
         return 1 + (samples // self.hop if self.centred else (samples - self.fft) // self.hop)
 
     def forward(self, samples: Tensor) -> Tensor:
@@ -45,10 +48,10 @@ class PowerSpectrum(nn.Module):
             samples = nn.functional.pad(samples, (self.fft // 2, self.fft // 2))
         if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
             return self._convolved(samples)
-        found = torch.stft(
+        spectrum = torch.stft(
             samples, self.fft, self.hop, window=self.weights, center=False, return_complex=True
         )
-        return found.real.square() + found.imag.square()
+        return spectrum.real.square() + spectrum.imag.square()
 
     def _convolved(self, samples: Tensor) -> Tensor:
         phase = 2 * np.pi * np.outer(np.arange(self.bins), np.arange(self.fft)) / self.fft
@@ -61,9 +64,9 @@ class PowerSpectrum(nn.Module):
 
 
 class MelSpectrum(nn.Module):
-    """samples (B, n) at `rate` Hz -> power in `bands` mel bands (B, bands, frames).
+    """samples (B, n) at `rate` Hz -> power in mel bands (B, bands, frames).
 
-    Slaney's mel scale with filters of equal area, as librosa's default.
+    Slaney's mel scale with filters of equal area, as by default in librosa.
     """
 
     def __init__(self, rate: int, fft: int, hop: int, bands: int, *, centred: bool = True) -> None:
@@ -76,7 +79,7 @@ class MelSpectrum(nn.Module):
         self.bank: Tensor
 
     def frames(self, samples: int) -> int:
-        """Frames of so many samples."""
+        """Number of frames of a number of samples."""
         return self.power.frames(samples)
 
     def forward(self, samples: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""Running means of a stream, with a decay: of its embeddings, and of a window classifier's output.
+"""Running means of a stream with exponential decay: of embeddings and of classified windows.
 
-Each step is weighted by the music that it brings. Earlier steps decay per second, with a time
-constant of `LONGEST` at most, and faster when an embedding lies far from those in the memory, in
-standard deviations of those in the memory.
+Each step is weighted by its amount of music. Earlier steps decay with a time constant of at most
+`LONGEST`, and faster when the embedding is far from the running mean, measured in running standard
+deviations.
 """
 
 from __future__ import annotations
@@ -14,37 +14,44 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-LONGEST = 15.0  # s, time constant of the memory; longer ones gain little after 30 s, and the mean
-# over the steps of a short clip loses: with them, its first seconds count most
-PRIOR = 2.5  # s of the training data's variance that every stream starts with
-_FIRST = 1e-3  # weight of the present embedding where nothing else has any
+LONGEST = 15.0
+"""Time constant of the decay in s.
+
+Longer ones improve little after 30 s. On short clips they are worse, since the first seconds count
+most.
+"""
+PRIOR = 2.5  # s, weight of the variance of the training data
+_FIRST = 1e-3  # weight of the current embedding, which matters only if there is no other
 _SLOPE, _OFFSET = 1.0, -6.0
-"""Initial change rate: softplus(_SLOPE * distance + _OFFSET) per second, for windows that do not
-overlap. The distance is a mean of squares in variances of the memory."""
+"""Initial parameters of the change rate, softplus(_SLOPE * distance + _OFFSET) per second.
+
+For windows that do not overlap. The distance is the mean squared difference, in variances.
+"""
 _WINDOW = 2.5  # s
 _STEEPER, _LOWER = 3.0, 3.0
-"""Change of slope (as a factor added to 1) and offset for windows that overlap by half or more.
+"""Change of the slope (added to a factor of 1) and offset for windows that overlap by half or more.
 
-They lie nearer together, so the same distance is stronger evidence: it is below 1.6 in three of
-four steps within a track, and above 2.5 in half of the steps after a cut."""
+Overlapping windows are more similar, so the same distance is stronger evidence of a change. It is
+below 1.6 in three of four steps within a track, and above 2.5 in half of the steps after a cut.
+"""
 
 
 class Summary(NamedTuple):
-    """What a stream has brought so far."""
+    """Running means of a stream."""
 
-    mean: Tensor  # (B, E), of the embeddings
-    log_probabilities: Tensor  # (B, C), mean of those of the windows
-    seconds: Tensor  # (B, 1), weighted, that the means rest on
+    mean: Tensor  # (B, E), mean embedding
+    log_probabilities: Tensor  # (B, C), mean over the windows
+    seconds: Tensor  # (B, 1), total weight of the means
     memory: Tensor  # (B, M), for the next step
 
 
 class RunningStatistics(nn.Module):
-    """One step's embedding (B, E) and log-probabilities (B, C) -> Summary.
+    """Embedding (B, E) and log-probabilities (B, C) of a step -> Summary.
 
-    The memory holds the weighted sum of the embeddings, of their squares, of the log-probabilities,
-    and of the weights, all zeros at a stream's start. Embeddings are standardised. The variance,
-    which only the distance reads, is shrunk towards `variance`, the mean variance within a training
-    clip, by `PRIOR` seconds: a single window has none of its own.
+    The memory holds weighted sums of the embeddings, their squares, the log-probabilities and the
+    weights. It starts at zero. Embeddings must be standardised. The variance in the distance is
+    shrunk towards `variance`, the mean variance within a training clip, with a weight of `PRIOR`
+    seconds, since a single window has no variance.
     """
 
     def __init__(self, size: int, classes: int) -> None:
@@ -64,7 +71,7 @@ class RunningStatistics(nn.Module):
         seconds: Tensor,
         memory: Tensor,
     ) -> Summary:
-        """One step of `seconds` (B, 1) of new audio; `weight` (B,) is 0 for none that counts."""
+        """One step with `seconds` (B, 1) of new audio and `weight` (B,) in 0..1."""
         before: tuple[Tensor, ...] = torch.split(memory, list(self.sizes), 1)
         total, squares, outputs, known = before
         mean = total / known.clamp_min(_FIRST)
@@ -79,7 +86,7 @@ class RunningStatistics(nn.Module):
         squares = keep * squares + gain * embedding**2
         outputs = keep * outputs + gain * log_probabilities
         known = keep * known + gain
-        # Where no step has had any weight yet, the present one stands for the mean.
+        # Before any step with a positive weight, the current one is the mean.
         return Summary(
             (total + _FIRST * embedding) / (known + _FIRST),
             (outputs + _FIRST * log_probabilities) / (known + _FIRST),

@@ -1,22 +1,26 @@
 """CRNN and TF-CRNN on the raw waveform, as published.
 
 Kim & Nam, "Temporal Feedback Convolutional Recurrent Neural Networks" (MIREX 2019 for genre, 2022
-for keywords): windows of 200 ms every 100 ms at 16 kHz; a convolution stack per window; a GRU cell
-over the windows; after each block's pooling, h[t-1] scales its channels (the temporal feedback).
-With the gate "none" it is the plain CRNN.
+for keywords). Each window of 200 ms, every 100 ms at 16 kHz, passes through a stack of
+convolutions, and a GRU cell runs over the windows. After the pooling of each block, a gate computed
+from h[t-1] scales the channels (temporal feedback). With the gate "none", this is the plain CRNN.
 
-Gates: "single" is the genre paper's, one linear layer (G1); "two-layer" is the later code's for
-basic blocks (G2); "joined" is its squeeze-and-excitation form, on the block's channel means joined
-with h[t-1] (G3). Where the description is silent: the genre runs' window (200 ms here, as in the
-later code), the waveform's scale (`scale`, to be set to the training data's deviation), and which
-"GRU weights start at zero" is meant (here the state starts at zero, weights at torch's default;
-`zero_weights` is the other reading).
+The gate "single" is that of the genre paper, one linear layer (G1). "two-layer" is that of the
+later code for basic blocks (G2). "joined" is its squeeze-and-excitation form, on the channel means
+of the block concatenated with h[t-1] (G3).
 
-As in the later code, the loss counts every window (many-to-many), and a segment's verdict is that
-of its last; how a track's verdicts are joined is silent (here their mean). Left out: that code's
-shift of the waveform by up to 10 ms in training (segments begin anywhere) and, in the table, its
-stages of the rate. For genres Nesterov momentum and a batch of 23 are given; rate and length of
-training are silent and the row's (literature/rows/01-tfcrnn.toml).
+The paper does not specify the following:
+
+- The window in the genre experiments: 200 ms here, as in the later code.
+- The scale of the waveform: `scale`, the standard deviation of the training data.
+- The meaning of "GRU weights start at zero": here, the state starts at zero and the weights at
+  PyTorch's defaults. `zero_weights` is the other interpretation.
+- The aggregation over a track: here, the mean of the outputs of its segments.
+- Learning rate and length of training: see literature/rows/01-tfcrnn.toml.
+
+As in the later code, the loss includes every window (many-to-many), and the output for a segment is
+that of its last window. Two details of that code are omitted: the shift of the waveform by up to
+10 ms in training, since segments begin anywhere, and the stages of the learning rate.
 """
 
 from __future__ import annotations
@@ -30,20 +34,20 @@ from torch.nn import functional as F
 from .gru import GRUCell
 from .step import SequenceLogits, SequenceOptions, StepLogits, TrainableNetwork
 
-WINDOW = 3_200  # 200 ms at 16 kHz; a tick goes on by half of it
+WINDOW = 3_200  # 200 ms at 16 kHz; the stride is half of it
 _SQUEEZE = 8
-_SHORTEST = 81  # three blocks
+_SHORTEST = 81  # enough for three blocks
 _GATES = ("none", "single", "two-layer", "joined")
 _BLOCKS = ("basic", "se", "res-se")
 
 
 def block_widths(width: int = 128, window: int = WINDOW) -> list[int]:
-    """Channels of the blocks: doubled at the third and at the last.
+    """Channels of the blocks, doubled at the third and at the last one.
 
     >>> block_widths()
     [128, 128, 256, 256, 256, 512]
     """
-    count = -1  # of whole powers of three in the window, the stem's left out
+    count = -1  # powers of three in the window, without the stem
     while window >= 3:
         window, count = window // 3, count + 1
     middle = [width * (2 if i >= 2 else 1) for i in range(count - 1)]
@@ -51,7 +55,7 @@ def block_widths(width: int = 128, window: int = WINDOW) -> list[int]:
 
 
 class _Gate(nn.Module):
-    """Channel scale in 0..1 from channel means, h[t-1], or both joined."""
+    """Channel scales in 0..1, computed from channel means, h[t-1], or both."""
 
     def __init__(self, inputs: int, channels: int, layers: int) -> None:
         super().__init__()
@@ -69,7 +73,7 @@ class _Gate(nn.Module):
 
 
 class Block(nn.Module):
-    """Convolution block, pooled by 3, its channels gated."""
+    """Convolution block with max pooling by 3 and gated channels."""
 
     def __init__(self, inputs: int, outputs: int, kind: str, gate: str, state: int) -> None:
         super().__init__()
@@ -106,13 +110,20 @@ class Block(nn.Module):
 
 
 class TFCRNN(TrainableNetwork):
-    """samples (B, stride + hop) and state (B, size) -> StepLogits, of the last of several ticks.
+    """samples (B, stride + hop) and state (B, size) -> StepLogits of the last tick.
 
-    A tick reads `window` samples and goes on by half of them, the stride.
-    Args: `classes`; `width` of the stem (128 as published); `size` of the GRU; `block`: basic,
-    se or res-se; `gate`: none, single, two-layer or joined; `hop` and
-    `window` in samples, the hop a multiple of the stride; `scale`: deviation of the training
-    data's samples (`prepare` measures it); `zero_weights`: all weights of the GRU start at zero.
+    A tick reads `window` samples. The stride between ticks is half a window.
+
+    Args:
+        classes: number of classes.
+        width: channels of the stem (128 as published).
+        size: size of the GRU.
+        block: "basic", "se" or "res-se".
+        gate: "none", "single", "two-layer" or "joined".
+        hop: samples, a multiple of the stride.
+        scale: standard deviation of the training samples; `prepare` measures it.
+        window: samples.
+        zero_weights: initialise all weights of the GRU with zeros.
     """
 
     def __init__(
@@ -129,11 +140,11 @@ class TFCRNN(TrainableNetwork):
     ) -> None:
         super().__init__()
         if block not in _BLOCKS or gate not in _GATES:
-            raise ValueError(f"block is one of {_BLOCKS}, gate one of {_GATES}")
+            raise ValueError(f"block must be one of {_BLOCKS} and gate one of {_GATES}")
         if width < _SQUEEZE or size < 1 or scale <= 0:
-            raise ValueError(f"width is {_SQUEEZE} at least, size and scale are positive")
+            raise ValueError(f"width must be at least {_SQUEEZE}, size and scale positive")
         if window < _SHORTEST or window % 2:
-            raise ValueError(f"window is even and {_SHORTEST} samples at least, not {window}")
+            raise ValueError(f"window must be even and at least {_SHORTEST} samples, not {window}")
         self.window, self.stride = window, window // 2
         widths = block_widths(width, window)
         self.stem = nn.Conv1d(1, width, 3, stride=3, padding=1)
@@ -155,13 +166,13 @@ class TFCRNN(TrainableNetwork):
         self.window_for(hop)
 
     def window_for(self, hop: int) -> int:
-        """Samples that a step of `hop` new samples reads: one half window before them, too."""
+        """See StepNetwork: the new samples and half a window before them."""
         if hop <= 0 or hop % self.stride:
             raise ValueError(f"hop must be a multiple of {self.stride} samples, not {hop}")
         return self.stride + hop
 
     def tick_for(self, hop: int) -> int:
-        """Half a window, whatever the hop."""
+        """See TrainableNetwork: half a window, for any hop."""
         return self.stride
 
     @property
@@ -171,7 +182,7 @@ class TFCRNN(TrainableNetwork):
 
     @torch.inference_mode()
     def prepare(self, windows: Tensor) -> None:
-        """Set the waveform's scale to the deviation of the training data."""
+        """Set the scale of the waveform to the standard deviation of the training data."""
         self.scale.copy_(windows.std())
 
     def tick(self, window: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -190,14 +201,14 @@ class TFCRNN(TrainableNetwork):
         gates = embedding = state
         for start in range(0, samples.shape[1] - self.stride, self.stride):
             state, gates, embedding = self.tick(samples[:, start : start + self.window], state)
-        # The published network tells genres, not music from speech: all is music to it.
+        # The published network does not detect music, so everything counts as music.
         music = torch.full_like(state[:, 0], 20.0)
         return StepLogits(self.classifier(state), music, state, gates, embedding)
 
     def sequence(
         self, windows: Tensor, fresh: Tensor, state: Tensor, options: SequenceOptions
     ) -> SequenceLogits:
-        """See TrainableNetwork; every tick is classified: many-to-many."""
+        """See TrainableNetwork. Every tick is classified (many-to-many)."""
         steps, ticks = windows.shape[1], windows.shape[2] // self.stride - 1
         states = []
         for t in range(steps):

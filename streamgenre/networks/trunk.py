@@ -1,17 +1,17 @@
-"""TF-CRNN on a pretrained squeeze-and-excitation trunk.
+"""TF-CRNN on a pretrained squeeze-and-excitation backbone.
 
-Kim & Nam (2019, 2022) introduce temporal feedback as an extension of squeeze-and-excitation:
-the previous hidden state joins what a block's gate is computed from. Here the gates are those of
-MobileNetV3 at width 0.4, pretrained on AudioSet (EfficientAT mn04, Schmid, Koutini, Widmer 2023,
-MIT licence). Their form is G3 with the bottleneck's weights split in two: those on the channel
-means come pretrained, those on h[t-1] start at zero, so training starts at the pretrained trunk.
-Batch norm is folded into the convolutions. One recurrent tick a step; the window is 2.5 s
-whatever the hop. Blocks before `first_feedback` keep their pretrained gates, which read the present
-window only: what they compute does not depend on the state.
+Kim & Nam (2019, 2022) introduce temporal feedback as an extension of squeeze-and-excitation: the
+gate of a block is also computed from the previous hidden state. Here, the backbone is MobileNetV3
+at width 0.4, pretrained on AudioSet (EfficientAT mn04, Schmid, Koutini, Widmer 2023, MIT licence).
+The gates have form G3 (see tfcrnn.py) with the weights of the bottleneck split in two: those for
+the channel means are pretrained, and those for h[t-1] start at zero. Training therefore starts from
+the pretrained backbone. Batch norm is folded into the convolutions. There is one recurrent tick per
+step, and the window is 2.5 s for any hop. Blocks before `first_feedback` keep their pretrained
+gates, so their output does not depend on the state.
 
-With `memory="statistics"` the classifier reads the running mean of the features (statistics.py)
-beside the GRU's state, and is averaged with the running mean of a classifier of single windows. The
-GRU alone overfits small data; the running means do not.
+With `memory="statistics"`, the classifier reads the running mean of the features (statistics.py)
+and the GRU's state. Its output is averaged with the running mean of a classifier of single windows.
+A GRU alone overfits small data sets, and the running means do not.
 """
 
 from __future__ import annotations
@@ -29,12 +29,16 @@ from .logmel import LogMel, activity
 from .readout import Memory, Readout
 from .step import SequenceLogits, SequenceOptions, StepLogits, TrainableNetwork
 
-WINDOW = 40_000  # 2.5 s at 16 kHz, which did better than 1 s at every measure
-_SHORTEST = 8_000  # the trunk halves its frames five times
+WINDOW = 40_000  # 2.5 s at 16 kHz; better than 1 s in every metric
+_SHORTEST = 8_000  # the backbone halves the number of frames five times
 
 Feedback = Literal["state", "none", "window", "other"]
-"""What the gates hear: h[t-1]; nothing; two controls of equal size: the state that the present
-window alone leads to, and another stream's h[t-1] (of the one before it in the batch)."""
+"""Feedback input of the gates.
+
+"state" is h[t-1]; "none" is no feedback. The others are controls of the same size: "window" is the
+state computed from the current window alone, and "other" is h[t-1] of the previous stream in the
+batch.
+"""
 
 
 class _Row(NamedTuple):
@@ -69,7 +73,7 @@ _ROWS = [
 
 
 def _scaled(channels: int, width: float) -> int:
-    """Channels at a width factor: a multiple of 8, at least nine tenths of the exact size."""
+    """Channels at a width factor: a multiple of 8, at least 90 % of the exact number."""
     size = max(8, int(channels * width + 4) // 8 * 8)
     return size + 8 if size < 0.9 * channels * width else size
 
@@ -79,7 +83,7 @@ def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int =
 
 
 class FeedbackGate(nn.Module):
-    """Channel gate from the block's means and h[t-1] (form G3, its first layer split in two)."""
+    """Channel gate computed from channel means and h[t-1] (form G3 with a split first layer)."""
 
     def __init__(self, channels: int, squeezed: int, state: int) -> None:
         super().__init__()
@@ -97,7 +101,10 @@ class FeedbackGate(nn.Module):
 
 
 class Block(nn.Module):
-    """Inverted residual: expand 1x1, depthwise, gate, project 1x1; `state` 0: no feedback."""
+    """Inverted residual block: expand 1x1, depthwise, gate, project 1x1.
+
+    `state`: size of the feedback input, 0 for none.
+    """
 
     def __init__(self, row: _Row, width: float, state: int) -> None:
         super().__init__()
@@ -125,11 +132,11 @@ class Block(nn.Module):
 
 
 class _Head(nn.Module):
-    """The trunk's own classifier: what it was pretrained to tell, before the sigmoid."""
+    """The pretrained classifier of the backbone, before the sigmoid."""
 
     def __init__(self, inputs: int, classes: int, width: float) -> None:
         super().__init__()
-        # As published: 1,280 hidden units, scaled with the width, as a whole number.
+        # As published: 1,280 hidden units, scaled with the width.
         hidden = _scaled(1280, width)
         self.inner = nn.Linear(inputs, hidden)
         self.outer = nn.Linear(hidden, classes)
@@ -140,26 +147,37 @@ class _Head(nn.Module):
 
 
 class _Early(NamedTuple):
-    """What the blocks before the first feedback give, whatever the state."""
+    """The outputs of the blocks before the first feedback. They do not depend on the state."""
 
     x: Tensor  # (B, C, bands, frames)
-    means: list[Tensor]  # (B, C) of each block
-    gates: list[Tensor]  # (B,), mean of each gate
+    means: list[Tensor]  # channel means (B, C) of each block
+    gates: list[Tensor]  # mean (B,) of each gate
 
 
 class TrunkTFCRNN(Readout, TrainableNetwork):
     """samples (B, window) and state (B, state_size) -> StepLogits.
 
-    Args: `classes`; `size` of the GRU; `width` factor of the trunk; `dropout` before the
-    classifier; `window` in samples; `feedback`, what the gates of blocks `first_feedback` (from 1)
-    and later read; `styles`, how many finer hints; `classes_heard`, how many classes of the trunk's
-    own head the GRU reads as well; `levelled`: every window is brought to one level first, so that
-    the output does not change with the volume; `level_range`: only windows whose mean band power
-    lies outside this range (dB) are brought to its nearer limit; `speech`: a layer says whether
-    this is speech, fitted with all other weights fixed (training/heads/speech.py), so not trained
-    in `sequence`; `memory`, what the classifier reads; `hidden` units of the classifiers beside
-    the running means. The GRU reads the trunk's embedding joined with the mean of every block,
-    standardised by constants of the training data (`prepare`).
+    The GRU reads the embedding of the backbone and the channel means of every block, standardised
+    with constants of the training data (`prepare`).
+
+    Args:
+        classes: number of classes.
+        size: size of the GRU.
+        width: width factor of the backbone.
+        dropout: dropout before the classifier.
+        window: samples.
+        feedback: feedback input of the gates, see `Feedback`.
+        first_feedback: number of the first block with feedback, from 1.
+        styles: number of styles.
+        classes_heard: number of classes of the pretrained classifier that the GRU also reads.
+        levelled: scale every window to the same level, so that the output does not depend on the
+            volume.
+        level_range: two levels in dB; scale windows whose mean band power lies outside this range
+            to the nearer limit.
+        speech: add an output for speech. It is fitted with all other weights fixed
+            (training/heads/speech.py), so `sequence` does not train it.
+        memory: input of the classifier, see `Memory`.
+        hidden: hidden units of the classifiers with `memory="statistics"`.
     """
 
     reads_logmel = True
@@ -188,18 +206,18 @@ class TrunkTFCRNN(Readout, TrainableNetwork):
         super().__init__()
         if size < 1 or width <= 0 or hidden < 1 or window < _SHORTEST:
             raise ValueError(
-                f"size, width and hidden are positive, window is {_SHORTEST} samples at least"
+                f"size, width and hidden must be positive, window at least {_SHORTEST} samples"
             )
         blocks = range(1, len(_ROWS) + 1)
         if feedback not in get_args(Feedback) or first_feedback not in blocks or styles < 0:
             raise ValueError(
-                f"feedback is {', '.join(get_args(Feedback))}; first_feedback 1 to {len(_ROWS)}, "
-                "whole; styles 0 or more"
+                f"feedback must be one of {', '.join(get_args(Feedback))}, first_feedback an "
+                f"integer from 1 to {len(_ROWS)}, and styles 0 or more"
             )
         if level_range is not None and (len(level_range) != 2 or level_range[0] > level_range[1]):
-            raise ValueError("level_range is two levels in dB, the lower one first")
+            raise ValueError("level_range must be two levels in dB, the lower one first")
         if memory not in get_args(Memory):
-            raise ValueError(f"memory is {' or '.join(get_args(Memory))}")
+            raise ValueError(f"memory must be {' or '.join(get_args(Memory))}")
         self.window, self.feedback, self.first_feedback = window, feedback, first_feedback
         self.front = LogMel()
         self.level_range = (0.0, 0.0) if levelled else level_range
@@ -221,7 +239,7 @@ class TrunkTFCRNN(Readout, TrainableNetwork):
         self.add_readout(classes, features, size, dropout, styles, speech, memory, hidden)
 
     def window_for(self, hop: int) -> int:
-        """Samples that a step of `hop` new samples reads: the window, whatever the hop."""
+        """See StepNetwork: the window, for any hop."""
         if not 0 < hop <= self.window:
             raise ValueError(f"hop must be 1 to {self.window} samples, not {hop}")
         return self.window
@@ -233,9 +251,9 @@ class TrunkTFCRNN(Readout, TrainableNetwork):
 
     @torch.inference_mode()
     def prepare(self, windows: Tensor) -> None:
-        """Fix the constants that bring the features to mean 0 and deviation 1."""
+        """Set the constants that standardise the features."""
         features = self._late(self._early(self._logmel(windows)), None)[0]
-        # What the constants are now is undone: prepared twice is prepared once.
+        # Undo the present constants, so that `prepare` can be called again.
         features = features / self.feature_scale + self.feature_mean
         self.feature_mean.copy_(features.mean(0))
         self.feature_scale.copy_(1 / features.std(0).clamp_min(1e-3))
@@ -245,13 +263,13 @@ class TrunkTFCRNN(Readout, TrainableNetwork):
         return logmel
 
     def level(self, logmel: Tensor) -> Tensor:
-        """log-mel (B, 1, bands, frames) as the first convolution reads it."""
+        """Apply `level_range` to log-mel (B, 1, bands, frames)."""
         return (
             logmel if self.level_range is None else self.front.levelled(logmel, *self.level_range)
         )
 
     def _early(self, logmel: Tensor) -> _Early:
-        """log-mel (B, 1, bands, frames) through the blocks that read no state."""
+        """Run log-mel (B, 1, bands, frames) through the blocks before the first feedback."""
         early = _Early(F.hardswish(self.stem(self.level(logmel))), [], [])
         return self._through(0, self.first_feedback - 1, early, None)
 
@@ -265,20 +283,20 @@ class TrunkTFCRNN(Readout, TrainableNetwork):
         return _Early(x, means, gates)
 
     def _late(self, early: _Early, h: Tensor | None) -> tuple[Tensor, Tensor]:
-        """On from there: standardised features (B, E), mean gates (B, G)."""
+        """Run the other blocks; returns standardised features (B, E) and mean gates (B, G)."""
         x, means, gates = self._through(self.first_feedback - 1, len(self.blocks), early, h)
         top = F.hardswish(self.top(x)).mean((2, 3))
-        heard = [] if self.head is None else [self.head(top)]
-        joined = torch.cat([top, *means, *heard], 1)
+        logits = [] if self.head is None else [self.head(top)]
+        joined = torch.cat([top, *means, *logits], 1)
         standard: Tensor = (joined - self.feature_mean) * self.feature_scale
         return standard, torch.stack(gates, 1)
 
     def _fed_back(self, early: _Early, h: Tensor) -> Tensor | None:
-        """What the gates read of a step whose early blocks and GRU state (B, size) are given."""
+        """Feedback input of the gates for early blocks and GRU state (B, size)."""
         if self.feedback == "none":
             return None
         if self.feedback == "other":
-            # A batch of one has no other stream: use zeros.
+            # A batch of one has no other stream, so use zeros.
             return h.roll(1, 0) if len(h) > 1 else torch.zeros_like(h)
         if self.feedback == "window":
             with torch.no_grad():
@@ -286,8 +304,8 @@ class TrunkTFCRNN(Readout, TrainableNetwork):
             return alone
         return h
 
-    def left_alone(self, first_block: int) -> tuple[str, ...]:
-        """Names of the stem and of the blocks before `first_block` (from 1); 0: of nothing."""
+    def prefixes_before(self, first_block: int) -> tuple[str, ...]:
+        """See TrainableNetwork: the stem and the blocks before `first_block` (from 1, 0: none)."""
         if first_block < 1:
             return ()
         return ("stem.", *(f"blocks.{i}." for i in range(min(first_block, len(_ROWS) + 1) - 1)))
@@ -300,13 +318,13 @@ class TrunkTFCRNN(Readout, TrainableNetwork):
         return len(_ROWS) + 1 if parts[0] == "stem" else 0
 
     def feeds_back(self) -> bool:
-        """Whether any gate hears anything: at the pretrained start none does."""
+        """Whether any feedback weight is non-zero. Initially, all are zero."""
         gates = [block.gate for block in self.blocks if isinstance(block, Block)]
         layers = [gate.feedback for gate in gates if gate is not None]
         return any(bool(layer.weight.any()) for layer in layers if layer is not None)
 
     def features(self, samples: Tensor, state: Tensor) -> Tensor:
-        """Standardised features (B, F) of a step: what the GRU and the layers of `music` read."""
+        """Standardised features (B, F) of a step, the input of the GRU and of the output layers."""
         return self._features(self._logmel(samples), state)[0]
 
     def features_and_state(self, samples: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
@@ -328,15 +346,15 @@ class TrunkTFCRNN(Readout, TrainableNetwork):
     def sequence(
         self, windows: Tensor, fresh: Tensor, state: Tensor, options: SequenceOptions
     ) -> SequenceLogits:
-        """See TrainableNetwork; the spectra are augmented, a room or device a lane."""
+        """See TrainableNetwork. Spectra are augmented, with parameters drawn once per lane."""
         lanes, steps, window = windows.shape
-        # The powers span nine decades: half precision would lose the quiet ones.
+        # Powers span nine decades, too many for half precision.
         with torch.no_grad(), torch.autocast(windows.device.type, enabled=False):
             power = self.front.power(windows.reshape(-1, window))
             power = augmented(power.reshape(lanes, steps, *power.shape[1:]), options.augmentation)
             logmel = self.front.log(power.flatten(0, 1))
             active = activity(logmel).reshape(lanes, steps)
-        # What no state reaches is computed for all steps at once.
+        # Blocks that do not depend on the state are computed for all steps at once.
         with torch.set_grad_enabled(torch.is_grad_enabled() and not options.frozen):
             early = self._early(logmel)
             ahead = None
@@ -362,7 +380,7 @@ class TrunkTFCRNN(Readout, TrainableNetwork):
         return SequenceLogits(ticks, self.music(features)[..., 0], state, features, styles)
 
     def start_from(self, checkpoint: str | Path) -> None:
-        """Take over a published EfficientAT MobileNetV3 state dict (.pt), batch norm folded in."""
+        """Load a published EfficientAT MobileNetV3 state dict (.pt) and fold batch norm."""
         source = torch.load(checkpoint, map_location="cpu", weights_only=True)
 
         def fold(conv: nn.Conv2d, name: str) -> None:
@@ -399,7 +417,7 @@ class TrunkTFCRNN(Readout, TrainableNetwork):
 
 
 def _at(early: _Early, t: int, steps: int) -> _Early:
-    """Step `t` of all lanes, which lie (lanes * steps, ...)."""
+    """Step `t` of all lanes, from tensors (lanes * steps, ...)."""
 
     def pick(x: Tensor) -> Tensor:
         return x.reshape(-1, steps, *x.shape[1:])[:, t]

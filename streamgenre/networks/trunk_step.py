@@ -1,9 +1,10 @@
-"""The trunk's step in the form that ONNX Runtime computes fastest; the same numbers come out.
+"""The step of the backbone network in an equivalent form that ONNX Runtime computes faster.
 
-Its convolutions work on sixteen channels at a time and repack whatever is none: so every width is
-filled up to a multiple of sixteen with channels of zeros, which stay zero (ReLU and hard swish of 0
-are 0), and gates and means are convolutions and poolings, which need no repacking. All means of all
-gates are one product. Weights keep their names; the widened ones hold the trunk's in their corner.
+ONNX Runtime's convolutions process 16 channels at a time and repack other tensors. Every width is
+therefore padded to a multiple of 16 with zero channels, which stay zero, since ReLU and hard swish
+map 0 to 0. Gates and means are convolutions and poolings, which need no repacking. The means of all
+gates are one matrix product. Weights keep their names, and padded ones hold the originals in their
+corner.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def _wide(channels: int) -> int:
 
 
 def _filled(values: Tensor, *shape: int) -> Tensor:
-    """`values` in the corner of zeros of that shape."""
+    """`values` in the corner of a tensor of zeros."""
     wide = values.new_zeros(shape)
     wide[tuple(slice(n) for n in values.shape)] = values
     return wide
@@ -53,14 +54,14 @@ def _widened_linear(linear: nn.Linear, inputs: int, outputs: int) -> nn.Linear:
 
 
 def _pointwise(linear: nn.Linear, x: Tensor) -> Tensor:
-    """A linear layer on channels (B, C, 1, 1)."""
+    """Apply a linear layer to channels (B, C, 1, 1)."""
     return F.conv2d(x, linear.weight[:, :, None, None], linear.bias)
 
 
 def _means(x: Tensor) -> Tensor:
     """Channel means (B, C, 1, 1) of maps (B, C, bands, frames).
 
-    A runtime may add up thousands of numbers one by one in 32 bits; two short sums lose less.
+    A runtime may sum thousands of float32 numbers one by one. Two short sums are more accurate.
     """
     bands, frames = int(x.shape[2]), int(x.shape[3])  # constants of the graph
     if bands * frames > _SHORT_SUM:
@@ -110,9 +111,9 @@ class _Block(nn.Module):
 
 
 class TrunkStep(Readout):
-    """samples (B, window) and state (B, state_size) -> StepLogits, as the trunk it is made from.
+    """samples (B, window) and state (B, state_size) -> StepLogits, as from `trunk`.
 
-    For single steps only: the trunk is what is trained.
+    It runs single steps only and cannot be trained.
     """
 
     reads_logmel = True
@@ -146,7 +147,7 @@ class TrunkStep(Readout):
         self.gate_means: Tensor
 
     def window_for(self, hop: int) -> int:
-        """As the trunk's."""
+        """See StepNetwork."""
         return self.trunk_window(hop)
 
     def forward(self, samples: Tensor, state: Tensor) -> StepLogits:

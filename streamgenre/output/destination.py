@@ -1,8 +1,8 @@
-"""Where results of several recordings go, and what is left of them after an interruption.
+"""Destinations of the results of recordings, which never contain an incomplete result.
 
-A format of lines is appended to its file as it is computed. Any other format is complete only after
-each recording: the file is replaced atomically then, so that it never ends in half a result. Into a
-folder, each recording gets a file of its own.
+A line-based format is appended to its file as it is computed. Any other format is complete only
+after each recording, so the file is replaced atomically then. In a folder, each recording has its
+own file.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from .. import files
 from ..audio.address import Recording, resolved, shown
 from ..errors import OutputError, reason
 
-_COPYING = 0.1  # largest share of the time that may go into copies of earlier results
+_COPYING = 0.1  # maximum share of the time spent on copies of earlier results
 
 
 class Destination:
-    """Takes the text of results: an open file, such as standard output, a device or a pipe.
+    """An open file for results, such as standard output, a device or a pipe.
 
-    A context manager, which closes the file if it has a `path`.
+    As a context manager, it closes the file if it has a `path`.
     """
 
     def __init__(self, file: TextIO, path: Path | None = None) -> None:
         self.file, self.path = file, path
 
     def finished(self) -> None:
-        """The results so far are complete."""
+        """Mark the results so far as complete."""
         self.file.flush()
 
     def keep(self) -> str | None:
-        """Keep what can be kept, from any thread, and say what that is; None: nothing to say."""
+        """Save complete results, from any thread; returns a message about them, or None."""
         return None
 
     def close(self) -> None:
@@ -64,7 +64,7 @@ class Destination:
 
 
 class Appended(Destination):
-    """A Destination of lines. An earlier file is replaced when the first one is written."""
+    """A Destination of lines. An earlier file is replaced when the first line is written."""
 
     file: _Lines
 
@@ -102,7 +102,7 @@ class _Lines(io.TextIOBase, TextIO):  # type: ignore[misc]  # as io.TextIOWrappe
         return len(text)
 
     def flush(self) -> None:
-        """Do nothing: `write` did it."""
+        """Do nothing, since `write` flushes."""
 
     def close(self) -> None:
         if self._opened is not None:
@@ -163,7 +163,7 @@ class Replaced(Destination):
         return f"{self.path} keeps the results of {_count(self._recordings, 'file')}"
 
     def close(self) -> None:
-        """Keep what is complete, and remove what is not."""
+        """Keep complete results and remove the temporary file."""
         try:
             with self._lock:
                 self._publish()
@@ -175,15 +175,14 @@ class Replaced(Destination):
 
 
 class Folder:
-    """Gives each recording a Destination of its own, in a folder that mirrors the input paths.
+    """Creates a Destination for each recording, in a folder that mirrors the input paths.
 
-    `extension` is appended to the full name of a recording. `by_line`: the format is one of lines.
-    A context manager, as a Destination is.
+    `extension` is appended to the full name of a recording. `by_line`: the format is line-based.
     """
 
     def __init__(self, path: Path, extension: str, by_line: bool) -> None:
         if path.exists() and not path.is_dir():
-            raise OutputError(f"{path}: is not a folder; give another name")
+            raise OutputError(f"{path}: is not a folder; choose another name")
         self.path, self._extension, self._by_line = path, extension, by_line
         self._owners: dict[Path, str] = {}
 
@@ -215,7 +214,7 @@ class Folder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Do nothing: each Destination closes itself."""
+        """Do nothing, since each Destination closes itself."""
 
 
 def mirrored(recording: Recording, extension: str) -> Path:

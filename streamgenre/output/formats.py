@@ -1,4 +1,4 @@
-"""The formats for the timeline of a recording: their names, and the extensions that select them."""
+"""The formats for the timeline of a recording, with their names and extensions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Format:
     several: bool = False
     """Whether one file can hold several recordings."""
     by_line: bool = False
-    """Whether it is written while a recording is read, line by line."""
+    """Whether it is written line by line while a recording is read."""
     binary: bool = False
 
 
@@ -42,7 +42,7 @@ _EXTENSIONS[".txt"] = "text"
 
 
 def format_of(path: Path) -> Format:
-    """The format that the extension of a file selects; text if there is no extension.
+    """The format for the extension of a file; text without an extension.
 
     Raises ConfigError for an unknown extension.
 
@@ -52,7 +52,5 @@ def format_of(path: Path) -> Format:
     extension = path.suffix.lower()
     if extension and extension not in _EXTENSIONS:
         known = ", ".join(sorted(_EXTENSIONS))
-        raise ConfigError(
-            f"{path}: no format has the extension {path.suffix}; use {known}, or add --format"
-        )
+        raise ConfigError(f"{path}: unknown extension {path.suffix}; use {known}, or add --format")
     return FORMATS[_EXTENSIONS.get(extension, "text")]

@@ -1,4 +1,4 @@
-"""The genre over time as one coloured line with a time axis, and decisions as text."""
+"""The genre over time as a coloured line with a time axis, and decisions as text."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _filled(colour: str) -> Style:
 def columns(
     segments: Sequence[Segment], width: int, start: float = 0.0, end: float | None = None
 ) -> list[Segment | None]:
-    """The segment that fills most of each of `width` equal intervals.
+    """The segment with the largest overlap for each of `width` equal intervals.
 
     The intervals divide the time from `start` to `end`, by default the end of the last segment.
     None stands for an interval without a segment.
@@ -141,7 +141,7 @@ def _bands(
 
 
 def tick_step(duration: float, most: float) -> float:
-    """Seconds between the labels of a time axis, a round number, for at most that many of them.
+    """Seconds between the labels of a time axis: a round number that gives at most `most` labels.
 
     >>> tick_step(160, 10), tick_step(160, 3)
     (30, 60)
@@ -150,7 +150,7 @@ def tick_step(duration: float, most: float) -> float:
 
 
 def axis(duration: float, width: int) -> Text:
-    """Times below a ribbon, as many as fit."""
+    """A time axis for a ribbon, with as many labels as fit."""
     step = tick_step(duration, width / (len(clock(duration)) + 2))
     line = [" "] * width
     ticks = int(duration / step) if step else 0
@@ -168,6 +168,6 @@ def decision_text(card: ModelCard, decision: Update | Segment) -> str:
 
 
 def segment_text(card: ModelCard, segment: Segment) -> str:
-    """As decision_text, with a capital, to stand alone: "Unsure", "No music"."""
+    """As decision_text, with a capital letter: "Unsure", "No music"."""
     text = decision_text(card, segment)
     return text[:1].upper() + text[1:]

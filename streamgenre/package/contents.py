@@ -22,7 +22,7 @@ FORMAT = 1
 CARD, SUMS, README, TEST, EXAMPLES = "card.json", "SHA256SUMS", "README.md", "test", "examples"
 ORT, OPERATORS = "model.ort", "model.required_operators.config"
 REFERENCE = "model.onnx"
-STEPS = 50  # of the test vector
+STEPS = 50  # length of the test vector
 _TYPES: dict[str, np.dtype[Any]] = {"int16": np.dtype("<i2"), "float32": np.dtype("<f4")}
 
 
@@ -83,7 +83,9 @@ def read_array(folder: Path, entry: dict[str, Any]) -> NDArray[Any]:
     data = (folder / entry["file"]).read_bytes()
     kind, shape = _TYPES[entry["type"]], tuple(entry["shape"])
     if len(data) != kind.itemsize * int(np.prod(shape)):
-        raise PackageError(f"{folder}: {entry['file']} does not have the size that {CARD} states")
+        raise PackageError(
+            f"{folder}: the size of {entry['file']} does not match {CARD}; export it again"
+        )
     return np.frombuffer(data, kind).reshape(shape)
 
 
@@ -99,7 +101,7 @@ def check_sums(folder: Path) -> None:
     Additional files in the examples, such as build outputs, are allowed.
     """
     if not folder.is_dir():
-        raise PackageError(f"{folder}: no such folder")
+        raise PackageError(f"{folder}: no such folder; check the path")
     for name in (CARD, SUMS):
         if not (folder / name).is_file():
             raise PackageError(
@@ -118,7 +120,7 @@ def check_sums(folder: Path) -> None:
 
 
 def not_exported(folder: Path) -> list[str]:
-    """Names of files that export did not write, or that changed since: not to be overwritten."""
+    """Names of files that export did not write or that have changed. They must be kept."""
     if not (folder / CARD).is_file() or not (folder / SUMS).is_file():
         return _files(folder)
     sums = _read_sums(folder)

@@ -1,4 +1,4 @@
-"""Write a package: it is built in a temporary folder, verified, and then moved into place."""
+"""Write a package: build it in a temporary folder, verify it, and move it into place."""
 
 from __future__ import annotations
 
@@ -67,22 +67,23 @@ def export_package(
     labelled: Path | None = None,
     progress: Callable[[str], None] = lambda stage: None,
 ) -> dict[str, Any]:
-    """Write the package of a model file; returns its card, measurements included.
+    """Write the package of a model file. Returns its card with measurements.
 
     Args:
         name: name of the model in messages.
         data: content of the model file.
         target: the folder of the package. An earlier package is replaced, unless one of its files
             was added or changed.
-        hop: seconds per step; None: the card's live hop.
+        hop: seconds per step; None selects the card's live hop.
         batch: streams per step.
         dtypes: types of weights in addition to fp32.
         opset: version of the ONNX operator set.
-        labelled: folder of labelled clips to measure on; None: the example clips, if available.
+        labelled: folder of labelled clips to measure on; None selects the example clips, if
+            available.
         progress: called with each stage of the work.
 
-    Raises ConfigError for impossible options or an unsuitable target, and ModelFileError or
-    PackageError if the package does not pass verification. Nothing is left behind then.
+    Raises ConfigError for invalid options or an unsuitable target, and ModelFileError or
+    PackageError if verification fails. Nothing is left behind then.
     """
     if not (SMALLEST_OPSET <= opset <= LARGEST_OPSET and 1 <= batch <= LARGEST_BATCH):
         raise ConfigError(
@@ -142,12 +143,12 @@ def _in_place_of(target: Path) -> Iterator[Path]:
 
 
 def _check_place(target: Path) -> None:
-    """Raise ConfigError if the target cannot be replaced, or has files of the user."""
+    """Raise ConfigError if the target cannot be replaced or contains other files."""
     if target.is_dir():
         if target.samefile(Path.cwd()):
             raise ConfigError(f"{target}: is the current folder; run the command from another one")
         if target.is_mount():
-            raise ConfigError(f"{target}: is a mount point; choose a folder inside of it")
+            raise ConfigError(f"{target}: is a mount point; choose a folder in it")
         if others := not_exported(target):
             raise ConfigError(
                 f"{target}: has files that export did not write ({others[0]}); move them or choose "
@@ -164,11 +165,13 @@ def _at_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
     try:
         return onnx.version_converter.convert_version(model, opset)
     except Exception as error:  # of various types
-        raise PackageError(f"cannot convert to opset {opset}: {first_line(error)}") from None
+        raise PackageError(
+            f"cannot convert to opset {opset}: {first_line(error)}; choose another --opset"
+        ) from None
 
 
 def _exported_card(card: ModelCard, hop: Hop, graph: onnx.ModelProto) -> ModelCard:
-    """The card of the exported step, with the single hop that its state is made for."""
+    """The card of the exported step, which supports a single hop."""
     shapes = {entry.name: sizes(entry) for entry in graph.graph.input}
     about = {
         **{key: card.about[key] for key in ("licence", "use", "credits") if key in card.about},
@@ -203,7 +206,7 @@ def _write_variants(
 
 
 def _write_ort(folder: Path) -> None:
-    """Write the file for reduced builds of ONNX Runtime, and the list of operators they need."""
+    """Write the file for reduced builds of ONNX Runtime, and the list of required operators."""
     from onnxruntime.tools.convert_onnx_models_to_ort import (
         OptimizationStyle,
         convert_onnx_models_to_ort,
@@ -226,7 +229,7 @@ def _write_ort(folder: Path) -> None:
 
 
 def _write_test(folder: Path, card: dict[str, Any], source: Engine) -> dict[str, Any]:
-    """Write a sound and the model's outputs for it, and the final state of the package."""
+    """Write the test vector: samples, the outputs of the model, and the final state."""
     shape = shape_of(card)
     sound = changing_sounds(shape.batch, STEPS * shape.hop, card["sample_rate"], seed=0)
     samples = as_floats(sound)
@@ -243,7 +246,7 @@ def _write_test(folder: Path, card: dict[str, Any], source: Engine) -> dict[str,
 
 
 def _copy_examples(folder: Path, batch: int) -> None:
-    """Copy the host programs, from beside this file if installed, else from the checkout."""
+    """Copy the host programs, from the installed package or from the checkout."""
     inside = Path(__file__).parent / EXAMPLES
     origin = inside if inside.is_dir() else Path(__file__).parents[2] / EXAMPLES
     ignored = shutil.ignore_patterns("build", "cache", "node_modules", "__pycache__", ".*")

@@ -1,4 +1,4 @@
-"""The log-mel front end as part of the graph, which computes only new frames.
+"""The log-mel front end as part of the graph. It computes only new frames.
 
 The computation is that of `audio/logmel.py`, in standard operators. The discrete Fourier transform
 is two matrix products: a frame split into its even and odd parts around its middle needs half a
@@ -7,10 +7,10 @@ tables are computed from a few numbers when the model is loaded, since a runtime
 nodes, so that the file stays small.
 
 If windows overlap by whole frames, the state carries the shared frames, as `model/front.py` does
-outside of the network. The window is zero-padded on both sides: its first two and last two frames
-include padding and are its own; all others are the same in each window that contains them. The
-first frames of a window are computed when its first samples arrive, and are kept in the state until
-that window is complete. Silence is 0 in the state, because a stream starts with zeros.
+outside the network. The window is zero-padded on both sides. Only its first two and last two frames
+depend on the padding; all others are the same in every window that contains them. The first frames
+of a window are computed when its first samples arrive, and are kept in the state until the window
+is complete. Silence is 0 in the state, since a stream starts with zeros.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Layout(NamedTuple):
 
     @property
     def waiting(self) -> int:
-        """Carried frames that will be the first of later windows."""
+        """Carried frames that are the first frames of later windows."""
         return (self.window // self.hop - 1) * EDGE if self.shares else 0
 
     @property
@@ -69,10 +69,10 @@ class Layout(NamedTuple):
 
 
 class Front(NamedTuple):
-    """Names of tensors."""
+    """Names of the output tensors."""
 
-    logmel: str  # (B, 1, BANDS, frames): what the network reads
-    carried: str | None  # (B, Layout.state), the new part of the state
+    logmel: str  # (B, 1, BANDS, frames), the input of the network
+    carried: str | None  # (B, Layout.state), the next carried frames
 
 
 def front_end(nodes: Nodes, layout: Layout, batch: int, samples: str, carried: str) -> Front:
@@ -117,7 +117,7 @@ def front_end(nodes: Nodes, layout: Layout, batch: int, samples: str, carried: s
 
 
 def _framed(nodes: Nodes, samples: str, length: int, count: int, batch: int) -> str:
-    """Frames (B, count, FRAME), one per STEP samples, joined from whole steps."""
+    """Frames (B, count, FRAME), one per STEP samples, concatenated from whole steps."""
     reach = -(-FRAME // STEP)
     size = (count + reach - 1) * STEP
     if length < size:
@@ -150,7 +150,7 @@ def _tables(nodes: Nodes) -> tuple[str, str]:
     # The distance of each sample from the middle is an odd number of half samples.
     halves = nodes.constant(np.arange(1, FRAME, 2)[:, None], np.int64)
     bins = nodes.constant(np.arange(FFT // 2 + 1)[None], np.int64)
-    # Integers as long as possible, because a large angle is inaccurate in 32 bits.
+    # Use integers as long as possible, since large angles are inaccurate in float32.
     turned = nodes.add("Mod", nodes.add("Mul", halves, bins), nodes.constant(2 * FFT, np.int64))
     angle = nodes.add("Mul", nodes.add("Cast", turned, to=1), nodes.constant(np.pi / FFT))
     window = nodes.constant(hann()[_SIDE:, None])

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from ..audio.logmel import SAMPLE_RATE
 from ..errors import ModelFileError
 from ..model.card import Hop, ModelCard
-from ..model.cut import LOGMEL, behind_logmel
+from ..model.cut import LOGMEL, without_front_end
 from ..model.onnx import INPUTS, OPTIONAL_OUTPUTS, OUTPUTS
 from ..model.session import session
 from .frontend import Layout, front_end
@@ -19,16 +19,16 @@ from .nodes import Nodes, name_nodes, set_nodes
 
 _SAMPLES, _STATE = INPUTS
 _NEXT = OUTPUTS[2]
-DEFAULT_HOP = ".default_hop"  # end of the name of the constant (streamgenre.networks.readout)
+DEFAULT_HOP = ".default_hop"  # suffix of the name of the constant (streamgenre.networks.readout)
 WEIGHTS = "weights/"  # prefix of the names of the network's weights
 _MEMORY, _NEXT_MEMORY = "memory", "next_memory"  # the part of the state that belongs to the network
 
 
 def at_hop(data: bytes, card: ModelCard, hop: Hop) -> bytes:
-    """The model, taking a state that names no hop for one of steps of `hop`.
+    """The model with `hop` as its default, for a state whose hop entry is zero.
 
-    A host program starts with a state of zeros. Where the network needs the hop, the value that it
-    uses then is a constant of the graph.
+    A host program starts with a state of zeros. If the network needs the hop, the default is a
+    constant of the graph.
     """
     if card.hop_entry is None:
         return data
@@ -38,7 +38,7 @@ def at_hop(data: bytes, card: ModelCard, hop: Hop) -> bytes:
             value = np.array(hop.seconds, np.float32)
             tensor.CopyFrom(numpy_helper.from_array(value, tensor.name))
             return bytes(model.SerializeToString())
-    raise ModelFileError(f"model {card.name}: has no constant for its hop; export it again")
+    raise ModelFileError(f"model {card.name}: has no constant for the hop; export it again")
 
 
 def step_graph(data: bytes, card: ModelCard, hop: Hop, batch: int) -> onnx.ModelProto:
@@ -47,11 +47,11 @@ def step_graph(data: bytes, card: ModelCard, hop: Hop, batch: int) -> onnx.Model
     Inputs and outputs follow the ONNX contract. If the network reads log-mel, a step reads a few
     more samples than the hop, and the state holds the network's state, then the carried frames.
     """
-    behind = None if card.sample_rate != SAMPLE_RATE else behind_logmel(data)
-    model = onnx.load_from_string(data if behind is None else behind)
+    cut = None if card.sample_rate != SAMPLE_RATE else without_front_end(data)
+    model = onnx.load_from_string(data if cut is None else cut)
     _name_weights(model.graph)
-    name_nodes(model.graph)  # of a model that others wrote
-    if behind is None:
+    name_nodes(model.graph)  # the model may come from another exporter
+    if cut is None:
         fixed = {_SAMPLES: [batch, hop.window], _STATE: [batch, card.state_size]}
     else:
         layout = Layout(hop.samples, hop.window)
@@ -62,7 +62,7 @@ def step_graph(data: bytes, card: ModelCard, hop: Hop, batch: int) -> onnx.Model
 
 
 def _name_weights(graph: onnx.GraphProto) -> None:
-    """Name constants and weights under WEIGHTS, so that all are stored in the same way."""
+    """Prefix the names of constants and weights with WEIGHTS, so that all are stored alike."""
     for node in graph.node:
         if node.op_type == "Constant" and node.attribute[0].name == "value":
             tensor = node.attribute[0].t
@@ -78,7 +78,7 @@ def _name_weights(graph: onnx.GraphProto) -> None:
 def _attach_front_end(graph: onnx.GraphProto, card: ModelCard, layout: Layout, batch: int) -> None:
     """Insert the front end before `logmel`, and append its frames to the state."""
     nodes = Nodes("front")
-    behind = Nodes("behind")
+    after = Nodes("after")
     memory = card.state_size
     if layout.shares:
         _rename(graph, {_STATE: _MEMORY, _NEXT: _NEXT_MEMORY})
@@ -86,12 +86,12 @@ def _attach_front_end(graph: onnx.GraphProto, card: ModelCard, layout: Layout, b
         carried = nodes.part(_STATE, 1, memory, memory + layout.state)
         front = front_end(nodes, layout, batch, _SAMPLES, carried)
         assert front.carried is not None
-        behind.add("Concat", _NEXT_MEMORY, front.carried, axis=1, name=_NEXT)
+        after.add("Concat", _NEXT_MEMORY, front.carried, axis=1, name=_NEXT)
     else:
         front = front_end(nodes, layout, batch, _SAMPLES, "")
     _rename(graph, {LOGMEL: front.logmel})
-    set_nodes(graph, [*nodes.nodes, *graph.node, *behind.nodes])
-    graph.initializer.extend([*nodes.tensors, *behind.tensors])
+    set_nodes(graph, [*nodes.nodes, *graph.node, *after.nodes])
+    graph.initializer.extend([*nodes.tensors, *after.tensors])
 
 
 def _rename(graph: onnx.GraphProto, names: dict[str, str]) -> None:

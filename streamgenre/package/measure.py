@@ -19,11 +19,11 @@ from .run import Floats, Outputs
 from .work import multiply_adds
 
 Engine = Callable[[Floats], Outputs]
-"""From samples (B, n) to the outputs of all steps."""
+"""samples (B, n) -> outputs of all steps."""
 
 
 def parity_sound(card: Mapping[str, Any]) -> Floats:
-    """Samples (B, n) for PARITY_STEPS steps, different for each stream."""
+    """Test samples (B, n) for PARITY_STEPS steps, different for each stream."""
     shape, rate = shape_of(card), card["sample_rate"]
     return as_floats(changing_sounds(shape.batch, PARITY_STEPS * shape.hop, rate, seed=1000))
 
@@ -31,7 +31,7 @@ def parity_sound(card: Mapping[str, Any]) -> Floats:
 def on_clips(
     engines: Mapping[str, Engine], reference: Engine, card: Mapping[str, Any], clips: Sequence[Clip]
 ) -> dict[str, dict[str, Any]]:
-    """Correct clips of each engine, and the share of steps with the same label as the reference.
+    """Number of correct clips per engine, and share of steps that agree with the reference.
 
     Clips shorter than a hop are skipped.
     """
@@ -86,9 +86,9 @@ class Clip(NamedTuple):
 
 
 def labelled_clips(folder: Path, labels: Sequence[str]) -> list[Clip]:
-    """The labelled clips in a folder: `jazz/any.ogg` or `jazz-any.ogg` for the label "jazz".
+    """The labelled clips in a folder, named `jazz/any.ogg` or `jazz-any.ogg` for the label "jazz".
 
-    Files with other names are skipped; raises InputError if there is no clip.
+    Files with other names are skipped. Raises InputError if there is no clip.
     """
     clips = []
     for path in sorted(folder.rglob("*")):
@@ -105,7 +105,7 @@ def labelled_clips(folder: Path, labels: Sequence[str]) -> list[Clip]:
 
 
 def example_clips(labels: Sequence[str]) -> list[Clip]:
-    """The example clips of a checkout; none outside of a checkout or for other genres."""
+    """The example clips of a checkout; none outside a checkout or for other genres."""
     folder = Path(__file__).parents[2] / "examples"
     if not (folder / "ATTRIBUTION.csv").is_file():
         return []

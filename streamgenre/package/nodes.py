@@ -1,4 +1,4 @@
-"""Build ONNX nodes in the order of the computation."""
+"""Build ONNX nodes in topological order."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from onnx import helper, numpy_helper
 
 
 def set_nodes(graph: onnx.GraphProto, nodes: Iterable[onnx.NodeProto]) -> None:
-    """Replace the nodes of a graph; the new ones may be from the old list, so they are copied."""
+    """Replace the nodes of a graph. The new nodes are copied, since they may be from the graph."""
     kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
     del graph.node[:]
     graph.node.extend(kept)
 
 
 def name_nodes(graph: onnx.GraphProto) -> None:
-    """Name each node that has no name, or that of another node, after its first output.
+    """Name nodes without a unique name after their first output.
 
-    ONNX allows nodes without names, but ONNX Runtime 1.18 to 1.21 derives names of fused nodes from
-    them and refuses the graph if two are equal.
+    ONNX allows nodes without names, but ONNX Runtime 1.18 to 1.21 derives the names of fused nodes
+    from them and rejects the graph if two are equal.
     """
     used: set[str] = set()
     for node in graph.node:
@@ -32,7 +32,7 @@ def name_nodes(graph: onnx.GraphProto) -> None:
 
 
 class Nodes:
-    """Collects nodes and constants for a graph; their names begin with `scope`."""
+    """Collects nodes and constants for a graph. Their names begin with `scope`."""
 
     def __init__(self, scope: str) -> None:
         self._scope = scope
@@ -61,7 +61,7 @@ class Nodes:
         return name
 
     def part(self, tensor: str, axis: int, start: int, end: int, step: int = 1) -> str:
-        """Add `tensor[start:end:step]` along an axis; a negative `end` is before the front."""
+        """Add `tensor[start:end:step]` along an axis. A negative `end` means before the start."""
         stop = end if end >= 0 else np.iinfo(np.int64).min
         bounds = (self.shape(n) for n in (start, stop, axis, step))
         return self.add("Slice", tensor, *bounds)

@@ -15,16 +15,17 @@ from ..errors import ModelFileError
 
 
 def cost(model: Path, steps: int) -> dict[str, float | None]:
-    """Time and memory of `steps` steps on one thread, in a new process.
+    """Measure the time and memory of `steps` steps on one thread in a new process.
 
-    Keys: `load_ms`; `p50_ms` and `p99_ms` of a step; peak resident memory in MB, `bare_mb` before
-    the model is loaded and `peak_mb` at the end (None if the system does not report it).
+    Returns `load_ms`, `p50_ms` and `p99_ms` of a step, and the peak resident memory in MB,
+    `bare_mb` before the model is loaded and `peak_mb` at the end. Memory is None if the system does
+    not report it.
     """
     command = [sys.executable, "-m", __name__, str(model), str(steps)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         reason = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
-        raise ModelFileError(f"{model.name}: cannot be run: {reason}")
+        raise ModelFileError(f"{model.name}: cannot be run: {reason}; export it again")
     measured: dict[str, float | None] = json.loads(done.stdout)
     return measured
 

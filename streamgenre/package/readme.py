@@ -6,7 +6,7 @@ from typing import Any
 
 
 def readme(card: dict[str, Any]) -> str:
-    """The text, for readers who do not know streamgenre."""
+    """The README of a package, for readers who do not know streamgenre."""
     model, hop = card["model"], card["hop"]
     files = "\n".join(
         f"| `{entry['file']}` | {entry['bytes'] / 1e6:.2f} MB | {entry['dtype']} |"
@@ -54,7 +54,7 @@ _HOSTS = {
 
 
 def hosts(batch: int) -> tuple[str, ...]:
-    """Folders of the programs that support packages of that batch size."""
+    """Folders of the programs that support a batch size."""
     return tuple(_HOSTS) if batch == 1 else ("python",)
 
 

@@ -45,7 +45,7 @@ def run(session: Any, shape: Shape, samples: Floats, remember: int = 0) -> Outpu
             genre, sound, state = session.run(
                 ["probabilities", "music", "next_state"], {"samples": window, "state": state}
             )
-        except Exception as error:  # its own exception types share no public base
+        except Exception as error:  # ONNX Runtime's exception types share no public base
             raise ModelFileError(f"the step cannot be run: {first_line(error)}") from None
         probabilities.append(genre)
         music.append(sound)

@@ -1,7 +1,7 @@
-"""Check that a package is complete and does what its card states.
+"""Check that a package is complete and agrees with its card.
 
-`streamgenre export` keeps no package that fails, and `streamgenre export --verify DIR` checks an
-existing one, for example on the machine that it will run on.
+`streamgenre export` keeps only packages that pass. `streamgenre export --verify DIR` checks an
+existing one, for example on the target machine.
 """
 
 from __future__ import annotations
@@ -35,9 +35,11 @@ from .probe import cost
 from .run import Outputs, run
 
 ALLOWED = {"fp32": 3e-4, "fp16": 0.05, "int8": 0.2}
-"""Largest allowed difference in a probability, on difficult synthetic sounds. That of fp32 is for
-the front end, which the package computes in another order than the product."""
-_ALLOWED_IN_STATE = 5e-3  # of fp32; of numbers above 1, of which the state holds sums, a share
+"""Largest allowed difference of a probability, on difficult synthetic sounds.
+
+The tolerance of fp32 is for the front end, which a package computes in another order.
+"""
+_ALLOWED_IN_STATE = 5e-3  # for fp32; relative for numbers above 1, such as sums
 _COST_STEPS = 300
 
 
@@ -47,12 +49,18 @@ def verify(
     reference: Engine | None = None,
     progress: Callable[[str], None] = lambda stage: None,
 ) -> dict[str, dict[str, Any]]:
-    """Check a package and measure its variants; returns the measurements by file.
+    """Check a package and measure its variants. Returns the measurements by file.
 
-    Checks hashes, cards, graphs, the test vector, and PARITY_STEPS steps against `reference`
-    (None: against model.onnx). `labelled`: folder of clips for accuracy; None: the example clips,
-    if available. `progress` is called with each stage. Raises PackageError with the reason at the
-    first failure.
+    Checks hashes, cards, graphs, the test vector and PARITY_STEPS steps.
+
+    Args:
+        folder: the package.
+        labelled: folder of clips to measure accuracy on; None selects the example clips, if
+            available.
+        reference: engine to compare with; None selects model.onnx.
+        progress: called with each stage of the work.
+
+    Raises PackageError at the first failure.
     """
     progress("checking the files")
     check_sums(folder)
@@ -93,14 +101,14 @@ def verify(
 
 
 def _check_card(folder: Path, card: dict[str, Any]) -> None:
-    """Check that the card matches the files, and that all files are of one model."""
+    """Check that the card matches the files, and that all files belong to the same model."""
     own, outputs = _check_graph(folder, REFERENCE)
     for variant in card["variants"]:
         file = variant["file"]
         if file.endswith(".onnx") and file != REFERENCE:
             other, _ = _check_graph(folder, file)
             if replace(other, sha256=own.sha256) != own:
-                raise PackageError(f"{folder}: {file} is of another model; export it again")
+                raise PackageError(f"{folder}: {file} belongs to another model; export it again")
     wanted: Mapping[str, Any] = package_card(own, own.hops[0], outputs)
     pairs = [(key, wanted[key], card.get(key)) for key in wanted]
     for variant in card["variants"]:
@@ -114,21 +122,23 @@ def _check_card(folder: Path, card: dict[str, Any]) -> None:
 
 
 def _check_graph(folder: Path, file: str) -> tuple[ModelCard, dict[str, list[int]]]:
-    """Check that the file is valid standard ONNX; returns its card and output shapes."""
+    """Check that a file is valid standard ONNX. Returns its card and output shapes."""
     data = (folder / file).read_bytes()
     own = read_card(data, str(folder / file))
     try:
         model = onnx.load_from_string(data)
         onnx.checker.check_model(model, full_check=True)
-    except Exception as error:  # protobuf and the checker have types of their own
+    except Exception as error:  # protobuf and the checker have their own exception types
         raise PackageError(f"{folder}: {file} is not valid ONNX: {first_line(error)}") from None
     if len({node.name for node in model.graph.node} - {""}) < len(model.graph.node):
         raise PackageError(
-            f"{folder}: {file} has nodes without a name of their own, which ONNX Runtime 1.18 to "
-            "1.21 refuses; export it again"
+            f"{folder}: {file} has nodes without unique names, which ONNX Runtime 1.18 to 1.21 "
+            "rejects; export it again"
         )
     if foreign := {node.domain for node in model.graph.node} - {"", "ai.onnx"}:
-        raise PackageError(f"{folder}: {file} needs operators of {', '.join(sorted(foreign))}")
+        raise PackageError(
+            f"{folder}: {file} needs operators of {', '.join(sorted(foreign))}; export it again"
+        )
     return own, {entry.name: sizes(entry) for entry in model.graph.output}
 
 
@@ -138,7 +148,7 @@ def _engine(folder: Path, file: str, card: dict[str, Any]) -> Engine:
     given = {entry.name: entry.shape for entry in loaded.get_inputs()}
     if given != card["inputs"]:
         raise PackageError(
-            f"{folder}: {file} has the inputs {given}, not those in {CARD}; export it again"
+            f"{folder}: the inputs of {file}, {given}, do not match {CARD}; export it again"
         )
     return lambda samples: run(loaded, shape, samples, memory)
 
@@ -146,7 +156,7 @@ def _engine(folder: Path, file: str, card: dict[str, Any]) -> Engine:
 def _check_vector(
     folder: Path, variant: dict[str, Any], card: dict[str, Any], engine: Engine
 ) -> float:
-    """Largest difference in a probability on the test vector; raises PackageError."""
+    """Largest difference of a probability on the test vector. Raises PackageError."""
     test = {name: read_array(folder, card["test"][name]) for name in Outputs._fields}
     outputs = engine(as_floats(read_array(folder, card["test"]["samples"])))
     worst = max(_difference(test[name], getattr(outputs, name)) for name in Outputs._fields[:2])

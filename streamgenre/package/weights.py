@@ -1,14 +1,14 @@
 """Store weights in fewer bits, which makes the file smaller.
 
 Only the storage changes, not the computation. A runtime folds the nodes that decode the weights
-when it loads the file, and then computes in 32 bits: 8-bit arithmetic made this network slower on
-processors, because its activations have no 8-bit form. All nodes are standard operators, so that
-every runtime can decode the weights.
+when it loads the file, and then computes in float32. Integer arithmetic was slower on CPUs, since
+this network has no operators for 8-bit activations. All nodes are standard operators, so every
+runtime can decode the weights.
 
 `int8` stores integers, symmetric around 0, with a scale for each group of values in a row. The
-number of bits follows from measurements on music (`python -m bench embedded`): rounding errors
-average out over the long rows of large matrices, so that five bits are enough; the small kernels of
-convolutions keep sixteen.
+number of bits is based on measurements on music (`python -m bench embedded`). Rounding errors
+average out over the long rows of large matrices, so five bits are enough there. The small kernels
+of convolutions have 16 bits.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from onnx import TensorProto, helper, numpy_helper
 from .limits import Dtype
 from .nodes import Nodes
 
-_SMALLEST = 512  # values; for smaller tensors, the nodes cost more than they save
+_SMALLEST = 512  # values; for smaller tensors, the nodes would take more space than they save
 _LARGE, _LARGEST = 10_000, 150_000  # values
-_GROUP = 32  # largest number of values in a row that share a scale
+_GROUP = 32  # maximum number of values that share a scale
 _SHRUNK = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7)
 """Factors to try on the full scale: smaller scales clip the largest value but may round better."""
 
@@ -31,7 +31,7 @@ _SHRUNK = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7)
 def store(model: onnx.ModelProto, dtype: Dtype, scope: str) -> onnx.ModelProto:
     """The model with all weights whose names begin with `scope` stored as `dtype`.
 
-    Its outputs change by the rounding.
+    Rounding changes its outputs slightly.
     """
     kept: list[onnx.TensorProto] = []
     nodes = Nodes("stored")
@@ -68,7 +68,7 @@ def _whole_numbers(nodes: Nodes, name: str, values: NDArray[np.float32], bits: i
     shape = nodes.shape(*groups.shape)
     if bits == 8:
         whole = nodes.add("Cast", nodes.constant(numbers, np.int8), to=TensorProto.FLOAT)
-    else:  # the upper four bits, two to a byte, and the lower bits, as many as fit
+    else:  # the upper four bits, two per byte, and the lower bits, as many per byte as fit
         offset, below = 1 << bits - 1, bits - 4
         unsigned = numbers.ravel() + np.int16(offset)
         upper = _unpacked(nodes, unsigned >> below, 4, 1 << below, offset)
@@ -76,7 +76,7 @@ def _whole_numbers(nodes: Nodes, name: str, values: NDArray[np.float32], bits: i
         parts = (nodes.add("Reshape", part, shape) for part in (upper, lower))
         floats = (nodes.add("Cast", part, to=TensorProto.FLOAT) for part in parts)
         whole = nodes.add("Add", *floats)
-    # Relative to the largest one, 16-bit scales keep their precision.
+    # Scales relative to the largest one keep their precision in float16.
     unit = float(scales.max())
     halves = nodes.add("Cast", nodes.constant(scales / unit, np.float16), to=TensorProto.FLOAT)
     decoded = nodes.add("Mul", whole, nodes.add("Mul", halves, nodes.constant(unit)))
@@ -89,7 +89,7 @@ def _group_size(columns: int) -> int:
 
 
 def rounded(values: NDArray[np.float32], bits: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Integers of `bits` bits, and the scales (rows, 1) with the smallest squared error.
+    """Integers of `bits` bits, and scales (rows, 1) that minimise the squared error.
 
     >>> rounded(np.array([[1.0, -0.5, 0.0]], np.float32), 8)[0]
     array([[127, -64,   0]], dtype=int8)
@@ -109,9 +109,9 @@ def rounded(values: NDArray[np.float32], bits: int) -> tuple[NDArray[np.int8], N
 
 
 def _unpacked(nodes: Nodes, digits: NDArray[np.int16], bits: int, unit: int, offset: int) -> str:
-    """`digits * unit - offset` (n / several, several) of digits (n,), stored several to a byte.
+    """`digits * unit - offset` (n / several, several) for digits (n,) stored several per byte.
 
-    Uses a table of all bytes: the intermediate results of arithmetic would take four times the
+    Uses a table of all bytes, since intermediate results of arithmetic would take four times the
     memory while a model is loaded.
     """
     shifts = np.arange(0, 8, bits)

@@ -84,7 +84,7 @@ class Clock:
         self.now += seconds
 
 
-def test_cases_are_taken_in_turn_and_warm_rounds_left_out():
+def test_cases_alternate_and_warm_up_rounds_are_excluded():
     clock, order = Clock(), []
 
     def case(name, seconds):
@@ -128,7 +128,7 @@ def test_a_failing_command_is_an_error():
 
 
 class Work:
-    """Outer calls inner, and gives in steps."""
+    """`outer` calls `inner`; `steps` is a generator."""
 
     def __init__(self, clock):
         self.clock = clock
@@ -147,7 +147,7 @@ class Work:
             yield i
 
 
-def test_each_stage_has_its_own_time_and_all_of_them_the_whole():
+def test_times_of_stages_add_up():
     clock = Clock()
     original = Work.outer
     targets = {"out": [(Work, "outer")], "in": [(Work, "inner")], "steps": [(Work, "steps")]}
@@ -158,7 +158,7 @@ def test_each_stage_has_its_own_time_and_all_of_them_the_whole():
     assert sum(stages.seconds.values()) == clock.now
 
 
-def test_a_stage_that_is_gone_is_an_error():
+def test_a_missing_stage_is_an_error():
     with pytest.raises(AttributeError, match="absent"), Stages({"x": [(Work, "absent")]}):
         pass
 
@@ -174,14 +174,14 @@ def test_stages_of_a_file_add_up_to_it(tmp_path):
 
 
 @pytest.mark.parametrize("form", recordings.FORMATS)
-def test_both_sides_alone_hear_all_of_a_recording(tmp_path, form):
+def test_both_stages_alone_process_a_whole_recording(tmp_path, form):
     path = recordings.write(tmp_path / f"music.{form}", 1.0)
     assert recordings.seconds_of(path) == pytest.approx(1.0, abs=0.1)
     counts = {side: run(path) for side, run in alone.SIDES.items()}
     assert all(abs(count - 16_000) < 1_600 for count in counts.values()), counts
 
 
-def test_a_longer_mp3_is_all_there(tmp_path, model):
+def test_a_longer_mp3_is_complete(tmp_path, model):
     source = recordings.write(tmp_path / "short.mp3", 1.0)
     path = recordings.longer(tmp_path / "long.mp3", source, 5.0)
     assert recordings.seconds_of(path) == pytest.approx(5.0, abs=0.1)

@@ -39,7 +39,7 @@ def test_different_windows_are_detected(monkeypatch):
         framing.check(music(1.0), hop)
 
 
-def test_those_that_look_for_damage_agree_on_damaged_audio():
+def test_implementations_agree_on_damaged_audio():
     hop = Hop(0.1, 1_600, 3_200)
     audio = music(1.0).copy()
     audio[[3, 1_700, 1_701]] = np.nan, np.inf, -np.inf
@@ -79,7 +79,7 @@ def test_what_goes_in_comes_out_in_order(name, block):
     assert missing == 0  # as many as may wait, or less: nothing is dropped
 
 
-def test_what_a_live_ring_dropped_is_what_is_missing():
+def test_a_live_ring_counts_exactly_what_it_drops():
     samples = np.arange(CAPACITY + 777, dtype=np.float32)
     channel = CHANNELS["LiveRing"](64)
     channel.write(samples)
@@ -167,7 +167,7 @@ def test_the_bundled_graph_has_the_known_multiply_adds():
     parts = counts.parts
     assert parts["front end"].macs == pytest.approx(59.9e6, rel=0.01)
     assert parts["trunk"].macs_nonzero == pytest.approx(28.2e6, rel=0.02)
-    # A GRU of 256 on the trunk's 888 features.
+    # A GRU of 256 on the 888 features of the backbone.
     assert parts["memory"].macs == 3 * 256 * (888 + 256)
     for name in vars(parts["memory"]):
         assert getattr(counts, name) == sum(getattr(one, name) for one in parts.values())
@@ -175,7 +175,7 @@ def test_the_bundled_graph_has_the_known_multiply_adds():
     assert floor.fft_macs(251) < parts["front end"].macs / 20
 
 
-def test_a_node_without_a_scope_belongs_to_what_comes_before():
+def test_a_node_without_a_scope_belongs_to_the_previous_scope():
     assert part_of_node("/network/Conv", "front end") == "front end"
     assert part_of_node("/network/stem/Conv_output_0_nchwc_kernel_time", "front end") == "trunk"
     assert part_of_node("ReorderOutput_token_3_kernel_time", "trunk") == "trunk"
@@ -233,14 +233,14 @@ def test_the_gpu_bench_runs_on_the_cpu_and_finds_the_engines_alike(model, monkey
     assert gpu.report(result)
 
 
-def test_streams_of_a_batch_hear_different_music(model):
+def test_streams_of_a_batch_get_different_music(model):
     windows, state = ways.start(model.engine, model.card.hops[0], 3)
     assert windows.shape == (3, 40_000)
     assert state.shape == (3, model.card.state_size)
     assert not np.array_equal(windows[0], windows[1])
 
 
-def test_without_cuda_the_gpu_bench_says_why(monkeypatch):
+def test_without_cuda_the_gpu_bench_states_the_reason(monkeypatch):
     torch = pytest.importorskip("torch")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(Skipped, match="no CUDA device"):
@@ -253,7 +253,7 @@ def test_without_cuda_the_gpu_bench_says_why(monkeypatch):
 # Other taggers
 
 
-def test_every_table_says_of_every_genre_what_it_is_called_or_that_it_is_not(model):
+def test_tables_cover_every_genre(model):
     for names in VOCABULARY.values():
         assert tuple(names) == model.card.label_names
         words = [word for some in names.values() for word in some or ()]
@@ -261,7 +261,7 @@ def test_every_table_says_of_every_genre_what_it_is_called_or_that_it_is_not(mod
         assert all(some is None or some for some in names.values())
 
 
-def test_every_word_is_a_label_of_its_tagger():
+def test_every_entry_of_a_table_is_a_label_of_its_tagger():
     folder = os.environ.get("STREAMGENRE_PEERS")
     if not folder:
         pytest.skip("STREAMGENRE_PEERS names no folder with other taggers")
@@ -277,17 +277,17 @@ def test_every_word_is_a_label_of_its_tagger():
         by_genre(np.zeros((1, len(labels))), labels, VOCABULARY[name])
 
 
-def test_a_genre_is_as_likely_as_its_likeliest_word():
+def test_the_score_of_a_genre_is_its_most_probable_label():
     names = {"rock": ("rock", "punk"), "polka": None, "jazz": ("jazz",)}
-    said = np.array([[0.2, 0.1, 0.5], [0.3, 0.4, 0.0]])
+    predicted = np.array([[0.2, 0.1, 0.5], [0.3, 0.4, 0.0]])
     assert nameable(names) == ("rock", "jazz")
-    found = by_genre(said, ["rock", "jazz", "punk"], names)
+    found = by_genre(predicted, ["rock", "jazz", "punk"], names)
     np.testing.assert_array_equal(found, [[0.5, 0.1], [0.3, 0.4]])
     with pytest.raises(ValueError, match="rock: no label punk"):
-        by_genre(said, ["rock", "jazz", "other"], names)
+        by_genre(predicted, ["rock", "jazz", "other"], names)
 
 
-def test_without_a_folder_the_comparison_says_what_to_give(tmp_path, monkeypatch):
+def test_without_a_folder_the_comparison_names_the_remedy(tmp_path, monkeypatch):
     monkeypatch.delenv("STREAMGENRE_PEERS", raising=False)
     with pytest.raises(Skipped, match="--peers FOLDER, or STREAMGENRE_PEERS"):
         peers.measure(QUICK)
@@ -345,7 +345,7 @@ def tagger(monkeypatch):
     return Tagger()
 
 
-def test_costs_stand_beside_ours(model, tagger):
+def test_costs_are_reported_beside_ours(model, tagger):
     costs = cost({"tagger": tagger}, model, 3.0, 1)
     assert set(costs) == {"tagger", *(f"ours {hop.seconds:g}" for hop in model.card.hops)}
     assert costs["tagger"].window_s == costs["tagger"].hop_s == 1

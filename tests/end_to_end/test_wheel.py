@@ -85,12 +85,12 @@ def test_the_wheel_carries_the_trainer_and_no_results(wheel):
 
 def test_train_evaluate_and_run(run, music):
     pytest.importorskip("lightning_fabric", reason="needs the train extra")
-    said = run(
+    output = run(
         "train", music, "--config", "small", "--folder", "first", "-o", "own.onnx",
         "--set", "run.frozen_updates=30", "--set", "run.check_every=15",
         "--set", "sequences.lanes=4", "--set", "sequences.stretch=[2.0, 6.0]",
     )  # fmt: skip
-    assert "own.onnx: agrees with PyTorch" in said
+    assert "own.onnx: agrees with PyTorch" in output
     run("evaluate", music, "--model", "own.onnx", "--mixes", "2", "-o", "figures")
     found = json.loads((run.here / "figures/test.json").read_text())
     assert found["hops"]["2.5"]["track_mean"]["accuracy"][0] >= 2 / 3
@@ -108,8 +108,8 @@ def test_train_evaluate_and_run(run, music):
 
 
 def test_adapt_and_run(run, music):
-    said = run("adapt", music, "-o", "adapted.onnx")
-    assert "drums" in said and "by chance" in said
+    output = run("adapt", music, "-o", "adapted.onnx")
+    assert "drums" in output and "by chance" in output
     row = json.loads(run("--model", "adapted.onnx", "--format", "json", music / "drone/1.flac"))
     assert max(row["probabilities"], key=row["probabilities"].get) == "drone"
     # A model of one's own goes elsewhere as the bundled one does; the wheel carries the hosts.
@@ -120,7 +120,7 @@ def test_adapt_and_run(run, music):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (("train", "nowhere"), "nowhere"),
         (("train", ".", "--config", "resnet"), "no such config"),
@@ -129,20 +129,20 @@ def test_adapt_and_run(run, music):
         (("adapt", "nowhere", "-o", "x.onnx"), "nowhere"),
     ],
 )
-def test_refusals_are_one_line(run, arguments, says):
+def test_refusals_are_one_line(run, arguments, message):
     if arguments[0] == "train":
         pytest.importorskip("lightning_fabric", reason="needs the train extra")
-    said = run(*arguments, code=1)
-    assert says in said and said.count("\n") == 1 and "Traceback" not in said
+    output = run(*arguments, code=1)
+    assert message in output and output.count("\n") == 1 and "Traceback" not in output
 
 
 def test_a_missing_library_is_named_with_its_extra(run):
     (run.here / "sklearn.py").write_text("raise ModuleNotFoundError(name='sklearn')")
     try:
-        said = run("adapt", run.here, "-o", "x.onnx", code=1)
+        output = run("adapt", run.here, "-o", "x.onnx", code=1)
     finally:
         (run.here / "sklearn.py").unlink()
     assert (
-        "pip install '.[adapt]' in the folder of streamgenre's source" in said
-        and said.count("\n") == 1
+        "pip install '.[adapt]' in the folder of streamgenre's source" in output
+        and output.count("\n") == 1
     )

@@ -1,4 +1,4 @@
-"""The host in C++: the same genres as Python's, on this machine and on a board's processor."""
+"""The C++ host agrees with Python, on this machine and on an emulated ARM board."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ CACHE = Path(os.environ.get("STREAMGENRE_CACHE") or ROOT / "cache").absolute() /
 HOST = {"x86_64": "x64", "AMD64": "x64", "aarch64": "arm64"}.get(platform.machine(), "")
 CROSS_TOOLS = ("aarch64-linux-gnu-g++", "qemu-aarch64-static")
 BOARD = "processor\t: 0\nCPU implementer\t: 0x41\nCPU architecture: 8\nCPU part\t: 0xd08\n\n"
-"""/proc/cpuinfo of a Raspberry Pi 4: the runtime reads it, and would find this machine's."""
+"""/proc/cpuinfo of a Raspberry Pi 4, for the runtime, which would read that of this machine."""
 
 
 def missing(*programs: str) -> None:
-    """Skip where a program is not here."""
+    """Skip if a program is not installed."""
     for program in programs:
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
 
 
 def fetcher():
-    """The example's own script."""
+    """The download script of the example."""
     spec = importlib.util.spec_from_file_location("fetch_runtime", SOURCE / "fetch_runtime.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -49,7 +49,7 @@ def fetcher():
 
 
 def built(architecture: str, *options: str) -> Path:
-    """The program, and beside it what it was linked with; made once for these sources."""
+    """The program with its libraries, built once for each version of the sources."""
     module = fetcher()
     runtime = CACHE / f"onnxruntime-{module.VERSION}-{architecture}"
     try:
@@ -74,7 +74,7 @@ def built(architecture: str, *options: str) -> Path:
 
 @pytest.fixture(scope="module")
 def program() -> Path:
-    """Built for this machine."""
+    """The program built for this machine."""
     if sys.platform != "linux" or not HOST:
         pytest.skip("the runtime is fetched for Linux on x64 and arm64 only")
     missing("cmake", "c++")
@@ -83,12 +83,12 @@ def program() -> Path:
 
 @pytest.fixture(scope="module")
 def on_board(tmp_path_factory) -> list[str | Path]:
-    """The command of a build for arm64, on an emulated processor."""
+    """The command of an arm64 build on an emulated processor."""
     if sys.platform != "linux" or HOST == "arm64":
         pytest.skip("cross-compiling is for another processor than a board's")
     missing("cmake", *CROSS_TOOLS)
     program = built("arm64", f"-DCMAKE_TOOLCHAIN_FILE={SOURCE / 'arm64.cmake'}")
-    # The emulator looks here first; then the runtime finds a board's processor.
+    # The emulator looks up files here first, so the runtime finds the processor of a board.
     prefix = tmp_path_factory.mktemp("board")
     (prefix / "proc").mkdir()
     (prefix / "proc" / "cpuinfo").write_text(BOARD)
@@ -98,7 +98,7 @@ def on_board(tmp_path_factory) -> list[str | Path]:
 
 @pytest.fixture(scope="module")
 def pcm(clip) -> np.ndarray:
-    """The clip as `ffmpeg -f s16le -ar 16000 -ac 1` would give it, its last hop not full."""
+    """The clip as from `ffmpeg -f s16le -ar 16000 -ac 1`, with an incomplete last hop."""
     source = open_source(clip)
     resampler = Resampler(source.sample_rate, 16_000)
     parts = [resampler.push(mix_to_mono(block)[0]) for block in source.blocks()]
@@ -111,19 +111,19 @@ def run(*command: str | Path, data: bytes = b"") -> subprocess.CompletedProcess:
     return subprocess.run(command, input=data, capture_output=True, timeout=600, check=False)
 
 
-def heard(program: Path, package: Path, samples: np.ndarray, *options: str) -> list[dict]:
-    """The updates on samples."""
+def run_on(program: Path, package: Path, samples: np.ndarray, *options: str) -> list[dict]:
+    """The updates for samples."""
     done = run(program, package, *options, data=samples.tobytes())
     assert done.returncode == 0, done.stderr
     assert done.stderr == b""
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_it_says_what_python_says(program, package, pcm):
-    samples = np.concatenate([np.zeros(20_000, "<i2"), pcm])  # silence, music, a part of a hop
+def test_updates_agree_with_python(program, package, pcm):
+    samples = np.concatenate([np.zeros(20_000, "<i2"), pcm])  # silence, then music
     stream = streamgenre.load(package / "model.onnx").stream()
     expected = [*stream.feed(samples, 16_000), *stream.flush()]
-    updates = heard(program, package, samples, "--model", "model.onnx")
+    updates = run_on(program, package, samples, "--model", "model.onnx")
     assert len(updates) == len(expected) > 30
     assert {update.status for update in expected} >= {"no-music", "genre"}
     for given, wanted in zip(updates, expected, strict=True):
@@ -134,17 +134,17 @@ def test_it_says_what_python_says(program, package, pcm):
         assert given["probabilities"] == pytest.approx(wanted.probabilities, abs=1e-3)
 
 
-def test_floats_are_heard_like_whole_numbers(program, package, pcm):
+def test_float_and_integer_samples_agree(program, package, pcm):
     samples = (pcm / np.float32(32_768)).astype("<f4")
-    assert heard(program, package, samples, "--format", "f32le") == heard(program, package, pcm)
+    assert run_on(program, package, samples, "--format", "f32le") == run_on(program, package, pcm)
 
 
-def test_a_sample_that_is_no_number_is_silence(program, package, pcm):
+def test_nan_samples_are_silence(program, package, pcm):
     samples = (pcm[:80_000] / np.float32(32_768)).astype("<f4")
     samples[1_000::5_000] = np.resize([np.nan, np.inf, -np.inf], len(samples[1_000::5_000]))
     silent = np.where(np.isfinite(samples), samples, np.float32(0))
     form = ("--format", "f32le")
-    assert heard(program, package, samples, *form) == heard(program, package, silent, *form)
+    assert run_on(program, package, samples, *form) == run_on(program, package, silent, *form)
 
 
 @pytest.mark.parametrize("model", ["model.onnx", "model.int8.onnx", "model.ort"])
@@ -169,8 +169,8 @@ def test_the_test_vector_passes_on_a_board(on_board, package, model):
 
 
 @pytest.mark.parametrize("model", ["model.onnx", "model.int8.onnx", "model.ort"])
-def test_a_damaged_model_is_refused(program, package, tmp_path, model):
-    """One byte of a weight: the file loads, and would compute something else."""
+def test_a_damaged_model_is_rejected(program, package, tmp_path, model):
+    """One byte of a weight, so that the file loads but computes something else."""
     folder = shutil.copytree(package, tmp_path / "package")
     data = bytearray((folder / model).read_bytes())
     data[len(data) // 2] ^= 1
@@ -178,12 +178,12 @@ def test_a_damaged_model_is_refused(program, package, tmp_path, model):
     for option in ("--check", "--bench=1"):
         done = run(program, folder, option, "--model", model)
         assert done.returncode == 5
-        assert_one_line(done, "is damaged (its hash is not the card's)")
+        assert_one_line(done, "is damaged (its hash differs from the card)")
 
 
 @pytest.mark.parametrize("size", [0, 1, 55, 56, 63, 64, 65, 65_535, 65_536, 65_537, 200_000])
-def test_a_file_of_any_size_has_its_hash(program, package, tmp_path, size):
-    """A file with the right hash, which is no model, gets as far as the runtime."""
+def test_hashes_of_files_of_any_size(program, package, tmp_path, size):
+    """A file with a correct hash that is not a model is rejected by the runtime."""
     data = np.random.default_rng(size).bytes(size)
 
     def of_data(card):
@@ -197,7 +197,7 @@ def test_a_file_of_any_size_has_its_hash(program, package, tmp_path, size):
     assert_one_line(done, "model.onnx: cannot be loaded")
 
 
-def test_a_step_that_is_wrong_fails_the_check(program, package, tmp_path):
+def test_a_wrong_step_fails_the_check(program, package, tmp_path):
     folder = shutil.copytree(package, tmp_path / "package")
     values = np.fromfile(folder / "test" / "probabilities.f32", "<f4")
     values[-1] += 0.002
@@ -207,7 +207,7 @@ def test_a_step_that_is_wrong_fails_the_check(program, package, tmp_path):
     assert b"WRONG" in done.stdout
 
 
-def test_an_update_comes_as_soon_as_its_hop_is_heard(program, package, pcm):
+def test_updates_are_printed_immediately(program, package, pcm):
     with subprocess.Popen(
         [program, package], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as running:
@@ -218,7 +218,7 @@ def test_an_update_comes_as_soon_as_its_hop_is_heard(program, package, pcm):
         assert running.wait(600) == 0
 
 
-def test_a_reader_that_leaves_ends_it_quietly(program, package, pcm):
+def test_a_closed_pipe_ends_the_host_quietly(program, package, pcm):
     with subprocess.Popen(
         [program, package],
         stdin=subprocess.PIPE,
@@ -232,7 +232,7 @@ def test_a_reader_that_leaves_ends_it_quietly(program, package, pcm):
         assert running.stderr.read() == b""
 
 
-def test_ctrl_c_ends_it(program, package):
+def test_ctrl_c_ends_the_host(program, package):
     with subprocess.Popen(
         [program, package], stdin=subprocess.PIPE, preexec_fn=default_signals
     ) as running:
@@ -241,19 +241,20 @@ def test_ctrl_c_ends_it(program, package):
         assert running.wait(600) == -signal.SIGINT  # which a shell calls 130
 
 
-def test_memory_stays_as_it_is(program, package):
+def test_memory_does_not_grow(program, package):
     short, long = (
         json.loads(run(program, package, "--bench", steps).stdout) for steps in ("50", "1000")
     )
     assert 0 < short["p50_ms"] <= short["p99_ms"]
     assert 0 < short["bare"]["resident_mb"] < short["in_all"]["resident_mb"]
-    # How much of the library's file is resident is up to the kernel's cache: our own part is not.
-    assert short["in_all"]["own_mb"] < 30
+    # Only the memory of the program counts; resident pages of the library depend on the kernel.
+    weights_mb = (package / "model.onnx").stat().st_size / 1e6
+    assert short["in_all"]["own_mb"] < 12 + 2 * weights_mb  # the runtime repacks some of them
     assert long["in_all"]["own_mb"] < short["in_all"]["own_mb"] + 1.5
 
 
 def changed_card(package: Path, folder: Path, change) -> Path:
-    """A package whose card was changed; its files are links."""
+    """A package with a changed card; its files are links."""
     folder.mkdir()
     for path in package.iterdir():
         if path.name != "card.json":
@@ -269,18 +270,18 @@ def changed_card(package: Path, folder: Path, change) -> Path:
     [
         (lambda card: card.update(format=2), "format version"),
         (lambda card: card.update(batch=4), "--batch 1"),
-        (lambda card: card.update(window=8_000), "copy the package anew"),
-        (lambda card: card.update(state=100), "copy the package anew"),
-        (lambda card: card["labels"].pop(), "copy the package anew"),
-        (lambda card: card.update(state=-1), "no sensible number"),
-        (lambda card: card.update(window=10**15), "no sensible number"),
+        (lambda card: card.update(window=8_000), "copy the package again"),
+        (lambda card: card.update(state=100), "copy the package again"),
+        (lambda card: card["labels"].pop(), "copy the package again"),
+        (lambda card: card.update(state=-1), "invalid size"),
+        (lambda card: card.update(window=10**15), "invalid size"),
         (lambda card: card.update(labels="jazz"), "card.json"),
         (lambda card: card.pop("thresholds"), "thresholds"),
         (lambda card: card.update(variants=[]), "lists no model.onnx"),
         (lambda card: card["variants"][1].update(sha256="0" * 64), "is damaged"),
     ],
 )
-def test_a_card_that_does_not_fit_is_named(program, package, tmp_path, change, reason):
+def test_a_card_that_does_not_match_is_an_error(program, package, tmp_path, change, reason):
     done = run(program, changed_card(package, tmp_path / "package", change))
     assert done.returncode == 5
     assert_one_line(done, reason)
@@ -295,7 +296,7 @@ def assert_one_line(done: subprocess.CompletedProcess, reason: str) -> None:
 
 
 @pytest.mark.parametrize("model", ["model.onnx", "model.int8.onnx", "model.ort"])
-def test_a_truncated_model_is_named(program, package, tmp_path, model):
+def test_a_truncated_model_is_an_error(program, package, tmp_path, model):
     whole = (package / model).read_bytes()
     folder = changed_card(package, tmp_path / "package", lambda card: None)
     (folder / model).unlink()
@@ -321,14 +322,14 @@ def test_a_truncated_model_is_named(program, package, tmp_path, model):
         (["PACKAGE"], 3, "no audio"),
     ],
 )
-def test_bad_input_is_named(program, package, arguments, code, reason):
+def test_bad_input_is_an_error(program, package, arguments, code, reason):
     given = [str(package) if word == "PACKAGE" else word for word in arguments]
     done = run(program, *given)
     assert done.returncode == code
     assert_one_line(done, reason)
 
 
-def test_a_file_that_is_no_card_is_named(program, tmp_path):
+def test_an_invalid_card_is_an_error(program, tmp_path):
     for text in ("", "{", "[]", "null", "\x00\x01"):
         (tmp_path / "card.json").write_text(text)
         done = run(program, tmp_path)
@@ -336,7 +337,7 @@ def test_a_file_that_is_no_card_is_named(program, tmp_path):
         assert_one_line(done, "card.json")
 
 
-def test_without_a_source_of_packages_the_fetcher_says_so(tmp_path):
+def test_a_failed_download_is_an_error(tmp_path):
     done = subprocess.run(
         [sys.executable, SOURCE / "fetch_runtime.py", tmp_path / "new", "x64"],
         env={**os.environ, "PIP_NO_INDEX": "1"},

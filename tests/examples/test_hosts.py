@@ -1,4 +1,4 @@
-"""The hosts of the package agree with each other: same model, same tolerance, same exit codes."""
+"""The host programs of a package have the same default model, tolerance and exit codes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["host", "pcm", "program"]  # fixtures
 
 @pytest.fixture(params=["python", "javascript", "cpp"])
 def command(request, package) -> list[str]:
-    """The command of a host, to which a package is given."""
+    """The command of a host, without the package."""
     if request.param == "python":
         return [sys.executable, str(package / "examples/python/main.py")]
     if request.param == "javascript":
@@ -47,8 +47,8 @@ def test_the_smallest_file_is_the_default(command, package, pcm, tmp_path):
 
 @pytest.mark.parametrize("file", ["model.onnx", "model.int8.onnx"])
 @pytest.mark.parametrize("output", ["probabilities", "music"])
-def test_the_tolerance_is_that_of_the_card(command, package, tmp_path, file, output):
-    """A vector that is wrong by twice the tolerance more than the file's rounding is refused."""
+def test_the_tolerance_is_taken_from_the_card(command, package, tmp_path, file, output):
+    """A test vector that is off by more than the tolerance fails."""
     assert started(*command, package, "--check", "--model", file).returncode == 0
     folder = tmp_path / "package"
     shutil.copytree(package, folder)
@@ -82,7 +82,7 @@ def test_the_exit_codes_are_the_same(command, package, arguments, data, code):
         assert message.startswith("streamgenre: ") and message.count("\n") == 1
 
 
-def test_a_damaged_model_is_refused(command, package, tmp_path):
+def test_a_damaged_model_is_rejected(command, package, tmp_path):
     folder = shutil.copytree(package, tmp_path / "package")
     data = bytearray((folder / "model.int8.onnx").read_bytes())
     data[len(data) // 2] ^= 1

@@ -1,4 +1,4 @@
-"""The host in JavaScript: what Python says, Node says; a package that is not whole is refused."""
+"""The JavaScript host agrees with Python and rejects damaged packages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FLOATS = "probabilities", "music", "confidence"
 
 @pytest.fixture(scope="session")
 def host(tmp_path_factory) -> Path:
-    """The example with what it needs from npm, which is fetched once into the cache."""
+    """The example with its npm packages, which are downloaded once into the cache."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("needs Node.js: apt install nodejs npm")
     lock = (HOST / "package-lock.json").read_bytes()
@@ -61,7 +61,7 @@ def run(host):
 
 
 def sound(rest=0) -> np.ndarray:
-    """Two genres with silence between, and `rest` samples beyond the last whole hop; int16."""
+    """int16 samples of two genres with silence between, and `rest` samples of an incomplete hop."""
     parts = []
     for name in ("classical-brandenburg-2", "metal-farewell"):
         samples, rate = soundfile.read(
@@ -85,11 +85,11 @@ def lines(done) -> list[dict]:
 @pytest.mark.parametrize(
     ("file", "rest"), [("model.onnx", 0), ("model.int8.onnx", 1_000), ("model.ort", 5_001)]
 )
-def test_node_says_what_python_says(package, run, file, rest):
-    """A rest of 1,000 samples is too short to change the decision, one of 5,001 is not."""
+def test_updates_agree_with_python(package, run, file, rest):
+    """1,000 remaining samples are too few to change the decision, 5,001 are not."""
     samples = sound(rest)
     given = lines(run(package, "--model", file, stdin=samples.tobytes()))
-    # Python reads no .ort file; it is made of model.onnx.
+    # Python does not read .ort files; this one is converted from model.onnx.
     expected = in_python(package / file.replace(".ort", ".onnx"), samples)
     assert len(given) == len(expected) == 48 + bool(rest)
     assert {update["genre"] for update in given} >= {"classical", "metal"}
@@ -103,7 +103,7 @@ def test_node_says_what_python_says(package, run, file, rest):
             assert mine[name] == pytest.approx(getattr(its, name), abs=1e-3)
 
 
-def test_how_the_sound_is_cut_makes_no_difference(package, host, run):
+def test_chunk_sizes_do_not_affect_the_updates(package, host, run):
     samples = sound(333)[: 4 * RATE].tobytes()
     whole = run(package, stdin=samples)
     process = subprocess.Popen(
@@ -121,14 +121,14 @@ def test_how_the_sound_is_cut_makes_no_difference(package, host, run):
 
 
 @pytest.mark.parametrize("file", ["model.onnx", "model.int8.onnx", "model.ort"])
-def test_the_test_vector_is_met(package, run, file):
+def test_the_test_vector_passes(package, run, file):
     done = run(package, "--check", "--model", file)
-    said = done.stdout.decode()
+    output = done.stdout.decode()
     assert done.returncode == 0, done.stderr
-    assert f"{file}: largest difference" in said and "over 50 steps" in said
+    assert f"{file}: largest difference" in output and "over 50 steps" in output
 
 
-def test_a_wrong_test_vector_is_told(package, run, tmp_path):
+def test_a_wrong_test_vector_fails(package, run, tmp_path):
     copy = shutil.copytree(package, tmp_path / "package")
     vector = np.fromfile(copy / "test/music.f32", "<f4")
     vector[30] -= 0.01
@@ -153,27 +153,27 @@ def edited(**entries):
 
 
 @pytest.mark.parametrize(
-    ("harm", "says"),
+    ("damage", "message"),
     [
         (damaged, "model.int8.onnx is damaged"),
         (edited(format=2), "format 1"),
         (edited(batch=4), "one stream a step"),
-        (edited(state=26_000), "ONNX Runtime refuses model.int8.onnx"),
-        (edited(labels=[]), "does not fit its card: probabilities"),
-        (lambda folder: (folder / "card.json").write_text("{"), "card.json: is no JSON"),
+        (edited(state=26_000), "ONNX Runtime cannot load model.int8.onnx"),
+        (edited(labels=[]), "does not match its card: probabilities"),
+        (lambda folder: (folder / "card.json").write_text("{"), "card.json: is not valid JSON"),
         (lambda folder: (folder / "card.json").unlink(), "card.json: cannot be read (ENOENT)"),
     ],
 )
-def test_a_bad_package_is_refused_in_one_line(package, run, tmp_path, harm, says):
+def test_a_bad_package_is_one_line(package, run, tmp_path, damage, message):
     for name in ("card.json", "model.int8.onnx"):
         shutil.copy(package / name, tmp_path)
-    harm(tmp_path)
+    damage(tmp_path)
     done = run(tmp_path, stdin=sound()[:RATE].tobytes())
     assert done.returncode == 5 and done.stdout == b""
-    assert says in done.stderr.decode() and done.stderr.count(b"\n") == 1
+    assert message in done.stderr.decode() and done.stderr.count(b"\n") == 1
 
 
-def test_wrong_use_is_told(package, run):
+def test_wrong_usage_is_an_error(package, run):
     assert run().returncode == 2
     assert run(package, "--rate", 8000).returncode == 2
     done = run(package, "--model", "model.fp4.onnx")
@@ -181,11 +181,11 @@ def test_wrong_use_is_told(package, run):
     assert run("--help").stdout.startswith(b"ffmpeg")
     silent = run(package)
     assert silent.returncode == 3 and silent.stdout == b""
-    assert silent.stderr == b"streamgenre: no audio came on standard input\n"
+    assert silent.stderr == b"streamgenre: no audio on standard input\n"
 
 
-def test_who_has_heard_enough_may_go(package, host):
-    """`| head -1` ends it quietly."""
+def test_a_closed_pipe_ends_the_host_quietly(package, host):
+    """As with `| head -1`."""
     process = subprocess.Popen(
         ["node", host / "main.mjs", package],
         stdin=subprocess.PIPE,
@@ -222,8 +222,8 @@ console.log(JSON.stringify(steps.map(([probabilities, music, level, seconds]) =>
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_decisions_are_those_of_python(host, seed):
-    """Over music that changes, pauses, and is in doubt."""
+def test_decisions_agree_with_python(host, seed):
+    """For changing, pausing and ambiguous music."""
     rng = np.random.default_rng(seed)
     limits = {
         "unsure": 0.42, "music": 0.7, "silence": -70.0, "margin": 0.2, "smoothing": 2.0, "hold": 0.2
@@ -262,10 +262,10 @@ const card = JSON.parse(read("card.json"));
 const session = await openSession(ort, card, "model.onnx", read("model.onnx"));
 const stream = new Stream(ort, session, card);
 const hum = Float32Array.from({ length: 12_000 }, (_, i) => Math.sin(i / 9) / 3);
-const said = [];
+const fed = [];
 const hear = async (samples) => {
   const updates = [...(await stream.feed(samples)), ...(await stream.flush())];
-  said.push(updates.map(({ time, music, level }) => [time, music, level]));
+  fed.push(updates.map(({ time, music, level }) => [time, music, level]));
 };
 await hear(hum);
 const refused = [await stream.feed(hum).catch((error) => error.message)];
@@ -285,24 +285,24 @@ const broken = { ...session, outputNames: session.outputNames, run: async (...gi
 } };
 const lost = new Stream(ort, broken, card);
 const [update] = await lost.feed(hum);
-console.log(JSON.stringify({ said, refused, unusable, resets: lost.stateResets,
+console.log(JSON.stringify({ fed, refused, unusable, resets: lost.stateResets,
   lost: [update.status, ...update.probabilities.slice(0, 1)] }));
 """
 
 
-def test_a_stream_refuses_what_cannot_be_and_survives_what_should_not(host, package):
+def test_a_stream_rejects_invalid_calls_and_survives_non_finite_samples(host, package):
     done = subprocess.run(
         ["node", "--input-type=module", "-e", ODD, str(package)],
         cwd=host, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    found = json.loads(done.stdout)
-    fresh, again, harmed = found["said"]
+    results = json.loads(done.stdout)
+    fresh, again, harmed = results["fed"]
     assert [time for time, *_ in fresh] == [0.5, 0.75] and fresh == again
-    assert found["refused"] == [
-        "the stream was flushed; reset() it or make another",
+    assert results["refused"] == [
+        "the stream was flushed; call reset() or create a new stream",
         "await the stream's last call before the next",
     ]
-    assert found["unusable"] == 2
+    assert results["unusable"] == 2
     assert harmed[0][2] == pytest.approx(fresh[0][2], abs=0.1)
-    assert found["resets"] == 1
-    assert found["lost"] == ["no-music", pytest.approx(1 / 14)]
+    assert results["resets"] == 1
+    assert results["lost"] == ["no-music", pytest.approx(1 / 14)]

@@ -1,4 +1,4 @@
-"""The page in a real browser: it hears what Python hears, and nothing leaves it."""
+"""The page in a real browser: it agrees with Python and sends nothing to other origins."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from streamgenre.audio.mix import Mixer
 
 WEB = ROOT / "examples" / "web"
 RATE = 16_000
-PATIENCE = 60_000  # ms; a page that has the processor for itself needs two seconds
+PATIENCE = 60_000  # ms; two seconds are enough on an idle machine
 
 
 def clip(name: str) -> np.ndarray:
-    """An example clip at its own 44.1 kHz, float32 (n, 2)."""
+    """An example clip at 44.1 kHz, float32 (n, 2)."""
     samples, rate = soundfile.read(ROOT / "examples" / f"{name}.ogg", dtype="float32")
     assert rate == 44_100
     return np.repeat(samples[:, None], 2, 1) if samples.ndim == 1 else samples
@@ -39,7 +39,7 @@ def clip(name: str) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def site(package, tmp_path_factory) -> Path:
-    """The page as its script makes it; what it needs from npm is fetched once into the cache."""
+    """The page as built by its script, whose npm packages are downloaded once into the cache."""
     spec = importlib.util.spec_from_file_location("build_web", WEB / "build.py")
     assert spec and spec.loader
     script = importlib.util.module_from_spec(spec)
@@ -68,7 +68,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 @contextmanager
 def served(folder: Path):
-    """The folder's address, from the simplest server there is."""
+    """Serve a folder with a simple server; yields the address."""
     handler = functools.partial(Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -84,32 +84,32 @@ def address(site):
 
 @pytest.fixture(scope="module")
 def browser(chromium, tmp_path_factory):
-    """One whose microphone hears the Brandenburg concerto, over and over."""
-    heard = tmp_path_factory.mktemp("heard") / "heard.wav"
-    soundfile.write(heard, clip("classical-brandenburg-2"), 44_100)
+    """A browser whose microphone plays the Brandenburg concerto repeatedly."""
+    recording = tmp_path_factory.mktemp("microphone") / "microphone.wav"
+    soundfile.write(recording, clip("classical-brandenburg-2"), 44_100)
     fake = "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"
-    with chromium(*fake, f"--use-file-for-fake-audio-capture={heard}") as running:
+    with chromium(*fake, f"--use-file-for-fake-audio-capture={recording}") as running:
         yield running
 
 
 @contextmanager
 def opened(browser, url, ready="idle", complains=False, **options):
-    """A page that must stay on its origin and say nothing on the console."""
+    """A page that must not send requests to other origins or write to the console."""
     context = browser.new_context(accept_downloads=True, **options)
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
-    asked, said = [], []
-    context.on("request", lambda request: asked.append(request.url))
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
+    requests, console = [], []
+    context.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: console.append(message.text))
+    page.on("pageerror", lambda error: console.append(str(error)))
     page.goto(url)
     page.wait_for_selector(f"body[data-state={ready}]")
     try:
         yield page
     finally:
         context.close()
-    assert asked and all(at.startswith((url, f"blob:{url}")) for at in asked), asked
-    assert complains or not said, said
+    assert requests and all(at.startswith((url, f"blob:{url}")) for at in requests), requests
+    assert complains or not console, console
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def page(browser, address):
 
 
 def drop(page, name: str, data: bytes) -> None:
-    """As from a file manager."""
+    """Drop a file on the page, as from a file manager."""
     transfer = page.evaluate_handle(
         """([name, data]) => {
           const transfer = new DataTransfer();
@@ -143,7 +143,7 @@ DRAWN = (
 
 
 def read(page) -> None:
-    """The file was read, and the picture that may still have been due 150 ms later is drawn."""
+    """Wait until the file is read, and for a last frame up to 150 ms later."""
     page.wait_for_selector("body[data-state=read]")
     page.evaluate(DRAWN)
 
@@ -155,7 +155,7 @@ def saved(page) -> list[dict]:
     return [json.loads(line) for line in download.value.path().read_text().splitlines()]
 
 
-def test_it_hears_the_microphone(page):
+def test_the_microphone_is_classified(page):
     assert page.inner_text("h1") == "What is playing?"
     page.click("text=Listen")
     page.wait_for_selector("h1:text-is('Classical')")
@@ -174,13 +174,13 @@ def test_it_hears_the_microphone(page):
     page.click("text=Stop")
 
 
-def test_a_device_that_is_too_slow_is_told(page):
-    """What was lost is named, and time goes on."""
+def test_a_slow_device_is_reported(page):
+    """Time advances by the lost audio."""
     page.click("text=Listen")
     page.wait_for_selector("#source:text-matches('Listening 0:0[1-3]')")
     (worker,) = page.workers
     worker.evaluate("() => { for (const end = Date.now() + 6500; Date.now() < end; ); }")
-    page.wait_for_selector("#error:text-matches('too slow: [1-9][.][0-9] s of sound')")
+    page.wait_for_selector("#error:text-matches('too slow: [1-9][.][0-9] s of audio')")
     page.wait_for_selector("h1:text-is('Classical')")
     page.click("text=Stop")
     page.wait_for_selector("body[data-state=stopped]")
@@ -188,8 +188,8 @@ def test_a_device_that_is_too_slow_is_told(page):
     assert (times[:-1] >= 0.499).all() and 1.5 <= times.max() <= 6
 
 
-def test_a_wav_gives_what_python_gives(page, package, tmp_path):
-    """Every step, over music, silence and a rest, of a file at the model's own rate."""
+def test_updates_of_a_wav_agree_with_python(page, package, tmp_path):
+    """At every step of music and silence in a file at the sample rate of the model."""
     parts = [soxr.resample(clip(n)[: 8 * 44_100], 44_100, RATE) for n in ("metal-farewell",)]
     parts += [np.zeros((RATE, 2)), soxr.resample(clip("reggae-island-dreams"), 44_100, RATE)]
     samples = np.rint(np.clip(np.concatenate(parts)[: 14 * RATE + 3_000], -1, 1) * 32767)
@@ -207,7 +207,7 @@ def test_a_wav_gives_what_python_gives(page, package, tmp_path):
         assert mine["probabilities"] == pytest.approx(dict(its.probabilities), abs=1e-3)
 
 
-def test_an_mp3_is_shown_played_and_moved_in_by_keyboard(page, tmp_path):
+def test_an_mp3_is_shown_played_and_seeked_by_keyboard(page, tmp_path):
     data = audio(tmp_path, clip("classical-ave-maria-cello"), 44_100, "ave.mp3")
     drop(page, "ave.mp3", data)
     read(page)
@@ -242,7 +242,7 @@ def test_an_mp3_is_shown_played_and_moved_in_by_keyboard(page, tmp_path):
     )
 
 
-def test_listening_needs_no_mouse(page):
+def test_listening_works_with_the_keyboard(page):
     page.locator("body").press("Tab")
     page.keyboard.press("Enter")
     page.wait_for_selector("#source:text-matches('Listening 0:0[1-9]')")
@@ -250,7 +250,7 @@ def test_listening_needs_no_mouse(page):
     page.wait_for_selector("body[data-state=stopped]")
 
 
-def test_what_is_no_audio_or_no_music_is_told(page, tmp_path):
+def test_files_without_audio_or_music_are_reported(page, tmp_path):
     drop(page, "letter.txt", b"Dear Sir or Madam")
     page.wait_for_selector("#error:text-matches('letter.txt is not audio .* Open an mp3')")
     assert page.inner_text("h1") == "What is playing?"
@@ -261,7 +261,7 @@ def test_what_is_no_audio_or_no_music_is_told(page, tmp_path):
     page.focus("#ribbon")
     page.keyboard.press("PageDown")
     page.keyboard.press("ArrowRight")
-    page.wait_for_selector("#said:text-matches('too quiet to judge')")
+    page.wait_for_selector("#said:text-matches('too quiet to classify')")
 
 
 def test_several_genres_are_a_mix(page, tmp_path):
@@ -276,19 +276,19 @@ def test_several_genres_are_a_mix(page, tmp_path):
     ]  # fmt: skip
 
 
-def test_a_refused_microphone_is_told(chromium, address):
-    """Where nobody is there to allow it, Chromium refuses."""
+def test_a_denied_microphone_is_reported(chromium, address):
+    """Without a user to allow it, Chromium denies access."""
     with (
         chromium("--use-fake-device-for-media-stream") as browser,
         opened(browser, address) as page,
     ):
         page.click("text=Listen")
-        page.wait_for_selector("#error:text-matches('microphone was refused. Allow it')")
+        page.wait_for_selector("#error:text-matches('microphone was denied. Allow it')")
         assert page.locator("button[aria-disabled=false]").count() == 2
 
 
-def test_other_trouble_with_the_microphone_is_told(page):
-    for name, says in {
+def test_other_problems_of_the_microphone_are_reported(page):
+    for name, message in {
         "NotFoundError": "No microphone was found. Connect one",
         "NotReadableError": "Close other programs",
         "OddError": "cannot be opened (odd). Try another browser",
@@ -302,23 +302,23 @@ def test_other_trouble_with_the_microphone_is_told(page):
         )
         page.click("text=Listen")
         page.wait_for_selector("body[data-state=idle] #error:not(:empty)")
-        assert says in page.inner_text("#error")
+        assert message in page.inner_text("#error")
 
 
-def test_a_damaged_model_is_told(browser, site, tmp_path):
+def test_a_damaged_model_is_reported(browser, site, tmp_path):
     copy = shutil.copytree(site, tmp_path / "site")
     data = bytearray((copy / "model.int8.onnx").read_bytes())
     data[len(data) // 3] ^= 1
     (copy / "model.int8.onnx").write_bytes(data)
     with served(copy) as url, opened(browser, url, "broken") as page:
-        said = page.inner_text("#error")
-    assert "model.int8.onnx is damaged" in said and "Make this page's files anew" in said
+        message = page.inner_text("#error")
+    assert "model.int8.onnx is damaged" in message and "Build the page again" in message
     (copy / "model.int8.onnx").unlink()
     with served(copy) as url, opened(browser, url, "broken", complains=True) as page:
         assert "could not be loaded (model.int8.onnx: 404)" in page.inner_text("#error")
 
 
-def test_a_browser_without_webassembly_is_told(browser, address):
+def test_missing_webassembly_is_reported(browser, address):
     context = browser.new_context()
     page = context.new_page()
     page.add_init_script("delete globalThis.WebAssembly")
@@ -334,8 +334,8 @@ BLOCKED = """() => new Promise((resolve) => {
 })"""
 
 
-def test_nothing_can_leave(browser, address):
-    """The browser itself refuses, in the page and in the worker that hears the sound."""
+def test_requests_to_other_origins_are_blocked(browser, address):
+    """The browser blocks them, both in the page and in the worker."""
     with opened(browser, address, complains=True) as page:
         assert page.evaluate(BLOCKED) == "connect-src"
         (worker,) = page.workers
@@ -343,8 +343,8 @@ def test_nothing_can_leave(browser, address):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_is_readable_and_fits_a_phone(browser, address, tmp_path, scheme):
-    """WCAG AA: 4.5 to 1 for all text, 3 to 1 for what controls are known by; 360 px are enough."""
+def test_the_page_is_readable_and_fits_a_phone(browser, address, tmp_path, scheme):
+    """WCAG AA: a contrast of 4.5 for text and 3 for controls; 360 px are wide enough."""
     options = {
         "color_scheme": scheme,
         "viewport": {"width": 360, "height": 740},
@@ -375,11 +375,11 @@ def test_it_is_readable_and_fits_a_phone(browser, address, tmp_path, scheme):
         assert edge is None
         assert all(ratio >= 3 for ratio, text in page.evaluate(CONTRAST) if text == "edge")
         running = "document.getAnimations().length"
-        assert page.evaluate(running) == 0  # nothing moves for who wants nothing to move
+        assert page.evaluate(running) == 0  # no animations with prefers-reduced-motion
 
 
 def module(tmp_path, code: str, *arguments: object) -> str:
-    """What a program beside the page's modules prints."""
+    """The output of a program that imports modules of the page."""
     if shutil.which("node") is None:
         pytest.skip("needs Node.js: apt install nodejs")
     code = code.replace("WEB", WEB.as_uri())
@@ -406,8 +406,8 @@ writeFileSync(output, Buffer.concat(parts.map((part) => Buffer.from(part.buffer,
 
 
 @pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000, 96_000, 44_099])
-def test_the_resampler_is_as_good_as_soxr(tmp_path, rate):
-    """The same length, and below 7 kHz the same sound, on music; alike however it is cut."""
+def test_the_resampler_agrees_with_soxr(tmp_path, rate):
+    """The length and, below 7 kHz, the samples of music, for any division into chunks."""
     music = clip("rock-motorway")[: 4 * 44_100].mean(1)
     samples = soxr.resample(music, 44_100, rate, "VHQ")
     samples.tofile(tmp_path / "in")
@@ -427,14 +427,14 @@ def test_the_resampler_is_as_good_as_soxr(tmp_path, rate):
     assert 10 * np.log10(wrong / whole) < -85
 
 
-def test_what_the_model_could_not_hear_is_not_folded_into_it(tmp_path):
-    """Tones above half of the model's rate vanish, those below come through unchanged."""
+def test_the_resampler_has_no_aliasing(tmp_path):
+    """Tones above the Nyquist frequency are removed, those below pass unchanged."""
     time = np.arange(48_000) / 48_000
     for tone, level in ((7_000, 0.0), (8_100, -95.0), (9_000, -95.0), (15_900, -95.0)):
         np.sin(2 * np.pi * tone * time).astype(np.float32).tofile(tmp_path / "in")
         module(tmp_path, RESAMPLE, 48_000, 480, tmp_path / "in", tmp_path / "out")
-        heard = np.fromfile(tmp_path / "out", np.float32)[1_000:-1_000]
-        given = 10 * np.log10(2 * np.square(heard, dtype=np.float64).mean() + 1e-30)
+        output = np.fromfile(tmp_path / "out", np.float32)[1_000:-1_000]
+        given = 10 * np.log10(2 * np.square(output, dtype=np.float64).mean() + 1e-30)
         assert given == pytest.approx(0, abs=0.001) if level == 0 else given < level
 
 
@@ -456,7 +456,7 @@ writeFileSync(output, Buffer.from(mixed.buffer));
 
 @pytest.mark.parametrize("cut", [128, 100_000])
 def test_channels_are_mixed_as_in_python(tmp_path, cut):
-    """Stereo, then with one channel inverted, then stereo again."""
+    """For stereo, then one inverted channel, then stereo."""
     music = clip("metal-farewell")[: 3 * 44_100]
     samples = np.concatenate([music, music[:, :1] * np.float32([1, -1]), music])
     np.ascontiguousarray(samples.T).tofile(tmp_path / "in")
@@ -474,7 +474,7 @@ for (const file of process.argv.slice(1)) console.log(nativeRate(readFileSync(fi
 """
 
 
-def test_a_files_own_rate_is_known(tmp_path):
+def test_native_sample_rates_are_detected(tmp_path):
     expected = []
     for end, rates in {
         "wav": (8_000, 16_000, 44_100, 96_000),
@@ -497,7 +497,7 @@ def test_a_files_own_rate_is_known(tmp_path):
     assert module(tmp_path, RATES, *paths).split() == list(rates)
 
 
-def test_building_refuses_what_is_no_package_and_spares_other_folders(package, tmp_path):
+def test_building_rejects_invalid_packages_and_other_folders(package, tmp_path):
     def build(*arguments):
         command = [sys.executable, str(WEB / "build.py"), *map(str, arguments)]
         return subprocess.run(command, capture_output=True, text=True)
@@ -506,11 +506,11 @@ def test_building_refuses_what_is_no_package_and_spares_other_folders(package, t
     assert done.returncode == 1 and "is it a package?" in done.stderr
     (tmp_path / "mine.txt").write_text("mine")
     done = build(package, tmp_path)
-    assert done.returncode == 1 and "holds other files" in done.stderr
+    assert done.returncode == 1 and "contains other files" in done.stderr
     assert build().returncode == 2
 
 
-def test_building_anew_leaves_other_files_and_a_working_page_alone(package, site, tmp_path):
+def test_building_again_keeps_other_files_and_a_working_page(package, site, tmp_path):
     made = tmp_path / "site"
     shutil.copytree(site, made)
     (made / "CNAME").write_text("music.example")

@@ -1,4 +1,4 @@
-"""What a program meets: wrong arguments, pickling, how objects look, embeddings."""
+"""The Python API: wrong arguments, pickling, representations and embeddings."""
 
 from __future__ import annotations
 
@@ -103,12 +103,12 @@ def test_a_model_is_pickled_as_its_path_and_hash(tmp_path, monkeypatch, model):
     monkeypatch.chdir(ROOT)
     assert pickle.loads(data).card.sha256 == streamgenre.load("tfcrnn-half").card.sha256
     shutil.copy(ROOT / "streamgenre/models/tfcrnn.onnx", tmp_path / "mine.onnx")
-    with pytest.raises(ModelFileError, match="is not the model that was pickled"):
+    with pytest.raises(ModelFileError, match="differs from the pickled model"):
         pickle.loads(data)
     assert copy.deepcopy(model).card == model.card
 
 
-def test_what_cannot_be_pickled_says_why(model):
+def test_pickling_errors_name_the_reason(model):
     pool = model.pool()
     for thing in (model.stream(), pool, pool.stream()):
         for work in (pickle.dumps, copy.copy, copy.deepcopy):
@@ -118,7 +118,7 @@ def test_what_cannot_be_pickled_says_why(model):
         pickle.dumps(Model(model.engine))
 
 
-# Looks
+# Representations
 
 
 def test_reprs(model, timeline):
@@ -175,7 +175,7 @@ def test_a_table_has_a_row_for_each_update(timeline):
     assert Timeline(timeline.card, 0.5).to_pandas().empty
 
 
-def test_a_library_that_is_missing_is_named(monkeypatch):
+def test_a_missing_library_is_named(monkeypatch):
     monkeypatch.setattr(notebook, "import_module", _missing)
     with pytest.raises(ConfigError, match="pip install pandas"):
         Timeline(streamgenre.load().card, 0.5).to_pandas()
@@ -209,7 +209,7 @@ def test_embeddings_come_on_request(model, music):
     assert stream.gap(1)[-1].embedding is None
 
 
-def test_a_model_without_embeddings_says_so(tmp_path):
+def test_a_model_without_embeddings_is_an_error(tmp_path):
     onnx = pytest.importorskip("onnx", reason="needs the `export` extra")
     from streamgenre.model.card import METADATA_KEY, card_to_json
     from streamgenre.model.onnxfile import read_onnx

@@ -43,7 +43,7 @@ def starters() -> Iterator[Callable[..., AbstractContextManager[Any]]]:
 
 @contextmanager
 def opened(browser, page_file, requests=(), complains=False, **options):
-    """A page that may request only itself and some more, and say nothing on the console."""
+    """A page that may request only itself and `requests`, and must not write to the console."""
     context = browser.new_context(**options)
     context.set_default_timeout(PATIENCE)
     page = context.new_page()

@@ -15,7 +15,7 @@ from training.inference import stream_tracks
 
 
 class Gated(Tones):
-    """Two gates: the first never moves, the second follows the state."""
+    """Two gates: the first is constant, the second follows the state."""
 
     def step(self, samples, state):
         step = super().step(samples, state)
@@ -24,7 +24,7 @@ class Gated(Tones):
 
 
 class Deep(Tones):
-    """Calls all that is deep speech."""
+    """Classifies low tones as speech."""
 
     def step(self, samples, state):
         step = super().step(samples, state)
@@ -32,7 +32,7 @@ class Deep(Tones):
 
 
 class NoMusic(Tones):
-    """Says of everything that it is no music."""
+    """Classifies everything as non-music."""
 
     def step(self, samples, state):
         step = super().step(samples, state)

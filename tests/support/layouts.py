@@ -1,4 +1,4 @@
-"""Writes small data sets in the layouts that the real ones come in."""
+"""Write small data sets in the layouts of the real ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MANIFEST = ("key", "set", "genre", "group", "split", "path")
 
 
 def tone(path: Path, seconds: float = 0.5, pitch: float = 440.0) -> Path:
-    """A tone in the format of the file's ending: wav, flac, ogg, mp3 or au."""
+    """Write a tone in the format of the extension: wav, flac, ogg, mp3 or au."""
     path.parent.mkdir(parents=True, exist_ok=True)
     t = np.arange(int(seconds * RATE)) / RATE
     soundfile.write(path, 0.3 * np.sin(2 * np.pi * pitch * t), RATE)
@@ -35,7 +35,7 @@ def table(path: Path, rows: Iterable[Sequence[object]], delimiter: str = ",") ->
 
 
 def manifest(folder: Path, rows: Sequence[Sequence[str]], header: Sequence[str] = MANIFEST) -> Path:
-    """The table, and a tone for every path in it."""
+    """Write the table, and a tone for every path in it."""
     for row in rows:
         tone(folder / row[list(header).index("path")])
     return table(folder / "manifest.csv", [header, *rows])
@@ -122,7 +122,7 @@ def ballroom(root: Path) -> Path:
 
 
 def magnatagatune(root: Path) -> Path:
-    """Sixty tags, of which the first ten are used once only; a clip in five of its folders."""
+    """Sixty tags, of which the first ten occur only once, and a clip in each of five folders."""
     tags = [f"tag {i}" for i in range(60)]
     paths = [f"{d}/band_{d}-album-01-song-{s}-{s + 29}.mp3" for d in "0bcdf" for s in (0, 30)]
     rows = [(i, *(int(k >= 10 or i == 0) for k in range(60)), path) for i, path in enumerate(paths)]
@@ -141,7 +141,7 @@ def msd(root: Path) -> Path:
 
 
 def dying(path: str) -> decoding.Decoded:
-    """A decoder that one file brings down, as a fault in a C library would."""
+    """A decoder that crashes on one file, as with a fault in a C library."""
     from training.data import decoding
 
     if "deadly" in path:

@@ -23,7 +23,7 @@ Damage = Callable[[bytes], bytes]
 
 
 class _Pipe:
-    """A place to write to that cannot seek."""
+    """A file for writing that is not seekable."""
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -35,15 +35,15 @@ class _Pipe:
 
 @dataclass(frozen=True)
 class Case:
-    """A file, and what is true of it."""
+    """A file and its actual properties."""
 
     container: str
     codec: str
     damage: str
     make: Callable[[], bytes]
-    seconds: float = SECONDS  # that are there
-    missing: bool = False  # whether the file is less than its writer meant it to be
-    tolerance: float = 0.0  # s; a codec may add or take some
+    seconds: float = SECONDS  # actual duration
+    missing: bool = False  # whether the end of the file is missing
+    tolerance: float = 0.0  # s; a codec may change the duration
 
     @property
     def name(self) -> str:

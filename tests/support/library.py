@@ -15,7 +15,7 @@ RATE = 16_000
 
 
 def sound(number, seconds=3.0):
-    """Tones and noise that differ from number to number."""
+    """Tones and noise, different for each number."""
     rng = np.random.default_rng(number)
     t = np.arange(round(seconds * RATE)) / RATE
     pitch = 80 * 2 ** rng.uniform(0, 3)
@@ -41,7 +41,7 @@ def write_broken(path, number):
 
 
 def agree(some, others):
-    """Assert that two collections of rows are equal, probabilities to the last digit or two."""
+    """Assert that two collections of rows are equal, up to rounding of probabilities."""
     some = {row.path: row for row in some}
     others = {row.path: row for row in others}
     assert some.keys() == others.keys()

@@ -12,13 +12,13 @@ import torch
 from torch.nn import functional as F
 
 from streamgenre.networks import build
-from streamgenre.networks.calibrated import Calibrated, weights_into
+from streamgenre.networks.calibrated import Calibrated, network_from_onnx
 from streamgenre.networks.step import SequenceOptions
 from training.export.onnx import to_onnx
 
 
 def sizes(modules, call):
-    """What each module gives, of several things the first, without the batch, while `call` runs."""
+    """Output shapes of each module during `call`, without the batch; the first of several."""
     found = []
 
     def keep(_module, _inputs, given):
@@ -34,12 +34,12 @@ def sizes(modules, call):
 
 
 def of_kind(modules, *kinds):
-    """All layers of these kinds, at any depth."""
+    """All layers of these types, at any depth."""
     return [m for module in modules for m in module.modules() if isinstance(m, kinds)]
 
 
 def without_dropout(network, momentum):
-    """The network made fit for eight tracks: averages that keep up, and no noise in them."""
+    """Prepare a network for eight tracks: faster running averages, and no dropout."""
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm1d):
             module.momentum = momentum
@@ -49,7 +49,7 @@ def without_dropout(network, momentum):
 
 
 def eight_tracks(window):
-    """Noisy tones (8, window) of three pitches, every one a little off, and which it is."""
+    """Noisy, slightly detuned tones (8, window) of three pitches, and their labels."""
     rng = np.random.default_rng(0)
     labels = np.arange(8) % 3
     pitch = np.array([200.0, 500.0, 1250.0])[labels] * rng.uniform(0.9, 1.1, 8)
@@ -59,7 +59,7 @@ def eight_tracks(window):
 
 
 def assert_learns_eight_tracks(description, rate=3e-3, updates=40):
-    """Every track right, in evaluation mode, after so many updates at most."""
+    """All tracks are correct in evaluation mode after at most `updates` updates."""
     torch.manual_seed(0)
     network = build(description | {"classes": 3})
     windows, labels = eight_tracks(network.window)
@@ -73,14 +73,14 @@ def assert_learns_eight_tracks(description, rate=3e-3, updates=40):
         optimiser.step()
         if update % 5 == 0:
             with torch.inference_mode():
-                said = network.eval()(windows, state).logits.argmax(1)
-            if (said == labels).all():
+                predicted = network.eval()(windows, state).logits.argmax(1)
+            if (predicted == labels).all():
                 return
-    pytest.fail(f"not learnt after {updates} updates: {said.tolist()}, not {labels.tolist()}")
+    pytest.fail(f"not learned after {updates} updates: {predicted.tolist()}, not {labels.tolist()}")
 
 
 def assert_exports(description, atol=1e-4):
-    """ONNX Runtime, PyTorch and the network with the file's weights agree, one or two at once."""
+    """ONNX Runtime, PyTorch and the network loaded from the file agree, for batches of 1 and 2."""
     torch.manual_seed(0)
     description = description | {"classes": 3}
     network = build(description)
@@ -89,15 +89,15 @@ def assert_exports(description, atol=1e-4):
     model = to_onnx(step, network.window)
     session = onnxruntime.InferenceSession(model.SerializeToString())
     names = [output.name for output in session.get_outputs()]
-    restored = weights_into(description, model)
+    restored = network_from_onnx(description, model)
     for batch in (1, 2):
         samples, state = torch.randn(batch, network.window) * 0.1, torch.zeros(batch, 1)
-        said = session.run(None, {"samples": samples.numpy(), "state": state.numpy()})
+        outputs = session.run(None, {"samples": samples.numpy(), "state": state.numpy()})
         with torch.inference_mode():
             expected, again = step(samples, state), restored(samples, state)
-        # The temperature is the card's, not the network's.
+        # The temperature belongs to the card, not to the network.
         torch.testing.assert_close(again.embedding, expected.embedding)
-        for name, array in zip(names, said, strict=True):
+        for name, array in zip(names, outputs, strict=True):
             theirs = getattr(expected, name)
             assert array.shape == theirs.shape
             np.testing.assert_allclose(array, theirs, rtol=1e-3, atol=atol)

@@ -1,4 +1,4 @@
-"""A server that plays internet radio, and drops it as a test asks for."""
+"""A server of internet radio that interrupts streams as a test requires."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Server:
 
 
 def answer(data, headers=ICY, end=None):
-    """Send the data, then do what `end` says."""
+    """Send the data, then call `end`."""
 
     def send(handler):
         handler.send_response(200)

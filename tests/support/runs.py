@@ -1,4 +1,4 @@
-"""Parts of training runs that several tests need. Imports torch."""
+"""Parts of training runs shared by tests. Imports torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tones, tracks of them, and an engine that knows tones by their pitch: to measure measuring by."""
+"""Tones, tracks of tones, and an engine that classifies tones, to test metrics with."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CARD = ModelCard(
 
 
 class Tones(Engine):
-    """Tells pitch by zero crossings of the last half second; a part of the answer is memory."""
+    """Classifies pitch by zero crossings of the last half second, averaged with the state."""
 
     card = CARD
 
@@ -43,8 +43,8 @@ class Tones(Engine):
         distance = np.abs(np.log(crossings[:, None] + 1) - np.log(list(PITCHES.values())))
         now = np.exp(-4 * distance)
         now /= now.sum(1, keepdims=True)
-        heard = state.sum(1, keepdims=True) > 0
-        share = np.where(heard, self.memory, 0.0)
+        has_state = state.sum(1, keepdims=True) > 0
+        share = np.where(has_state, self.memory, 0.0)
         answer = (share * state + (1 - share) * now).astype(np.float32)
         return Step(answer, np.ones(len(samples), np.float32), answer)
 

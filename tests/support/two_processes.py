@@ -28,7 +28,7 @@ CHANGES = [
 
 
 def main(output: Path) -> None:
-    """Write the gradients of each of two updates."""
+    """Write the gradients of two updates."""
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(1)
     fabric = fabric_for("32-true")

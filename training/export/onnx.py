@@ -88,7 +88,7 @@ def to_onnx(step: Calibrated, window: int) -> onnx.ModelProto:
     if step.network.reads_logmel:
         _name_logmel(model.graph)
     onnx.checker.check_model(model)
-    # What the exporter wrote as a constant without a name: weights_into looks for it.
+    # What the exporter wrote as a constant without a name: network_from_onnx looks for it.
     known = {tensor.name for tensor in model.graph.initializer}
     known |= {name for node in model.graph.node for name in node.output}
     for key, value in step.state_dict().items():

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from streamgenre.errors import ModelFileError
-from streamgenre.networks.calibrated import weights_into
+from streamgenre.networks.calibrated import network_from_onnx
 from streamgenre.networks.step import TrainableNetwork
 from streamgenre.networks.trunk import TrunkTFCRNN
 
@@ -71,6 +71,6 @@ def weights_of(source: str) -> dict[str, Tensor]:
 
     name, data = read_model(None if source == "bundled" else source)
     card = read_card(data, name)
-    step = weights_into(card.network, onnx.load_from_string(data))
+    step = network_from_onnx(card.network, onnx.load_from_string(data))
     with torch.no_grad():
         return dict(step.network.state_dict())

@@ -269,7 +269,7 @@ class Trainer:
             parameter.requires_grad_(bool(o.music_weight) or not name.startswith("music."))
         if self._tags is not None:
             new += self._tags.parameters()
-        left = self.network.left_alone(o.first_block)
+        left = self.network.prefixes_before(o.first_block)
         depth = {n: self.network.depth(n) for n, _ in parameters}
         for name, parameter in parameters:
             if not name.startswith(names) and (frozen or name.startswith(left)):

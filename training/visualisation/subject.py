@@ -15,7 +15,7 @@ from streamgenre.errors import ConfigError, ModelFileError
 from streamgenre.model.card import Hop, read_card
 from streamgenre.model.model import Model, read_model
 from streamgenre.model.onnx import OnnxEngine
-from streamgenre.networks.calibrated import weights_into
+from streamgenre.networks.calibrated import network_from_onnx
 from streamgenre.networks.logmel import LogMel
 from streamgenre.networks.step import StepNetwork
 from streamgenre.networks.trunk import TrunkTFCRNN
@@ -82,7 +82,7 @@ def open_subject(path: Path | None) -> Subject:
         name, data = read_model(path)
         card = read_card(data, name)
         try:
-            step = weights_into(card.network, onnx.load_from_string(data))
+            step = network_from_onnx(card.network, onnx.load_from_string(data))
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelFileError(f"{name}: does not fit its network: {error}") from None
         network, temperature = step.network, float(step.temperature)

@@ -1,7 +1,7 @@
 """Open files, pipes and internet radio as blocks of float32 at their own sample rate.
 
-PyAV (FFmpeg) decodes, from bytes that are read here, so that a recording gives the same samples by
-name, through a pipe, from a file object and from a URL. libsndfile reads what FFmpeg refuses.
+PyAV (FFmpeg) decodes bytes that are read here, so that a recording gives the same samples by name,
+through a pipe, from a file object and from a URL. libsndfile reads formats that FFmpeg rejects.
 Headers are not trusted: reading continues until the data ends, and nothing is allocated from a
 stated length.
 """
@@ -37,7 +37,7 @@ def open_source(
 
     Args:
         raw: the format of samples without a header.
-        reconnect: connect to a URL again when its data ends, even if it is no internet radio.
+        reconnect: reconnect to a URL when its data ends, even if it is not internet radio.
 
     Raises InputError with cause and remedy, and PlaylistError for a list of several recordings.
     """
@@ -52,7 +52,7 @@ def open_source(
             if len(listed.entries) != 1:
                 raise
             recording = Recording(listed.entries[0], recording.remote or listed.remote)
-    raise InputError(f"{shown(os.fspath(where))}: playlists refer to each other without end")
+    raise InputError(f"{shown(os.fspath(where))}: the playlists refer to each other")
 
 
 def open_recording(
@@ -109,7 +109,7 @@ def _check_readable(path: Path) -> bool:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise InputError(f"{path}: is a folder; give the audio files in it")
+            raise InputError(f"{path}: is a folder; pass the audio files in it")
         if stat.S_ISREG(status.st_mode):
             if status.st_size == 0:
                 raise InputError(f"{path}: is empty (0 bytes)")

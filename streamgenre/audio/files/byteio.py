@@ -1,4 +1,4 @@
-"""Bytes for FFmpeg from Python: paths, pipes, file objects and network connections alike."""
+"""File objects for FFmpeg, from paths, pipes, Python file objects and network connections."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHECK = "check the address and the network"
 
 
 class ConnectionLostError(InputError):
-    """The connection broke or stalled; the message has the reason alone, `remedy` what to do."""
+    """The connection broke or stalled. The message is the reason; `remedy` is separate."""
 
     def __init__(self, reason: str, remedy: str = CHECK) -> None:
         super().__init__(reason)
@@ -23,27 +23,27 @@ class ConnectionLostError(InputError):
 
 
 class ByteFile:
-    """A file that is read forwards. Errors end the data and are kept; see `check`.
+    """A file that is read forwards. An error ends the data and is stored; see `check`.
 
-    An exception must not pass through FFmpeg, which would print a KeyboardInterrupt and go on.
+    Exceptions must not pass through FFmpeg, which would print a KeyboardInterrupt and continue.
     """
 
     def __init__(self) -> None:
-        self._ahead = b""  # read before it was asked for
+        self._ahead = b""  # read, but not returned yet
         self._failure: BaseException | None = None
 
     @property
     def size(self) -> int | None:
-        """Bytes of the whole file, if known."""
+        """Size of the file in bytes, if known."""
         return None
 
     @property
     def left(self) -> int | None:
-        """Bytes that were not read yet, if known."""
+        """Number of unread bytes, if known."""
         return None
 
     def read(self, size: int) -> bytes:
-        """Up to `size` bytes as soon as there are some; none at the end."""
+        """Up to `size` bytes, as soon as any are available; empty at the end."""
         if self._ahead:
             given, self._ahead = self._ahead[:size], self._ahead[size:]
             return given
@@ -56,7 +56,7 @@ class ByteFile:
             return b""
 
     def get(self, size: int) -> bytes:
-        """As `read`, from where the bytes come from; may raise."""
+        """Read from the underlying object; may raise."""
         raise NotImplementedError
 
     def check(self) -> None:
@@ -74,39 +74,39 @@ class ByteFile:
         return False
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """As of a file object."""
+        """As for a file object."""
         raise NotImplementedError
 
     def tell(self) -> int:
-        """As of a file object."""
+        """As for a file object."""
         raise NotImplementedError
 
     def read_whole(self, size: int) -> bytes:
-        """`size` bytes, fewer only at the end."""
+        """Exactly `size` bytes, or fewer at the end."""
         parts = bytearray()
         while len(parts) < size and (more := self.read(size - len(parts))):
             parts += more
         return bytes(parts)
 
     def unread(self, data: bytes) -> None:
-        """Put bytes back in front."""
+        """Put bytes back, so that they are read next."""
         self._ahead = data + self._ahead
 
     def peek(self, size: int) -> bytes:
-        """The next `size` bytes, fewer only at the end; they are still read next."""
+        """The next `size` bytes, or fewer at the end, without consuming them."""
         data = self.read_whole(size)
         self.unread(data)
         return data
 
     def drain(self) -> None:
-        """Read what a pipe still holds: its writer would fail if it were closed early."""
+        """Read the rest of a pipe, since its writer would fail if it were closed early."""
 
     def close(self) -> None:
-        """Let go of what the bytes come from."""
+        """Release the underlying object."""
 
 
 class LayeredFile(ByteFile):
-    """The bytes of another ByteFile in another form."""
+    """A ByteFile that transforms the bytes of another one."""
 
     def __init__(self, file: ByteFile) -> None:
         super().__init__()
@@ -142,7 +142,7 @@ class ObjectFile(ByteFile):
         self._file, self._owned = file, owned
         name = getattr(file, "name", None)
         self.name = name if isinstance(name, str) else ""  # FFmpeg looks at its extension
-        # read1 returns what is there: sound from a slow pipe is decoded at once.
+        # read1 returns the available bytes, so that audio from a slow pipe is decoded immediately.
         self._get: Callable[[int], bytes] = getattr(file, "read1", file.read)
         self._start, self._size = 0, None
         if self.seekable():

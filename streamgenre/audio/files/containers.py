@@ -45,7 +45,7 @@ class _Samples:
 
 
 class SampleFile(LayeredFile):
-    """The bytes of such a file for a decoder. Use `of`, which returns None for other containers."""
+    """The bytes of such a container for a decoder; see `of`."""
 
     def __init__(self, file: ByteFile, samples: _Samples) -> None:
         super().__init__(file)
@@ -56,7 +56,7 @@ class SampleFile(LayeredFile):
 
     @classmethod
     def of(cls, file: ByteFile) -> SampleFile | None:
-        """The file from its start, or None, and then the file is at its start again."""
+        """Wrap a file at its start. Returns None, with the file at its start, for other formats."""
         samples = _parse(file)
         return None if samples is None else cls(file, samples)
 
@@ -122,15 +122,16 @@ def _chunk(data: bytes, layout: _Layout) -> tuple[bytes, int]:
 
 
 def _unlimited(size: int) -> bool:
-    """Whether a size of 32 bits is one that programs write if they cannot know it.
+    """Whether a 32-bit size is a placeholder for an unknown size.
 
-    0xFFFFFFFF (FFmpeg) and near it, 0x7FFFF000 to 0x7FFFFFFF (SoX), 0x80000000 (arecord).
+    Programs write 0xFFFFFFFF and close to it (FFmpeg), 0x7FFFF000 to 0x7FFFFFFF (SoX), or
+    0x80000000 (arecord).
     """
     return size >= 0xFFFFFF00 or 0x7FFFF000 <= size <= 0x80000100
 
 
 class _Header:
-    """Reads a header and keeps its bytes; raises _UnknownError if it is none."""
+    """Reads a header and keeps its bytes. Raises _UnknownError if it is invalid."""
 
     def __init__(self, file: ByteFile) -> None:
         self._file = file
@@ -152,7 +153,7 @@ class _Header:
 
 
 class _UnknownError(Exception):
-    """Not a container that is read here, or not in a form that is."""
+    """An unknown container, or an unsupported form of one."""
 
 
 def _parse(file: ByteFile) -> _Samples | None:

@@ -1,4 +1,4 @@
-"""What a file is that holds no audio, from its first bytes, and what to give instead."""
+"""Identify files that are not audio by their first bytes, and suggest what to use instead."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _SIGNATURES = (
     (b"II*\0", "is a picture (TIFF), not audio"),
     (b"MM\0*", "is a picture (TIFF), not audio"),
     (b"%PDF", "is a PDF document, not audio"),
-    (b"PK\x03\x04", "is a ZIP archive; unpack it and give the audio files in it"),
-    (b"Rar!", "is a RAR archive; unpack it and give the audio files in it"),
-    (b"7z\xbc\xaf\x27\x1c", "is a 7z archive; unpack it and give the audio files in it"),
+    (b"PK\x03\x04", "is a ZIP archive; unpack it and pass the audio files in it"),
+    (b"Rar!", "is a RAR archive; unpack it and pass the audio files in it"),
+    (b"7z\xbc\xaf\x27\x1c", "is a 7z archive; unpack it and pass the audio files in it"),
     (b"\x1f\x8b", "is compressed (gzip); unpack it first"),
     (b"MThd", "is MIDI, which has notes but no sound; render it to audio first"),
 )
@@ -31,18 +31,21 @@ _PRINTABLE = re.compile(rb"[\t\n\r\x20-\x7e\x80-\xff]*")
 
 
 def description(head: bytes) -> str | None:
-    """What the data is, with a remedy; None if that is unknown. `head`: its first bytes."""
+    """The kind of data and a remedy, or None if the kind is unknown.
+
+    `head`: the first bytes of the data.
+    """
     for signature, words in _SIGNATURES:
         if head.startswith(signature):
             return words
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "is a picture (WebP), not audio"
     if _LIST.search(head[:_HEAD]):
-        return "is a playlist in XML; give the addresses or files that it lists"
+        return "is a playlist in XML; pass the addresses or files that it lists"
     if _PAGE.search(head[:_HEAD]):
         return (
-            "is a web page, not audio; give the address of the stream itself, which the page's "
-            "player uses"
+            "is a web page, not audio; pass the address of the stream itself, which the player on "
+            "the page uses"
         )
     if _is_text(head[:_HEAD]) and head[:_HEAD].isascii():
         return "is text, not audio"
@@ -50,7 +53,7 @@ def description(head: bytes) -> str | None:
 
 
 def beginning(file: ByteFile) -> bytes:
-    """The first bytes of a file, or all of a text; they are still read next."""
+    """Peek at the first bytes of a file, or at the whole file if it is text."""
     head = file.peek(_HEAD)
     return file.peek(_LONGEST_TEXT) if _is_text(head) else head
 
@@ -60,11 +63,11 @@ def _is_text(head: bytes) -> bool:
 
 
 def explained(error: InputError, head: bytes, name: str, base: str | Path | None) -> InputError:
-    """A better error for data that cannot be decoded, if it is known what the data is.
+    """A more specific error for data that cannot be decoded, if the kind of data is known.
 
     Args:
         error: the error of the decoder.
-        head: what `beginning` gave.
+        head: result of `beginning`.
         name: the name of the file in messages.
         base: the URL or folder that entries of a playlist refer to; None for a pipe.
     """
@@ -72,11 +75,11 @@ def explained(error: InputError, head: bytes, name: str, base: str | Path | None
         return InputError(f"{name}: is empty (0 bytes)")
     if is_hls(head):
         return InputError(
-            f"{name}: is a playlist of a live stream (HLS); give its http or https address"
+            f"{name}: is a playlist of a live stream (HLS); pass its http or https address"
         )
     entries = entries_of(head, base, name)
     if entries and base is None:
-        return InputError(f"{name}: is a playlist; give it by its name or address")
+        return InputError(f"{name}: is a playlist; pass its name or address")
     if entries:
         return PlaylistError(name, entries, remote=isinstance(base, str))
     if entries is not None:

@@ -40,10 +40,10 @@ _REFER_ELSEWHERE = {"hls", "applehttp", "dash", "concat", "sdp", "rtsp", "imf", 
 def decoder(
     file: ByteFile, name: str, base: str | Path | None, form: tuple[str, int] | None = None
 ) -> FFmpegSource:
-    """The source of a file at its start. It closes the file; so does an InputError here.
+    """A source for a file at its start. The source closes the file; so does this call on an error.
 
     `base`: the URL or folder that entries of a playlist refer to; None for a pipe. Raises
-    PlaylistError for a playlist, and InputError that names other data that is not audio.
+    PlaylistError for a playlist, and InputError for other data that is not audio.
     """
     head = beginning(file)
     try:
@@ -60,7 +60,7 @@ def decoder(
 
 
 def metadata(file: BinaryIO) -> dict[str, str]:
-    """The tags of a recording, those of the container first; raises what av.open raises."""
+    """The tags of a recording; those of the container take precedence. Raises as av.open does."""
     av.logging.set_level(av.logging.PANIC)
     formats = av.formats_available - _REFER_ELSEWHERE
     options = {"protocol_whitelist": "file,pipe,fd", "format_whitelist": ",".join(formats)}
@@ -70,9 +70,9 @@ def metadata(file: BinaryIO) -> dict[str, str]:
 
 
 class FFmpegSource:
-    """A Source of a ByteFile, or of an address that FFmpeg opens itself.
+    """A Source of a ByteFile, or of a URL that FFmpeg opens itself.
 
-    `form`: channel layout and sample rate to convert to; None: those of the first frame.
+    `form`: channel layout and sample rate to convert to; None selects those of the first frame.
     """
 
     def __init__(
@@ -102,16 +102,16 @@ class FFmpegSource:
         self._stated, self._allowed = self._claim(mp3)
 
     def _claim(self, mp3: float | None) -> tuple[float | None, float | None]:
-        """Seconds that the header states, if it does so exactly, and how many may be missing.
+        """Seconds that the header states exactly, if any, and how many may be missing.
 
-        None for the latter: a fiftieth, but a second at least.
+        None for the latter stands for 2 %, but at least a second.
         """
         formats = set(self._container.format.name.split(","))
         stream = self._stream
         if "mp3" in formats:
             return mp3, _PADDING
         if isinstance(self._where, (SampleFile, OggFile)):
-            return None, None  # they know themselves
+            return None, None  # these classes check the length themselves
         if formats & _STATES_ITS_SAMPLES and stream.duration and stream.time_base:
             return float(stream.duration * stream.time_base), _PADDING
         # These containers state an exact length; others only estimate it. If the audio track of a
@@ -157,7 +157,7 @@ class FFmpegSource:
             self.sample_rate, self.channels = rate, channels
 
     def _pass_on(self, error: Exception | None = None) -> None:
-        """Raise what ended the data of a file object, or KeyboardInterrupt after Ctrl-C."""
+        """Raise the error that ended the data of a file object, or KeyboardInterrupt on Ctrl-C."""
         if getattr(error, "errno", None) == errno.EINTR:
             raise KeyboardInterrupt from None
         if not isinstance(self._where, str):
@@ -195,7 +195,7 @@ class FFmpegSource:
                     break
 
     def _chained(self) -> Iterator[AudioFrame]:
-        """The frames of all streams of a chained Ogg file, or of the one stream that there is."""
+        """The frames of all streams of a chained Ogg file, or of a single stream."""
         yield from self._frames()
         while isinstance(self._where, OggFile) and self._where.next():
             self._container.close()
@@ -244,7 +244,7 @@ class FFmpegSource:
             warning = cut_off(self._where.claim * self._seconds, self._seconds, _PADDING)
         elif isinstance(self._where, OggFile):
             if self._where.unfinished:
-                warning = f"truncated: the end mark is missing; {self._seconds:.1f} s are there"
+                warning = f"truncated: the end mark is missing; {self._seconds:.1f} s were read"
         elif self._stated is not None:
             allowed = max(1.0, self._seconds / 50) if self._allowed is None else self._allowed
             warning = cut_off(self._stated, self._seconds, allowed)
@@ -278,7 +278,7 @@ class FFmpegSource:
 
 
 def _reason(error: Exception) -> str:
-    """The cause of an error of FFmpeg, in words for a user."""
+    """The cause of an FFmpeg error as text for users."""
     for kind, words in _WORDS.items():
         if isinstance(error, kind):
             return words
@@ -293,10 +293,10 @@ _WORDS: dict[type[Exception], str] = {
     av.PatchWelcomeError: "it uses a rare feature of its format that is not supported",
     av.DecoderNotFoundError: "its codec is not supported",
     av.DemuxerNotFoundError: "its format is not supported",
-    av.ProtocolNotFoundError: "it refers to an address of a kind that is not opened",
+    av.ProtocolNotFoundError: "it refers to an address of an unsupported kind",
     av.ArgumentError: "it refers to other files, or its header is damaged",
 }
-_BY_NUMBER = {errno.EIO: "the connection or the disk fails"}
+_BY_NUMBER = {errno.EIO: "the connection or the disk failed"}
 
 
 def _refusal(error: Exception, remote: bool) -> str:
@@ -305,5 +305,5 @@ def _refusal(error: Exception, remote: bool) -> str:
     if remote:
         return f"cannot be fetched: {_reason(error)}; check the address and the network"
     if isinstance(error, (av.EOFError, EOFError)):
-        return "holds no audio"
+        return "contains no audio"
     return f"cannot be decoded: {_reason(error)}; check that the file is complete"

@@ -32,10 +32,10 @@ class SoundFileSource:
 
     @classmethod
     def open_or_none(cls, path: Path) -> SoundFileSource | None:
-        """The source, or None if libsndfile cannot read the file either."""
+        """The source, or None if libsndfile cannot read the file."""
         try:
             file = _ForwardOnly(path)
-            if file.format == "RAW":  # guessed from the file name: any file would be samples
+            if file.format == "RAW":  # guessed from the name; any content would be accepted
                 file.close()
                 return None
             return cls(file, path)

@@ -1,4 +1,4 @@
-"""What an mp3 states about its length: the Xing, Info or LAME frame at its start."""
+"""The length stated in an mp3, from the Xing, Info or LAME frame at its start."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _HEAD = 4_096
 
 
 def stated_seconds(file: ByteFile) -> float | None:
-    """The stated duration, or None if it states none. The file is read next from its start."""
+    """The stated duration, or None. Does not change the position of the file."""
     tag = file.peek(10)
     size = 0
     if tag[:3] == b"ID3" and len(tag) == 10:
         size = 10 + sum((byte & 0x7F) << s for byte, s in zip(tag[6:], (21, 14, 7, 0), strict=True))
     elif tag[:1] != b"\xff":
         return None
-    if size > _MOST or (file.live and size > _HEAD):  # a pipe is not kept waiting for a picture
+    if size > _MOST or (file.live and size > _HEAD):  # do not wait for a picture from a pipe
         return None
     head = file.peek(size + _HEAD)[size:]
     at = max(head.find(b"Xing"), head.find(b"Info"))

@@ -1,4 +1,4 @@
-"""mp4 and m4a through a pipe: where the index comes last, the file is kept on disk first."""
+"""mp4 and m4a through a pipe: if the index comes last, the file is copied to disk first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _BLOCK = 1 << 20
 
 
 def with_index(file: ByteFile) -> ByteFile:
-    """The file, or a temporary copy of it if it cannot seek and its index follows the sound."""
+    """The file, or a temporary copy if it is not seekable and its index follows the audio."""
     if file.peek(8)[4:] != b"ftyp" or file.seekable() or not _index_is_last(file):
         return file
     copy = tempfile.TemporaryFile()  # noqa: SIM115  # closed by the ObjectFile
@@ -24,7 +24,7 @@ def with_index(file: ByteFile) -> ByteFile:
 
 
 def _index_is_last(file: ByteFile) -> bool:
-    """Whether the sound comes before the index; the file is read next from its start."""
+    """Whether the audio comes before the index. Does not change the position of the file."""
     head = bytearray()
     while True:
         box = file.read_whole(8)

@@ -1,6 +1,6 @@
-"""Ogg files of several streams in a row, as radios and joined files have them (RFC 3533).
+"""Chained Ogg files, with several streams one after another, as from internet radio (RFC 3533).
 
-FFmpeg stops where the rate, the channels or the codec change. Here each stream is a separate file.
+FFmpeg stops if the rate, the channels or the codec change. Here, each stream is a separate file.
 """
 
 from __future__ import annotations
@@ -10,26 +10,26 @@ import re
 from .byteio import ByteFile, LayeredFile
 
 _PAGE = re.compile(rb"OggS\x00([\x00-\x07])", re.S)
-_PAGE_BYTES = 6  # of a page up to its flags
+_PAGE_BYTES = 6  # length of a page header up to its flags
 _FIRST, _LAST = 2, 4  # flags of the first and the last page of a stream
 _LONGEST_PAGE = 65_307  # bytes, header included
 _BLOCK = 1 << 16
 
 
 class OggFile(LayeredFile):
-    """The bytes of an Ogg file; they end with each chained stream, and `next` goes on."""
+    """The bytes of an Ogg file. They end after each chained stream; `next` moves to the next."""
 
     def __init__(self, file: ByteFile) -> None:
         super().__init__(file)
-        self._ready = b""  # belongs to the present stream
-        self._tail = b""  # too short to tell whether a page begins in it
+        self._ready = b""  # belongs to the current stream
+        self._tail = b""  # too short to decide whether a page begins in it
         self._next: bytes | None = None  # the beginning of the next stream
-        self._begun = False  # whether pages other than first ones were seen in this stream
-        self._flags = 0  # of the last page
+        self._begun = False  # whether this stream had pages other than its first ones
+        self._flags = 0  # flags of the last page
 
     @property
     def unfinished(self) -> bool:
-        """Whether the last page lacks the mark of the end."""
+        """Whether the last page lacks the end-of-stream flag."""
         return not self._flags & _LAST
 
     def get(self, size: int) -> bytes:
@@ -59,9 +59,9 @@ class OggFile(LayeredFile):
             self._fill()
 
     def next(self) -> bool:
-        """Go on with the next stream; False if there is none."""
+        """Move to the next stream. Returns False if there is none."""
         while self._next is None and (self._ready or self._tail or self._file.peek(1)):
-            self._ready = b""  # the decoder gave up before the stream's end
+            self._ready = b""  # the decoder stopped before the end of the stream
             self._fill()
         if self._next is None:
             return False
@@ -70,7 +70,7 @@ class OggFile(LayeredFile):
         return True
 
     def granule(self) -> int:
-        """Position of the last page in samples, 0 if the file is not at hand as a whole."""
+        """Position of the last page in samples; 0 if the file is not seekable."""
         size = self._file.size
         if size is None or not self._file.seekable():
             return 0

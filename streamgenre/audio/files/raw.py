@@ -16,7 +16,7 @@ from .source import BLOCK
 
 @dataclass(frozen=True)
 class RawFormat:
-    """The format of raw samples; raises ConfigError for impossible values."""
+    """The format of raw samples. Raises ConfigError for invalid values."""
 
     encoding: str
     sample_rate: int
@@ -59,7 +59,7 @@ class RawSource:
         self.warnings: list[str] = []
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """float32 (n, channels), as soon as bytes arrive."""
+        """Yield float32 (n, channels) as soon as bytes arrive."""
         size = self._form.frame_bytes
         # read1 returns what is there: a slow pipe is decoded at once, not when a block is full.
         read = getattr(self._file, "read1", self._file.read)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 16_384
-"""Frames read at a time: some hundred milliseconds, far less than a window."""
+"""Frames read at a time, a few hundred milliseconds."""
 
 
 _LONGEST = 1_000_000.0  # s, eleven days; a longer stated duration is a marker or damage
@@ -25,7 +25,7 @@ def cut_off(stated: float, read: float, allowed: float) -> str | None:
     if stated - read <= allowed:
         return None
     claim = "an impossible length" if plausible(stated) is None else f"{stated:.1f} s"
-    return f"truncated or damaged: the header states {claim}, but only {read:.1f} s are there"
+    return f"truncated or damaged: the header states {claim}, but only {read:.1f} s were read"
 
 
 class Gap(NamedTuple):

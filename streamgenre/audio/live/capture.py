@@ -1,6 +1,6 @@
-"""An input that PortAudio records from, into a ring.
+"""Record from an input into a ring buffer with PortAudio.
 
-The callback copies samples and counts; everything else happens in the thread that reads.
+The callback only copies and counts samples. Everything else happens in the reading thread.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .pulse import recording_from
 from .ring import LiveRing
 
 RING_SECONDS = 10.0
-"""How late a reader may be before samples are dropped."""
+"""Maximum delay of the reader before samples are dropped."""
 _LATENCY = 0.1  # s, requested from PortAudio: few wake-ups, and short compared with a hop
 _OTHER_RATES = (48_000, 44_100, 96_000, 32_000, 192_000, 88_200, 24_000, 22_050, 16_000, 8_000)
 
@@ -27,11 +27,11 @@ class Capture:
     """Records from a device at its own rate until it is closed.
 
     Args:
-        device: what to open.
-        channels: the channels to read, counted from 1; empty: the first two, or all channels of a
-            source of a sound server.
-        block: seconds per callback, None for the device's choice.
-        ring_seconds: how late the reader may be before samples are dropped.
+        device: the device to open.
+        channels: channels to read, counted from 1; empty selects the first two, or all channels of
+            a source of a sound server.
+        block: seconds per callback; None selects the default of the device.
+        ring_seconds: maximum delay of the reader before samples are dropped.
 
     Raises DeviceError, with cause and remedy, if the device cannot be opened.
     """

@@ -1,4 +1,4 @@
-"""The inputs to listen to: those of PortAudio, and monitors, which record what the computer plays.
+"""The available inputs: those of PortAudio, and monitors, which record what the computer plays.
 
 On macOS, and in most cases on Windows, a monitor needs a loopback driver, which is then an ordinary
 input. PortAudio newer than 19.7 also lists the loopback devices of WASAPI. On Linux, a sound server
@@ -137,13 +137,14 @@ def _from_server(index: int, source: Source, through: Device) -> Device:
 
 
 def choose(wanted: int | str | None) -> Device:
-    """The input with this index or name (a part is enough), "monitor", or None: the default.
+    """Find an input.
 
-    Raises DeviceError, with similar names, if no input or several inputs match.
+    `wanted`: an index, a name or part of one, "monitor", or None for the default. Raises
+    DeviceError, which lists similar names, if no input or several inputs match.
     """
     devices = inputs()
     if not isinstance(wanted, (int, str, NoneType)):
-        raise DeviceError(f"an input is an index or part of a name, not {wanted!r}")
+        raise DeviceError(f"input must be an index or part of a name, not {wanted!r}")
     if isinstance(wanted, str) and wanted.strip().isdecimal() and len(wanted) < _LONGEST_INDEX:
         wanted = int(wanted)
     if isinstance(wanted, int):
@@ -189,7 +190,7 @@ def _named(wanted: str, devices: Sequence[Device]) -> Device:
             return fits[0]
         if fits:
             names = ", ".join(f"{d.index} {d.source or d.name!r}" for d in fits)
-            raise DeviceError(f"input {wanted!r} matches several: {names}; give more of the name")
+            raise DeviceError(f"input {wanted!r} matches several: {names}; use more of the name")
     similar = _similar(text, devices)
     if similar:
         names = ", ".join(f"{d.index} {d.name!r}" for d in similar)

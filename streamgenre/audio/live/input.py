@@ -1,4 +1,4 @@
-"""The interface of a live input: sound as it arrives, and gaps where it is missing."""
+"""The interface of a live input, which returns sound as it arrives, and gaps."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class LiveInput(Protocol):
 
     @property
     def lost(self) -> bool:
-        """Whether the device is gone and being looked for."""
+        """Whether the device is gone and will be reopened when it returns."""
         ...
 
     @property
@@ -60,23 +60,23 @@ class LiveInput(Protocol):
 
     @property
     def dropped(self) -> int:
-        """Number of frames dropped since the start, because they were not read in time."""
+        """Number of frames dropped because they were not read in time."""
         ...
 
     @property
     def overflows(self) -> int:
-        """Number of times since the start that the system reported late or lost samples."""
+        """Number of times that the system reported late or lost samples."""
         ...
 
     def read(self) -> list[Sound | Gap]:
-        """Sound and gaps since the last call, in order; does not wait.
+        """Sound and gaps since the last call, in order. Does not block.
 
-        Raises StreamgenreError if the input is lost for good.
+        Raises StreamgenreError if the input is permanently lost.
         """
         ...
 
     def pause(self, paused: bool) -> None:
-        """Pause or resume. A microphone has a gap then; a file waits."""
+        """Pause or resume. For a microphone, a pause is a gap; a file continues where it paused."""
         ...
 
     def switch(self, device: Device | int | str) -> None:
@@ -84,5 +84,5 @@ class LiveInput(Protocol):
         ...
 
     def close(self) -> bool:
-        """Stop. False if the system hangs and a thread is left behind."""
+        """Stop. Returns False if the system hangs and a thread is left behind."""
         ...

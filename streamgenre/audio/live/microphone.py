@@ -1,8 +1,8 @@
-"""An input device as a live input, with gaps where it was away or samples were dropped.
+"""An input device as a live input, with gaps for outages and dropped samples.
 
-Times follow the wall clock. The length of a gap is such that all sound and gaps reported so far
-last as long as the time that has passed, so that small errors of the sound card's clock do not add
-up over days.
+Times follow the wall clock. The length of a gap is chosen so that all sound and gaps reported so
+far match the elapsed time. Small errors of the sound card's clock therefore do not accumulate over
+days.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _SHORTEST = 0.001  # s, the shortest gap
 
 
 class Microphone:
-    """A LiveInput of a device. A wrong choice raises an error at once.
+    """A LiveInput of a device.
 
     Args:
         wanted: index or part of the name of an input, "monitor", or None for the default.
-        channels: the channels to read, counted from 1; empty: the first two.
-        patience: seconds to look for a device that is gone; None: for ever.
-        block: seconds per callback, None for the device's choice.
-        ring_seconds: how late the reader may be before the oldest samples are dropped.
+        channels: channels to read, counted from 1; empty selects the first two.
+        patience: seconds to wait for a device that disappeared; None waits indefinitely.
+        block: seconds per callback; None selects the default of the device.
+        ring_seconds: maximum delay of the reader before the oldest samples are dropped.
 
     Raises DeviceError.
     """
@@ -138,10 +138,10 @@ class Microphone:
             self._report(parts, Sound(samples, capture.sample_rate), seconds)
 
     def _lost_silently(self, capture: Capture, begun: float) -> bool:
-        """Whether sound that began at that time is too late to continue what was reported.
+        """Whether sound that began at this time does not continue the reported sound.
 
         The system silently drops samples while the process is stopped, for example. It first
-        delivers those that it still has, quickly, so that a delay counts only if it persists.
+        delivers its buffered samples quickly, so a delay counts only if it persists.
         """
         assert self._origin is not None
         late = begun - self._origin - self._reported
@@ -163,11 +163,11 @@ class Microphone:
         self._reported += seconds
 
     def _unreported(self) -> float:
-        """Seconds that have passed and were not reported."""
+        """Elapsed seconds that were not reported yet."""
         return 0.0 if self._origin is None else time.monotonic() - self._origin - self._reported
 
     def _report_gap(self, parts: list[Sound | Gap], until: float) -> None:
-        """Report a gap up to that time, even a tiny one: the next samples may have another rate."""
+        """Report a gap up to this time, even a tiny one: the next samples may have another rate."""
         if self._origin is None:  # no sound yet: time has not begun
             return
         seconds = max(until - self._origin - self._reported, _SHORTEST)

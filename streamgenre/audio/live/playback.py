@@ -28,7 +28,7 @@ _POLL = 0.05  # s between checks of the decoding thread whether it should stop
 class Playback:
     """A LiveInput of a file or URL. Raises InputError if it cannot be opened.
 
-    If there is no output to play it on, it is classified all the same.
+    Without an output device, it is classified but not played.
 
     Args:
         where: path or URL.
@@ -113,13 +113,13 @@ class Playback:
         return parts
 
     def _played(self) -> bool:
-        """Whether the speaker has finished too; one that hangs is not waited for."""
+        """Whether the speaker has finished too. A speaker that hangs is ignored."""
         self._last = self._last or time.monotonic()
         late = time.monotonic() - self._last > _FADING
         return late or self._speaker is None or self._speaker.idle
 
     def _due(self) -> Iterator[Sound | Gap]:
-        """Samples that are due by now and were not returned yet, and the gap before them."""
+        """Samples that are due and were not returned yet, and the gap before them."""
         until = self._elapsed + time.monotonic() - self._since
         wanted = int(until * self.sample_rate) - self._returned
         while wanted > 0:
@@ -162,7 +162,7 @@ class Playback:
         self._paused, self._since = paused, now
 
     def switch(self, device: Device | int | str) -> None:
-        """Not possible while a file plays; `note` says so."""
+        """Not supported while a file plays; sets `note`."""
         self._show("a file is playing; restart without --play to use a device")
 
     def close(self) -> bool:

@@ -1,4 +1,4 @@
-"""PortAudio through sounddevice: whether it is installed, its device list, its errors."""
+"""PortAudio through sounddevice: import, device list and error messages."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _open = 0
 
 @contextmanager
 def opening() -> Iterator[None]:
-    """Around opening a stream. If it succeeds, `closed` must be called later."""
+    """Context for opening a stream. If it succeeds, `closed` must be called later."""
     global _open
     with _lock:
         yield
@@ -56,7 +56,7 @@ def opening() -> Iterator[None]:
 
 
 def start(stream: Any) -> None:
-    """Start a stream opened within `opening`; close it if it does not start."""
+    """Start a stream opened within `opening`, or close it on failure."""
     try:
         stream.start()
     except Exception:
@@ -72,9 +72,9 @@ def closed() -> None:
 
 
 def refresh() -> None:
-    """Update the device list, unless this process has an open stream, which it would end.
+    """Update the device list, unless this process has an open stream, which would end.
 
-    PortAudio lists devices when it is initialised; sounddevice has no public way to repeat that.
+    PortAudio lists devices when it is initialised, and sounddevice has no public function for that.
     """
     module = sounddevice()
     with _lock:
@@ -90,6 +90,6 @@ def refresh() -> None:
 
 @contextmanager
 def listing() -> Iterator[None]:
-    """Around reading the device list, so that it is not updated meanwhile."""
+    """Context for reading the device list, which prevents an update meanwhile."""
     with _lock:
         yield

@@ -28,7 +28,7 @@ class Source(NamedTuple):
 
 
 def _ask(question: Callable[[Any], T], otherwise: T) -> T:
-    """The server's answer to `question`, or `otherwise` if it does not answer."""
+    """Run `question` on a connection to the server; returns `otherwise` if there is no server."""
     if sys.platform != "linux":
         return otherwise
     try:
@@ -76,9 +76,9 @@ def default_monitor() -> str:
 
 
 def moved_away(source: str) -> bool:
-    """Whether this process records from another source than that.
+    """Whether the server has moved the recording of this process from `source` to another source.
 
-    If a source is unplugged, the server silently moves its streams to another one.
+    The server does that silently if a source is unplugged.
     """
 
     def question(pulse: Any) -> bool:
@@ -95,7 +95,7 @@ def moved_away(source: str) -> bool:
 
 @contextmanager
 def recording_from(source: str, monitor: bool) -> Iterator[None]:
-    """Streams opened within record from this source, or from the server's default if it is empty.
+    """Context in which opened streams record from a source; empty selects the server's default.
 
     ALSA's `pulse` device reads PULSE_SOURCE; its `pipewire` device reads PIPEWIRE_ALSA, which
     identifies a monitor by its sink. Without `node.dont-reconnect` the stream would move to another

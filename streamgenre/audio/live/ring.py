@@ -1,8 +1,7 @@
-"""A ring that never makes the audio callback wait: it drops its oldest samples instead (Numba).
+"""A ring buffer that drops its oldest samples, so that the audio callback never waits (Numba).
 
-Both sides move the tail, so that reading the counters and copying must be atomic to the other
-thread. A kernel is atomic because it holds the GIL while it runs. On builds without a GIL, a lock
-around each kernel has this role.
+Both sides move the tail, so reading the counters and copying must be atomic for the other thread. A
+kernel is atomic because it holds the GIL. On builds without a GIL, a lock protects each kernel.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from ..ring import guard
 def _write_over(
     buffer: NDArray[np.float32], ends: NDArray[np.int64], block: NDArray[np.float32]
 ) -> None:
-    """Copy all of `block`, overwriting the oldest samples if there is no room."""
+    """Copy `block`, overwriting the oldest samples if there is no space."""
     size = len(buffer)
     first = max(0, len(block) - size)
     position = (ends[_HEAD] + first) % size
@@ -38,7 +37,7 @@ def _take(
 ) -> tuple[int, int]:
     """Count overwritten samples, then read up to len(out); returns both numbers.
 
-    One kernel, so that the producer cannot interrupt it.
+    This is one kernel, so that the producer cannot interrupt it.
     """
     size = len(buffer)
     lost = max(0, ends[_HEAD] - ends[_TAIL] - size)
@@ -55,13 +54,13 @@ def _take(
 
 
 class LiveRing:
-    """Holds the newest `capacity` samples; counts those dropped because they were not read."""
+    """Holds the latest `capacity` samples and counts samples that were dropped unread."""
 
     def __init__(self, capacity: int) -> None:
         self._buffer = np.zeros(capacity, np.float32)
         self._ends = np.zeros(2, np.int64)
         self._guard = guard()
-        # Compile now: the audio thread has no time for it.
+        # Compile now, since the audio thread must not wait.
         self.write(np.zeros(0, np.float32))
         self.read(0)
 
@@ -76,14 +75,14 @@ class LiveRing:
             return min(len(self._buffer), int(self._ends[_HEAD] - self._ends[_TAIL]))
 
     def write(self, block: NDArray[np.float32]) -> None:
-        """Write all of the float32 samples (n,); never waits."""
+        """Write float32 samples (n,). Never blocks."""
         with self._guard:
             _write_over(self._buffer, self._ends, block)
 
     def read(self, most: int) -> tuple[int, NDArray[np.float32]]:
-        """Number of samples dropped since the last read, and the oldest unread samples.
+        """Number of samples dropped since the last read, and up to `most` of the oldest samples.
 
-        The samples are a new array of up to `most`. The dropped ones came just before them.
+        The samples are a new array. The dropped samples came directly before them.
         """
         out = np.empty(min(most, len(self._buffer)), np.float32)
         with self._guard:

@@ -1,4 +1,4 @@
-"""The default output, fed through a ring. Its callback plays silence when the ring is empty."""
+"""The default output, with a ring buffer. It plays silence when the buffer is empty."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _RESERVE = 0.25  # s of silence in front, in case the writer is late
 
 
 class Speaker:
-    """Plays float32 samples; raises DeviceError if no output supports the rate."""
+    """Plays float32 samples. Raises DeviceError if no output supports the rate."""
 
     def __init__(self, sample_rate: int, channels: int) -> None:
         module = portaudio.sounddevice()
@@ -60,7 +60,7 @@ class Speaker:
         self._ring.write(np.ascontiguousarray(samples).reshape(-1))
 
     def close(self) -> bool:
-        """Stop. False if the sound server hangs and a thread is left behind."""
+        """Stop. Returns False if the sound server hangs and a thread is left behind."""
 
         def stop() -> None:
             self._stream.close(ignore_errors=True)

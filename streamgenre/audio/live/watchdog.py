@@ -1,8 +1,8 @@
-"""Keeps a capture running: closes one that has failed and opens its device again.
+"""Keep a capture running: close it if it fails, and reopen its device.
 
-Runs in its own thread, the only one that calls PortAudio after the start: if a sound server hangs,
-a call can take half a minute. A capture has failed if PortAudio says so, if no callback came for
-two seconds, or if the sound server moved it to another source.
+The watchdog runs in its own thread. Only this thread calls PortAudio after the start, since a call
+can take half a minute if a sound server hangs. A capture has failed if PortAudio reports it, if
+there was no callback for two seconds, or if the sound server moved it to another source.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from .pulse import default_monitor, moved_away
 _POLL = 0.1  # s between two checks
 TIMEOUT = 2.0
 """Seconds without a callback after which a device counts as gone."""
-_STARTING = 5.0  # s, the same before the first callback: a sleeping sound card wakes up slowly
-_STOPPED = 1.0  # s between two checks: the process was stopped meanwhile, and so was the capture
+_STARTING = 5.0  # s, the same before the first callback, since a sound card may wake up slowly
+_STOPPED = 1.0  # s between two checks from which on the process must have been stopped
 _MOVED = 1.0  # s between checks whether the sound server has moved the stream
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0  # s between attempts to open a device again
 _SHOWN = 5.0  # s for which a failed switch is shown
@@ -34,7 +34,7 @@ class Watchdog:
     Args:
         capture: a running capture.
         open_device: opens a device; raises DeviceError.
-        patience: seconds to look for a device that is gone; None: for ever.
+        patience: seconds to wait for a device that disappeared; None waits indefinitely.
         wanted: the requested input; "monitor" follows the default output.
     """
 
@@ -48,7 +48,7 @@ class Watchdog:
         self.capture: Capture | None = capture
         """The capture to read; None while its device is gone."""
         self.failure: DeviceError | None = None
-        """Why the device was given up; None while it was not."""
+        """The error with which the watchdog gave up, or None."""
         self._open, self._patience = open_device, patience
         self._follows = _follows(wanted)
         self._problem = self._refused = ""
@@ -70,17 +70,17 @@ class Watchdog:
         return self._problem or refused
 
     def switch(self, device: Device | int | str) -> None:
-        """Change to another device. If there is no such device, `note` says so."""
+        """Change to another device. If there is no such device, `note` reports it."""
         self._next = device
         self._wake.set()
 
     def leave(self) -> None:
-        """Ask the thread to stop, without waiting."""
+        """Tell the thread to stop, without waiting."""
         self._closing = True
         self._wake.set()
 
     def close(self) -> bool:
-        """Stop. False if the system hangs and the thread is left behind."""
+        """Stop. Returns False if the system hangs and the thread is left behind."""
         self.leave()
         self._thread.join(_CLOSING)
         if self._checking is not None:
@@ -90,7 +90,7 @@ class Watchdog:
     def _run(self, capture: Capture) -> None:
         try:
             self._watch(capture)
-        except Exception as error:  # otherwise the reader would wait for ever
+        except Exception as error:  # otherwise the reader would wait indefinitely
             self.failure = DeviceError(f"listening failed: {type(error).__name__}: {error}")
 
     def _watch(self, capture: Capture) -> None:
@@ -107,7 +107,7 @@ class Watchdog:
             self.capture = capture = reopened
 
     def _wait_for_failure(self, capture: Capture) -> None:
-        """Return when the capture fails, or when another device is wanted."""
+        """Return when the capture fails, or when another device is requested."""
         frames, now = 0, time.monotonic()
         since = asked = now
         source = capture.device.source
@@ -131,7 +131,7 @@ class Watchdog:
                 return
 
     def _check_source(self, capture: Capture) -> None:
-        """Check in another thread whether the source is still the right one: the call may hang."""
+        """Check in another thread, since the call may hang, whether the source is still right."""
         if self._checking is not None and self._checking.is_alive():
             return
 
@@ -146,7 +146,7 @@ class Watchdog:
         self._checking.start()
 
     def _reopen(self, device: Device) -> Capture | None:
-        """The device, or the one to switch to, opened; None if it is given up."""
+        """Open the device, or the one to switch to. Returns None after giving up."""
         began, pause = time.monotonic(), _FIRST_PAUSE
         while not self._closing:
             wanted, self._next = self._next, None
@@ -177,12 +177,12 @@ class Watchdog:
 
 
 def _follows(wanted: Device | int | str | None) -> bool:
-    """Whether the input is the monitor of the default output, whichever that is."""
+    """Whether the input is the monitor of the current default output."""
     return isinstance(wanted, str) and wanted.strip().lower() == MONITOR
 
 
 def _current(wanted: Device | int | str) -> Device:
-    """The device as it is listed now, possibly with another index; raises DeviceError."""
+    """The device as it is listed now, possibly with another index. Raises DeviceError."""
     if not isinstance(wanted, Device):
         return choose(wanted)
     for other in inputs():

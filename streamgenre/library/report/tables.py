@@ -336,7 +336,7 @@ _LISTS: dict[str, tuple[str, str, str, tuple[Column, ...]]] = {
     "unsure": (
         "unsure",
         "Unsure",
-        "Music of which no genre is probable enough, the most doubtful first.",
+        "Music without a probable genre. The least confident results come first.",
         (
             _FILE,
             Column("best", "Perhaps", "genre"),
@@ -349,7 +349,7 @@ _LISTS: dict[str, tuple[str, str, str, tuple[Column, ...]]] = {
     "tags": (
         "tags",
         "Likely wrong tags",
-        "The genre in the tags is another than that of the model; where it is surest comes first.",
+        "The tags name another genre than the model. The most confident results come first.",
         (
             _FILE,
             Column("tag_genre", "Tag"),
@@ -363,7 +363,7 @@ _LISTS: dict[str, tuple[str, str, str, tuple[Column, ...]]] = {
     "outliers": (
         "outliers",
         "Outliers",
-        "Tracks of another genre than the rest of their album, the most different first.",
+        "Tracks of another genre than the rest of their album. The most different come first.",
         (
             _FILE,
             Column("genre", "Genre", "genre"),
@@ -379,7 +379,7 @@ _LISTS: dict[str, tuple[str, str, str, tuple[Column, ...]]] = {
     "sound": (
         "sound",
         "Speech and silence",
-        "Files with less than 90 % of music, those with the most of anything else first.",
+        "Files with less than 90 % music. Those with the most speech and silence come first.",
         (
             _FILE,
             Column("duration", "Length", "seconds"),

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from ...durations import clock
 from ...output.ribbon import columns, label_text, runs, style
 from ...update import Segment, Update
-from .line import DIM, Line, Piece, padded
+from .line import DIM, Line, Span, padded
 from .view import View
 
 RIBBON_SECONDS = 600.0
@@ -54,7 +54,7 @@ def band(view: View, width: int, rows: int) -> list[Line]:
         size, decision = len(run), run[0]
         if decision is None:
             for line in ink:
-                line.append(Piece(" " * size))
+                line.append(Span(" " * size))
             continue
         name = label_text(view.card, decision.status, decision.genre)
         confidence = sum(segment.confidence for segment in run if segment) / size
@@ -65,7 +65,7 @@ def band(view: View, width: int, rows: int) -> list[Line]:
             if row > name_row and cell_len(text) >= size:
                 text = ""  # a truncated number would be wrong
             fill = " " if decision.genre else "·"
-            line.append(Piece(_cell(text, size, fill), colour))
+            line.append(Span(_cell(text, size, fill), colour))
     return [*ink, _axis(view, width)] if axis else ink
 
 
@@ -91,7 +91,7 @@ def _axis(view: View, width: int) -> Line:
         age += step
     if len(last) <= width:
         line[-len(last) :] = last
-    return [Piece("".join(line), DIM)]
+    return [Span("".join(line), DIM)]
 
 
 def _now(view: View) -> float:

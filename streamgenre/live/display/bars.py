@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from ...errors import one_line
 from ...output.ribbon import style
-from .line import BOLD, DIM, Line, Piece, cut, fitted, padded
+from .line import BOLD, DIM, Line, Span, cut, fitted, padded
 from .meter import bar
 from .view import View
 
@@ -27,19 +27,19 @@ def bars(view: View, order: Sequence[str], width: int, rows: int) -> list[Line]:
     each = (width - _GAP * (count - 1)) // count
     shown = list(order)
     if len(shown) > rows * count:
-        # With one or two rows, further labels are worth more than the line "and n more".
+        # With one or two rows, more labels are more useful than the line "and n more".
         shown = shown[: rows * count - (rows > 2)]
     room = min(_LONGEST_NAME, each // 3, max(cell_len(names.get(name, name)) for name in order))
     cells = [_bar(view, name, names.get(name, one_line(name)), room, each) for name in shown]
     more = len(order) - len(shown)
     if more and rows > 2:
-        cells.append(fitted([Piece(cut(f"  and {more} more", each), DIM)], each))
+        cells.append(fitted([Span(cut(f"  and {more} more", each), DIM)], each))
     depth = math.ceil(len(cells) / count) if len(cells) < rows * count else rows
     lines: list[Line] = [[] for _ in range(rows)]
     for i, cell in enumerate(cells):
         line = lines[i % depth]
         if line:
-            line.append(Piece(" " * _GAP))
+            line.append(Span(" " * _GAP))
         line += cell
     return lines
 
@@ -61,13 +61,13 @@ def _bar(view: View, label: str, name: str, room: int, width: int) -> Line:
     decided = view.update is not None and view.update.genre == label
     colour = style(view.card, label)
     line = [
-        Piece("▸ " if decided else "  ", colour),
-        Piece(padded(name, room), BOLD if decided else None),
-        Piece(f" {percent} ", BOLD if decided else None if probability >= 0.1 else DIM),
+        Span("▸ " if decided else "  ", colour),
+        Span(padded(name, room), BOLD if decided else None),
+        Span(f" {percent} ", BOLD if decided else None if probability >= 0.1 else DIM),
     ]
     space = width - room - 8
     if space > 0:
-        line.append(Piece(bar(probability, space), colour))
+        line.append(Span(bar(probability, space), colour))
     return fitted(line, width)
 
 
@@ -75,9 +75,10 @@ MARGIN = 0.05  # probability by which a row must exceed one above it for the row
 
 
 class Order:
-    """The order of the bars: by probability, and sorted again only where it is clearly wrong.
+    """The order of the bars by probability, with hysteresis.
 
-    Rows of similar probability keep their places, so that they are easy to follow.
+    Rows are sorted only if the order is clearly wrong. Otherwise they keep their places, so that
+    they are easy to follow.
     """
 
     def __init__(self, labels: Iterable[str]) -> None:

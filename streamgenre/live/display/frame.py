@@ -22,7 +22,7 @@ from .gates import gates
 from .headline import headline_lines, kind, kinds
 from .health import header, health_lines, health_words, sinks_line, sinks_words
 from .history import history
-from .line import BOLD, DIM, ROOMY, WARN, Line, Piece, columns, fitted, inset, length
+from .line import BOLD, DIM, ROOMY, WARN, Line, Span, columns, fitted, inset, length
 from .meter import meter, scale
 from .panel import chooser, help_panel, keys_line, over, panel_rows
 from .view import View
@@ -44,7 +44,7 @@ class Frame:
         """The lines, separated by newlines."""
         for i, line in enumerate(self.lines):
             if i:
-                yield Piece.line()
+                yield Span.line()
             yield from line
 
 
@@ -207,7 +207,7 @@ def _level(view: View, width: int) -> Line:
     current = kind(view)
     for name in kinds(view):
         mark = "▸" if current == name else " "
-        line += [Piece(f" {mark}{name}", BOLD if current == name else DIM)]
+        line += [Span(f" {mark}{name}", BOLD if current == name else DIM)]
     return line
 
 
@@ -215,10 +215,10 @@ def _foot(view: View, width: int) -> Line:
     """The current message, or else the keys."""
     if not view.note:
         return inset([keys_line(width - 2 if width >= ROOMY else width)], width)[0]
-    note = [Piece("▸ ", WARN), Piece(one_line(view.note), BOLD)]
+    note = [Span("▸ ", WARN), Span(one_line(view.note), BOLD)]
     if length(note) + 8 > width:
         return fitted(note, width)
-    return [*fitted(note, width - 6), Piece("?", BOLD), Piece(" help", DIM)]
+    return [*fitted(note, width - 6), Span("?", BOLD), Span(" help", DIM)]
 
 
 def _with_panel(

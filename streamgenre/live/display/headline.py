@@ -9,7 +9,7 @@ from rich.style import Style
 
 from ...durations import clock
 from ...output.ribbon import label_text, style
-from .line import BAD, BOLD, DIM, WARN, Line, Piece, cut, fitted, longest
+from .line import BAD, BOLD, DIM, WARN, Line, Span, cut, fitted, longest
 from .view import View
 
 _KINDS = ("music", "speech or noise", "silence")  # of a model without a speech output
@@ -60,7 +60,7 @@ def headline(view: View, width: int) -> Headline:
     """The headline of the view, with names truncated to fit `width`."""
     update, activity = view.update, view.activity
     if activity == "lost":
-        return _plain("no input", BAD, "no input", "the device is gone; looking for it")
+        return _plain("no input", BAD, "no input", "the device is gone; waiting for it")
     if update is None:
         rest = {
             "starting": "loading the model, opening the input",
@@ -81,7 +81,7 @@ def headline(view: View, width: int) -> Headline:
 
 def headline_lines(view: View, width: int, rows: int) -> list[Line]:
     """`rows` lines: the text alone, or large letters above it."""
-    indent = [Piece("  ")] if width >= 34 else []
+    indent = [Span("  ")] if width >= 34 else []
     now = headline(view, width - 2 * len(indent))
     text = fitted([*indent, *longest(now.texts, width - 2 * len(indent))], width)
     if rows < 4:
@@ -95,10 +95,10 @@ def headline_lines(view: View, width: int, rows: int) -> list[Line]:
     for row in range(space):
         line: Line = []
         if above <= row < above + len(letters):
-            line = [*indent, Piece(letters[row - above], colour)]
+            line = [*indent, Span(letters[row - above], colour)]
             # The percentage stands on the same base line as the letters.
             if side and row >= above + len(letters) - 3:
-                line += [Piece("   "), Piece(side[row - above - len(letters) + 3], DIM)]
+                line += [Span("   "), Span(side[row - above - len(letters) + 3], DIM)]
         lines.append(fitted(line, width))
     return [*lines, text]
 
@@ -108,21 +108,21 @@ def _blank(rows: int) -> list[Line]:
 
 
 def _plain(word: str, look: Style, text: str, more: str) -> Headline:
-    short: Line = [Piece(text, look + BOLD)]
-    return Headline(word, look, "", [[*short, Piece(f"  {more}", DIM)], short] if more else [short])
+    short: Line = [Span(text, look + BOLD)]
+    return Headline(word, look, "", [[*short, Span(f"  {more}", DIM)], short] if more else [short])
 
 
 def _unsure(view: View, percent: str, width: int) -> Headline:
     assert view.update is not None
     top = view.update.top
     name = label_text(view.card, "", top)
-    guess = Piece(cut(name, width - 21), style(view.card, top))
-    long = [Piece("unsure", BOLD), Piece(", perhaps "), guess, Piece(f" {percent}")]
+    guess = Span(cut(name, width - 21), style(view.card, top))
+    long = [Span("unsure", BOLD), Span(", perhaps "), guess, Span(f" {percent}")]
     return Headline(
         "unsure",
         DIM,
         "",
-        [long, [Piece(f"{cut(name, max(5, width - 6))}? {percent}")], [Piece("unsure", BOLD)]],
+        [long, [Span(f"{cut(name, max(5, width - 6))}? {percent}")], [Span("unsure", BOLD)]],
     )
 
 
@@ -131,24 +131,24 @@ def _genre(view: View, width: int) -> Headline:
     assert update is not None and update.genre is not None
     name = label_text(view.card, "", update.genre)
     colour = style(view.card, update.genre)
-    # While a genre is held, another label may lead; the update's confidence is of the leader.
+    # While a genre is kept, another label may lead, and `confidence` is that of the leader.
     percent = f"{view.probabilities.get(update.genre, update.confidence):.0%}"
-    short = [Piece(cut(name, max(5, width - 5)), colour + BOLD), Piece(f" {percent}", BOLD)]
+    short = [Span(cut(name, max(5, width - 5)), colour + BOLD), Span(f" {percent}", BOLD)]
     since: Line = []
     if view.segments and view.segments[-1].genre == update.genre:
         time = clock(max(0.0, update.time - view.segments[-1].start))
-        since = [Piece("  for ", DIM), Piece(time)]
+        since = [Span("  for ", DIM), Span(time)]
     other: Line = []
     if update.top != update.genre:
-        rival = Piece(label_text(view.card, "", update.top), style(view.card, update.top))
-        other = [Piece("  or ", DIM), rival, Piece(f" {update.confidence:.0%}")]
-    music = [Piece("  music ", DIM), Piece(f"{update.music:.0%}")]
+        rival = Span(label_text(view.card, "", update.top), style(view.card, update.top))
+        other = [Span("  or ", DIM), rival, Span(f" {update.confidence:.0%}")]
+    music = [Span("  music ", DIM), Span(f"{update.music:.0%}")]
     texts = [
         [*short, *since, *other, *music],
         [*short, *since, *other],
         [*short, *other],
         short,
-        [Piece(cut(name, width), colour + BOLD)],
+        [Span(cut(name, width), colour + BOLD)],
     ]
     return Headline(name, colour, percent, texts)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ...durations import clock
 from ...errors import one_line
 from ..listener import Health
-from .line import BAD, BOLD, DIM, GOOD, WARN, Line, Piece, cut, fitted, longest, spread
+from .line import BAD, BOLD, DIM, GOOD, WARN, Line, Span, cut, fitted, longest, spread
 from .meter import bar
 from .view import View
 
@@ -24,40 +24,40 @@ _STATES = {
 def header(view: View, width: int) -> Line:
     """One line: state and name of the input, and uptime."""
     mark, look = _STATES[view.activity]
-    state = [Piece(f"{mark} {view.activity}", look), Piece("  ")]
-    up = [Piece("up ", DIM), Piece(clock(max(0.0, view.health.uptime)))]
+    state = [Span(f"{mark} {view.activity}", look), Span("  ")]
+    up = [Span("up ", DIM), Span(clock(max(0.0, view.health.uptime)))]
     room = width - 4 - len(view.activity) - 15
     device = one_line(view.health.device)
     form = f"  {rate(view.health)}, {channels(view.health)}"
     name = cut(device, room - len(form)) if len(form) + 12 <= room else cut(device, room)
-    state.append(Piece(name, BOLD))
+    state.append(Span(name, BOLD))
     if len(form) + 12 <= room:
-        state.append(Piece(form, DIM))
+        state.append(Span(form, DIM))
     return spread(state, up, width)
 
 
 def health_lines(view: View, width: int, rows: int) -> list[Line]:
     """`rows` lines, one or two."""
     health = view.health
-    total = [Piece("latency ", DIM), Piece(duration(latency(health)))]
+    total = [Span("latency ", DIM), Span(duration(latency(health)))]
     parts = ", ".join(f"{name} {duration(seconds)}" for name, seconds in _parts(health))
-    split = [*total, Piece(f" = {parts}", DIM)]
+    split = [*total, Span(f" = {parts}", DIM)]
     short = ", ".join(f"{name[:4]} {duration(seconds)}" for name, seconds in _parts(health))
     if rows > 1:
-        speed = [*_speed(health, " times real time"), Piece("   ")]
-        first = longest([split, [*total, Piece(f" = {short}", DIM)], total], width)
+        speed = [*_speed(health, " times real time"), Span("   ")]
+        first = longest([split, [*total, Span(f" = {short}", DIM)], total], width)
         second = longest(
             [[*speed, *_losses(health)], [*_speed(health, "x  "), *_losses(health, 4)]], width
         )
         return [fitted(first, width), fitted(second, width)]
     speed = _speed(health, "x")
-    gap = Piece("  ")
+    gap = Span("  ")
     every = [
         [*split, gap, *_speed(health, "x real time"), gap, *_losses(health)],
         [*total, gap, *_speed(health, "x real time"), gap, *_losses(health)],
         [*total, gap, *speed, gap, *_losses(health)],
-        [Piece(duration(latency(health))), gap, *speed, gap, *_losses(health)],
-        [Piece(duration(latency(health))), gap, *speed, gap, *_losses(health, 4)],
+        [Span(duration(latency(health))), gap, *speed, gap, *_losses(health)],
+        [Span(duration(latency(health))), gap, *speed, gap, *_losses(health, 4)],
     ]
     return [fitted(longest(every, width), width)]
 
@@ -67,29 +67,29 @@ def health_words(view: View, width: int) -> list[Line]:
     health = view.health
     total = latency(health)
     lines: list[Line] = [
-        [Piece("latency    ", BOLD), Piece(f"{duration(total):>7}", BOLD), Piece("  in total", DIM)]
+        [Span("latency    ", BOLD), Span(f"{duration(total):>7}", BOLD), Span("  in total", DIM)]
     ]
     room = max(0, width - 22)
     for name, seconds in _parts(health):
         share = seconds / total if total > 0 else 0.0
-        figure = Piece(f"  {name:<9}{duration(seconds):>7}  ")
-        lines.append([figure, Piece(bar(share, room), DIM)])
-    lines.append([Piece("speed      ", BOLD), *_speed(health, " times real time")])
-    lines.append([Piece("lost       ", BOLD), *_losses(health)])
+        figure = Span(f"  {name:<9}{duration(seconds):>7}  ")
+        lines.append([figure, Span(bar(share, room), DIM)])
+    lines.append([Span("speed      ", BOLD), *_speed(health, " times real time")])
+    lines.append([Span("lost       ", BOLD), *_losses(health)])
     return [fitted(line, width) for line in lines]
 
 
 def sinks_line(view: View, width: int) -> Line:
-    """The further outputs, those with problems first; shorter names where they do not fit."""
+    """The outputs, those with problems first; names are shortened if they do not fit."""
     failing = [(name, problem) for name, problem in view.sinks if problem]
     working = [name for name, problem in view.sinks if not problem]
 
     def line(name: Callable[[str], str], fine: str) -> Line:
-        parts = [Piece("outputs ", DIM)]
+        parts = [Span("outputs ", DIM)]
         for output, problem in failing:
-            parts.append(Piece(one_line(name(output)), BOLD))
-            parts.append(Piece(f": {one_line(problem)}  ", WARN))
-        return [*parts, Piece(fine), Piece(" ok", DIM)] if working else parts
+            parts.append(Span(one_line(name(output)), BOLD))
+            parts.append(Span(f": {one_line(problem)}  ", WARN))
+        return [*parts, Span(fine), Span(" ok", DIM)] if working else parts
 
     kinds = [_kind(name) for name in working]
     every = [
@@ -108,18 +108,18 @@ def _kind(name: str) -> str:
 
 def sinks_words(view: View, width: int) -> list[Line]:
     """A title and a line for each output."""
-    lines: list[Line] = [[Piece("outputs", BOLD)]]
+    lines: list[Line] = [[Span("outputs", BOLD)]]
     room = max(6, min(28, width // 2))
     for name, problem in sorted(view.sinks, key=lambda sink: not sink[1]):
         text = cut(one_line(name), room)
         lines.append(
-            [Piece(f"  {text}  "), Piece(one_line(problem) or "ok", WARN if problem else DIM)]
+            [Span(f"  {text}  "), Span(one_line(problem) or "ok", WARN if problem else DIM)]
         )
     return [fitted(line, width) for line in lines]
 
 
 def latency(health: Health) -> float:
-    """Longest time in seconds from a sound to the decision that it causes."""
+    """Longest time in seconds from a sound to the decision based on it."""
     return sum(seconds for _, seconds in _parts(health))
 
 
@@ -158,11 +158,11 @@ def _parts(health: Health) -> list[tuple[str, float]]:
 
 def _speed(health: Health, unit: str) -> Line:
     if not health.real_time > 0:
-        return [Piece("no step yet", DIM)]
+        return [Span("no step yet", DIM)]
     figure = f"{health.real_time:.{0 if health.real_time >= 10 else 1}f}"
     if health.real_time < 1:
-        return [Piece(f"{figure}{unit}: too slow", BAD)]
-    return [Piece(figure), Piece(unit, DIM)]
+        return [Span(f"{figure}{unit}: too slow", BAD)]
+    return [Span(figure), Span(unit, DIM)]
 
 
 def _losses(health: Health, letters: int = 9) -> Line:
@@ -170,7 +170,7 @@ def _losses(health: Health, letters: int = 9) -> Line:
     line: Line = []
     counts = {"dropped": health.dropped, "overflows": health.overflows, "gaps": health.gaps}
     for name, count in counts.items():
-        line.append(Piece(f"{name[:letters]} ", WARN if count else DIM))
-        line.append(Piece(f"{count}", WARN if count else None))
-        line.append(Piece("  "))
+        line.append(Span(f"{name[:letters]} ", WARN if count else DIM))
+        line.append(Span(f"{count}", WARN if count else None))
+        line.append(Span("  "))
     return line[:-1]

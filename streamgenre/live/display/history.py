@@ -13,7 +13,7 @@ from ...errors import one_line
 from ...output.ribbon import style
 from ...update import Update
 from .band import interval
-from .line import Line, Piece
+from .line import Line, Span
 from .view import View
 
 _MOST = 10_000  # updates; bounds memory at short hops
@@ -40,7 +40,7 @@ class Probabilities:
 
 
 def history(view: View, width: int, rows: int) -> list[Line]:
-    """`rows` lines: in each column the labels fill as much as they are probable, in card order."""
+    """`rows` lines of stacked areas, one per label in the order of the card."""
     if rows < 1 or width < 1:
         return []
     cells = _cells(view, width, rows)
@@ -54,7 +54,7 @@ def history(view: View, width: int, rows: int) -> list[Line]:
             size = len(list(run))
             text = names[label] if places.get(label) == (row, column) else ""
             colour = style(view.card, view.card.labels[label].name, True) if label >= 0 else None
-            line.append(Piece(text + " " * (size - cell_len(text)), colour))
+            line.append(Span(text + " " * (size - cell_len(text)), colour))
             column += size
         lines.append(line)
     return lines
@@ -79,8 +79,8 @@ def _cells(view: View, width: int, rows: int) -> NDArray[np.intp]:
     means = (sums[last[known]] - sums[first[known]]) / count[known, None]
     tops = means.cumsum(1)  # upper edge of each label's area
     heights = (np.arange(rows)[::-1] + 0.5) / rows
-    found = (tops[None] <= heights[:, None, None]).sum(2)
-    cells[:, known] = np.where(found < tops.shape[1], found, -1)
+    labels = (tops[None] <= heights[:, None, None]).sum(2)
+    cells[:, known] = np.where(labels < tops.shape[1], labels, -1)
     return cells
 
 

@@ -58,10 +58,10 @@ class Keys:
         data = b""
         try:
             while select.select([self._file], [], [], 0)[0]:
-                piece = os.read(self._file, 1024)
-                if not piece:  # hung up
+                new = os.read(self._file, 1024)
+                if not new:  # hung up
                     break
-                data += piece
+                data += new
         except OSError:
             self._file = None
             return []

@@ -1,4 +1,4 @@
-"""A line of the display: pieces of styled text, measured in terminal cells.
+"""A line of the display: spans of styled text, measured in terminal cells.
 
 Plain lists of rich segments: rich's own layout is several times slower for the same frame.
 """
@@ -9,9 +9,9 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 
-Piece = Segment
+Span = Segment
 """A rich segment, not a segment of a timeline (update.Segment)."""
-Line = list[Piece]
+Line = list[Span]
 
 ROOMY = 60  # minimum width for indented lines and full names
 
@@ -50,14 +50,14 @@ def fitted(line: Line, width: int) -> Line:
         cells = cell_len(piece.text)
         if cells > room or (cells == room and any(p.text.strip() for p in line[i + 1 :])):
             text = cut(f"{piece.text}……", room) if piece.text.strip() else " " * room
-            return [*line[:i], Piece(set_cell_size(text, room), piece.style)]
+            return [*line[:i], Span(set_cell_size(text, room), piece.style)]
         room -= cells
-    return [*line, Piece(" " * room)] if room else line
+    return [*line, Span(" " * room)] if room else line
 
 
 def inset(lines: list[Line], width: int) -> list[Line]:
     """The lines, indented if the display is wide enough."""
-    return [[Piece("  "), *line] for line in lines] if width >= ROOMY else lines
+    return [[Span("  "), *line] for line in lines] if width >= ROOMY else lines
 
 
 def spread(left: Line, right: Line, width: int) -> Line:
@@ -65,7 +65,7 @@ def spread(left: Line, right: Line, width: int) -> Line:
     space = width - length(left) - length(right)
     if not right or space < 2:
         return fitted(left, width)
-    return [*left, Piece(" " * space), *right]
+    return [*left, Span(" " * space), *right]
 
 
 def longest(candidates: list[Line], width: int) -> Line:
@@ -79,5 +79,5 @@ def columns(left: list[Line], right: list[Line], widths: tuple[int, int], gap: i
     for i in range(max(len(left), len(right))):
         start = fitted(left[i] if i < len(left) else [], widths[0])
         end = fitted(right[i] if i < len(right) else [], widths[1])
-        lines.append([*start, Piece(" " * gap), *end])
+        lines.append([*start, Span(" " * gap), *end])
     return lines

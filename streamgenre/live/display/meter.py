@@ -8,7 +8,7 @@ from itertools import pairwise
 from rich.style import Style
 
 from ..levels import Level
-from .line import BAD, BOLD, DIM, Line, Piece, fitted
+from .line import BAD, BOLD, DIM, Line, Span, fitted
 
 FLOOR = -60.0  # dBFS at the left end; the right end is full scale
 _ZONES = ((-18.0, Style(color="green")), (-6.0, Style(color="yellow")), (0.0, Style(color="red")))
@@ -33,16 +33,16 @@ def meter(level: Level, width: int) -> Line:
     if start < 0:
         figure = " CLIP" if level.clipped else f" {_decibels(level.now, 0)[-4:]}"
         bar_alone = _track(level, max(0, width - 7))
-        line = [Piece("▕", DIM), *bar_alone, Piece("▏", DIM)] if width >= 11 else []
-        return fitted([*line, Piece(figure, BAD if level.clipped else BOLD)], width)
-    head = [Piece("  level ", DIM)] if start else []
-    figures = [Piece(f" {_decibels(level.now)}", BOLD), Piece(" dB", DIM)]
+        line = [Span("▕", DIM), *bar_alone, Span("▏", DIM)] if width >= 11 else []
+        return fitted([*line, Span(figure, BAD if level.clipped else BOLD)], width)
+    head = [Span("  level ", DIM)] if start else []
+    figures = [Span(f" {_decibels(level.now)}", BOLD), Span(" dB", DIM)]
     if start:
-        figures += [Piece("  peak ", DIM), Piece(_decibels(level.peak))]
+        figures += [Span("  peak ", DIM), Span(_decibels(level.peak))]
     figures.append(
-        Piece(_CLIP if level.clipped else " " * len(_CLIP), BAD if level.clipped else None)
+        Span(_CLIP if level.clipped else " " * len(_CLIP), BAD if level.clipped else None)
     )
-    return [*head, Piece("▕", DIM), *_track(level, room), Piece("▏", DIM), *figures]
+    return [*head, Span("▕", DIM), *_track(level, room), Span("▏", DIM), *figures]
 
 
 def scale(width: int) -> Line:
@@ -54,7 +54,7 @@ def scale(width: int) -> Line:
         at = start + 1 + round(_share(value) * room) - len(text) // 2
         if start >= 0:
             line[at : at + len(text)] = text
-    return [Piece("".join(line), DIM)]
+    return [Span("".join(line), DIM)]
 
 
 def _place(width: int) -> tuple[int, int]:
@@ -79,7 +79,7 @@ def _track(level: Level, width: int) -> Line:
         edges = sorted({start, end, *(cut for cut in cuts if start < cut < end)})
         for a, b in pairwise(edges):
             lit = a < len(filled) or a == mark
-            line.append(Piece("".join(cells[a:b]), style if lit else DIM))
+            line.append(Span("".join(cells[a:b]), style if lit else DIM))
         start = end
     return line
 
@@ -89,7 +89,7 @@ def _share(decibels: float) -> float:
 
 
 def _decibels(value: float, digits: int = 1) -> str:
-    """A number of constant width, so that nothing beside it moves."""
+    """A number with constant width, so that the text beside it does not move."""
     if not math.isfinite(value):
         return "  -inf"
     return f"{max(-999.0, min(999.0, value)):6.{digits}f}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.cells import cell_len
 
 from ...errors import one_line
-from .line import BOLD, DIM, Line, Piece, cut, fitted, length
+from .line import BOLD, DIM, Line, Span, cut, fitted, length
 from .view import Choice, View
 
 KEYS = (
@@ -27,13 +27,13 @@ _MEANING = (
 
 def keys_line(width: int) -> Line:
     """As many keys as fit on one line, and always the last one, help."""
-    items = [[Piece(key, BOLD), Piece(f" {_SHORT.get(key, does)}", DIM)] for key, does in KEYS]
+    items = [[Span(key, BOLD), Span(f" {_SHORT.get(key, does)}", DIM)] for key, does in KEYS]
     help_item = items.pop()
     line: Line = []
     for item in items:
         if length(line) + length(item) + 2 + length(help_item) > width:
             break
-        line += [*item, Piece("  ")]
+        line += [*item, Span("  ")]
     return fitted([*line, *help_item], width)
 
 
@@ -44,9 +44,9 @@ def panel_rows(view: View, show_help: bool) -> int:
 
 def help_panel(width: int, height: int) -> list[Line]:
     """The keys, and below them how to read the numbers."""
-    inside = [[Piece(f"{key:>5}", BOLD), Piece(f"  {does}")] for key, does in KEYS]
+    inside = [[Span(f"{key:>5}", BOLD), Span(f"  {does}")] for key, does in KEYS]
     if height >= len(inside) + len(_MEANING) + 3 and width >= max(map(len, _MEANING)) + 4:
-        inside += [[], *([Piece(text, DIM)] for text in _MEANING)]
+        inside += [[], *([Span(text, DIM)] for text in _MEANING)]
     return _box("help", inside, "? closes", width, height)
 
 
@@ -68,12 +68,12 @@ def over(lines: list[Line], panel: list[Line], top: int, width: int) -> list[Lin
         return lines
     wide = length(panel[0])
     if wide + 2 <= width:  # a margin around the box
-        panel = [[Piece(" "), *row, Piece(" ")] for row in panel]
+        panel = [[Span(" "), *row, Span(" ")] for row in panel]
         wide += 2
     left = (width - wide) // 2
     result = list(lines)
     for i, row in enumerate(panel[: len(lines) - top]):
-        before, _, after = Piece.divide(lines[top + i], [left, left + wide, width])
+        before, _, after = Span.divide(lines[top + i], [left, left + wide, width])
         result[top + i] = [*fitted(before, left), *row, *fitted(after, width - left - wide)]
     return result
 
@@ -81,7 +81,7 @@ def over(lines: list[Line], panel: list[Line], top: int, width: int) -> list[Lin
 def _choice(choice: Choice) -> Line:
     look = BOLD if choice.current else None
     mark = "▸" if choice.current else " "
-    return [Piece(f"{mark} {choice.index:>2}  {one_line(choice.name)}", look)]
+    return [Span(f"{mark} {choice.index:>2}  {one_line(choice.name)}", look)]
 
 
 def _box(title: str, inside: list[Line], foot: str, width: int, height: int) -> list[Line]:
@@ -91,9 +91,9 @@ def _box(title: str, inside: list[Line], foot: str, width: int, height: int) -> 
     needed = max(cell_len(title), cell_len(foot), *(length(line) for line in inside)) + 2
     wide = min(width - 2, needed)
     title, foot = cut(title, wide - 2), cut(foot, wide - 2)
-    top = [Piece("╭ "), Piece(title, BOLD), Piece(f" {'─' * (wide - 2 - cell_len(title))}╮")]
-    bottom = [Piece(f"╰{'─' * (wide - 2 - cell_len(foot))} "), Piece(foot, DIM), Piece(" ╯")]
+    top = [Span("╭ "), Span(title, BOLD), Span(f" {'─' * (wide - 2 - cell_len(title))}╮")]
+    bottom = [Span(f"╰{'─' * (wide - 2 - cell_len(foot))} "), Span(foot, DIM), Span(" ╯")]
     body: list[Line] = [
-        [Piece("│ "), *fitted(line, wide - 2), Piece(" │")] for line in inside[: height - 2]
+        [Span("│ "), *fitted(line, wide - 2), Span(" │")] for line in inside[: height - 2]
     ]
     return [top, *body, bottom]

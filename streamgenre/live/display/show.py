@@ -153,7 +153,7 @@ class Show:
         return True
 
     def _save(self) -> None:
-        """Save a copy in another thread: a day takes seconds, in which sound would be lost."""
+        """Save a copy in another thread, since saving a day takes seconds and would lose sound."""
         path = Path(f"streamgenre-{datetime.now():%Y%m%d-%H%M%S}.json").absolute()
         timeline, name = copy.deepcopy(self._timeline), self._listener.source.name
 

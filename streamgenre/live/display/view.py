@@ -25,7 +25,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Everything that a frame shows."""
+    """The values that a frame shows."""
 
     card: ModelCard
     activity: Activity
@@ -44,6 +44,6 @@ class View:
     history: NDArray[np.float64]
     """(n, 1 + C): time of the latest updates, and their probabilities (0: no music)."""
     sinks: Sequence[tuple[str, str]] = ()
-    """Name of each further output and its problem, empty if there is none."""
+    """Name of each output and its problem, empty if there is none."""
     choices: Sequence[Choice] = ()
     """The inputs, while the user selects one."""

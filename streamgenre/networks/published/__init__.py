@@ -1,6 +1,6 @@
-"""Systems of the literature, one file each, as their papers describe them.
+"""Networks from the literature, one file each.
 
-Each docstring names the source, and where the description is silent what was chosen. Optimiser,
-rate, batch and length of training stand in the system's row of `literature/rows`; where the
-description is silent on them, they were chosen there.
+Each docstring cites the source and lists the details that the source does not specify, with the
+choices made here. Optimiser, learning rate, batch size and length of training are in the rows of
+`literature/rows`, including choices where the source does not specify them.
 """

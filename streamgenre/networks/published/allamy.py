@@ -1,18 +1,19 @@
 """Residual convolutions on the raw waveform, over overlapping segments.
 
-Allamy & Koerich, "1D CNN Architectures for Music Genre Classification" (IEEE SSCI 2021): the
-outputs of overlapping segments are joined for a track. The layers are those of a public
-re-implementation that names the paper and stops two blocks short; here nine blocks, each pooled by
-three, bring 3^10 samples down to one position.
+Allamy & Koerich, "1D CNN Architectures for Music Genre Classification" (IEEE SSCI 2021). The
+outputs of overlapping segments are combined for a track. The layers are those of a public
+re-implementation that cites the paper, which has two blocks fewer. Here, nine blocks with pooling
+by three reduce 3^10 samples to one position.
 
-Where the description is silent: the rate (22.05 kHz, so 2.68 s), half a segment of overlap, the
-rectifiers' leak (0.01), the initial weights (torch's defaults), the samples' scale (standardised:
-nothing normalises what the shortcuts carry), and how segments are joined (the mean of their
-probabilities, no majority vote). Blocks that widen have no shortcut, as in that re-implementation;
-another projects it in every block.
+Not specified, and chosen here: the sample rate (22.05 kHz, which gives 2.68 s), the overlap (half a
+segment), the slope of the leaky ReLU (0.01), the initial weights (PyTorch's defaults), the scale of
+the samples (standardised, since the shortcuts are not normalised), and the aggregation of segments
+(mean probability, not a majority vote). Blocks that change the number of channels have no shortcut,
+as in that re-implementation; another one has a projection in every block.
 
-Contradicted: from 76 to 81 % on GTZAN artificial training clips lead as one retelling has it (of
-which kind is not told: artificial.py), the joining of segments as the abstract reads.
+Sources disagree on what raises the accuracy on GTZAN from 76 to 81 %: artificial training clips of
+an unspecified kind (see artificial.py) according to one summary, the aggregation of segments
+according to the abstract.
 """
 
 from __future__ import annotations
@@ -27,17 +28,19 @@ _DROPOUT = 0.25
 
 
 class Allamy(SegmentNetwork):
-    """Segments of 59,049 samples at 22.05 kHz, half of each repeated; embedding (B, 4 width).
+    """Segments of 59,049 samples at 22.05 kHz that overlap by half; embedding (B, 4 width).
 
-    Args: `classes`; `width` of the first layers (128 as published), which all others follow;
-    `overlap`: share of a segment that the next one repeats, where a track is read as published.
+    Args:
+        classes: number of classes.
+        width: channels of the first layers (128 as published); scales all others.
+        overlap: overlap of consecutive segments as a share of their length.
     """
 
     def __init__(self, classes: int, width: int = 128, overlap: float = 0.5) -> None:
         if classes < 2 or width < 1:
-            raise ValueError(f"two classes and one channel at least, not {classes} and {width}")
+            raise ValueError(f"classes must be at least 2 and width 1, not {classes} and {width}")
         if not 0 <= overlap < 1:
-            raise ValueError(f"overlap is a share from 0 to below 1, not {overlap}")
+            raise ValueError(f"overlap must be at least 0 and below 1, not {overlap}")
         widths = [width] + [2 * width] * 6 + [4 * width] * 2
         super().__init__(LENGTH, RATE, widths[-1])
         self.overlap = overlap
@@ -49,7 +52,7 @@ class Allamy(SegmentNetwork):
         self.classifier = nn.Linear(widths[-1], classes)
 
     def features(self, samples: Tensor) -> Tensor:
-        """The standardised samples as one channel (B, 1, length)."""
+        """Standardised samples as one channel (B, 1, length)."""
         standardised: Tensor = self.standardise(samples[:, None])
         return standardised
 
@@ -63,7 +66,7 @@ class Allamy(SegmentNetwork):
 
 
 class Block(nn.Module):
-    """Two convolutions, the second of which may widen, a shortcut if it does not; pooled by 3."""
+    """Two convolutions, a shortcut if the number of channels stays the same, and pooling by 3."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()

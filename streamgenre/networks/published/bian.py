@@ -1,17 +1,17 @@
-"""1-D convolutions over a log-mel segment, its bands the channels.
+"""1-D convolutions over a log-mel segment, with bands as channels.
 
 Bian, Wang, Zhuang, Yang, Wang, Xiao, "Audio-Based Music Classification with DenseNet and Data
-Augmentation" (PRICAI 2019): the plain network that its DenseNet is compared with. Five convolutions
-of kernel 4 over 128 frames, batch norm, ReLU, pools of 4, 4, 4, 2 and 1, then 1024 units and the
-classes. Tracks are cut into segments that overlap ("time overlapping"). Left out: the abstract's
-second augmentation, pitch shift. Of the paper the abstract was at hand; the layers' sizes are those
-of a retelling.
+Augmentation" (PRICAI 2019): the plain network that is the baseline of the DenseNet. It has five
+convolutions with kernel 4 over 128 frames, batch norm, ReLU and pooling by 4, 4, 4, 2 and 1, then
+1024 units and the classes. Tracks are divided into overlapping segments ("time overlapping"). The
+second augmentation of the abstract, pitch shift, is omitted. Only the abstract of the paper was
+available; the sizes of the layers come from a secondary source.
 
-Where the description is silent: what the 128 x 128 spectrogram is (here log-mel in dB, 22.05 kHz,
-frames of 2048 samples every 512, none of them across the segment's edge), the input's scale
-(standardised as a whole), how much segments overlap (half), channels (128, 128, 256, 256, 512) and
-dropout (none). "Same" padding is forced: without it nothing is left for the last layers. The paper
-stacks an SVM on the outputs of several networks; here the softmax is the output.
+Not specified, and chosen here: the 128 x 128 spectrogram (log-mel in dB at 22.05 kHz, frames of
+2048 samples every 512, without padding), the scale of the input (standardised as a whole), the
+overlap of segments (half), the channels (128, 128, 256, 256, 512) and dropout (none). Padding must
+be "same", since no frames would remain for the last layers otherwise. The paper stacks an SVM on
+the outputs of several networks; here, the softmax is the output.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _FLOOR = 1e-10  # of power: -100 dB
 
 
 def same_padding() -> nn.Module:
-    """Zeros that keep the length under the even kernel: one before, two behind."""
+    """Zero padding that keeps the length with the even kernel: one before, two after."""
     return nn.ConstantPad1d(((KERNEL - 1) // 2, KERNEL // 2), 0.0)
 
 
 class LogMelSegment(SegmentNetwork):
-    """Segment network on a standardised log-mel spectrogram (B, 128 bands, 128 frames)."""
+    """Base of segment networks on a standardised log-mel spectrogram (B, 128 bands, 128 frames)."""
 
     overlap = 0.5
 
@@ -53,12 +53,14 @@ class LogMelSegment(SegmentNetwork):
 class Bian(LogMelSegment):
     """The plain 1-D CNN.
 
-    Args: `classes`; `width`, by which all channels and hidden units are multiplied.
+    Args:
+        classes: number of classes.
+        width: factor on all channels and hidden units.
     """
 
     def __init__(self, classes: int, width: float = 1.0) -> None:
         if classes < 1 or round(min(CHANNELS) * width) < 1:
-            raise ValueError(f"classes and width are positive, not {classes} and {width}")
+            raise ValueError(f"classes and width must be positive, not {classes} and {width}")
         sizes = [BANDS, *(round(channels * width) for channels in CHANNELS)]
         hidden = round(HIDDEN * width)
         super().__init__(hidden)

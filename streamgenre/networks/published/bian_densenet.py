@@ -1,16 +1,17 @@
-"""A densely connected 1-D convolution network over a log-mel segment.
+"""A densely connected 1-D convolutional network over a log-mel segment.
 
 Bian, Wang, Zhuang, Yang, Wang, Xiao, "Audio-Based Music Classification with DenseNet and Data
 Augmentation" (PRICAI 2019), after Huang, Liu, van der Maaten, Weinberger, "Densely Connected
-Convolutional Networks" (CVPR 2017): what a layer reads is joined with what it gives.
+Convolutional Networks" (CVPR 2017): the input of each layer is concatenated with its output.
 
-Only the abstract of the paper was at hand, so most is chosen: input and kernel are those of the
-plain network (bian.py); a block is two convolutions of kernel 4, each with batch norm and ReLU
-behind it and its input joined to its output, as in a public re-implementation; between blocks a
-1 x 1 convolution halves the channels and an average pool of 2 the frames. Five blocks, as the
-plain network has five convolutions; each convolution adds 128 channels, the width of the plain
-network's first; the mean over the last 8 frames goes to the classes, as with Huang et al. That
-makes 1.8 million parameters, near the plain network's 1.6. Dropout: none.
+Only the abstract of the paper was available, so most details are chosen here. Input and kernel are
+those of the plain network (bian.py). A block has two convolutions with kernel 4, each followed by
+batch norm and ReLU, with its input concatenated to its output, as in a public re-implementation.
+Between blocks, a 1 x 1 convolution halves the channels and an average pooling halves the frames.
+There are five blocks, as the plain network has five convolutions. Each convolution adds 128
+channels, the width of the first layer of the plain network. The mean over the last 8 frames is
+classified, as in Huang et al. This gives 1.8 million parameters, close to the 1.6 million of the
+plain network. There is no dropout.
 """
 
 from __future__ import annotations
@@ -49,12 +50,14 @@ def _transition(channels: int) -> nn.Module:
 class BianDenseNet(LogMelSegment):
     """The 1-D DenseNet.
 
-    Args: `classes`; `growth`, channels that each convolution adds.
+    Args:
+        classes: number of classes.
+        growth: channels that each convolution adds.
     """
 
     def __init__(self, classes: int, growth: int = GROWTH) -> None:
         if classes < 1 or growth < 1:
-            raise ValueError(f"classes and growth are positive, not {classes} and {growth}")
+            raise ValueError(f"classes and growth must be positive, not {classes} and {growth}")
         parts: list[nn.Module] = []
         channels = BANDS
         for block in range(BLOCKS):

@@ -1,20 +1,21 @@
-"""Four taggers from mel spectrograms of half a minute, at equal numbers of parameters.
+"""Four networks on mel spectrograms of 29 s, compared at equal numbers of parameters.
 
 Choi, Fazekas, Sandler, Cho, "Convolutional Recurrent Neural Networks for Music Classification"
-(ICASSP 2017, arXiv 1609.04243) and the public code (keunwoochoi/music-auto_tagging-keras):
-29.12 s at 12 kHz, 96 mel bands in decibels, 1,366 frames. They differ in where kernels reach over
-frequencies (k1: along time only; k2: over both) and what sums up (c1: 1-D; c2: 2-D maps; crnn: two
-GRUs behind the convolutions). All hidden widths follow one factor.
+(ICASSP 2017, arXiv 1609.04243) and the public code (keunwoochoi/music-auto_tagging-keras). The
+input is 29.12 s at 12 kHz: 96 mel bands in decibels, 1,366 frames. The networks differ in the
+kernels (k1: along time; k2: along time and frequency) and the aggregation (c1: 1-D; c2: 2-D maps;
+crnn: two GRUs after the convolutions). One factor scales all hidden widths.
 
-Not checked against the paper's text: the layers of k1c2 and k2c1, all widths, and the dropout of
-one half behind dense layers. What speaks for the widths are the counts: they meet the budgets
-within 3 %, but for k1c2, which falls 4 to 9 % short, so that some detail of it is off.
+Not verified against the text of the paper: the layers of k1c2 and k2c1, all widths, and the dropout
+of 0.5 after dense layers. The numbers of parameters support the widths: they are within 3 % of the
+budgets. The exception is k1c2, which is 4 to 9 % below, so some detail of it must differ.
 
-Where the description is silent: the input normalisation has a mean and a scale for every mel band
-(the code names its axis so); the GRU network's time padding follows it, so that it is the mean;
-decibels reach 80 below the segment's loudest, as librosa's do; dense layers end in ELU and have no
-normalisation; k2c1 pools by four throughout, as only that ends in one position; k2c2 has no
-dropout, as in the code; weights start as PyTorch's do.
+Not specified, and chosen here: the input normalisation has a mean and a scale per mel band (as the
+name of its axis in the code suggests); the time padding of the GRU network follows the
+normalisation, so that it is the mean; the dynamic range is 80 dB below the maximum of the segment,
+as in librosa; dense layers end in ELU without normalisation; k2c1 pools by four in every layer,
+since only this leaves one position; k2c2 has no dropout, as in the code; the initial weights are
+PyTorch's defaults.
 """
 
 from __future__ import annotations
@@ -30,21 +31,21 @@ from ..spectrum import MelSpectrum
 
 LENGTH, RATE = 349_440, 12_000  # 29.12 s
 BANDS, FFT, HOP = 96, 512, 256
-PADDING = 37  # frames on both sides before the GRU network: 1,440, which its pools divide
-RANGE = 80.0  # dB below the loudest
+PADDING = 37  # frames on both sides for the GRU network: 1,440 is divisible by its poolings
+RANGE = 80.0  # dB below the maximum
 
 Pairs = tuple[tuple[int, int], ...]
 Widths = tuple[int, ...]
 
 
 class Layout(NamedTuple):
-    """Of one network: (frequencies, frames) of kernels and pools; which width is which layer's."""
+    """Layers of one network. Kernels and poolings are (bands, frames)."""
 
     kernels: Pairs
     pools: Pairs
-    convolutions: tuple[int, ...]  # places in the table's widths
-    top: tuple[int, ...]  # of the dense layers, or of the GRUs
-    dropout: tuple[float, float]  # behind each convolution, behind each layer of the top
+    convolutions: tuple[int, ...]  # index of the width of each convolution in WIDTHS
+    top: tuple[int, ...]  # the same for the dense layers, or for the GRUs
+    dropout: tuple[float, float]  # after each convolution, after each top layer
 
 
 _ALONG = (1, 4)
@@ -71,21 +72,21 @@ WIDTHS: dict[str, dict[float, Widths]] = {
     },
     "crnn": {0.1: (30, 60), 0.25: (48, 95), 0.5: (68, 137), 1: (96, 195), 3: (169, 339)},
 }
-"""Widths by million parameters, not checked against the paper's text."""
+"""Widths by million parameters, not verified against the text of the paper."""
 
 
 class Choi(SegmentNetwork):
     """Segments of 29.12 s; embedding (B, width of the last hidden layer).
 
     Args:
-        classes: of the output.
-        net: k1c2, k2c1, k2c2 or crnn.
-        budget: million parameters: 0.1, 0.25, 0.5, 1 and 3 have the widths of `WIDTHS`, for others
-            `scaled_widths` finds them.
-        scale: factor on all hidden widths of that budget.
-        zero_weights: the GRUs' weights start at zero.
-        dropout: behind every convolution and behind every dense layer (GRUs: behind the last).
-            None: as in `LAYOUTS`.
+        classes: number of classes.
+        net: "k1c2", "k2c1", "k2c2" or "crnn".
+        budget: million parameters. The widths for 0.1, 0.25, 0.5, 1 and 3 are in `WIDTHS`;
+            `scaled_widths` computes the others.
+        scale: factor on all hidden widths of the budget.
+        zero_weights: initialise the weights of the GRUs with zeros.
+        dropout: after each convolution and after each dense layer (after the last GRU). None
+            selects the values of `LAYOUTS`.
     """
 
     def __init__(
@@ -102,7 +103,7 @@ class Choi(SegmentNetwork):
         if scale is not None:
             widths = _times(widths, scale)
         if zero_weights and net != "crnn":
-            raise ValueError(f"zero_weights: {net} has no GRU")
+            raise ValueError(f"zero_weights requires net='crnn', {net} has no GRU")
         layers = Layers(net, widths, classes, dropout or LAYOUTS[net].dropout)
         super().__init__(LENGTH, RATE, layers.classifier.in_features)
         self.mel = MelSpectrum(RATE, FFT, HOP, BANDS)
@@ -122,13 +123,15 @@ class Choi(SegmentNetwork):
 
 
 class Layers(nn.Module):
-    """Mel bands (B, 96, 1366) in decibels -> logits (B, classes), and what they are made of."""
+    """Mel bands (B, 96, 1366) in decibels -> logits (B, classes) and embedding (B, E)."""
 
     def __init__(
         self, net: str, widths: Widths, classes: int, dropout: tuple[float, float]
     ) -> None:
         if classes < 2 or min(widths) < 1:
-            raise ValueError(f"two classes and one channel at least, not {classes} and {widths}")
+            raise ValueError(
+                f"classes must be at least 2 and widths at least 1, not {classes} and {widths}"
+            )
         super().__init__()
         layout = LAYOUTS[net]
         self.normalise = nn.BatchNorm1d(BANDS)
@@ -168,7 +171,7 @@ class Layers(nn.Module):
 def _convolution(
     inputs: int, outputs: int, kernel: tuple[int, int], pool: tuple[int, int], dropout: float
 ) -> nn.Sequential:
-    """Maps keep their size, but for a kernel over all bands, which leaves one; then pooling."""
+    """Convolution with "same" padding, except for a kernel over all bands, and pooling."""
     height, length = kernel
     rows = 0 if height == BANDS else height // 2
     before = (length - 1) // 2
@@ -184,10 +187,10 @@ def _convolution(
 
 
 class AcrossBands(nn.Conv2d):
-    """Kernels over all bands of one map, (B, 1, bands, n) -> (B, outputs, 1, n').
+    """Convolution with kernels over all bands, (B, 1, bands, n) -> (B, outputs, 1, n').
 
-    The bands are given as channels of one row: the same sums, whose gradients PyTorch finds up to
-    two hundred times faster on a CPU.
+    The bands are passed as channels. The result is the same, and PyTorch computes the gradients up
+    to 200 times faster on a CPU.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -195,48 +198,48 @@ class AcrossBands(nn.Conv2d):
 
 
 def decibels(power: Tensor) -> Tensor:
-    """Power (B, bands, frames) in decibels, 80 below the segment's loudest at least."""
+    """Power (B, bands, frames) in decibels, at least the maximum of the segment minus 80 dB."""
     level = 10 * power.clamp_min(1e-10).log10()
     return torch.maximum(level, level.amax((1, 2), keepdim=True) - RANGE)
 
 
 def parameters(net: str, widths: Widths, classes: int = 50) -> int:
-    """Learnt numbers of a network of these widths."""
+    """Number of parameters of a network with these widths."""
     with torch.device("meta"):
         layers = Layers(net, widths, classes, (0.0, 0.0))
     return sum(p.numel() for p in layers.parameters())
 
 
 def scaled_widths(net: str, wanted: int, classes: int = 50) -> Widths:
-    """Hidden widths, in the proportion of `WIDTHS`, that come nearest to so many parameters.
+    """Hidden widths in the proportions of `WIDTHS`, closest to a number of parameters.
 
-    Parameters grow with nearly the square of the one factor on all widths: that is where the search
-    starts. ValueError where one channel each is too many.
+    The number of parameters grows almost with the square of the common factor, which gives the
+    start of the search. Raises ValueError if the smallest network is too large.
     """
     table = _table(net)
     base = table[min(table, key=lambda budget: abs(budget - wanted / 1e6))]
     start = (max(wanted, 1) / parameters(net, base, classes)) ** 0.5
     low, high = start / 2, start * 2
-    while high - low > 1e-3 / max(base):  # no width changes twice in so little
+    while high - low > 1e-3 / max(base):  # at this precision, a width changes at most once
         middle = (low + high) / 2
         if parameters(net, _times(base, middle), classes) > wanted:
             high = middle
         else:
             low = middle
-    found = [_times(base, factor) for factor in (low, high)]
-    nearest = min(found, key=lambda widths: abs(parameters(net, widths, classes) - wanted))
+    candidates = [_times(base, factor) for factor in (low, high)]
+    nearest = min(candidates, key=lambda widths: abs(parameters(net, widths, classes) - wanted))
     if parameters(net, nearest, classes) > 1.5 * wanted:
-        raise ValueError(f"{net} has no form of {wanted} parameters")
+        raise ValueError(f"{net} cannot be reduced to {wanted} parameters")
     return nearest
 
 
 def _table(net: str) -> dict[float, Widths]:
     if net not in WIDTHS:
-        raise ValueError(f"net: {net!r} is none of {', '.join(WIDTHS)}")
+        raise ValueError(f"net must be one of {', '.join(WIDTHS)}, not {net!r}")
     return WIDTHS[net]
 
 
 def _times(widths: Widths, factor: float) -> Widths:
     if factor <= 0:
-        raise ValueError(f"a factor on widths is above 0, not {factor}")
+        raise ValueError(f"scale must be positive, not {factor}")
     return tuple(max(1, round(width * factor)) for width in widths)

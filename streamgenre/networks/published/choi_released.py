@@ -1,13 +1,13 @@
-"""The tagger that Choi released: fifty tags of the Million Song Dataset, with its weights.
+"""The tagger that Choi released with its weights: 50 tags of the Million Song Dataset.
 
 The GRU network of "Convolutional Recurrent Neural Networks for Music Classification" (Choi,
-Fazekas, Sandler, Cho; ICASSP 2017) as its public code has it (keunwoochoi/music-auto_tagging-keras,
-MusicTaggerCRNN): 396,786 parameters. What differs from the paper's networks: the input is
-normalised by frame, not by band, 1,440 of them with the padding in front; the GRUs are of Keras 1
-(piecewise linear gates, the state reset before it is multiplied); the power in mel bands is squared
-before it becomes decibels, so that 80 dB below the loudest are 40 of power.
+Fazekas, Sandler, Cho; ICASSP 2017) as in its public code (keunwoochoi/music-auto_tagging-keras,
+MusicTaggerCRNN), with 396,786 parameters. It differs from the networks of the paper in three ways.
+The input is padded to 1,440 frames and then normalised per frame, not per band. The GRUs are those
+of Keras 1, with piecewise linear gates and a reset gate before the matrix product. The power in mel
+bands is squared before the conversion to decibels, so the range of 80 dB is 40 dB of power.
 
-A convolution of Theano turns its kernel; here it is turned where weights are read.
+Convolutions in Theano flip their kernels. Here, kernels are flipped when weights are loaded.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ TAGS = (
     "catchy", "funk", "electro", "heavy metal", "Progressive rock", "60s", "rnb", "indie pop",
     "sad", "House", "happy",
 )  # fmt: skip
-"""What the released weights' outputs are, in their order."""
+"""Names of the outputs of the released weights."""
 
 
 class ChoiReleased(SegmentNetwork):
-    """Segments of 29.12 s; embedding (B, 32). `classes`: the released weights have 50, `TAGS`."""
+    """Segments of 29.12 s; embedding (B, 32). The released weights have 50 classes, `TAGS`."""
 
     def __init__(self, classes: int = len(TAGS)) -> None:
         if classes < 2:
-            raise ValueError(f"two classes at least, not {classes}")
+            raise ValueError(f"classes must be at least 2, not {classes}")
         super().__init__(LENGTH, RATE, SIZE)
         self.mel = MelSpectrum(RATE, FFT, HOP, BANDS)
         self.normalise = nn.BatchNorm1d(FRAMES)
@@ -59,7 +59,7 @@ class ChoiReleased(SegmentNetwork):
         return decibels(self.mel(samples).square())
 
     def classify(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """See SegmentNetwork; the sigmoids of the logits are the tags' probabilities."""
+        """See SegmentNetwork. The sigmoids of the logits are the probabilities of the tags."""
         frames = F.pad(features, (PADDING, PADDING)).transpose(1, 2)
         x = self.normalise(frames).transpose(1, 2)[:, None]
         maps = self.convolutions(x)  # (B, 128, 1, 15)
@@ -67,9 +67,9 @@ class ChoiReleased(SegmentNetwork):
         return self.classifier(self.dropout(embedding)), embedding
 
     def load_released(self, path: str | Path) -> None:
-        """Take over the published weights (Keras 1 with Theano, .h5).
+        """Load the published weights (Keras 1 with Theano, .h5).
 
-        Raises ModelFileError where the file is none of that layout.
+        Raises ModelFileError if the file has another layout.
         """
         try:
             weights = _weights(path)
@@ -87,13 +87,13 @@ class ChoiReleased(SegmentNetwork):
                 self.classifier.bias.copy_(weights["output_b"])
         except (OSError, KeyError, RuntimeError) as error:
             raise ModelFileError(
-                f"{path}: does not hold the weights of the released tagger ({error}); give "
+                f"{path}: does not contain the weights of the released tagger ({error}); use "
                 "music_tagger_crnn_weights_theano.h5"
             ) from None
 
 
 class KerasGRU(nn.Module):
-    """x (B, T, inputs) -> states (B, T, size), as Keras 1 counts them, from zeros."""
+    """x (B, T, inputs) -> states (B, T, size), as computed by Keras 1, from a state of zeros."""
 
     def __init__(self, inputs: int, size: int) -> None:
         super().__init__()
@@ -103,10 +103,10 @@ class KerasGRU(nn.Module):
         self.candidate = nn.Linear(size, size, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        heard = self.from_input(x)
-        h = heard[:, 0, : self.size] * 0.0  # zeros for any number of streams
+        inputs = self.from_input(x)
+        h = inputs[:, 0, : self.size] * 0.0  # zeros for any number of streams
         states = []
-        for now in heard.unbind(1):
+        for now in inputs.unbind(1):
             update, reset = (
                 (0.2 * (now[:, : 2 * self.size] + self.gates(h)) + 0.5).clamp(0, 1).chunk(2, 1)
             )
@@ -116,7 +116,7 @@ class KerasGRU(nn.Module):
         return torch.stack(states, 1)
 
     def load(self, weights: dict[str, Tensor], name: str) -> None:
-        """Take over a layer of a Keras file."""
+        """Load the weights of a layer of a Keras file."""
 
         def joined(kind: str, gates: str) -> Tensor:
             return torch.cat([weights[f"{name}_{kind}_{gate}"] for gate in gates], -1)
@@ -138,24 +138,24 @@ def _convolution(inputs: int, outputs: int, pool: int) -> nn.Sequential:
 
 
 def _weights(path: str | Path) -> dict[str, Tensor]:
-    """Every array of an HDF5 file by the last part of its name."""
+    """All arrays of an HDF5 file, by the last part of their names."""
     try:
         import h5py  # type: ignore[import-untyped]
     except ImportError:
-        raise ModelFileError(f"{path}: reading it needs h5py: pip install h5py") from None
-    found: dict[str, Tensor] = {}
+        raise ModelFileError(f"{path}: reading it needs h5py; run pip install h5py") from None
+    arrays: dict[str, Tensor] = {}
 
     def keep(name: str, item: object) -> None:
         if isinstance(item, h5py.Dataset):
-            found[name.rsplit("/", 1)[-1]] = torch.from_numpy(item[()])
+            arrays[name.rsplit("/", 1)[-1]] = torch.from_numpy(item[()])
 
     with h5py.File(path) as file:
         file.visititems(keep)
-    return found
+    return arrays
 
 
 def _normalisation(norm: nn.BatchNorm1d, weights: dict[str, Tensor], name: str) -> None:
-    """What the file calls a deviation is a variance, and Keras adds its 1e-5 to the root of it."""
+    """Load a normalisation. Its "std" is a variance, and Keras adds 1e-5 to the square root."""
     assert norm.running_mean is not None and norm.running_var is not None
     norm.weight.copy_(weights[f"{name}_gamma"])
     norm.bias.copy_(weights[f"{name}_beta"])

@@ -1,21 +1,23 @@
-"""A bidirectional GRU and a convolution network side by side on a spectrogram.
+"""A bidirectional GRU and a convolutional network in parallel on a spectrogram.
 
 Feng, Liu, Yao, "Music Genre Classification with Paralleling Recurrent Convolutional Neural
-Network" (arXiv:1712.08370, 2017). Input: 128 frames of 512 bins. Recurrent branch: bins pooled by
-2, a linear embedding of 128 per frame, one bidirectional GRU of 128 per direction, its two final
-states joined to 256. Convolution branch: five layers, 3 frames by 1 bin, pools of 2, 2, 2, 4, 4 in
-both directions, 256 values at the end. Both joined, 512, go to one linear layer.
+Network" (arXiv:1712.08370, 2017). The input is 128 frames of 512 bins. The recurrent branch pools
+bins by 2, embeds each frame in 128 dimensions, and runs one bidirectional GRU of 128 per direction,
+whose two final states have 256 values. The convolutional branch has five layers with kernels of
+3 frames by 1 bin and pooling by 2, 2, 2, 4, 4 in both directions, which gives 256 values. Both are
+concatenated to 512 values and classified by one linear layer.
 
-The recurrent branch is as retold. Not checked against the paper's text: the convolution branch
-(layers, kernels, pools, filters 16, 32, 64, 128, 64; for it speaks that it ends at 256 as the other
-does; a public re-implementation has 64 for 128), the one layer behind both, which the abstract has
-fused before the softmax, and segments of 3 s that overlap by half.
+The recurrent branch follows a secondary source. Not verified against the text of the paper: the
+convolutional branch (layers, kernels, poolings, filters 16, 32, 64, 128, 64; its 256 outputs match
+the other branch, but a public re-implementation has 64 instead of 128 filters), the single layer
+after both branches, which the abstract fuses before the softmax, and segments of 3 s that overlap
+by half.
 
-Where the description is silent: the transform (here 22.05 kHz, Hann frames of 1024 every 512
-samples, of which exactly 128 fit into 3 s; the uppermost of 513 bins left out; log(1 + magnitude)),
-the embedding's activation (none), dropout (none). A retelling calls the GRU one layer and
-"stacked": one here. `zero_weights` follows Kim & Nam, "Temporal Feedback Convolutional Recurrent
-Neural Networks" (MIREX 2019), whose GRU "weights start at zero".
+Not specified, and chosen here: the transform (22.05 kHz, Hann frames of 1024 samples every 512, of
+which exactly 128 fit into 3 s; without the uppermost of 513 bins; log(1 + magnitude)), the
+activation of the embedding (none), and dropout (none). A secondary source calls the GRU both
+"stacked" and a single layer; here it is a single layer. `zero_weights` follows Kim & Nam, "Temporal
+Feedback Convolutional Recurrent Neural Networks" (MIREX 2019), whose GRU "weights start at zero".
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ class LogSpectrogram(nn.Module):
 
 
 def zero(layer: nn.Module) -> None:
-    """Set all weights of a layer to zero, biases too."""
+    """Set all weights and biases of a layer to zero."""
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
 
@@ -84,15 +86,18 @@ class ConvolutionBranch(nn.Sequential):
                 for inputs, outputs, pool in zip([1, *filters], filters, POOLS, strict=False)
             )
         )
-        # On a processor a training step takes two thirds of the time in this order.
+        # In this memory format, a training step on a CPU takes two thirds of the time.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its types
 
 
 class Feng(SegmentNetwork):
-    """The recurrent branch, the convolution branch, or both.
+    """The recurrent branch, the convolutional branch, or both.
 
-    Args: `classes`; `branches`, "rnn", "cnn" or "both"; `width`, by which all hidden sizes are
-    multiplied; `zero_weights`: the GRU's weights start at zero.
+    Args:
+        classes: number of classes.
+        branches: "rnn", "cnn" or "both".
+        width: factor on all hidden sizes.
+        zero_weights: initialise the weights of the GRU with zeros.
     """
 
     overlap = 0.5
@@ -105,11 +110,11 @@ class Feng(SegmentNetwork):
         zero_weights: bool = False,
     ) -> None:
         if branches not in get_args(Branches):
-            raise ValueError(f"branches is one of {get_args(Branches)}, not {branches!r}")
+            raise ValueError(f"branches must be one of {get_args(Branches)}, not {branches!r}")
         if classes < 1 or round(min(FILTERS) * width) < 1:
-            raise ValueError(f"classes and width are positive, not {classes} and {width}")
+            raise ValueError(f"classes and width must be positive, not {classes} and {width}")
         if zero_weights and branches == "cnn":
-            raise ValueError("zero_weights needs the recurrent branch")
+            raise ValueError("zero_weights requires the recurrent branch")
         filters, state = [round(n * width) for n in FILTERS], round(_STATE * width)
         sizes = {"rnn": 2 * state, "cnn": 4 * filters[-1]}
         embedding = sum(sizes.values()) if branches == "both" else sizes[branches]

@@ -1,17 +1,17 @@
-"""Recurrent networks over 22 spectra of a clip, and the two-layer network they are compared with.
+"""Recurrent networks over the 22 spectra of a clip, and a two-layer network as their baseline.
 
 Irvin, Chartock, Hollander, "Recurrent Neural Networks with Attention for Genre Classification"
-(poster, Stanford, 2016): clips of 5 s at 4 kHz as 22 x 513 spectrograms; two recurrent layers,
-plain (tanh, 125 cells each) or LSTM (250), classified from the last step; or LSTM (60) with
-attention, where the final cell state weighs the outputs of all steps. The two-layer network has
-125 sigmoid units.
+(poster, Stanford, 2016). Clips of 5 s at 4 kHz are 22 x 513 spectrograms. There are two recurrent
+layers, either plain (tanh, 125 cells each) or LSTM (250), and the last step is classified; or LSTM
+layers (60) with attention, where the final cell state determines the weights of all steps. The
+two-layer network has 125 sigmoid units.
 
-Silent, and chosen here: the spectrogram's details, from its size (scipy's `spectrogram` of 1024
-samples with everything else at its default gives 22 x 513 exactly); the logarithm of the density,
-every bin standardised with the training data; the two-layer network reads the spectrogram flat;
-attention's output is as wide as a layer; no dropout. The equations begin with a linear map of the
-input, its width not told and whether it counts as a layer neither: every cell has such a map of
-its own, so `projection` adds another only where asked for.
+Not specified, and chosen here: the details of the spectrogram, derived from its size (scipy's
+`spectrogram` with frames of 1024 samples and default arguments gives exactly 22 x 513); the
+logarithm of the density, standardised per bin with the training data; the flattened spectrogram as
+input of the two-layer network; the size of the attention output, which is that of a layer; no
+dropout. The equations begin with a linear map of the input, without its width. Every cell has such
+a map, so `projection` adds another one only on request.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from ..spectrum import PowerSpectrum
 RATE, LENGTH = 4_000, 20_000
 FFT, HOP = 1_024, 896
 SIZES = {("rnn", False): 125, ("lstm", False): 250, ("lstm", True): 60}
-"""(cell, attention) -> published cells in a layer."""
-FLOOR = 1e-10  # under the logarithm
+"""(cell, attention) -> published number of cells per layer."""
+FLOOR = 1e-10  # added before the logarithm
 
 
 class ScipySpectrogram(nn.Module):
-    """samples (B, 20000) -> power density (B, 513, 22), that of scipy.signal.spectrogram.
+    """samples (B, 20000) -> power density (B, 513, 22), as from scipy.signal.spectrogram.
 
-    Frames of 1024 samples less their mean, an eighth overlapped, under a Tukey window of 0.25; one
-    side of the spectrum, doubled for the other.
+    Frames of 1024 samples that overlap by an eighth, with their mean removed and a Tukey window of
+    0.25. The spectrum is one-sided.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class ScipySpectrogram(nn.Module):
 
 
 class _Irvin(SegmentNetwork):
-    """samples (B, 20000) at 4 kHz -> logarithms of densities (B, 513, 22), standardised."""
+    """Base of networks on log densities (B, 513, 22) of samples (B, 20000) at 4 kHz."""
 
     def __init__(self, embedding: int) -> None:
         super().__init__(LENGTH, RATE, embedding)
@@ -67,17 +67,22 @@ class _Irvin(SegmentNetwork):
         self.standardise = Standardise(self.bins)
 
     def features(self, samples: Tensor) -> Tensor:
-        """Logarithms (B, 513, 22)."""
-        found: Tensor = self.standardise((self.spectrogram(samples) + FLOOR).log())
-        return found
+        """Standardised log densities (B, 513, 22)."""
+        standardised: Tensor = self.standardise((self.spectrogram(samples) + FLOOR).log())
+        return standardised
 
 
 class Irvin(_Irvin):
     """Two recurrent layers over the spectra, and a linear layer.
 
-    Args: `classes`; `cell`: rnn or lstm; `attention` over the steps, of an lstm; `size`: cells in
-    a layer, None: as published; `projection`: width of a linear map before them, 0: none.
-    ValueError for another cell, attention without a cell state, or sizes out of range.
+    Args:
+        classes: number of classes.
+        cell: "rnn" or "lstm".
+        attention: use attention over the steps; requires "lstm".
+        size: cells per layer; None selects the published size.
+        projection: width of a linear map of the input, 0 for none.
+
+    Raises ValueError for an unknown cell, attention without LSTM, or sizes out of range.
     """
 
     def __init__(
@@ -89,10 +94,10 @@ class Irvin(_Irvin):
         projection: int = 0,
     ) -> None:
         if (cell, attention) not in SIZES:
-            raise ValueError(f"cell is rnn or lstm, and attention needs lstm; not {cell}")
+            raise ValueError(f"cell must be rnn or lstm, and lstm with attention, not {cell}")
         size = SIZES[cell, attention] if size is None else size
         if size < 1 or projection < 0:
-            raise ValueError("size is 1 at least, projection 0 at least")
+            raise ValueError("size must be at least 1 and projection at least 0")
         super().__init__(size)
         self.projection = nn.Linear(self.bins, projection) if projection else nn.Identity()
         kind = nn.LSTM if cell == "lstm" else nn.RNN
@@ -113,7 +118,7 @@ class Irvin(_Irvin):
 class Attention(nn.Module):
     """Outputs (B, T, H) and the top layer's final cell state (B, H) -> (B, H).
 
-    A step weighs as much as its output resembles that state (Luong, Pham, Manning 2015).
+    The weight of a step is the similarity of its output to that state (Luong, Pham, Manning 2015).
     """
 
     def __init__(self, size: int) -> None:
@@ -121,7 +126,7 @@ class Attention(nn.Module):
         self.joined = nn.Linear(2 * size, size, bias=False)
 
     def weights(self, outputs: Tensor, cell: Tensor) -> Tensor:
-        """Of the steps (B, T), 1 together."""
+        """Weights of the steps (B, T), which sum to 1."""
         return torch.softmax((outputs * cell[:, None]).sum(2), 1)
 
     def forward(self, outputs: Tensor, cell: Tensor) -> Tensor:
@@ -130,14 +135,16 @@ class Attention(nn.Module):
 
 
 class IrvinTwoLayer(_Irvin):
-    """One layer of sigmoids over all 11,286 densities, and a linear layer.
+    """One sigmoid layer over all 11,286 densities, and a linear layer.
 
-    Args: `classes`; `size` of the layer, 1 at least (ValueError).
+    Args:
+        classes: number of classes.
+        size: units of the sigmoid layer, at least 1.
     """
 
     def __init__(self, classes: int, size: int = 125) -> None:
         if size < 1:
-            raise ValueError(f"size is 1 at least, not {size}")
+            raise ValueError(f"size must be at least 1, not {size}")
         super().__init__(size)
         self.hidden = nn.Linear(self.bins * self.frames, size)
         self.classifier = nn.Linear(size, classes)

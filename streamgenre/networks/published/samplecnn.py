@@ -1,14 +1,14 @@
-"""SampleCNN: small convolutions from the raw samples up.
+"""SampleCNN: small convolutions on raw samples.
 
 Lee, Park, Kim, Nam, "Sample-level Deep Convolutional Neural Networks for Music Auto-tagging Using
-Raw Waveforms" (SMC 2017) and its code (jongpillee/sampleCNN, tae-jun/sample-cnn): 3^10 samples at
-22.05 kHz (2.68 s), every filter and pool three long, until one position is left. Its code's five
-stages of the rate, each from the best weights of the last, are one decay in the table
-(literature/rows).
+Raw Waveforms" (SMC 2017) and its code (jongpillee/sampleCNN, tae-jun/sample-cnn). The input is 3^10
+samples at 22.05 kHz (2.68 s). All kernels and poolings have length three, down to a single
+position. The five stages of the learning rate in the code, each from the best weights of the
+previous one, are a single decay here (literature/rows).
 
-Where the description is silent: one genre each track is a linear layer for a softmax, not the
-sigmoids of fifty tags (the authors' later code does so for words); the samples are not
-standardised, as the first normalisation undoes any scale; the normalisations' constants are torch's
+Not specified, and chosen here: the output layer has a softmax for a single genre, instead of
+sigmoids for fifty tags (as in the authors' later code for keywords); samples are not standardised,
+since the first normalisation removes any scale; the constants of the normalisations are PyTorch's
 defaults.
 """
 
@@ -23,26 +23,30 @@ LENGTH, RATE = 3**10, 22_050  # 2.68 s
 
 
 def block_widths(width: int = 128, length: int = LENGTH) -> list[int]:
-    """Channels of the blocks that leave two positions at most, doubled at the third and the last.
+    """Channels of the blocks, doubled at the third and at the last one.
+
+    There are as many blocks as needed to leave at most two positions.
 
     >>> block_widths()
     [128, 128, 256, 256, 256, 256, 256, 256, 512]
     """
-    count = 0  # of divisions by three besides the stem's
+    count = 0  # divisions by three, without the stem
     while 3 ** (count + 2) <= length:
         count += 1
     return [width * (1 + (i >= 2)) * (1 + (i == count - 1)) for i in range(count)]
 
 
 class SampleCNN(SegmentNetwork):
-    """Segments of 59,049 samples at 22.05 kHz, back to back; embedding (B, 4 width).
+    """Consecutive segments of 59,049 samples at 22.05 kHz; embedding (B, 4 width).
 
-    Args: `classes`; `width` of the first layers (128 as published), which all others follow.
+    Args:
+        classes: number of classes.
+        width: channels of the first layers (128 as published); scales all others.
     """
 
     def __init__(self, classes: int, width: int = 128) -> None:
         if classes < 2 or width < 1:
-            raise ValueError(f"two classes and one channel at least, not {classes} and {width}")
+            raise ValueError(f"classes must be at least 2 and width 1, not {classes} and {width}")
         widths = block_widths(width)
         super().__init__(LENGTH, RATE, widths[-1])
         self.stem = _convolution(1, width, 3, stride=3)
@@ -62,7 +66,7 @@ class SampleCNN(SegmentNetwork):
         nn.init.zeros_(self.classifier.bias)
 
     def features(self, samples: Tensor) -> Tensor:
-        """The samples as one channel (B, 1, length)."""
+        """Samples as one channel (B, 1, length)."""
         return samples[:, None]
 
     def classify(self, features: Tensor) -> tuple[Tensor, Tensor]:
@@ -77,7 +81,7 @@ class SampleCNN(SegmentNetwork):
 def _convolution(
     inputs: int, outputs: int, kernel: int, *, stride: int = 1, padding: int = 0
 ) -> nn.Sequential:
-    """Convolution, batch norm, rectifier."""
+    """Convolution, batch norm and ReLU."""
     return nn.Sequential(
         nn.Conv1d(inputs, outputs, kernel, stride, padding), nn.BatchNorm1d(outputs), nn.ReLU()
     )

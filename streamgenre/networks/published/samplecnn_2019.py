@@ -1,16 +1,17 @@
-"""SampleCNN's later form: blocks with shortcuts and gates, and features of several levels.
+"""The later form of SampleCNN, with shortcuts, gates and features of several levels.
 
 Kim, Lee, Nam, "Comparison and Analysis of SampleCNN Architectures for Audio Classification" (IEEE
-Journal of Selected Topics in Signal Processing 2019) and its code (tae-jun/sampleaudio); the blocks
-come from their "Sample-level CNN Architectures for Music Auto-tagging Using Raw Waveforms" (ICASSP
-2018), whose code widens the gates' hidden layer sixteenfold: here it is an eighth, as in 2019.
-The weights start as in the 2019 code, whose limit has the input channels twice, so narrower than
-He's. Its five stages of the rate are one decay in the table (literature/rows).
+Journal of Selected Topics in Signal Processing 2019) and its code (tae-jun/sampleaudio). The blocks
+were introduced in "Sample-level CNN Architectures for Music Auto-tagging Using Raw Waveforms"
+(ICASSP 2018). The code of that paper multiplies the hidden size of the gates by 16; here they are
+divided by 8, as in 2019. Weights are initialised as in the 2019 code, whose limit contains the
+number of input channels squared and is thus narrower than that of He et al. The five stages of the
+learning rate are a single decay here (literature/rows).
 
-Where the description is silent, which of them Kim & Nam ran on genres in the same year: here the
-authors' usual input, 59,049 samples at 22.05 kHz, and basic blocks of one level. 39,366 samples at
-16 kHz are nearer to the 2.5 s of their recurrent networks. The samples' mean and deviation are
-those of the training data; the normalisations' constants are torch's defaults.
+It is not specified which variant Kim & Nam used for genres in the same year. The defaults here are
+the authors' usual input, 59,049 samples at 22.05 kHz, and basic blocks of one level. 39,366 samples
+at 16 kHz are closer to the 2.5 s of their recurrent networks. Samples are standardised with the
+training data. The constants of the normalisations are PyTorch's defaults.
 """
 
 from __future__ import annotations
@@ -23,18 +24,22 @@ from ..segment import SegmentNetwork, Standardise
 from .samplecnn import LENGTH, RATE, block_widths
 
 BLOCKS = ("basic", "se", "res-1", "res-2", "rese-1", "rese-2")
-SHORTEST = 3**5  # four blocks
+SHORTEST = 3**5  # samples, enough for four blocks
 _SQUEEZE = 8
 _LEVELS = 3
 
 
 class SampleCNN2019(SegmentNetwork):
-    """Segments of 59,049 samples at 22.05 kHz, back to back; embedding (B, 4 width or 8 width).
+    """Consecutive segments of 59,049 samples at 22.05 kHz; embedding (B, 4 width or 8 width).
 
-    Args: `classes`; `width` of the first layers (128 as published), which all others follow;
-    `block`: basic, se, res-1, res-2, rese-1 or rese-2, the number counts convolutions; `multi`:
-    classify the maxima of the last three blocks, not of the last; `length` in samples at `rate`
-    Hz, which decides on the number of blocks.
+    Args:
+        classes: number of classes.
+        width: channels of the first layers (128 as published); scales all others.
+        block: "basic", "se", "res-1", "res-2", "rese-1" or "rese-2"; the number is the number of
+            convolutions.
+        multi: classify the maxima of the last three blocks instead of the last one.
+        length: samples; determines the number of blocks.
+        rate: sample rate in Hz.
     """
 
     def __init__(
@@ -47,11 +52,11 @@ class SampleCNN2019(SegmentNetwork):
         rate: int = RATE,
     ) -> None:
         if block not in BLOCKS:
-            raise ValueError(f"block is one of {', '.join(BLOCKS)}, not {block!r}")
+            raise ValueError(f"block must be one of {', '.join(BLOCKS)}, not {block!r}")
         if classes < 2 or width < _SQUEEZE:
-            raise ValueError(f"two classes and {_SQUEEZE} channels at least")
+            raise ValueError(f"classes must be at least 2 and width at least {_SQUEEZE}")
         if length < SHORTEST or rate < 1:
-            raise ValueError(f"length is {SHORTEST} samples at least, and rate positive")
+            raise ValueError(f"length must be at least {SHORTEST} samples and rate positive")
         widths = block_widths(width, length)
         self.levels = _LEVELS if multi else 1
         joined = sum(widths[-self.levels :])
@@ -65,10 +70,10 @@ class SampleCNN2019(SegmentNetwork):
         self.last = nn.Sequential(nn.Linear(joined, joined), nn.BatchNorm1d(joined))
         self.dropout = nn.Dropout(0.5)
         self.classifier = nn.Linear(joined, classes)
-        self._start_weights()
+        self._initialise_weights()
 
     def features(self, samples: Tensor) -> Tensor:
-        """The standardised samples as one channel (B, 1, length)."""
+        """Standardised samples as one channel (B, 1, length)."""
         standardised: Tensor = self.standardise(samples[:, None])
         return standardised
 
@@ -82,7 +87,7 @@ class SampleCNN2019(SegmentNetwork):
         embedding = F.relu(self.last(torch.cat(maxima[-self.levels :], 1)))
         return self.classifier(self.dropout(embedding)), embedding
 
-    def _start_weights(self) -> None:
+    def _initialise_weights(self) -> None:
         for module in self.modules():
             if not isinstance(module, nn.Conv1d | nn.Linear):
                 continue
@@ -97,9 +102,10 @@ class SampleCNN2019(SegmentNetwork):
 
 
 class Block(nn.Module):
-    """Convolutions, and for the kinds with "res" a shortcut around them; pooled by 3.
+    """Convolutions with pooling by 3, and a shortcut for the kinds with "res".
 
-    The gate of "se" scales the pooled channels, that of "rese" those to be added to the shortcut.
+    The gate of "se" scales the pooled channels. The gate of "rese" scales the channels before the
+    shortcut is added.
     """
 
     def __init__(self, inputs: int, outputs: int, kind: str) -> None:
@@ -134,7 +140,7 @@ class Block(nn.Module):
 
 
 class Gate(nn.Module):
-    """Channels (B, C, n) scaled by 0..1, from their means: squeeze and excitation."""
+    """Squeeze-and-excitation: scale channels (B, C, n) by 0..1, computed from their means."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

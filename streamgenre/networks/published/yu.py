@@ -1,17 +1,17 @@
 """Two stacked bidirectional GRUs with a shortcut, and attention over the frames.
 
 Yu, Luo, Liu, Qiao, Liu, Feng, "Deep Attention Based Music Genre Classification" (Neurocomputing
-2020): recurrent layers on a spectrogram, and attention that reads either their outputs ("serial")
-or, beside them, the spectrogram itself ("parallelised": a linear layer, or a convolution network,
-which the paper reports as the best).
+2020): recurrent layers on a spectrogram, with attention that reads either their outputs ("serial")
+or the spectrogram itself ("parallelised", with a linear layer or a convolutional network, which the
+paper reports as the best).
 
-Where the description that was at hand is silent, which is in all sizes: the input of Feng, Liu and
-Yao (2017), partly the same authors, with all its 513 bins; 128 per direction in both layers, as
-there; the shortcut adds the first layer's outputs to the second's, and has no weights; without
-attention the last outputs of both directions are joined; serial attention is v . tanh(W h + b)
-over frames (Bahdanau, Cho, Bengio 2015); a parallel weight scales the second layer's output with
-the shortcut; the convolutions (3 x 3, ReLU; 16, 32, 64, 64, 64 filters) pool bins only, by 2, 4,
-4, 4, 4, so that one weight a frame is left. Segments of 3 s overlap by half. Dropout: none.
+The available description gives no sizes. Chosen here: the input of Feng, Liu and Yao (2017), who
+share an author, with all its 513 bins; 128 per direction in both layers, as there; a shortcut
+without weights that adds the outputs of the first layer to those of the second; without attention,
+the concatenated last outputs of both directions; serial attention v . tanh(W h + b) over frames
+(Bahdanau, Cho, Bengio 2015); parallel weights that scale the output of the second layer after the
+shortcut; convolutions (3 x 3, ReLU; 16, 32, 64, 64, 64 filters) that pool only bins, by 2, 4, 4, 4,
+4, down to one weight per frame; segments of 3 s that overlap by half; no dropout.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Attention = Literal["none", "serial", "linear", "cnn"]
 
 
 class Scores(nn.Module):
-    """Attention's score of every frame (B, frames) from what it reads (B, frames, E)."""
+    """Attention scores (B, frames) from outputs or a spectrogram (B, frames, E)."""
 
     def __init__(self, kind: Attention, outputs: int, width: float) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class Scores(nn.Module):
             if kind == "cnn"
             else None
         )
-        # On a processor a training step takes two thirds of the time in this order.
+        # In this memory format, a training step on a CPU takes two thirds of the time.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its types
         self.project = (
             nn.Sequential(nn.Linear(outputs, outputs), nn.Tanh()) if self.reads_outputs else None
@@ -68,11 +68,13 @@ class Scores(nn.Module):
 
 
 class Yu(SegmentNetwork):
-    """The recurrent layers, read by attention or at their ends.
+    """Recurrent layers with attention, or without it.
 
-    Args: `classes`; `attention`: "none", "serial", or parallel by a "linear" layer or a "cnn";
-    `width`, by which all hidden sizes are multiplied; `zero_weights`: the GRUs' weights start at
-    zero.
+    Args:
+        classes: number of classes.
+        attention: "none", "serial", or parallel with a "linear" layer or a "cnn".
+        width: factor on all hidden sizes.
+        zero_weights: initialise the weights of the GRUs with zeros.
     """
 
     overlap = 0.5
@@ -85,9 +87,9 @@ class Yu(SegmentNetwork):
         zero_weights: bool = False,
     ) -> None:
         if attention not in get_args(Attention):
-            raise ValueError(f"attention is one of {get_args(Attention)}, not {attention!r}")
+            raise ValueError(f"attention must be one of {get_args(Attention)}, not {attention!r}")
         if classes < 1 or round(min(FILTERS) * width) < 1:
-            raise ValueError(f"classes and width are positive, not {classes} and {width}")
+            raise ValueError(f"classes and width must be positive, not {classes} and {width}")
         self.size = round(_STATE * width)
         super().__init__(LENGTH, RATE, 2 * self.size)
         self.spectrogram = LogSpectrogram()

@@ -1,16 +1,17 @@
-"""nnet1 and nnet2: convolutions over whole spectra, pooled by maximum and mean side by side.
+"""nnet1 and nnet2: convolutions over entire spectra, with max and mean pooling in parallel.
 
 Zhang, Lei, Xu, Xing, "Improved Music Genre Classification with Convolutional Neural Networks"
-(Interspeech 2016): magnitudes of a short-time Fourier transform at 22.05 kHz (1024 samples, half
-overlapped), 128 frames of them, segments half overlapped; each kernel of the first layer spans 4
-frames and all 513 bins. nnet2 adds the first layer's output to the third's.
+(Interspeech 2016). The input is 128 frames of magnitudes of a short-time Fourier transform at
+22.05 kHz (1024 samples with half overlap), in segments that overlap by half. Each kernel of the
+first layer spans 4 frames and all 513 bins. nnet2 adds the output of the first layer to that of the
+third.
 
-Secondhand: nnet2's 256 channels and its padding, from a public code of such a network,
-AlbertoSaretto/Music-Genre-Recognition. Not checked against the paper's text: the input, of which
-retellings repeat parts; nnet1's channels and pools; the dense layers of 300 and 150. Silent, and
-chosen here: frames lie inside the segment, so that 3 s give 128; the logarithm of 1 + magnitude,
-every bin standardised with the training data; batch norm after nnet1's convolutions, too; dropout
-0.2 after the first two dense layers.
+The 256 channels and the padding of nnet2 come from the public code of a similar network,
+AlbertoSaretto/Music-Genre-Recognition. Not verified against the text of the paper: the input, which
+secondary sources describe in part; channels and poolings of nnet1; the dense layers of 300 and 150
+units. Not specified, and chosen here: no padding of frames, so that 3 s give 128; log(1 +
+magnitude), standardised per bin with the training data; batch norm after the convolutions of nnet1
+as well; dropout of 0.2 after the first two dense layers.
 """
 
 from __future__ import annotations
@@ -25,21 +26,21 @@ from ..spectrum import PowerSpectrum, magnitudes
 
 RATE, FFT, HOP = 22_050, 1_024, 512
 LENGTH = 3 * RATE  # 128 frames
-KERNEL = 4  # frames, of every convolution
+KERNEL = 4  # frames, for every convolution
 DENSE = (300, 150)
 
 
 def scaled(size: int, width: float) -> int:
-    """A published layer size times `width`; ValueError unless that is positive."""
+    """A published layer size times `width`. Raises ValueError unless `width` is positive."""
     if width <= 0:
-        raise ValueError(f"width scales the layers and is positive, not {width}")
+        raise ValueError(f"width must be positive, not {width}")
     return max(1, round(size * width))
 
 
 class Residual(nn.Module):
-    """A first layer's sums (B, N, T) and two convolutions more -> maximum and mean (B, 2N).
+    """Output (B, N, T) of the first convolution -> maximum and mean (B, 2N).
 
-    The output of the first layer is added to that of the third.
+    Applies two more convolutions and adds the output of the first layer to that of the third.
     """
 
     def __init__(self, channels: int, activation: type[nn.Module]) -> None:
@@ -49,7 +50,7 @@ class Residual(nn.Module):
             nn.Conv1d(channels, channels, KERNEL, padding=2),  # one frame longer
             nn.BatchNorm1d(channels),
             activation(),
-            nn.Conv1d(channels, channels, KERNEL, padding=1),  # and one shorter
+            nn.Conv1d(channels, channels, KERNEL, padding=1),  # one frame shorter
             nn.BatchNorm1d(channels),
         )
         self.activation = activation()
@@ -65,14 +66,14 @@ def both_pools(x: Tensor) -> Tensor:
 
 
 class Dense(nn.Module):
-    """Pooled channels (B, N) -> logits (B, classes) and what their layer reads (B, E)."""
+    """Pooled channels (B, N) -> logits (B, classes) and embedding (B, E)."""
 
     def __init__(
         self, inputs: int, classes: int, width: float, dropout: float, activation: type[nn.Module]
     ) -> None:
         super().__init__()
         if not 0 <= dropout < 1:
-            raise ValueError(f"dropout is a share from 0 and below 1, not {dropout}")
+            raise ValueError(f"dropout must be at least 0 and below 1, not {dropout}")
         wide, narrow = (scaled(size, width) for size in DENSE)
         self.layers = nn.Sequential(
             nn.Linear(inputs, wide),
@@ -92,8 +93,12 @@ class Dense(nn.Module):
 class _Zhang(SegmentNetwork):
     """samples (B, 66150) at 22.05 kHz -> 128 frames of 513 magnitudes -> convolutions -> genres.
 
-    Args: `classes`; `width` scales all hidden layers; `dropout` of the dense layers. ValueError
-    for a width or dropout out of range.
+    Args:
+        classes: number of classes.
+        width: factor on all hidden layers.
+        dropout: dropout of the dense layers.
+
+    Raises ValueError for a width or dropout out of range.
     """
 
     overlap = 0.5
@@ -108,20 +113,20 @@ class _Zhang(SegmentNetwork):
 
     @abstractmethod
     def _body(self, width: float, channels: int) -> nn.Module:
-        """The layers from the spectrum (B, 513, 128) to its channels (B, 2 * channels)."""
+        """The layers from the spectrum (B, 513, 128) to pooled channels (B, 2 * channels)."""
 
     def features(self, samples: Tensor) -> Tensor:
-        """Logarithms of 1 + magnitude (B, 513, 128), standardised."""
-        found: Tensor = self.standardise(magnitudes(self.spectrum(samples)).log1p())
-        return found
+        """Standardised log(1 + magnitude) (B, 513, 128)."""
+        standardised: Tensor = self.standardise(magnitudes(self.spectrum(samples)).log1p())
+        return standardised
 
     def classify(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        found: tuple[Tensor, Tensor] = self.dense(self.body(features))
-        return found
+        outputs: tuple[Tensor, Tensor] = self.dense(self.body(features))
+        return outputs
 
 
 class NNet1(_Zhang):
-    """The plain one: three convolutions, the first two pooled by 2; see _Zhang for the rest."""
+    """The plain network: three convolutions, pooling by 2 after the first two; see _Zhang."""
 
     def _body(self, width: float, channels: int) -> nn.Module:
         half = scaled(128, width)
@@ -136,7 +141,7 @@ class NNet1(_Zhang):
 
 
 class NNet2(_Zhang):
-    """The residual one: the first convolution's output comes back after the third; see _Zhang."""
+    """The residual network: a shortcut from the first convolution to the third; see _Zhang."""
 
     def _body(self, width: float, channels: int) -> nn.Module:
         first = nn.Conv1d(self.spectrum.bins, channels, KERNEL)

@@ -12,13 +12,13 @@ from ...update import Update
 
 
 class Sink(Protocol):
-    """Called with each update in turn, from a single thread. May raise, and may be slow."""
+    """An output of updates. It is called from a single thread, may raise, and may be slow."""
 
     name: str
     """The name for display, such as "osc 127.0.0.1:9000"."""
 
     def __call__(self, update: Update, at: datetime, source: str) -> None:
-        """Take an update of the input named `source`, computed at that local time."""
+        """Take an update of the input named `source`, computed at local time `at`."""
         ...
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 """Run slow or unreliable sinks in their own thread, behind a bounded queue.
 
-The producer never waits: when the queue is full, its oldest item is dropped.
+The producer never waits. If the queue is full, the oldest item is dropped.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Worker(Generic[Item]):
 
     Args:
         name: part of the thread's name.
-        work: processes one item; may raise and be slow.
+        work: processes one item; may raise and may be slow.
         finish: called once at the end.
         longest: capacity of the queue, as a sum of `weigh`; the newest item always fits.
         weigh: the weight of an item.
@@ -43,9 +43,9 @@ class Worker(Generic[Item]):
         self.dropped = 0
         """Total weight of the dropped items."""
         self.problem = ""
-        """Why the last item failed, on one line; empty if it did not."""
+        """Why the last item failed, on one line; empty if it succeeded."""
         self.broken = False
-        """The reader of the output has closed it (BrokenPipeError); the thread has ended."""
+        """Whether the reader has closed the output (BrokenPipeError). The thread has ended then."""
         self._work, self._finish, self._weigh = work, finish, weigh
         self._waiting: deque[Item] = deque()
         self._weight = 0
@@ -66,7 +66,7 @@ class Worker(Generic[Item]):
             self._changed.notify()
 
     def close(self, timeout: float = 2.0) -> bool:
-        """Process the queue for at most `timeout` seconds, then finish; True if that succeeded."""
+        """Process the queue for at most `timeout` seconds, then finish. Returns True on success."""
         with self._changed:
             self._closing = True
             self._changed.notify()

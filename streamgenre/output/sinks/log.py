@@ -1,4 +1,4 @@
-"""Live updates as lines: JSON on standard output or in a rotated log, or text at each change."""
+"""Live updates as lines: JSON on standard output or in a rotated log, or text on each change."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ..ribbon import decision_text
 from ..timeline.json import dumps, utc
 
 LOG_FILES = 5
-"""Number of older files to keep; FILE.1 is the newest of them."""
+"""Number of older files to keep; FILE.1 is the most recent of them."""
 LOG_MEGABYTES = 180
-"""Size of all files together: a day at the shortest hop, even when the oldest was just dropped."""
+"""Total size of all files: a day at the shortest hop, even if the oldest was just deleted."""
 
 
 def live_entries(update: Update, at: datetime, source: str) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def live_line(update: Update, at: datetime, source: str) -> str:
 
 
 class JsonLines:
-    """A Sink that writes each update as a line of JSON, flushed. `close` leaves the file open."""
+    """A Sink that writes each update as a line of JSON and flushes. `close` keeps the file open."""
 
     def __init__(self, file: TextIO) -> None:
         self.name = "jsonl"
@@ -55,7 +55,7 @@ class JsonLines:
 class Log:
     """A Sink that appends each update as a line of JSON to a file, which is rotated by size.
 
-    `size`: bytes of the file and LOG_FILES older ones together. Raises OutputError if the file
+    `size`: total bytes of the file and LOG_FILES older ones. Raises OutputError if the file
     cannot be written.
     """
 
@@ -85,7 +85,7 @@ class Log:
                 _end_last_line(self._path)
             self._file.emit(makeLogRecord({"msg": line}))
         except OSError:
-            self._file.forget()
+            self._file.reset()
             raise
 
     def close(self) -> None:
@@ -93,13 +93,13 @@ class Log:
 
 
 class _Rotated(RotatingFileHandler):
-    """A handler that is used without a logger and raises its errors."""
+    """A handler that is used without a logger and raises errors."""
 
     def handleError(self, record: LogRecord) -> None:  # noqa: N802
         raise  # called while the error is being handled
 
-    def forget(self) -> None:
-        """Close the file after an error; the next line opens it again."""
+    def reset(self) -> None:
+        """Close the file after an error. The next line reopens it."""
         if self.stream is not None:
             with suppress(OSError):
                 self.stream.close()
@@ -107,7 +107,7 @@ class _Rotated(RotatingFileHandler):
 
 
 def _end_last_line(path: Path) -> None:
-    """End a line that a full disk or a killed process cut off, so that the next one is separate."""
+    """End a line that a full disk or a killed process truncated."""
     if not path.is_file() or not path.stat().st_size:
         return
     with path.open("rb+") as file:
@@ -117,7 +117,7 @@ def _end_last_line(path: Path) -> None:
 
 
 class Changes:
-    """A Sink that writes a line such as "2026-05-01 20:15:03  Jazz 83%" at each change, flushed."""
+    """A Sink that writes a line such as "2026-05-01 20:15:03  Jazz 83%" on each change."""
 
     name = "changes"
 
@@ -137,4 +137,4 @@ class Changes:
         self._last = decision
 
     def close(self) -> None:
-        """Leave the file open."""
+        """Do nothing; the file stays open."""

@@ -48,7 +48,7 @@ class Broker:
 
 
 def broker(url: str) -> Broker:
-    """Parse an MQTT URL; raises ConfigError, whose message never shows a password.
+    """Parse an MQTT URL. Raises ConfigError, whose message never contains a password.
 
     >>> broker("mqtts://home.example/studio/genre")
     Broker(host='home.example', port=8883, tls=True, prefix='studio/genre', user=None)
@@ -64,10 +64,10 @@ def broker(url: str) -> Broker:
     except (KeyError, ValueError):
         host = ""
     prefix = unquote(parts.path).strip("/") if host else ""
-    # A password with one of these characters is split, and its rest ends up in another part.
+    # An unquoted special character in a password moves the rest of it into another part.
     if not host or parts.query or parts.fragment or "@" in prefix:
         raise ConfigError(
-            f"--mqtt: not a URL like {_FORM}; in a password, write %2F for /, %40 for @, %23 for #"
+            f"--mqtt: use a URL like {_FORM}; in a password, write %2F for /, %40 for @, %23 for #"
         )
     if not re.fullmatch(r"(?!\$)[^+#\x00-\x1f]{0,200}", prefix):
         raise ConfigError(
@@ -86,9 +86,9 @@ def broker(url: str) -> Broker:
 class Mqtt:
     """A Sink that publishes the state at PREFIX/state and "online" or "offline" at PREFIX/status.
 
-    Messages are retained. It connects and reconnects by itself; without a connection, only the
-    latest state is kept. Each instance at one broker needs its own prefix. Raises ConfigError for
-    an invalid URL.
+    Messages are retained. The sink reconnects automatically. Without a connection, only the latest
+    state is kept. Instances at the same broker need different prefixes. Raises ConfigError for an
+    invalid URL.
     """
 
     def __init__(self, url: str, card: ModelCard) -> None:
@@ -96,7 +96,7 @@ class Mqtt:
             import paho.mqtt.client as paho
             from paho.mqtt.enums import CallbackAPIVersion
         except ImportError:
-            raise ConfigError(f"--mqtt needs paho-mqtt: {install_command('mqtt')}") from None
+            raise ConfigError(f"--mqtt needs paho-mqtt; run {install_command('mqtt')}") from None
         to = broker(url)
         self._where = f"{to.host}:{to.port}"
         self.name = f"mqtt {self._where}/{to.prefix}"
@@ -108,8 +108,8 @@ class Mqtt:
         self._state = ""
         self._why = ""
         self._lock = threading.Lock()  # a new connection starts with the latest state
-        # The same client at each start, so that the broker ends the connection of a killed process
-        # (and publishes its last will) before this one publishes "online".
+        # Use the same client ID on each start, so that the broker ends the connection of a killed
+        # process (and publishes its last will) before this one publishes "online".
         digest = hashlib.sha256(f"{socket.gethostname()}/{to.prefix}".encode()).hexdigest()
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2, client_id=f"streamgenre{digest[:12]}"
@@ -139,7 +139,7 @@ class Mqtt:
             raise OutputError(f"not connected to {self._where}{self._why}")
 
     def close(self) -> None:
-        """Publish "offline", if the broker answers soon, and end the thread."""
+        """Publish "offline", if the broker responds quickly, and end the thread."""
         if self._client.is_connected():
             sent = self._client.publish(self._status, "offline", retain=True)
             with suppress(RuntimeError):  # connection lost: the last will is published
@@ -172,12 +172,12 @@ class Mqtt:
         self._why = f": {reason(error)}" if isinstance(error, Exception) else ""
 
     def _disconnected(self, client: Any, _: Any, flags: Any, code: Any, properties: Any) -> None:
-        # After a refusal, the broker also disconnects; keep the more specific reason.
+        # A broker that rejects the connection also disconnects; keep the more specific reason.
         self._why = self._why or f": {code}"
 
 
 def discovery(prefix: str, card: ModelCard) -> dict[str, str]:
-    """Topic -> discovery message of Home Assistant: genre, confidence, whether there is music."""
+    """Topic -> discovery message for Home Assistant: genre, confidence and presence of music."""
     name = re.sub(r"[^a-zA-Z0-9_-]", "_", prefix)
     common = {
         "availability_topic": f"{prefix}/status",

@@ -11,11 +11,11 @@ from ...model.card import ModelCard
 from ...update import Update
 from ..ribbon import decision_text
 
-_LONGEST_LINE = 1000  # bytes; a larger file is not ours
+_LONGEST_LINE = 1000  # bytes; a larger file was not written by this sink
 
 
 class NowPlaying:
-    """A Sink that keeps one complete line in a file, and replaces it only when it changes.
+    """A Sink that keeps one complete line in a file and replaces it only when it changes.
 
     The line is empty until the first update and after `close`. Raises OutputError if the file
     cannot be written.
@@ -31,7 +31,7 @@ class NowPlaying:
             raise OutputError(f"{path}: {why}; choose a file for the line")
         if self._path.exists() and self._path.stat().st_size > _LONGEST_LINE:
             raise OutputError(
-                f"{path}: has more than one line and would be lost; choose another file"
+                f"{path}: has other content, which would be lost; choose another file"
             )
         try:
             self._show("")

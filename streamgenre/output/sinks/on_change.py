@@ -1,4 +1,4 @@
-"""Run a command at each change of the decision."""
+"""Run a command on each change of the decision."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _LAST_SECONDS = 0.5  # for a command that is still running at the end
 
 
 class OnChange:
-    """A Sink that runs a shell command at each change of status or genre.
+    """A Sink that runs a shell command on each change of status or genre.
 
-    The command's environment describes the change: STREAMGENRE_STATUS, _GENRE (empty if there is
-    none), _DISPLAY (display name of the genre), _TOP, _CONFIDENCE (0.83), _TIME (s), _COLOUR
-    (#rrggbb or empty) and _PREVIOUS (genre or status of the previous run). One command runs at a
-    time; of several changes meanwhile, only the last counts. Its output is discarded, because the
-    terminal belongs to the live display.
+    Environment variables describe the change: STREAMGENRE_STATUS, _GENRE (empty if there is none),
+    _DISPLAY (display name of the genre), _TOP, _CONFIDENCE (0.83), _TIME (s), _COLOUR (#rrggbb or
+    empty) and _PREVIOUS (genre or status of the previous run). One command runs at a time. If there
+    are several changes meanwhile, only the last one counts. The output of the command is discarded,
+    since the terminal shows the live display.
     """
 
     def __init__(self, command: str, card: ModelCard) -> None:
         if not command.strip():
-            raise ConfigError("--on-change: the command is empty; give a command to run")
+            raise ConfigError("--on-change: the command is empty; pass a command to run")
         shown = one_line(command)
         self.name = f"on-change {shown if len(shown) <= 40 else shown[:39] + '…'}"
         self._command = command
@@ -51,7 +51,7 @@ class OnChange:
             raise OutputError(self._worker.problem)
 
     def close(self) -> None:
-        """Give a running command a moment, then kill it."""
+        """Wait a moment for a running command, then kill it."""
         if not self._worker.close(_LAST_SECONDS):
             if self._running is not None:
                 _kill(self._running)
@@ -59,7 +59,7 @@ class OnChange:
 
     def _run(self, update: Update) -> None:
         if (update.status, update.genre) == self._reported:
-            return  # changed and changed back while a command ran
+            return  # the decision changed and changed back while a command ran
         environment = os.environ | self._variables(update)
         self._reported = (update.status, update.genre)
         self._running = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Send updates by Open Sound Control over UDP, for light, video and music software.
+"""Send updates by Open Sound Control over UDP, for lighting, video and music software.
 
 Open Sound Control 1.0 (Wright, 2002): one bundle per update, with the messages listed in Osc.
 """
@@ -32,14 +32,14 @@ class Osc:
             from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
             from pythonosc.osc_message_builder import OscMessageBuilder
         except ImportError:
-            raise ConfigError(f"--osc needs python-osc: {install_command('osc')}") from None
+            raise ConfigError(f"--osc needs python-osc; run {install_command('osc')}") from None
         self._new_bundle: Any = lambda: OscBundleBuilder(IMMEDIATELY)
         self._new_message: Any = OscMessageBuilder
         self.name = f"osc {address}"
         host, port = host_port(address, "127.0.0.1")
         try:
-            # Resolve the name once: a lookup per update could stall. Prefer IPv4, since most
-            # receivers listen on IPv4 only, while "localhost" is both.
+            # Resolve the name once, since a lookup per update could stall. Prefer IPv4, since most
+            # receivers listen on IPv4 only, while "localhost" resolves to both.
             addresses = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
             family, kind, protocol, _, to = min(
                 addresses, key=lambda each: each[0] != socket.AF_INET

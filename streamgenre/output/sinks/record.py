@@ -1,7 +1,7 @@
 """Record the audio of a live input to files, with the times of the updates.
 
-If the process is killed, players can open the file: a wav file loses the last seconds, because its
-header is updated only now and then; flac, ogg and opus are streams and lose a second at most.
+Files remain playable if the process is killed. A wav file loses the last seconds, since its header
+is updated periodically. flac, ogg and opus lose at most a second.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from ...errors import ConfigError, OutputError, reason
 from .background import Worker
 
 WAITING_SECONDS = 30.0
-"""Audio that can wait for a slow disk; more becomes silence."""
+"""Audio that is buffered for a slow disk; more is replaced with silence."""
 RETRY_SECONDS = 60.0
-"""Time after a failure until a new file is started."""
+"""Time between a failure and the next attempt with a new file."""
 
-# 16 bits have a range of 96 dB, more than a room. RF64 is wav without the limit of 4 GB.
+# 16 bits have a dynamic range of 96 dB, more than a room. RF64 is wav without the limit of 4 GB.
 _FORMATS = {
     ".flac": ("FLAC", "PCM_16"),
     ".wav": ("RF64", "PCM_16"),
@@ -35,11 +35,11 @@ _FORMATS = {
 }
 _OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
 _FLUSH_SECONDS = 2.0
-_FULL_BYTES = 1 << 20  # with less free space than this, a failed write means a full disk
+_FULL_BYTES = 1 << 20  # free space below which a failed write means a full disk
 
 # Commands of libsndfile (sndfile.h) that soundfile has no method for.
 _UPDATE_HEADER_NOW = 0x1060
-_RF64_AUTO_DOWNGRADE = 0x1210  # plain wav below 4 GB, which more programs can open
+_RF64_AUTO_DOWNGRADE = 0x1210  # plain wav below 4 GB, which more programs support
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,10 @@ class _Block:
 class Recorder:
     """Records to a file in a background thread; `write` and `gap` never wait.
 
-    The extension selects the format: .flac, .wav, .ogg or .opus. Gaps, and samples dropped
-    because of a slow disk, become silence. When the sample rate or channels change, and some time
-    after a failure, a new file begins: NAME-2.flac. Raises ConfigError for an unknown extension,
-    and OutputError if the file exists or cannot be written.
+    The extension selects the format: .flac, .wav, .ogg or .opus. Gaps, and samples dropped due to a
+    slow disk, become silence. If the sample rate or channels change, and some time after a failure,
+    a new file begins: NAME-2.flac. Raises ConfigError for an unknown extension, and OutputError if
+    the file exists or cannot be written.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -71,7 +71,7 @@ class Recorder:
             self._path.open("xb").close()  # reserve the name and fail early
         except FileExistsError:
             raise OutputError(
-                f"{path}: exists and is not overwritten; choose another file"
+                f"{path}: exists and will not be overwritten; choose another file"
             ) from None
         except OSError as error:
             raise OutputError(
@@ -108,7 +108,7 @@ class Recorder:
         self._seconds += seconds
 
     def close(self, timeout: float = 2.0) -> bool:
-        """Write pending samples for at most `timeout` seconds, then close; True if done."""
+        """Write pending samples for at most `timeout` seconds, then close. True on success."""
         return self.worker.close(timeout)
 
     def _keep(self, block: _Block) -> None:
@@ -152,7 +152,7 @@ class Recorder:
         raise AssertionError("unreachable")
 
     def _lost(self, error: Exception) -> OutputError:
-        """Close the file after an error; returns the error to raise until the next attempt."""
+        """Close the file after an error. Returns the error to raise until the next attempt."""
         part, self._part = self._part, None
         if part is not None:
             part.close()
@@ -186,7 +186,7 @@ class Recorder:
 
 
 class _Part:
-    """One file of a recording, from `start` (s from the start of the stream) on."""
+    """One file of a recording, which begins at `start` (s from the start of the stream)."""
 
     def __init__(
         self, path: Path, form: tuple[str, str], kind: tuple[int, int], start: float
@@ -210,7 +210,7 @@ class _Part:
             self.write(block[: missing - done])
 
     def write(self, samples: NDArray[np.float32]) -> None:
-        """Write samples, one second at a time: encoders copy them to their stack."""
+        """Write samples, one second at a time, since encoders copy them to the stack."""
         for at in range(0, len(samples), self._rate):
             block = samples[at : at + self._rate]
             self._file.write(np.nan_to_num(block, nan=0.0, posinf=1.0, neginf=-1.0))

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 MOST_CLIENTS = 100
 MOST_WAITING_BYTES = 1_000_000
-"""Size of the send buffer of a client, hours of updates; a slower client is disconnected."""
+"""Size of a client's send buffer, enough for hours of updates. Slower clients are disconnected."""
 
 _TRY_AGAIN_LATER = 1013
 _LARGEST_MESSAGE = 1024  # from a client; messages are ignored
@@ -44,9 +44,9 @@ class WebSocket:
     """A Sink that runs a server on [HOST:]PORT, by default for this machine only.
 
     A client first receives an object with model, labels (name, display, colour) and hop (s), then
-    the latest update if there is one, then each update in the form of `--format jsonl`. A browser
-    that opens the same address shows `overlay.html`. Every client that reaches the port can read.
-    Raises OutputError if the server cannot use the port.
+    the latest update if there is one, then each update as in `--format jsonl`. A browser at the
+    same address shows `overlay.html`. There is no access control. Raises OutputError if the server
+    cannot use the port.
     """
 
     def __init__(self, address: str, card: ModelCard, hop: float) -> None:
@@ -54,7 +54,7 @@ class WebSocket:
             import websockets.asyncio.server
         except ImportError:
             raise ConfigError(
-                f"--websocket needs websockets: {install_command('websocket')}"
+                f"--websocket needs websockets; run {install_command('websocket')}"
             ) from None
         self._library = websockets.asyncio.server
         self.name = f"websocket {address}"
@@ -89,7 +89,7 @@ class WebSocket:
         self._loop.call_soon_threadsafe(self._broadcast, line)
 
     def close(self) -> None:
-        """Stop the server and its thread, and disconnect clients that do not answer."""
+        """Stop the server and its thread, and disconnect clients that do not respond."""
         with suppress(RuntimeError):  # its loop has already ended
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()

@@ -1,8 +1,8 @@
 """Write the timeline of each recording in a format: one module per format.
 
-Most formats are written when a recording has been read to its end. Such a module has a function, or
-an object, with the interface of `Write`. To add one, describe it in `formats.py` and return it from
-`write_function`. A format that is written while a recording is read is a `Writer` of its own.
+Most formats are written after a recording has been read completely. Such a module has a function or
+object with the interface of `Write`. To add one, describe it in `formats.py` and return it from
+`write_function`. A format that is written while a recording is read has its own `Writer`.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ class Writer(Protocol):
     """Writes one recording after another in a format."""
 
     def __call__(self, recording: Recording, hop: float | None, raw: RawFormat | None) -> None:
-        """Read, classify and write a recording; raises StreamgenreError if that fails."""
+        """Read, classify and write a recording. Raises StreamgenreError on failure."""
         ...
 
     def failed(self, recording: Recording, error: StreamgenreError) -> None:
-        """Record in the output that a recording failed, if the format has a place for it."""
+        """Write the error of a recording, if the format supports it."""
         ...
 
     def close(self) -> None:
-        """Write what follows the last recording."""
+        """Finish the output after the last recording."""
         ...
 
 
 def writer(
     form: Format, destination: Destination | Folder, model: Model, options: Options | None = None
 ) -> Writer:
-    """The writer for a format; raises ConfigError if a package that it needs is missing."""
+    """The writer for a format. Raises ConfigError if a required package is missing."""
     options = options or Options()
     if isinstance(destination, Folder):
         return _FolderWriter(form, destination, model, options)
@@ -62,10 +62,14 @@ def writer(
 
 
 def write_function(form: Format, folder: Path, embed: bool = False) -> Write:
-    """What writes a timeline in a format, except text and jsonl, into a file in `folder`.
+    """The function that writes a timeline in a format other than text and jsonl.
 
-    `embed`: put the recording into an HTML page. Raises ConfigError if a package that the format
-    needs is missing.
+    Args:
+        form: the format.
+        folder: the folder of the file, for links.
+        embed: embed the recording in an HTML page.
+
+    Raises ConfigError if a required package is missing.
     """
     if form.name == "csv":
         from .csv import CsvTable
@@ -94,7 +98,7 @@ def write_function(form: Format, folder: Path, embed: bool = False) -> Write:
 
 
 class _FolderWriter:
-    """A Writer that writes a file of its own for each recording, into a folder."""
+    """A Writer that writes one file per recording to a folder."""
 
     def __init__(self, form: Format, folder: Folder, model: Model, options: Options) -> None:
         self._form, self._folder, self._model, self._options = form, folder, model, options
@@ -114,7 +118,7 @@ class _FolderWriter:
                 raise
 
     def failed(self, recording: Recording, error: StreamgenreError) -> None:
-        """Do nothing: the file of the recording has the error if the format has a place for it."""
+        """Do nothing, since the error is in the file of the recording if the format supports it."""
 
     def close(self) -> None:
-        """Do nothing: everything is written."""
+        """Do nothing, since everything is written."""

@@ -1,4 +1,4 @@
-"""Segments as captions, which SRT and WebVTT share."""
+"""Segments as captions, for SRT and WebVTT."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def captions(timeline: Timeline) -> Iterator[Caption]:
         text = segment_text(timeline.card, segment)
         if segment.genre is not None:
             text += f" {segment.confidence:.0%}"
-        if end > start:  # players reject captions of no length
+        if end > start:  # players reject captions with zero duration
             yield Caption(start, end, text)
 
 
 def timestamp(milliseconds: int, point: str) -> str:
-    """A time as hh:mm:ss.mmm, with that decimal point.
+    """A time as hh:mm:ss.mmm, with the given decimal point.
 
     >>> timestamp(3_725_040, ",")
     '01:02:05,040'

@@ -13,12 +13,12 @@ from ...model.card import Label
 from ...model.timeline import Timeline
 
 MOST_POINTS = 1200
-"""Points of a graph at most: more than a picture of usual size has pixels."""
+"""Maximum number of points of a graph, more than the pixels of a usual picture."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Where a graph is drawn: a rectangle, and the times (s) at its left and right edges."""
+    """The rectangle of a graph, and the times (s) at its left and right edges."""
 
     x: float
     y: float
@@ -34,7 +34,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Layer:
-    """The area of one label over a stretch of music."""
+    """The area of one label over an interval of music."""
 
     label: Label
     times: NDArray[np.float64]  # (n,) s
@@ -49,13 +49,12 @@ class Layer:
 
 
 def layers(timeline: Timeline, most: int = MOST_POINTS) -> Iterator[Layer]:
-    """The areas from the bottom to the top, for one stretch of music after another.
+    """The areas from bottom to top, for each interval of music.
 
-    With more than `most` updates, consecutive ones are averaged. Labels whose area would be
-    invisible are left out.
+    With more than `most` updates, consecutive ones are averaged. Invisible areas are omitted.
     """
     size = math.ceil(len(timeline.updates) / most) or 1
-    for begin, times, values in _stretches(timeline):
+    for begin, times, values in _intervals(timeline):
         edges = range(0, len(times), size)
         means = np.stack([values[i : i + size].mean(0) for i in edges])
         ends = [times[min(i + size, len(times)) - 1] for i in edges]
@@ -67,15 +66,15 @@ def layers(timeline: Timeline, most: int = MOST_POINTS) -> Iterator[Layer]:
                 yield Layer(label, at, lower[:, i], upper[:, i])
 
 
-_INVISIBLE = 0.002  # probability: a third of a pixel in a graph of 150 pixels
+_INVISIBLE = 0.002  # probability, a third of a pixel in a graph of 150 pixels
 
 
-def _stretches(
+def _intervals(
     timeline: Timeline,
 ) -> Iterator[tuple[float, NDArray[np.float64], NDArray[np.float64]]]:
-    """Start, times (n,) and smoothed probabilities (n, labels) of each stretch of music.
+    """Start, times (n,) and smoothed probabilities (n, labels) of each interval of music.
 
-    Smoothed as decide.py does, so that the graph shows what the decisions were made from.
+    The smoothing is that of decide.py, so the graph shows the basis of the decisions.
     """
     names, constant = timeline.card.label_names, timeline.card.thresholds.smoothing
     smoothed: NDArray[np.float64] | None = None
@@ -92,7 +91,7 @@ def _stretches(
             times.append(update.time)
             values.append(smoothed)
         else:
-            if update.status == "gap":  # the stream started anew
+            if update.status == "gap":  # the stream was reset
                 smoothed = None
             if times:
                 yield begin, np.array(times), np.array(values)

@@ -1,7 +1,7 @@
-"""HTML: one page with a player, the stream graph that follows it, and a table of the segments.
+"""HTML: a page with a player, a synchronised stream graph, and a table of the segments.
 
-The page requests nothing but the recording, which it links by a relative path, or contains. Without
-JavaScript, the player, the graph and the table are still there.
+The page requests only the recording, which is linked by a relative path or embedded. The player,
+the graph and the table also work without JavaScript.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from .svg import path
 from .text import parts_of, result
 
 LARGEST_EMBEDDED = 300_000_000
-"""Bytes of a recording inside a page at most; browsers limit the text of a page to 512 MB."""
+"""Maximum size of an embedded recording. Browsers limit the text of a page to 512 MB."""
 
 _BARS = 5
-_TICKS = {"wide": 12, "narrow": 5}  # labels of the time axis at most
+_TICKS = {"wide": 12, "narrow": 5}  # maximum number of labels of the time axis
 _CHUNK = 3 << 20  # bytes, a multiple of three
 
 
 class HtmlPage:
     """Writes the page of a recording.
 
-    `folder`: where the page will be, for the path to the recording. `embed`: put the recording into
+    `folder`: the folder of the page, for the link to the recording. `embed`: embed the recording in
     the page.
     """
 
@@ -48,7 +48,7 @@ class HtmlPage:
         self._folder, self._embed = folder, embed
 
     def __call__(self, file: TextIO, recording: Recording, timeline: Timeline) -> None:
-        """Write the page; raises OutputError if the recording cannot be put into it."""
+        """Write the page. Raises OutputError if the recording cannot be embedded."""
         source = _embeddable(recording) if self._embed else None
         link = None if self._embed else _link(recording, self._folder)
         before, after = _page(recording, timeline, link, source).split(_AUDIO)
@@ -58,7 +58,7 @@ class HtmlPage:
         file.write(after)
 
 
-_AUDIO = "(the recording)"  # where it goes, which no other part of a page can contain: see _text
+_AUDIO = "(the recording)"  # its place in a page; `_text` removes it from other parts
 
 
 def _page(recording: Recording, timeline: Timeline, link: str | None, source: Path | None) -> str:
@@ -71,8 +71,8 @@ def _page(recording: Recording, timeline: Timeline, link: str | None, source: Pa
     trouble = "This browser cannot play the recording. The graph and the table need no player."
     if link and not recording.is_url:
         trouble = (
-            f"{unquote(link)} cannot be played. Put the recording there, or make the page with "
-            "--embed. If it is there, this browser does not know its format."
+            f"{unquote(link)} cannot be played. Put the recording there, or create the page with "
+            "--embed. If the file exists, this browser does not support its format."
         )
     player = audio = ""
     if link or source:
@@ -111,7 +111,7 @@ def _page(recording: Recording, timeline: Timeline, link: str | None, source: Pa
 
 
 def _verdict(timeline: Timeline) -> tuple[str, str]:
-    """The whole recording in large letters, and what there is to say below them."""
+    """The result for the whole recording in large letters, and details below."""
     verdict = timeline.verdict()
     words = result(timeline).plain
     if parts_of(timeline):
@@ -124,14 +124,14 @@ def _verdict(timeline: Timeline) -> tuple[str, str]:
 
 
 def _text(text: str | None) -> str:
-    """Any text inside HTML, on one line."""
+    """Text escaped for HTML, on one line."""
     return escape(one_line(text or "").replace(_AUDIO, ""))
 
 
 def _link(recording: Recording, folder: Path) -> str | None:
-    """The address of a recording in a page in `folder`; None if a browser cannot get it.
+    """The link to a recording for a page in `folder`, or None if there is none.
 
-    Standard input is gone, and an address with a password is not for a page.
+    There is no link for standard input and for URLs with a password.
     """
     if recording.is_url:
         return resolved(recording.where) if recording.name == recording.where else None
@@ -140,9 +140,9 @@ def _link(recording: Recording, folder: Path) -> str | None:
     target = Path(resolved(recording.where)).absolute()
     try:
         relative = os.path.relpath(target, Path(os.path.realpath(folder)))
-        if not Path(folder, relative).exists():  # a link to a folder is in its way
+        if not Path(folder, relative).exists():  # symbolic links on the way
             relative = os.path.relpath(os.path.realpath(target), os.path.realpath(folder))
-    except ValueError:  # another drive of Windows
+    except ValueError:  # another drive on Windows
         return target.as_uri()
     return "./" + quote(os.fsencode(Path(relative).as_posix()))
 
@@ -154,7 +154,7 @@ def _embeddable(recording: Recording) -> Path:
     try:
         size = source.stat().st_size
     except OSError as error:
-        raise OutputError(f"{source}: cannot be put into the page: {reason(error)}") from None
+        raise OutputError(f"{source}: cannot be embedded: {reason(error)}") from None
     if size > LARGEST_EMBEDDED:
         raise OutputError(
             f"{source}: is too large for --embed ({size / 1e6:.0f} MB, at most "
@@ -171,11 +171,11 @@ def _write_base64(file: TextIO, source: Path) -> None:
                 file.write(base64.b64encode(data).decode())
                 left -= len(data)
     except OSError as error:
-        raise OutputError(f"{source}: cannot be put into the page: {reason(error)}") from None
+        raise OutputError(f"{source}: cannot be embedded: {reason(error)}") from None
 
 
 def _media(link: str | None) -> str:
-    """The sources of media that the page may use, for its content security policy."""
+    """The allowed media sources of the page, for its content security policy."""
     if link and link.startswith("http"):
         parts = urlsplit(link)
         host = re.sub(r"[^\w.:\[\]-]", "", parts.netloc)

@@ -21,7 +21,7 @@ def write(file: TextIO, recording: Recording, timeline: Timeline) -> None:
     """Write the timeline of a recording as one line."""
     summary = timeline.summary()
     head = {"schema": summary.pop("schema"), "file": recording.name, **summary}
-    # One by one: as a string, a day of updates is a hundred times larger than in the timeline.
+    # One at a time, since a day of updates as text is a hundred times larger than in the timeline.
     file.write(dumps(head)[:-1] + ', "updates": [')
     for i, update in enumerate(timeline.updates):
         file.write((", " if i else "") + dumps(update.to_dict()))
@@ -29,7 +29,7 @@ def write(file: TextIO, recording: Recording, timeline: Timeline) -> None:
 
 
 def utc(at: datetime) -> str:
-    """A time as RFC 3339 has it, in UTC, to the millisecond.
+    """A time in UTC in the format of RFC 3339, with milliseconds.
 
     >>> utc(datetime.fromisoformat("2026-05-01T20:15:03.120+02:00"))
     '2026-05-01T18:15:03.120Z'
@@ -38,10 +38,10 @@ def utc(at: datetime) -> str:
 
 
 class JsonWriter(WholeWriter):
-    """A Writer of JSON, which also has a place for failures."""
+    """A Writer of JSON, which supports errors."""
 
     def failed(self, recording: Recording, error: StreamgenreError) -> None:
-        """Write an object with the error in place of the result."""
+        """Write an object with the error instead of the result."""
         self._to.file.write(failure(recording.name, error))
         self._to.finished()
 

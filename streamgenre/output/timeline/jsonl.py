@@ -52,4 +52,4 @@ class JsonlWriter:
         self._to.finished()
 
     def close(self) -> None:
-        """Do nothing: everything is written."""
+        """Do nothing, since everything is written."""

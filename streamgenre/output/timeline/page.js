@@ -1,5 +1,5 @@
 "use strict";
-// The playhead follows the player; a click, a drag, a key or a row of the table seeks.
+// The playhead follows the player. A click, a drag, a key or a row of the table seeks.
 {
   const JUMPS = { ArrowLeft: -5, ArrowDown: -5, ArrowRight: 5, ArrowUp: 5, PageDown: -30, PageUp: 30 }; // s
   const $ = (id) => document.getElementById(id);
@@ -21,7 +21,7 @@
     return hours ? hours + ":" + two(minutes) + ":" + two(rest) : minutes + ":" + two(rest);
   };
 
-  /** The segment at a time; the rows are in order. */
+  /** The segment at a time. The rows are sorted. */
   const segmentAt = (time) => {
     let [low, high] = [0, rows.length - 1];
     while (low < high) {
@@ -75,11 +75,11 @@
     else player.pause();
   };
 
-  /** The audio inside the page, as a file that the player can seek in. */
+  /** The embedded audio as a file in which the player can seek. */
   const embedded = () => {
     const { text, dataset } = $("audio");
     const parts = [];
-    const size = 1 << 22; // characters decoded at once, a multiple of four
+    const size = 1 << 22; // characters to decode at a time, a multiple of four
     for (let at = 0; at < text.length; at += size) {
       parts.push(Uint8Array.from(atob(text.slice(at, at + size)), (letter) => letter.charCodeAt(0)));
     }

@@ -1,4 +1,4 @@
-"""A timeline as a picture for papers and posts: what it consists of, whatever writes it.
+"""The layout of a picture of a timeline, independent of the file format.
 
 Coordinates are in pixels from the upper left corner.
 """
@@ -30,8 +30,8 @@ _GAP = 6
 _TITLE, _TEXT, _SMALL = 20, 13, 12  # sizes of text
 _ROW = 22  # height of a row of the legend
 _PAPER, _EMPTY, _INK, _QUIET, _LINE = "#ffffff", "#f4f2ec", "#191815", "#625e56", "#d9d5cb"
-_CHARACTER = 0.56  # width of a character relative to the size of the text; most are narrower
-_BOLD = 1.1  # width of bold text relative to regular
+_CHARACTER = 0.56  # upper estimate of the width of a character relative to the text size
+_BOLD = 1.1  # width of bold text relative to regular text
 _LABEL_SPACE = 80  # for a label of the time axis
 
 
@@ -77,7 +77,7 @@ Shape = Area | Box | Words
 
 @dataclass(frozen=True)
 class Picture:
-    """Shapes to draw one over the other on a background."""
+    """Shapes to draw in this order on a background."""
 
     title: str
     width: int
@@ -87,7 +87,7 @@ class Picture:
 
 
 def title_of(recording: Recording) -> str:
-    """The name of a recording as a title: of a path, its last part."""
+    """A title for a recording: its name, or the last part of a path."""
     if recording.where in ("-", ""):
         return "Standard input" if recording.where else "Recording"
     return one_line(recording.name if recording.is_stream else Path(recording.name).name)
@@ -129,7 +129,7 @@ def _heading(recording: Recording, timeline: Timeline, y: float, right: float) -
 
 
 def _segment(timeline: Timeline, segment: Segment, frame: Frame, top: float) -> Iterator[Shape]:
-    """A box in the colour of its genre, or a line if it has none, with its name if that fits."""
+    """A box in the colour of the genre, or a line without a genre, with the name if it fits."""
     text = segment_text(timeline.card, segment)
     left = frame.across(segment.start)
     width = max(1.0, frame.across(segment.end) - left - 1)  # a pixel between neighbours
@@ -157,7 +157,7 @@ def _axis(frame: Frame, y: float) -> Iterator[Shape]:
 
 
 def _legend(timeline: Timeline, top: float, right: float) -> tuple[list[Shape], int]:
-    """The labels that were decided with their colours, and the number of rows after the first."""
+    """The decided genres with their colours, and the number of rows after the first."""
     decided = {segment.genre for segment in timeline.segments}
     shapes: list[Shape] = []
     x, row = float(_MARGIN), 0

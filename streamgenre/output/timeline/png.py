@@ -1,6 +1,6 @@
-"""PNG: the picture of a timeline in pixels, drawn by Matplotlib.
+"""PNG: the picture of a timeline, drawn with Matplotlib.
 
-Matplotlib brings a font, uses those of the system for other scripts, and needs no system library.
+Matplotlib includes a font, uses system fonts for other scripts, and needs no system library.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def require() -> None:
         import matplotlib  # noqa: F401
     except ImportError:
         raise ConfigError(
-            "png needs Matplotlib: pip install 'streamgenre[plot]' (svg does not)"
+            "png needs Matplotlib; run pip install 'streamgenre[plot]', or use svg"
         ) from None
 
 

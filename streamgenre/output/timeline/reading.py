@@ -1,4 +1,4 @@
-"""Open a recording for a writer, with a progress bar and its warnings."""
+"""Open a recording for a writer, with a progress bar and warnings."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from ...errors import one_line
 def opened(
     recording: Recording, raw: RawFormat | None, reconnect: bool = False
 ) -> Iterator[Source]:
-    """Open a recording; at the end, print its warnings to standard error."""
+    """Open a recording. At the end, its warnings are printed to standard error."""
     source = open_recording(recording, raw, reconnect)
     try:
         yield source
     finally:
         source.close()
-    # Only after success: an error already says the same.
+    # Only after success, since an error already states the reason.
     for warning in source.warnings:
         print(one_line(f"streamgenre: warning: {recording.name}: {warning}"), file=sys.stderr)
 
 
 class ShowProgress(Protocol):
-    """Takes the seconds read so far, and what plays."""
+    """Shows the seconds read so far, and the current genre."""
 
     def __call__(self, seconds: float, playing: str = "") -> None: ...
 
 
 @dataclass
 class Run:
-    """The recordings of one call: how many there are, and how many are done."""
+    """The recordings of one command: total and finished ones."""
 
     total: int = 1
     done: int = 0
@@ -48,7 +48,7 @@ class Run:
 
     @property
     def left(self) -> str:
-        """The time that the others will take if they are like those so far; empty if unknown."""
+        """Estimated time left, assuming similar recordings; empty if unknown."""
         if not self.done:
             return ""
         seconds = (time.monotonic() - self.began) / self.done * (self.total - self.done)
@@ -57,7 +57,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Options:
-    """How recordings are read and written."""
+    """Options for reading and writing recordings."""
 
     run: Run = field(default_factory=Run)
     reconnect: bool = False
@@ -65,14 +65,14 @@ class Options:
     min_segment: float = 0.0
     """See `Timeline.min_segment`."""
     embed: bool = False
-    """Whether an HTML page contains its recording."""
+    """Whether the recording is embedded in an HTML page."""
     in_folder: bool = False
-    """Whether each recording has a file of its own."""
+    """Whether each recording has its own file."""
 
 
 @contextmanager
 def progress(source: Source, run: Run) -> Iterator[ShowProgress]:
-    """Yield a function that shows the progress, with a bar, if standard error is a terminal."""
+    """Yield a function that shows a progress bar if standard error is a terminal."""
 
     def show(seconds: float, playing: str = "") -> None:
         if task is not None:
@@ -94,7 +94,7 @@ def progress(source: Source, run: Run) -> Iterator[ShowProgress]:
         TextColumn("{task.fields[read]}", markup=False),
         TextColumn(run.left, markup=False) if many else TimeRemainingColumn(),
     ]
-    if source.stated_duration is None and not many:  # a radio has no end
+    if source.stated_duration is None and not many:  # the end is unknown
         columns.pop()
     place = f"{run.done + 1} of {run.total}  " if many else ""
     with Progress(*columns, console=console, transient=True) as bar:

@@ -1,4 +1,4 @@
-"""SVG: the picture of a timeline as a vector graphic. Text stays text, in the viewer's font."""
+"""SVG: the picture of a timeline as a vector graphic. Text is rendered in the viewer's font."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def write(file: TextIO, recording: Recording, timeline: Timeline) -> None:
 
 def _element(shape: Shape) -> str:
     if isinstance(shape, Area):
-        # A thin outline, so that no seam shows between neighbours.
+        # A thin outline hides seams between neighbours.
         return (
             f'<path fill="{shape.fill}" stroke="{shape.fill}" stroke-width="0.5" '
             f'd="{path(shape.points)}"><title>{escape(shape.name)}</title></path>'

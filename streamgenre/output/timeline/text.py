@@ -1,4 +1,4 @@
-"""Text for people: ribbon, segments, overall result; for many recordings, one line each."""
+"""Text report: ribbon, segments and overall result; one line per recording for many."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from .reading import Options, opened, progress
 
 _MOST_SEGMENTS = 40
 _TOP = 5
-_FULL = 3  # recordings with a report each; of more, each gets one line
+_FULL = 3  # number of recordings up to which each has a full report instead of one line
 _BOLD = Style(bold=True)
-_OF_ONE = 0.7  # share of the time from which on a recording is of one genre
-_PART = 0.1  # share from which on a genre is part of a mix
+_OF_ONE = 0.7  # share of the music from which on a recording has a single genre
+_PART = 0.1  # share of the music from which on a genre is part of a mix
 _MOST_PARTS = 3
 _SHORTEST_RIBBON = 12  # columns
 _SHORT = 10.0  # s
@@ -66,7 +66,7 @@ class TextWriter:
                     if recording.is_stream:
                         playing = decision_text(card, update)
         except (KeyboardInterrupt, StreamgenreError):
-            # What a stream has played until it was interrupted, or lost, is a result too.
+            # The timeline of a stream until it was interrupted or lost is a result too.
             if recording.is_stream and timeline.duration:
                 self._print(recording, timeline, began)
             raise
@@ -89,7 +89,7 @@ class TextWriter:
         self._to.finished()
 
     def failed(self, recording: Recording, error: StreamgenreError) -> None:
-        """Count it: the error is on standard error."""
+        """Count the failure; the error is on standard error."""
         self._failures += 1
 
     def close(self) -> None:
@@ -125,7 +125,7 @@ def print_line(console: rich.console.Console, name: str, timeline: Timeline) -> 
 def print_timeline(
     console: rich.console.Console, title: str, timeline: Timeline, speed: float
 ) -> None:
-    """Print a timeline at the width of the console; `speed`: times real time."""
+    """Print a timeline in the width of the console. `speed`: real-time factor."""
     card, width = timeline.card, console.width
     head = Text(no_wrap=True, overflow="ellipsis")
     head.append(_title(title), "bold").append(f"  {_length(timeline)}", "dim")
@@ -171,7 +171,7 @@ def _length(timeline: Timeline) -> str:
 
 
 def parts_of(timeline: Timeline) -> list[str]:
-    """The genres of a mix, the longest first; empty if the recording is of one genre or none."""
+    """The genres of a mix, the longest first; empty if the recording has at most one genre."""
     seconds: Counter[str] = Counter()
     music = 0.0
     for segment in timeline.segments:
@@ -185,7 +185,7 @@ def parts_of(timeline: Timeline) -> list[str]:
 
 
 def result(timeline: Timeline, short: bool = False) -> Text:
-    """The verdict in words, with whose probability it is."""
+    """The overall result as text, with the label of each probability."""
     card, verdict = timeline.card, timeline.verdict()
 
     def name(label: str) -> str:

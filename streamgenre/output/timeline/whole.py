@@ -1,4 +1,4 @@
-"""Formats that are written when a recording has been read to its end."""
+"""Formats that are written after a recording has been read completely."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .reading import Options, opened, progress
 
 
 class Write(Protocol):
-    """Writes the timeline of a recording to a file: what a format consists of."""
+    """Writes the timeline of a recording to a file in a format."""
 
     def __call__(self, file: TextIO, recording: Recording, timeline: Timeline) -> None: ...
 
@@ -36,7 +36,7 @@ class WholeWriter:
         self._to.finished()
 
     def failed(self, recording: Recording, error: StreamgenreError) -> None:
-        """Do nothing: the error is on standard error."""
+        """Do nothing, since the error is on standard error."""
 
     def close(self) -> None:
-        """Do nothing: everything is written."""
+        """Do nothing, since everything is written."""

@@ -1,4 +1,4 @@
-"""Names of recordings: which are opened, and what is shown of them."""
+"""Names of recordings: how they are resolved and shown."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ def test_other_schemes_are_named(kind):
     assert "secret" not in str(error.value)
 
 
-def test_schemes_that_stand_for_others(tmp_path):
+def test_schemes_are_resolved(tmp_path):
     assert resolved("ICY://radio:8000/x") == "http://radio:8000/x"
     assert resolved("HTTPS://radio/X") == "https://radio/X"
     assert resolved((tmp_path / "a b.mp3").as_uri()) == str(tmp_path / "a b.mp3")
 
 
 @pytest.mark.parametrize("url", ["http://", "http:///x", "http://me:pa/ss@host/", "http://[::1"])
-def test_an_incomplete_address_is_refused(url):
+def test_an_incomplete_address_is_rejected(url):
     with pytest.raises(InputError, match="is not a complete address") as error:
         resolved(url)
     assert "ss@" not in str(error.value)
 
 
-def test_an_empty_name_is_refused():
-    with pytest.raises(InputError, match="the name is empty; give a file"):
+def test_an_empty_name_is_rejected():
+    with pytest.raises(InputError, match="the name is empty; pass a file"):
         open_source("")

@@ -1,4 +1,4 @@
-"""Every recording is read to its end, whatever its header states, by any way in."""
+"""Every recording is read to its end, for any header and any kind of input."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_the_same_samples_by_name_and_through_a_pipe(tmp_path):
 
 
 def test_sound_of_zeros_and_of_text_follows_a_stated_length(tmp_path):
-    """What follows looks least like sound: silence, and samples that are the letters of a chunk."""
+    """For the hardest cases: silence, and samples that look like the name of a chunk."""
     whole = encoded("wav", "pcm_s16le")
     head = whole[: whole.index(b"data") + 4]
     for rest in (bytes(40_000), b"abcd" * 10_000, b"\x00" + b"LISTEN to this" * 3_000):

@@ -1,4 +1,4 @@
-"""The time of a microphone: sound and gaps last as long as the time that has passed.
+"""Sound and gaps of a microphone add up to the elapsed time.
 
 The capture has a real ring, but a simulated clock and device instead of PortAudio, which
 test_live.py covers.
@@ -89,7 +89,7 @@ def machine(monkeypatch):
     monkeypatch.setattr(watchdog, "inputs", made.inputs)
     monkeypatch.setattr(portaudio, "refresh", lambda: None)
     monkeypatch.setattr(watchdog, "_POLL", 0.005)
-    for name in ("TIMEOUT", "_STARTING"):  # not reached, however slow the machine is
+    for name in ("TIMEOUT", "_STARTING"):  # never reached, even on a slow machine
         monkeypatch.setattr(watchdog, name, 600.0)
     monkeypatch.setattr(watchdog, "_FIRST_PAUSE", 0.01)
 
@@ -135,9 +135,9 @@ def test_the_absence_of_a_device_is_a_gap_of_the_same_length(machine):
         wait_for(lambda: "is gone; is it connected?" in one.note)
         machine.now += 4.0
         assert one.read() == []
-        machine.now += 1.5  # time goes on for whoever listens, every five seconds
+        machine.now += 1.5  # a gap is reported every five seconds
         assert reported(one.read()) == [("gap", 5.5)]
-        machine.there["mic"] = 2 * RATE  # another one of that name
+        machine.there["mic"] = 2 * RATE  # another device with the same name
         wait_for(lambda: len(machine.opened) == 2 and not one.lost)
         machine.now += 1.0
         play(machine, 0.5)
@@ -153,7 +153,7 @@ def test_each_gap_corrects_the_drift_of_the_sound_card(machine):
         play(machine, 1.0)
         one.read()
         machine.now += 10.0
-        machine.opened[0].play(9.0)  # a slow clock, or what the system lost without a word
+        machine.opened[0].play(9.0)  # a slow clock, or samples that the system lost silently
         one.read()
         one.pause(True)
         play(machine, 3.0)
@@ -167,7 +167,7 @@ def test_samples_lost_while_the_process_was_stopped_are_a_gap(machine):
     with microphone.Microphone() as one:
         play(machine, 1.0)
         one.read()
-        machine.now += 20.0  # of which the system kept the first five seconds
+        machine.now += 20.0  # the system kept the first five seconds
         machine.opened[0].play(2.0)
         assert reported(one.read()) == [("sound", 2.0)]
         machine.opened[0].play(3.0)
@@ -198,7 +198,7 @@ def test_nothing_is_reported_while_paused(machine):
         play(machine, 1.0)
         one.read()
         one.pause(True)
-        machine.opened[0].active = False  # away and back, unheard
+        machine.opened[0].active = False  # lost and back without a report
         wait_for(lambda: len(machine.opened) == 2)
         for _ in range(5):
             play(machine, 10.0)
@@ -228,7 +228,7 @@ def test_switching_changes_the_device_and_a_wrong_name_keeps_it(machine):
         assert [capture.closed for capture in machine.opened] == [True, True, False]
 
 
-def test_a_device_that_is_lost_for_good_is_an_error(machine):
+def test_a_permanently_lost_device_is_an_error(machine):
     with microphone.Microphone(patience=0.05) as one:
         play(machine, 1.0)
         machine.there.clear()

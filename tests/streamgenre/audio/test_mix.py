@@ -1,4 +1,4 @@
-"""Music survives the mix to mono; samples that are no audio give an error or a warning."""
+"""Mixing to mono preserves music; samples that are not audio give an error or a warning."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def ordinary(song):
     yield np.repeat(noise[:, :1], 8, 1).astype(np.float32)
 
 
-def test_ordinary_stereo_stays_as_it_is(song):
+def test_ordinary_stereo_does_not_change(song):
     for samples in ordinary(song):
         mixer = Mixer()
         mono = mixer.mix(samples)[0]
@@ -69,7 +69,7 @@ def test_ordinary_stereo_stays_as_it_is(song):
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.ogg")), ids=lambda path: path.stem)
-def test_the_example_clips_stay_as_they_are(path):
+def test_the_example_clips_do_not_change(path):
     samples = soundfile.read(path, dtype="float32", always_2d=True)[0]
     mixer = Mixer()
     np.testing.assert_allclose(mixer.mix(samples)[0], samples.mean(1), atol=1e-5)
@@ -89,7 +89,7 @@ def test_the_mix_does_not_depend_on_how_it_is_divided(song, size):
     assert divided.cancelled == whole.cancelled
 
 
-def test_channels_that_no_longer_cancel_are_mixed_plainly(song):
+def test_the_signs_are_restored_when_channels_no_longer_cancel(song):
     part = song[: 4 * RATE]
     mono = Mixer().mix(np.concatenate([CANCELLING["inverted"](part), part, part]))[0]
     np.testing.assert_allclose(mono[-RATE:], part[-RATE:].mean(1), atol=1e-5)
@@ -119,7 +119,7 @@ def test_integers_as_float_are_refused_with_a_remedy(model, song, tmp_path, scal
         model.classify(tmp_path / "x.wav")
 
 
-def test_loud_float_samples_are_taken(model, song):
+def test_loud_float_samples_are_accepted(model, song):
     """Six decibels over full scale, and a burst of damage in the middle."""
     samples = 2 * song
     samples[4 * RATE : 4 * RATE + 2 * BLOCK] = 1e5

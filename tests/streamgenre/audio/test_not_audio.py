@@ -1,4 +1,4 @@
-"""What is said of playlists, pages, pictures and addresses that lead nowhere."""
+"""Error messages for playlists, web pages, pictures and broken addresses."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_playlist_of_several_lists_them(tmp_path):
     assert not error.value.remote and "secret" not in str(error.value)
 
 
-def test_playlists_of_each_other_end(tmp_path):
+def test_playlists_that_refer_to_each_other_end(tmp_path):
     (tmp_path / "a.m3u").write_text("b.m3u\n")
     (tmp_path / "b.m3u").write_text("a.m3u\n")
     with pytest.raises(InputError, match="refer to each other"):
@@ -141,11 +141,11 @@ def test_a_saved_live_stream_is_named(tmp_path):
 
 
 def test_a_playlist_in_a_pipe_is_named():
-    with pytest.raises(InputError, match="is a playlist; give it by its name"):
+    with pytest.raises(InputError, match="is a playlist; pass its name"):
         open_source(Pipe(b"#EXTM3U\n/etc/passwd\n"))
 
 
-def test_lyrics_are_no_playlist():
+def test_lyrics_are_not_a_playlist():
     assert entries_of(b"[00:12.00] la la la\n", None, "song.lrc") is None
     assert entries_of(bytes(range(256)), None, "x.m3u") is None
 
@@ -156,7 +156,7 @@ def test_lyrics_are_no_playlist():
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (PAGE, "is a web page, not audio; give the address of the stream"),
+        (PAGE, "is a web page, not audio; pass the address of the stream"),
         (b"\x89PNG\r\n\x1a\n" + bytes(200), "is a picture .PNG."),
         (b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(200), "is a picture .JPEG."),
         (b"%PDF-1.7\n" + bytes(200), "is a PDF"),
@@ -176,7 +176,7 @@ def test_data_that_is_not_audio_is_named(tmp_path, data, words):
                 call()
 
 
-def test_noise_gets_no_word_of_ffmpeg(tmp_path):
+def test_noise_prints_nothing_from_ffmpeg(tmp_path):
     for name in ("x.mp3", "x.m4a", "x.mkv"):
         (tmp_path / name).write_bytes(np.random.default_rng(0).bytes(30_000))
         with pytest.raises(InputError, match="is not audio that can be decoded"):

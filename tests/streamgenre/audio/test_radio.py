@@ -1,4 +1,4 @@
-"""Internet radio that drops, stalls or changes its form is connected to again."""
+"""Reconnection of internet radio that drops, stalls or changes its format."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def mp3():
 
 
 @pytest.mark.parametrize("end", [None, hang], ids=["ends", "stalls"])
-def test_a_radio_is_connected_to_again(mp3, end):
+def test_a_radio_is_reconnected(mp3, end):
     with Server(answer(mp3, end=end), answer(mp3, end=end)) as server:
         source = UrlSource(server.url, plan=QUICK)
         seconds, gaps, error = read(source)
@@ -49,7 +49,7 @@ def test_a_radio_is_connected_to_again(mp3, end):
 
 
 @pytest.mark.skipif(not hasattr(socket, "SO_LINGER"), reason="no reset")
-def test_a_connection_that_breaks_is_made_again_whatever_the_server_is(mp3):
+def test_a_broken_connection_is_reconnected_for_any_server(mp3):
     with Server(answer(mp3, {}, reset), answer(mp3, {})) as server:
         seconds, gaps, error = read(UrlSource(server.url, plan=QUICK))
     assert SECONDS < seconds < 2 * SECONDS + 0.2
@@ -65,7 +65,7 @@ def test_a_finite_file_ends(mp3):
     assert source.warnings == []
 
 
-def test_a_finite_file_is_begun_again_on_request(mp3):
+def test_a_finite_file_is_restarted_on_request(mp3):
     with Server(answer(mp3, {}), answer(mp3, {})) as server:
         seconds, gaps, error = read(UrlSource(server.url, always=True, plan=QUICK))
     assert seconds == pytest.approx(2 * SECONDS, abs=0.2)
@@ -98,7 +98,7 @@ def test_a_file_of_known_length_that_cannot_continue_gives_a_warning(mp3):
     assert "the rest is missing" in source.warnings[0]
 
 
-def test_a_radio_may_come_back_in_another_form(mp3):
+def test_the_format_of_a_radio_may_change(mp3):
     opus = encoded("ogg", "libopus", True)
     with Server(answer(mp3), answer(opus)) as server:
         source = UrlSource(server.url, plan=QUICK)
@@ -116,8 +116,8 @@ def test_a_chained_ogg_radio_continues_without_a_gap():
     assert (gaps, error) == ([], None)
 
 
-def test_titles_between_the_sound_are_left_out(mp3):
-    """Some servers insert them although they are not asked for."""
+def test_inserted_titles_are_removed(mp3):
+    """Some servers insert them without a request."""
     title = b"StreamTitle='song';".ljust(32, b"\0")
     parts = [mp3[at : at + 8192] for at in range(0, len(mp3), 8192)]
     data = b"".join(part + (bytes([2]) + title if len(part) == 8192 else b"") for part in parts)

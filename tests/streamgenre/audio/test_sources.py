@@ -203,7 +203,7 @@ def test_files_without_audio(model, tmp_path):
             model.classify(path)
     header = tmp_path / "header.wav"
     soundfile.write(header, np.zeros((0, 1), np.float32), 44_100)
-    with pytest.raises(InputError, match="holds no audio"):
+    with pytest.raises(InputError, match="contains no audio"):
         model.classify(header)
     with pytest.raises(InputError):
         model.classify(io.BytesIO(b""))

@@ -1,4 +1,4 @@
-"""-o, playlists and passwords, as a user gives them to the command."""
+"""-o, playlists and passwords on the command line."""
 
 from __future__ import annotations
 
@@ -102,10 +102,10 @@ def test_the_name_of_the_output_selects_the_format(tmp_path, clip, name, begins)
 
 
 @pytest.mark.parametrize("name", ["out.xml", "out.pdf", "out.TSV", "out.mp3"])
-def test_an_extension_of_no_format_is_refused(tmp_path, clip, name, capfd):
+def test_an_unknown_extension_is_rejected(tmp_path, clip, name, capfd):
     assert run(["-o", str(tmp_path / name), str(clip)]) == 2
     message = capfd.readouterr().err
-    assert "no format has the extension" in message and ".vtt" in message and "--format" in message
+    assert "unknown extension" in message and ".vtt" in message and "--format" in message
     assert list(tmp_path.iterdir()) == []
     assert run(["--format", "csv", "-o", str(tmp_path / name), str(clip)]) == 0
     assert (tmp_path / name).read_text().startswith("file,")
@@ -126,7 +126,7 @@ EXTENSIONS = {"audacity": "txt", "text": "txt"}
 
 
 @pytest.mark.parametrize("form", ONE)
-def test_formats_of_one_recording_refuse_two(clip, tmp_path, form, capfd):
+def test_single_recording_formats_reject_two_recordings(clip, tmp_path, form, capfd):
     for target in ([], ["-o", str(tmp_path / "x")]):
         assert run(["--format", form, *target, str(clip), str(clip)]) == 2
         assert f"-o {form}/" in capfd.readouterr().err
@@ -166,7 +166,7 @@ def test_an_existing_folder_needs_no_slash_and_keeps_other_files(clip, tmp_path,
     monkeypatch.chdir(tmp_path)
     assert run(["-o", "out", "--format", "vtt", "x.ogg"]) == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["mine.txt", "x.ogg.vtt"]
-    assert run(["-o", "x.ogg/", "x.ogg"]) == 1  # a file is no folder
+    assert run(["-o", "x.ogg/", "x.ogg"]) == 1  # a file, not a folder
 
 
 def test_two_inputs_never_share_a_file(clip, tmp_path, monkeypatch, capfd):
@@ -287,7 +287,7 @@ def test_an_entry_of_a_remote_playlist_never_opens_a_local_file(clip, capfd):
     assert captured.out.count('"error"') == 2 and captured.out.count('"segments"') == 0
 
 
-def test_playlists_of_each_other_end(tmp_path, capfd):
+def test_playlists_that_refer_to_each_other_end(tmp_path, capfd):
     (tmp_path / "a.m3u").write_text("a.m3u\n")
     assert run([str(tmp_path / "a.m3u")]) == 3
     assert capfd.readouterr().err.count("\n") == 1

@@ -1,4 +1,4 @@
-"""Internet radio at the command line: what is shown while it plays, and what is left at the end."""
+"""Internet radio on the command line: display, results and exit codes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(radio, "RECONNECTION", QUICK)
 
 
-def test_lines_of_a_url_carry_the_time_of_day(song, capsys, tmp_path):
+def test_lines_of_a_url_have_the_time_of_day(song, capsys, tmp_path):
     with Server(answer(song, {})) as server:
         assert run(["--format", "jsonl", server.url]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -51,7 +51,7 @@ def test_lines_of_a_url_carry_the_time_of_day(song, capsys, tmp_path):
     assert "clock" not in json.loads(capsys.readouterr().out.splitlines()[0])
 
 
-def test_a_radio_that_is_gone_leaves_its_timeline_and_code_3(song, capsys, quick):
+def test_a_lost_radio_prints_its_timeline_and_ends_with_3(song, capsys, quick):
     with Server(answer(song), answer(song)) as server:
         assert run([server.url]) == 3
     captured = capsys.readouterr()
@@ -101,7 +101,7 @@ def test_a_radio_is_a_silent_live_input(song, quick):
     assert "gap" in statuses
 
 
-def test_sound_of_a_live_url_is_all_read():
+def test_all_audio_of_a_live_url_is_read():
     with Server(answer(encoded("wav", "pcm_s16le"), {})) as server:
         updates = list(listen(server.url))
     assert updates[-1].time == pytest.approx(3.0, abs=0.05)

@@ -1,4 +1,4 @@
-"""A journal gives each file once, keeps rows of unchanged files, and is of one scan at a time."""
+"""A journal returns each file once, keeps rows of unchanged files, and excludes other scans."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files a scan takes up, whatever their names and wherever links lead."""
+"""The files that a scan lists: selection, names, links and playlists."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_playlists_as_lists(tmp_path):
     assert gone.path == str(tmp_path / "gone.mp3") and "no such file" in gone.error
     assert address.path == "http://...@host/x.mp3" and "address" in address.error
     outer.write_text("outer.m3u\n")
-    assert "without end" in listed(outer)[1][0].error
+    assert "refer to each other" in listed(outer)[1][0].error
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Results are the same rows in every format, and come back as they were."""
+"""Results can be written and read in every format without loss."""
 
 from __future__ import annotations
 

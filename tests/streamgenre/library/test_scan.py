@@ -1,4 +1,4 @@
-"""A scan gives each file its row, once, whatever the files are and whenever it is interrupted."""
+"""A scan gives each file exactly one row, for any files and after any interruption."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from streamgenre.library.corrections import (
     corrections_path,
     write_corrections,
 )
-from streamgenre.library.reading import Heard, classify_files
+from streamgenre.library.reading import AudioRead, classify_files
 from streamgenre.library.row import LibraryFile
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
@@ -57,7 +57,7 @@ def music(tmp_path):
 
 @pytest.fixture
 def opened(tmp_path, monkeypatch):
-    """A function: files that workers opened, with the number of workers that did so each."""
+    """A function that returns the files that workers opened, with the number of workers."""
     monkeypatch.syspath_prepend(str(FAULTS))
     monkeypatch.setenv("OPENED", str(tmp_path / "opened"))
     return lambda: openings(tmp_path / "opened")
@@ -76,7 +76,7 @@ def command(*arguments, **settings):
 
 
 def messages(text):
-    """The lines on standard error, without the progress that a slow machine gets to see."""
+    """The lines on standard error, without the progress that a slow machine prints."""
     return [line for line in text.splitlines() if " files, " not in line or "journal" in line]
 
 
@@ -109,7 +109,7 @@ def test_rows_are_those_of_single_files(music, model):
 
 
 def test_a_file_that_fails_does_not_change_its_neighbours(music, model):
-    """In one process, so that all of them share the batches."""
+    """In one process, so that they share batches."""
     over = (sound(1) * 32768).astype(np.float32)
     soundfile.write(music / "over.wav", over, RATE, subtype="FLOAT")
     soundfile.write(music / "empty.wav", np.zeros(0, np.float32), RATE)
@@ -122,9 +122,9 @@ def test_a_file_that_fails_does_not_change_its_neighbours(music, model):
         files.put(LibraryFile(str(path), 1, 1))
     files.put(None)
     answers = list(classify_files(model, files, 2.5))
-    heard = sum(answer.seconds for answer in answers if isinstance(answer, Heard))
-    rows = by_name(answer[1] for answer in answers if not isinstance(answer, Heard))
-    assert heard >= sum(1.0 + i for i in range(12))
+    seconds = sum(answer.seconds for answer in answers if isinstance(answer, AudioRead))
+    rows = by_name(answer[1] for answer in answers if not isinstance(answer, AudioRead))
+    assert seconds >= sum(1.0 + i for i in range(12))
     errors = {name: row.error for name, row in rows.items() if row.error is not None}
     assert "over full scale" in errors.pop("over.wav")
     assert "no audio" in errors.pop("empty.wav")
@@ -329,7 +329,7 @@ def killed_and_resumed(tmp_path, count, jobs=2):
     # In flight at a kill: the open files of each process, and those just finished.
     assert sum(again.values()) == count - len(list(folder.glob("*.ogg")))
     repeated = sum(number * (times - 1) for times, number in again.items())
-    assert 0 <= repeated <= 3 * jobs * (scanning.BATCH + 2), again
+    assert 0 <= repeated <= 3 * jobs * scanning.FILES_AT_WORKER, again
     return repeated
 
 
@@ -383,7 +383,7 @@ def test_the_command_from_a_list_to_a_table(music):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        ([], 2, "give a folder"),
+        ([], 2, "pass a folder"),
         (["missing"], 3, "missing: no such file or folder"),
         ([".", "-o", "a.xlsx"], 2, ".csv or .jsonl"),
         ([".", "-o", "no/such/a.csv"], 1, "no/such/a.csv.journal"),

@@ -196,7 +196,7 @@ def test_the_kinds_of_sound_are_in_one_row(model, status, loud, speech, expected
     assert expected in row and row.index("music") == 120 - 33 + 2
 
 
-def test_before_the_first_update_the_card_tells_which_kinds_there_are(model):
+def test_before_the_first_update_the_card_determines_the_kinds(model):
     with_speech = dataclasses.replace(
         model.card, network={"kind": "adapted", "base": {"speech": True}}
     )

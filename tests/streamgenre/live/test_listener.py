@@ -161,7 +161,7 @@ def test_the_summary_lists_the_share_of_each_decision(model):
     assert str(tally) == "listened for 0:12: Jazz 50%, no music 25%, no signal 25%"
 
 
-def test_a_paused_file_waits_and_is_read_to_its_end(clip, tmp_path):
+def test_a_paused_file_continues_to_its_end(clip, tmp_path):
     samples, rate = soundfile.read(clip, frames=44_100)
     soundfile.write(tmp_path / "short.wav", samples, rate)
     playback = Playback(str(tmp_path / "short.wav"))

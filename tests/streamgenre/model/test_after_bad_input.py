@@ -1,4 +1,4 @@
-"""Sounds that are no music leave no trace in the state of the bundled model."""
+"""Non-music input has no lasting effect on the state of the bundled model."""
 
 import numpy as np
 import pytest
@@ -53,10 +53,10 @@ def assert_recovers(model, before, genre):
 
 @pytest.mark.parametrize("genre", MUSIC)
 @pytest.mark.parametrize("kind", ["silence", "DC", "full-scale square", "NaN", "white noise"])
-def test_the_genre_is_back_within_ten_seconds(model, kind, genre):
+def test_genre_returns_within_ten_seconds_after_bad_input(model, kind, genre):
     assert_recovers(model, sound(kind, 20), genre)
 
 
 @pytest.mark.slow
-def test_the_genre_is_back_after_an_hour_of_noise(model):
+def test_genre_returns_after_an_hour_of_noise(model):
     assert_recovers(model, sound("white noise", 3600), "classical")

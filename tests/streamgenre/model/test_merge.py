@@ -1,4 +1,4 @@
-"""Short decisions are merged into their neighbours, in a timeline and as they arrive."""
+"""Short decisions are merged into their neighbours, incrementally and in a timeline."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def runs(steps):
 
 
 @given(steps=decisions, shortest=st.integers(0, 12))
-def test_no_segment_is_shorter_and_no_longer_one_is_lost(steps, shortest):
+def test_short_segments_disappear_and_long_ones_are_kept(steps, shortest):
     result = merged(steps, shortest)
     assert len(result) == len(steps)
     lengths = [length for _, length in runs(result)]
@@ -40,14 +40,14 @@ def test_no_segment_is_shorter_and_no_longer_one_is_lost(steps, shortest):
 
 
 @given(steps=decisions, shortest=st.integers(2, 12))
-def test_segments_begin_where_segments_began(steps, shortest):
+def test_boundaries_are_a_subset_of_the_original_ones(steps, shortest):
     result = merged(steps, shortest)
     for i in range(1, len(steps)):
         assert result[i] == result[i - 1] or steps[i] != steps[i - 1]
 
 
 @given(steps=decisions)
-def test_without_a_limit_nothing_changes_and_nothing_waits(steps):
+def test_without_a_limit_nothing_changes_or_is_delayed(steps):
     merger = Merger(0)
     assert [merger.add(step, 0.5) for step in steps] == [[step] for step in steps]
 
@@ -60,11 +60,11 @@ def test_without_a_limit_nothing_changes_and_nothing_waits(steps):
         ([UNSURE] * 2 + [ROCK] * 9, [(ROCK, 11)]),
         ([JAZZ] * 9 + [ROCK] * 2, [(JAZZ, 11)]),
         ([JAZZ] * 2 + [ROCK] * 2, [(JAZZ, 4)]),
-        # Interrupted again and again, it stays one.
+        # Repeated interruptions do not split a segment.
         ([JAZZ] * 9 + ([ROCK] * 4 + [UNSURE] * 2) * 5, [(JAZZ, 9), (ROCK, 30)]),
     ],
 )
-def test_short_segments_join_their_neighbours(steps, expected):
+def test_short_segments_are_merged_into_their_neighbours(steps, expected):
     assert runs(merged(steps, 5)) == expected
 
 
@@ -76,7 +76,7 @@ def test_the_delay_is_bounded(steps, shortest):
         assert count - done <= 8 * shortest
 
 
-def test_a_timeline_merges_its_segments_and_nothing_else(model):
+def test_merging_changes_only_the_segments_of_a_timeline(model):
     timeline = timeline_of(model.card, [JAZZ] * 4 + [ROCK] + [JAZZ] * 3)
     before = timeline.to_dict()
     assert len(timeline.segments) == 3

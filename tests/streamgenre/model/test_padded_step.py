@@ -1,4 +1,4 @@
-"""A padded last step weighs as much as the new audio that it brings."""
+"""A padded last step is weighted by its new audio."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def timeline(card, steps):
     return result
 
 
-def test_the_verdict_weighs_steps_by_their_new_audio(model):
+def test_verdict_weights_steps_by_their_new_audio(model):
     steps = [(2.5, 0.8, 1.0, "genre"), (2.52, 0.1, 0.0, "genre")]
     result = timeline(model.card, steps)
     assert result.confidence == pytest.approx((0.8 * 2.5 + 0.1 * 0.02) / 2.52, abs=1e-6)
@@ -36,14 +36,14 @@ def test_the_verdict_weighs_steps_by_their_new_audio(model):
     assert result.segments[0].confidence == pytest.approx(result.confidence, abs=1e-6)
 
 
-def test_a_gap_brings_no_audio(model):
+def test_a_gap_has_no_weight(model):
     steps = [(2.5, 0.8, 1.0, "genre"), (600.0, 0.1, 0.0, "gap"), (602.5, 0.6, 1.0, "genre")]
     verdict = timeline(model.card, steps).verdict()
     assert verdict.confidence == pytest.approx(0.7, abs=1e-6)
     assert verdict.music == pytest.approx(1.0, abs=1e-6)
 
 
-def test_a_little_more_of_a_recording_changes_little(model, music):
+def test_twenty_more_milliseconds_change_the_result_little(model, music):
     samples, rate = music
     whole = model.classify((samples[: 5 * rate], rate))
     more = model.classify((samples[: round(5.02 * rate)], rate))
@@ -53,7 +53,7 @@ def test_a_little_more_of_a_recording_changes_little(model, music):
     assert (more.status, more.genre) == (whole.status, whole.genre)
 
 
-def test_the_mean_of_an_evaluated_track_agrees_with_the_product(model, music):
+def test_the_evaluation_averages_tracks_as_classify_does(model, music):
     from training.inference import stream_tracks
 
     samples, _ = music
@@ -61,7 +61,7 @@ def test_the_mean_of_an_evaluated_track_agrees_with_the_product(model, music):
     hop = model.card.hop(2.5)
     run = stream_tracks(model.engine, {"x": mono}, ["x"], hop)["x"]
     assert run.last == pytest.approx(0.12)
-    product = model.classify((mono, 16_000), 2.5)
-    assert all(update.status in ("genre", "unsure") for update in product.updates)
-    assert run.mean() == pytest.approx(list(product.probabilities.values()), abs=1e-4)
+    timeline = model.classify((mono, 16_000), 2.5)
+    assert all(update.status in ("genre", "unsure") for update in timeline.updates)
+    assert run.mean() == pytest.approx(list(timeline.probabilities.values()), abs=1e-4)
     assert run.mean() != pytest.approx(run.probabilities.mean(0), abs=1e-4)

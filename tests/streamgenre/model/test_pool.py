@@ -1,4 +1,4 @@
-"""Streams that are stepped together say what each would say alone."""
+"""Pooled streams give the same updates as single streams."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def voices():
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """A clock that advances on request."""
 
     now = 100.0
 
@@ -42,10 +42,10 @@ class Clock:
 
 
 def by_stream(collected, streams):
-    found = {id(stream): [] for stream in streams}
+    updates = {id(stream): [] for stream in streams}
     for stream, update in collected:
-        found[id(stream)].append(update)
-    return [found[id(stream)] for stream in streams]
+        updates[id(stream)].append(update)
+    return [updates[id(stream)] for stream in streams]
 
 
 def agree(pooled, alone):
@@ -58,7 +58,7 @@ def agree(pooled, alone):
 
 
 @pytest.mark.parametrize("batch", [1, 3, 16])
-def test_a_pool_says_what_each_stream_says_alone(model, voices, batch):
+def test_pooled_and_single_streams_agree(model, voices, batch):
     pool = model.pool(0.5, batch=batch, patience=0)
     streams = [pool.stream() for _ in voices]
     collected, rng = [], np.random.default_rng(batch)
@@ -72,14 +72,14 @@ def test_a_pool_says_what_each_stream_says_alone(model, voices, batch):
     for stream in streams:
         assert stream.flush() == []
     collected += pool.collect()
-    for voice, said in zip(voices, by_stream(collected, streams), strict=True):
+    for voice, pooled in zip(voices, by_stream(collected, streams), strict=True):
         alone = model.stream(0.5)
-        agree(said, alone.feed(voice, RATE) + alone.flush())
+        agree(pooled, alone.feed(voice, RATE) + alone.flush())
 
 
 @settings(max_examples=8, deadline=None)
 @given(cuts=st.lists(st.integers(0, 60_000), max_size=6))
-def test_more_than_fits_at_once_is_stepped_in_between(model, voices, cuts):
+def test_long_chunks_run_steps_inside_feed(model, voices, cuts):
     pool = model.pool(0.5, batch=4, patience=1e9)
     stream, alone = pool.stream(), model.stream(0.5)
     at = 0
@@ -91,7 +91,7 @@ def test_more_than_fits_at_once_is_stepped_in_between(model, voices, cuts):
     assert pool.waiting == 0 and pool.due is None
 
 
-def test_a_batch_waits_until_it_is_full_or_its_oldest_has_waited_long_enough(model, voices):
+def test_a_batch_runs_when_full_or_when_its_oldest_step_is_due(model, voices):
     clock = Clock()
     pool = StreamPool(model.engine, model.card.hop(0.5), batch=3, patience=0.2, clock=clock)
     streams = [pool.stream() for _ in voices]
@@ -109,15 +109,15 @@ def test_a_batch_waits_until_it_is_full_or_its_oldest_has_waited_long_enough(mod
     assert pool.due == 0.0 and [stream for stream, _ in pool.collect()] == streams[2:]
 
 
-def test_gap_flush_and_reset_finish_what_waits(model, voices):
+def test_gap_flush_and_reset_run_waiting_steps(model, voices):
     pool = model.pool(0.5, patience=1e9)
     stream, alone = pool.stream(), model.stream(0.5)
     assert stream.feed(voices[0][:20_000], RATE) == stream.gap(3.0) == []
     assert stream.feed(voices[1][:20_000], 2 * RATE) == stream.flush() == []
     expected = alone.feed(voices[0][:20_000], RATE) + alone.gap(3.0)
     expected += alone.feed(voices[1][:20_000], 2 * RATE) + alone.flush()
-    said = [update for _, update in pool.collect()]
-    assert [(u.time, u.status) for u in said] == [(u.time, u.status) for u in expected]
+    pooled = [update for _, update in pool.collect()]
+    assert [(u.time, u.status) for u in pooled] == [(u.time, u.status) for u in expected]
     stream.reset()
     stream.feed(voices[0][:8_000], RATE)
     stream.reset()
@@ -126,17 +126,17 @@ def test_gap_flush_and_reset_finish_what_waits(model, voices):
         model.pool(batch=0)
 
 
-def test_one_stream_s_damage_is_its_own(model, voices):
+def test_a_non_finite_output_affects_only_its_own_stream(model, voices):
     class Broken(Engine):
         card = model.card
 
-        def front_end(self, hop, many=False):
-            return model.engine.front_end(hop, many)
+        def front_end(self, hop, compiled=False):
+            return model.engine.front_end(hop, compiled)
 
-        def run(self, heard, state):
-            step = model.engine.run(heard, state)
+        def run(self, inputs, state):
+            step = model.engine.run(inputs, state)
             music = step.music.copy()
-            # The second of a batch comes out broken; alone it is well.
+            # The second stream of a batch fails; run alone, it succeeds.
             music[1:2] = np.nan
             return step._replace(music=music)
 
@@ -151,7 +151,7 @@ def test_one_stream_s_damage_is_its_own(model, voices):
         assert update.probabilities == pytest.approx(alone.probabilities, abs=1e-5)
 
 
-def test_what_no_longer_waits_is_let_go(model, voices):
+def test_the_pool_keeps_no_reference_to_idle_streams(model, voices):
     import gc
     import weakref
 

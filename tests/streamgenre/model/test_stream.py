@@ -1,4 +1,4 @@
-"""Promises of a stream: the cut never matters, time is exact, nothing is heard twice."""
+"""Contracts of a stream: chunk invariance, exact time, each sample is new exactly once."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def run(model, samples, rate, cuts=(), hop=None):
 
 @pytest.fixture(scope="module")
 def versions(music):
-    """The same seconds at several rates, types and channel counts."""
+    """The same excerpt at several sample rates."""
     samples, rate = music
     samples = samples[: 4 * rate]
-    found = {}
+    resampled = {}
     for target in (8_000, 16_000, 22_050, 48_000):
-        found[target] = soxr.resample(samples, rate, target).astype(np.float32)
-    found[rate] = samples
-    return found
+        resampled[target] = soxr.resample(samples, rate, target).astype(np.float32)
+    resampled[rate] = samples
+    return resampled
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def whole_runs(model):
     shares=st.lists(st.floats(0, 1), max_size=8),
     singles=st.integers(0, 40),
 )
-def test_any_cut_gives_the_same_updates_bit_for_bit(
+def test_chunk_sizes_do_not_affect_the_updates(
     model, versions, whole_runs, rate, as_int, channels, hop, shares, singles
 ):
     samples = versions[rate][:, :channels]
@@ -66,19 +66,19 @@ def test_any_cut_gives_the_same_updates_bit_for_bit(
     assert run(model, samples, rate, [*cuts, start, start], hop) == whole_runs[key]
 
 
-def test_int16_and_float32_of_the_same_samples_agree_bit_for_bit(model, music):
+def test_int16_and_float32_give_identical_updates(model, music):
     samples, rate = music
     coded = (samples * 32767).astype(np.int16)
     assert run(model, coded, rate) == run(model, coded.astype(np.float32) / 32768, rate)
 
 
-def test_mono_equals_the_same_sound_in_both_channels(model, music):
+def test_mono_equals_two_identical_channels(model, music):
     samples, rate = music
     mono = np.ascontiguousarray(samples[:, 0])
     assert run(model, mono, rate) == run(model, np.stack([mono, mono], 1), rate)
 
 
-def test_offline_is_streaming(model, music):
+def test_classify_equals_streaming(model, music):
     samples, rate = music
     timeline = model.classify((samples, rate), hop=0.5)
     streamed = run(model, samples, rate, cuts=range(0, len(samples), 1777), hop=0.5)
@@ -90,7 +90,7 @@ def test_offline_is_streaming(model, music):
 
 @pytest.mark.parametrize("seconds", [0.05, 0.1, 1.0, 2.4999, 2.5, 3.0, 7.5])
 @pytest.mark.parametrize("hop", [0.5, 2.5])
-def test_time_ends_where_the_audio_does(model, music, seconds, hop):
+def test_the_last_update_ends_with_the_audio(model, music, seconds, hop):
     samples, rate = music
     samples = samples[: round(seconds * rate)]
     updates = run(model, samples, rate, hop=hop)
@@ -100,7 +100,7 @@ def test_time_ends_where_the_audio_does(model, music, seconds, hop):
 
 
 class Recorder(Engine):
-    """A real step's place, taken by one that writes down what it is given."""
+    """An engine that records its inputs."""
 
     def __init__(self, card):
         self.card, self.seen = card, []
@@ -112,7 +112,7 @@ class Recorder(Engine):
 
 
 @pytest.mark.parametrize("hop", [0.5, 2.5])
-def test_every_new_sample_reaches_one_step_as_new(model, hop):
+def test_each_sample_is_new_in_exactly_one_step(model, hop):
     signal = np.random.default_rng(0).uniform(-1, 1, 16_000 * 9 + 123).astype(np.float32)
     engine = Recorder(model.card)
     stream = Stream(engine, model.card.hop(hop))
@@ -124,11 +124,11 @@ def test_every_new_sample_reaches_one_step_as_new(model, hop):
     assert np.array_equal(new[: len(signal)], signal)
     assert not new[len(signal) :].any() and len(new) - len(signal) < size
     whole = np.concatenate([np.zeros(40_000, np.float32), new])
-    for i, window in enumerate(engine.seen, 1):  # and each window is what came before its end
+    for i, window in enumerate(engine.seen, 1):  # each window ends with its new samples
         assert np.array_equal(window[0], whole[i * size : i * size + 40_000])
 
 
-def test_flush_ends_a_stream_and_reset_opens_it(model, music):
+def test_flush_closes_a_stream_and_reset_reopens_it(model, music):
     samples, rate = music
     stream = model.stream()
     first = stream.feed(samples, rate) + stream.flush()
@@ -138,14 +138,14 @@ def test_flush_ends_a_stream_and_reset_opens_it(model, music):
     assert stream.feed(samples, rate) + stream.flush() == first
 
 
-def test_nothing_fed_nothing_said(model):
+def test_empty_input_gives_no_updates(model):
     assert model.stream().flush() == []
     stream = model.stream()
     assert stream.feed(np.zeros(0, np.float32), 44_100) == []
     assert stream.flush() == []
 
 
-def test_a_gap_moves_time_and_forgets(model, music):
+def test_a_gap_advances_time_and_resets_the_state(model, music):
     samples, rate = music
     stream = model.stream(2.5)
     before = stream.feed(samples[: 6 * rate], rate)
@@ -159,7 +159,7 @@ def test_a_gap_moves_time_and_forgets(model, music):
         stream.gap(-1)
 
 
-def test_reset_state_forgets_but_time_goes_on(model, music):
+def test_reset_state_keeps_time(model, music):
     samples = soxr.resample(music[0][:, 0], music[1], 16_000)[:80_000]
     stream = model.stream(2.5)
     before = stream.feed(samples, 16_000)
@@ -169,7 +169,7 @@ def test_reset_state_forgets_but_time_goes_on(model, music):
     assert [u.probabilities for u in after] == [u.probabilities for u in before]
 
 
-def test_the_state_carries_what_was_heard(model, music):
+def test_the_state_affects_later_steps(model, music):
     samples, rate = music
     stream = model.stream(2.5)
     carried = [u.probabilities for u in stream.feed(samples[: 11 * rate], rate)]
@@ -182,7 +182,7 @@ def test_the_state_carries_what_was_heard(model, music):
 
 
 @pytest.mark.parametrize(
-    ("samples", "rate", "says"),
+    ("samples", "rate", "message"),
     [
         (np.zeros((2, 1000), np.float32), 44_100, r"samples\.T"),
         (np.zeros(10, np.int32), 44_100, "float32 or int16"),
@@ -191,12 +191,12 @@ def test_the_state_carries_what_was_heard(model, music):
         (np.zeros(10, np.float32), float("nan"), "sample rate"),
     ],
 )
-def test_signals_that_cannot_be_right_are_refused(model, samples, rate, says):
-    with pytest.raises(SignalError, match=says):
+def test_invalid_samples_are_rejected(model, samples, rate, message):
+    with pytest.raises(SignalError, match=message):
         model.stream().feed(samples, rate)
 
 
-def test_rate_and_channels_stay_what_they_were(model):
+def test_rate_and_channels_must_not_change(model):
     stream = model.stream()
     stream.feed(np.zeros(10, np.float32), 44_100)
     with pytest.raises(SignalError, match="48000 Hz"):
@@ -205,13 +205,13 @@ def test_rate_and_channels_stay_what_they_were(model):
         stream.feed(np.zeros((10, 2), np.float32), 44_100)
 
 
-def test_unknown_hops_are_refused_with_the_known_ones(model):
+def test_an_unknown_hop_is_an_error_that_lists_the_available_ones(model):
     with pytest.raises(ConfigError, match=r"2\.5.*0\.5|0\.5.*2\.5"):
         model.stream(0.7)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3e38])
-def test_unusable_samples_become_silence_and_are_counted(model, music, bad):
+def test_non_finite_samples_become_silence_and_are_counted(model, music, bad):
     samples, rate = music
     broken, silenced = samples[: 6 * rate].copy(), samples[: 6 * rate].copy()
     broken[100_000:100_400] = bad
@@ -221,7 +221,7 @@ def test_unusable_samples_become_silence_and_are_counted(model, music, bad):
     assert stream.non_finite == 800 and stream.state_resets == 0
 
 
-def test_a_state_that_is_not_finite_starts_anew_and_is_counted(model, music):
+def test_a_non_finite_state_is_reset_and_counted(model, music):
     samples, rate = music
     stream = model.stream(2.5)
     stream.feed(samples[: 3 * rate], rate)
@@ -246,7 +246,7 @@ def test_batches_agree_with_single_steps(model):
         windows = np.roll(windows, 8000, axis=1)
 
 
-def test_probabilities_are_probabilities(model, music):
+def test_probabilities_sum_to_one(model, music):
     samples, rate = music
     for update in run(model, samples, rate):
         assert sum(update.probabilities.values()) == pytest.approx(1, abs=1e-5)
@@ -260,7 +260,7 @@ def test_silence_is_no_music(model):
     assert {u.level for u in updates} == {-np.inf}
 
 
-def test_package_names_are_there():
+def test_all_public_names_exist():
     for name in streamgenre.__all__:
         assert getattr(streamgenre, name) is not None
     with pytest.raises(AttributeError):

@@ -1,4 +1,4 @@
-"""Styles are hints: beside their genre only, kept as means, shown where the model has them."""
+"""Styles are shown only with their genre, and a timeline keeps their means."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ LABELS = ["electronic", "rock", "jazz"]
 
 @pytest.fixture(scope="module")
 def styled(model):
-    """The bundled card with styles, of which no engine is asked here."""
+    """The bundled card with styles added."""
     return dataclasses.replace(model.card, styles=STYLES)
 
 
 class Fixed(Engine):
-    """An engine that hears one genre for two steps, then another, its styles always the same."""
+    """An engine that returns each genre for two steps, with constant styles."""
 
     def __init__(self, card, genres, styles):
         self.card, self._genres, self._styles, self._steps = card, genres, styles, 0
@@ -63,31 +63,31 @@ def timeline_of(card, parts):
     return timeline
 
 
-def test_an_update_lists_the_styles_under_its_best_label_and_under_none(styled, music):
+def test_an_update_lists_the_styles_of_its_top_label_and_of_no_label(styled, music):
     samples, rate = music
     stream = Model(Fixed(styled, ["electronic", "rock"], [0.2, 0.7, 0.9, 0.4])).stream(2.5)
     updates = stream.feed(samples, rate)
     for update in updates:
         names = {"electronic": ["techno", "live", "house"], "rock": ["punk", "live"]}[update.top]
-        assert list(update.styles) == names  # the likeliest first
+        assert list(update.styles) == names  # the most probable first
         assert update.styles["live"] == pytest.approx(0.4)
     assert {update.top for update in updates} == {"electronic", "rock"}
 
 
-def test_without_styles_there_are_no_hints(styled, music):
+def test_a_model_without_styles_reports_none(styled, music):
     engine = Fixed(styled, ["rock"], None)
     timeline = Model(engine).classify(music)
     assert timeline.styles == {} and timeline.to_dict()["styles"] == {}
     assert all(update.styles == {} for update in Model(engine).stream().feed(*music))
 
 
-def test_styles_that_are_not_finite_are_not_told(styled, music):
+def test_non_finite_styles_are_not_reported(styled, music):
     stream = Model(Fixed(styled, ["rock"], [0.1, 0.1, np.nan, 0.1])).stream(2.5)
     assert all(update.styles == {} for update in stream.feed(*music))
     assert stream.state_resets > 0
 
 
-def test_a_timeline_has_the_means_of_the_styles_under_its_genre(styled):
+def test_a_timeline_averages_the_styles_of_its_genre(styled):
     electronic = [{"house": 0.8, "techno": 0.4, "live": 0.0}, {"house": 0.4, "techno": 0.4}]
     parts = [("genre", "electronic", styles) for styles in electronic]
     parts += [("genre", "rock", {"punk": 0.9}), ("no-music", "electronic", {"house": 0.0})]
@@ -100,13 +100,13 @@ def test_a_timeline_has_the_means_of_the_styles_under_its_genre(styled):
     assert silent.styles == {}
 
 
-def test_a_timeline_keeps_no_styles_of_single_updates(styled):
+def test_the_updates_of_a_timeline_have_no_styles(styled):
     timeline = timeline_of(styled, [("genre", "rock", {"punk": 0.9})] * 3)
     assert [update.styles for update in timeline.updates] == [{}] * 3
     assert timeline.to_dict()["updates"][0]["styles"] == {}
 
 
-def test_an_update_as_json_carries_styles_where_there_are_any(styled):
+def test_an_update_as_json_has_styles(styled):
     update = Update(2.5, "genre", "rock", "rock", 0.8, 0.9, {"rock": 1.0}, -20.0, {"punk": 0.51239})
     assert update.to_dict()["styles"] == {"punk": 0.5124}
     assert dataclasses.replace(update, styles={}).to_dict()["styles"] == {}
@@ -118,7 +118,7 @@ def printed(timeline, width=40):
     return file.getvalue().splitlines()
 
 
-def test_the_text_view_has_one_line_of_hints(styled, model):
+def test_the_text_report_has_one_line_of_styles(styled, model):
     part = ("genre", "electronic", {"house": 0.8, "techno": 0.4})
     with_hints, without = printed(timeline_of(styled, [part])), printed(
         timeline_of(model.card, [(*part[:2], {})])
@@ -129,7 +129,7 @@ def test_the_text_view_has_one_line_of_hints(styled, model):
 
 
 def exported(folder, styles):
-    """A model file of a network with so many styles: always electronic, house 0.9, techno 0.5."""
+    """A model file with this number of styles: always electronic, house 0.9, techno 0.5."""
     torch = pytest.importorskip("torch", reason="export needs the train extra")
     pytest.importorskip("onnx", reason="export needs the train extra")
     from streamgenre.networks import build
@@ -161,7 +161,7 @@ def file(tmp_path_factory):
     return exported(tmp_path_factory.mktemp("styled"), 4)
 
 
-def test_a_model_file_carries_its_styles(file, music):
+def test_a_model_file_stores_its_styles(file, music):
     from streamgenre.model.torch import TorchEngine
 
     model = streamgenre.load(file)
@@ -177,9 +177,9 @@ def test_a_model_file_carries_its_styles(file, music):
     np.testing.assert_allclose(model.engine.step(samples, state).styles, on_torch, atol=1e-4)
 
 
-def test_every_update_brings_the_gates_that_the_card_names(file, music):
+def test_updates_have_the_gates_that_the_card_names(file, music):
     model = streamgenre.load(file)
-    assert model.card.gates[0] == "block 4"  # the first that MobileNetV3-Large gates
+    assert model.card.gates[0] == "block 4"  # the first gated block of MobileNetV3-Large
     updates = model.stream().feed(*music)
     for update in updates:
         assert len(update.gates) == len(model.card.gates)
@@ -197,7 +197,7 @@ def command(*arguments):
     )
 
 
-def test_the_commands_show_them(file, clip):
+def test_the_commands_show_styles(file, clip):
     assert "hints: House, Techno" in command("--model", file, clip).stdout
     whole = json.loads(command("--model", file, "--format", "json", clip).stdout)
     assert list(whole["styles"]) == ["house", "techno"]
@@ -208,7 +208,7 @@ def test_the_commands_show_them(file, clip):
 
 
 def changed(file, target, change):
-    """The model file with a changed card: its hash is that of the graph, and still right."""
+    """The model file with a changed card; the hash remains valid, since it excludes the card."""
     import onnx
 
     model = onnx.load(file)
@@ -222,31 +222,31 @@ def changed(file, target, change):
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
-        (lambda card: card["styles"].pop(), "gives 4 styles, the card names 3"),
-        (lambda card: card.pop("styles"), "gives 4 styles, the card names 0"),
-        (lambda card: card["gates"].pop(), "gates, the card names"),
-        (lambda card: card["styles"][0].update(name="punk"), "twice"),
+        (lambda card: card["styles"].pop(), "outputs 4 styles, the card lists 3"),
+        (lambda card: card.pop("styles"), "outputs 4 styles, the card lists 0"),
+        (lambda card: card["gates"].pop(), "gates, the card lists"),
+        (lambda card: card["styles"][0].update(name="punk"), "duplicate styles"),
     ],
 )
-def test_a_card_that_is_not_about_its_styles_is_refused_in_one_line(file, tmp_path, change, says):
+def test_a_card_that_does_not_match_its_graph_is_rejected(file, tmp_path, change, message):
     path = changed(file, tmp_path / "m.onnx", change)
-    with pytest.raises(ModelFileError, match=says) as refused:
+    with pytest.raises(ModelFileError, match=message) as error:
         streamgenre.load(path)
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(error.value)
 
 
-def test_a_network_without_styles_has_none_and_may_name_none(tmp_path, music):
+def test_a_card_must_not_list_styles_that_the_network_lacks(tmp_path, music):
     plain = exported(tmp_path, 0)
     assert streamgenre.load(plain).classify(music).styles == {}
     style = {"name": "house", "display": "House", "parent": "electronic"}
     path = changed(plain, tmp_path / "m.onnx", lambda card: card.update(styles=[style]))
-    with pytest.raises(ModelFileError, match="gives 0 styles, the card names 1"):
+    with pytest.raises(ModelFileError, match="outputs 0 styles, the card lists 1"):
         streamgenre.load(path)
 
 
-def test_a_checkpoint_brings_its_styles(tmp_path):
+def test_a_checkpoint_stores_its_styles(tmp_path):
     torch = pytest.importorskip("torch", reason="checkpoints need the train extra")
     pytest.importorskip("onnx", reason="export needs the train extra")
     from streamgenre.networks import build

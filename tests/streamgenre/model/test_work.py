@@ -1,4 +1,4 @@
-"""What a step does, counted: times are noisy, counts are not."""
+"""The work of a step, as counts of calls, frames, operations and bytes instead of noisy times."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def noise():
 
 
 @pytest.mark.parametrize(("hop", "frames"), [(0.5, 54), (1.25, 129), (2.5, 251)])
-def test_a_step_is_one_call_and_computes_no_frame_that_it_has(model, noise, hop, frames):
+def test_a_step_is_one_call_and_computes_only_new_frames(model, noise, hop, frames):
     counted = []
 
     def count(samples, begin, length, numbered, out):
@@ -55,11 +55,11 @@ def test_the_input_of_the_network_is_not_copied(model, noise):
         OnnxEngine, "run", lambda *a: seen.append(a[1].__array_interface__["data"][0]) or run(*a)
     ):
         stream.feed(noise[: 5 * RATE], RATE)
-    assert len(seen) == 10 and len(set(seen)) == 1  # one place, written to anew
+    assert len(seen) == 10 and len(set(seen)) == 1  # one buffer, reused
 
 
 @pytest.mark.parametrize("hop", [0.5, 1.25, 2.5])
-def test_a_step_keeps_nothing_and_needs_little(model, noise, hop):
+def test_a_step_retains_no_memory(model, noise, hop):
     size = round(hop * RATE)
     stream = model.stream(hop)
     hops = [noise[i * size : (i + 1) * size] for i in range(48)]
@@ -76,14 +76,14 @@ def test_a_step_keeps_nothing_and_needs_little(model, noise, hop):
         after, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    # Python keeps small freed tuples to use again, which count as held; no array is as small.
+    # Python keeps small freed tuples for reuse, which count as allocated; arrays are larger.
     assert after - before < 16 * 800
-    # The log-mel that moves is copied, the FFT copies its 64 frames; all the rest has its place.
+    # The shifted log-mel frames and 64 frames of the FFT are copied; all other buffers are reused.
     moved = BANDS * (40_000 - size) // STEP * 4
     assert peak - before < 2 * size * 4 + moved + 600_000
 
 
-def test_a_pool_steps_a_batch_in_one_call(model, noise):
+def test_a_pool_runs_a_batch_in_one_call(model, noise):
     pool = model.pool(1.25, batch=8, patience=0)
     streams = [pool.stream() for _ in range(16)]
     with mock.patch.object(OnnxEngine, "run", autospec=True, side_effect=OnnxEngine.run) as run:
@@ -93,16 +93,16 @@ def test_a_pool_steps_a_batch_in_one_call(model, noise):
     assert len(collected) == 16 and run.call_count == 2
 
 
-def test_the_network_is_no_larger_than_it_was(model):
+def test_the_size_of_the_network_is_bounded(model):
     onnx = pytest.importorskip("onnx", reason="counting needs the train extra")
     from bench.floor import of_model
-    from streamgenre.model.cut import behind_logmel
+    from streamgenre.model.cut import without_front_end
     from streamgenre.model.model import read_model
 
     assert onnx
-    behind = behind_logmel(read_model(None)[1])
-    assert behind is not None
-    counted = of_model(behind)
-    # 30.6 million that the network is made of; the rest are channels of zeros.
+    cut = without_front_end(read_model(None)[1])
+    assert cut is not None
+    counted = of_model(cut)
+    # The network has 30.6 million; the rest are channels padded with zeros.
     assert counted.macs <= 37.0e6
     assert counted.weight_bytes <= 13e6

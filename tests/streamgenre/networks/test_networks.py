@@ -1,4 +1,4 @@
-"""The networks are the published ones, step by step, and survive their export."""
+"""The networks match the papers, run step by step, and can be exported."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ TRUNK = {"kind": "trunk", "classes": 3, "size": 16}
 SHORT = [RAW | {"window": 1_600}, TRUNK | {"window": 16_000}]
 
 
-def lively(description, seed=0):
-    """A random network whose every weight matters, zero-started feedback included."""
+def randomised(description, seed=0):
+    """A network with random weights, including the zero-initialised feedback."""
     torch.manual_seed(seed)
     network = build(description).eval()
     with torch.no_grad():
@@ -48,7 +48,7 @@ def hop_of(description):
 
 
 def exported(description, path, **changes):
-    network, hop = lively(description), hop_of(description) / 16_000
+    network, hop = randomised(description), hop_of(description) / 16_000
     calibration = Calibration(1.3, Thresholds(0.3, 0.3, -70.0, 0.1, 2.0))
     entries = card_entries(
         network, description, ["a", "b", "c"], [hop], calibration, name="test", **changes
@@ -76,7 +76,7 @@ def trunk_file(tmp_path_factory):
         ("res-se", "joined", 3_402_960),
     ],
 )
-def test_parameters_are_the_published_ones(block, gate, parameters):
+def test_parameter_counts_match_the_paper(block, gate, parameters):
     network = TFCRNN(classes=16, block=block, gate=gate)
     assert sum(p.numel() for p in network.parameters()) == parameters
 
@@ -97,7 +97,7 @@ SQUEEZED = [(16,), (128,)] * 2 + [(32,), (256,)] * 3 + [(64,), (512,)]
         ("res-se", "joined", [2, 2, 3, 2, 2, 3], SQUEEZED),
     ],
 )
-def test_shapes_are_the_published_ones(block, gate, convolutions, gates):
+def test_shapes_match_the_paper(block, gate, convolutions, gates):
     network = TFCRNN(classes=16, block=block, gate=gate).eval()
     window, h = torch.randn(1, 3_200), torch.zeros(1, 256)
     assert sizes([network.stem, *network.blocks], lambda: network.tick(window, h)) == [
@@ -115,18 +115,18 @@ def test_shapes_are_the_published_ones(block, gate, convolutions, gates):
 
 
 def test_two_and_a_half_seconds_are_23_steps():
-    assert of_a_segment(TFCRNN(classes=16), 2).logits.shape == (2, 1, 23, 16)
+    assert segment_logits(TFCRNN(classes=16), 2).logits.shape == (2, 1, 23, 16)
 
 
-def of_a_segment(network, lanes=1):
-    """What is learnt of 2.5 s: an odd half window at the end is not read, as published."""
+def segment_logits(network, lanes=1):
+    """Logits of a segment of 2.5 s. As published, an odd half window at the end is not read."""
     fresh, state = torch.ones(lanes, 1, dtype=torch.bool), torch.zeros(lanes, 256)
     windows = torch.randn(lanes, 1, 24 * 1_600)
     return network.sequence(windows, fresh, state, SequenceOptions())
 
 
 def multiply_adds(network, call):
-    """Of convolutions and linear layers, in a call that uses the network."""
+    """Multiply-adds of convolutions and linear layers in a call that runs the network."""
     found = []
 
     def count(module, _, output):
@@ -140,16 +140,16 @@ def multiply_adds(network, call):
     return sum(found)
 
 
-def test_multiply_adds_are_the_published_ones():
+def test_multiply_adds_match_the_paper():
     network = TFCRNN(classes=16, gate="none", hop=1_600).eval()
     tick = multiply_adds(network, lambda: network(torch.randn(1, 3_200), torch.zeros(1, 256)))
     assert tick == pytest.approx(94.3e6, abs=0.05e6)
     network = TFCRNN(classes=16, gate="none").eval()
-    segment = multiply_adds(network, lambda: of_a_segment(network))
+    segment = multiply_adds(network, lambda: segment_logits(network))
     assert segment == pytest.approx(2.17e9, abs=0.005e9)  # 23 ticks: 2.5 s
 
 
-def test_with_gates_held_open_it_is_the_plain_network():
+def test_with_open_gates_the_network_equals_the_plain_one():
     torch.manual_seed(0)
     gated, plain = (
         TFCRNN(4, width=8, size=16).eval(),
@@ -163,14 +163,14 @@ def test_with_gates_held_open_it_is_the_plain_network():
     torch.testing.assert_close(gated(samples, state).logits, plain(samples, state).logits)
 
 
-def test_the_trunk_starts_without_feedback():
+def test_the_backbone_network_starts_without_feedback():
     network = build(TRUNK).eval()
     samples = torch.randn(2, 40_000) * 0.1
-    forgetful = network(samples, torch.zeros(2, 16)).embedding
-    torch.testing.assert_close(network(samples, torch.randn(2, 16)).embedding, forgetful)
-    lively_one = lively(TRUNK)
-    changed = lively_one(samples, torch.randn(2, 16)).embedding
-    assert not torch.allclose(changed, lively_one(samples, torch.zeros(2, 16)).embedding)
+    without_state = network(samples, torch.zeros(2, 16)).embedding
+    torch.testing.assert_close(network(samples, torch.randn(2, 16)).embedding, without_state)
+    network = randomised(TRUNK)
+    changed = network(samples, torch.randn(2, 16)).embedding
+    assert not torch.allclose(changed, network(samples, torch.zeros(2, 16)).embedding)
 
 
 def test_the_cell_is_a_gru():
@@ -197,15 +197,15 @@ def test_the_front_end_is_a_log_mel_spectrogram():
 
 
 @pytest.mark.parametrize("description", [RAW, TRUNK], ids=["raw", "trunk"])
-def test_every_new_sample_enters_the_state_once(description):
-    """The conformance test: each new sample moves the next state."""
-    network = lively(description)
+def test_every_new_sample_affects_the_next_state(description):
+    """The conformance test of all networks."""
+    network = randomised(description)
     hop = hop_of(description)
     window = network.window_for(hop)
     samples = (torch.randn(1, window) * 0.1).requires_grad_()
     step = network(samples, torch.randn(1, 16))
     (gradient,) = torch.autograd.grad(step.next_state.square().sum(), samples)
-    # Max pooling passes one in three samples on: what counts is that none is out of reach.
+    # Max pooling passes one of three samples; it is enough that every sample can have an effect.
     reached = torch.nn.functional.max_pool1d(gradient[:, -hop:].abs(), 81, ceil_mode=True)
     assert (reached > 0).all()
     if description is TRUNK:
@@ -216,10 +216,10 @@ def test_every_new_sample_enters_the_state_once(description):
 @pytest.mark.parametrize(
     "description", [RAW, TRUNK, *SHORT], ids=["raw", "trunk", "short raw", "short trunk"]
 )
-def test_training_computes_the_same_as_streaming(description, frozen, monkeypatch):
-    """A sequence of steps, one of them with a fresh state, equals carried single steps."""
+def test_sequences_equal_carried_single_steps(description, frozen, monkeypatch):
+    """Also with a reset of the state within the sequence."""
     monkeypatch.setattr("streamgenre.networks.trunk.augmented", lambda power, amount: power)
-    network, hop = lively(description), hop_of(description)
+    network, hop = randomised(description), hop_of(description)
     windows = torch.randn(2, 3, network.window_for(hop)) * 0.1
     fresh = torch.zeros(2, 3, dtype=torch.bool)
     fresh[1, 2] = True
@@ -233,8 +233,8 @@ def test_training_computes_the_same_as_streaming(description, frozen, monkeypatc
     torch.testing.assert_close(found.state, state, rtol=1e-3, atol=1e-4)
 
 
-def test_the_raw_step_ticks_once_for_every_half_window():
-    network = lively(RAW)
+def test_the_raw_network_has_one_tick_per_half_window():
+    network = randomised(RAW)
     signal = torch.randn(1, 1_600 + 16_000) * 0.1
     whole = network(signal, torch.zeros(1, 16)).next_state
     state = torch.zeros(1, 16)
@@ -279,7 +279,7 @@ def test_the_bundled_model_agrees_with_torch_over_500_carried_steps(model, music
     assert worst < 1e-4
 
 
-def test_a_graph_that_differs_is_not_written(tmp_path, monkeypatch):
+def test_an_export_that_differs_is_not_written(tmp_path, monkeypatch):
     monkeypatch.setattr("training.export.onnx.PARITY_STEPS", 3)
     true_forward = Calibrated.forward
     calls = []
@@ -310,27 +310,27 @@ def test_an_exported_model_runs_by_path(trunk_file, music):
     assert model.classify(music).updates[-1].time == pytest.approx(12)
 
 
-def test_cards_from_elsewhere_are_refused(trunk_file):
+def test_invalid_cards_are_rejected(trunk_file):
     import onnx
 
     model = onnx.load(trunk_file)
     digest = read_onnx(model.SerializeToString()).sha256
 
-    def refuses(says):
-        with pytest.raises(ModelFileError, match=says):
+    def is_rejected(message):
+        with pytest.raises(ModelFileError, match=message):
             read_card(model.SerializeToString(), "m")
 
     onnx.helper.set_model_props(model, {METADATA_KEY: "{"})
-    refuses("card")
+    is_rejected("card")
     onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps({"format": 99})})
-    refuses("format version")
+    is_rejected("format version")
     onnx.helper.set_model_props(model, {METADATA_KEY: card_to_json({"name": "x"}, digest)})
-    refuses("card")
+    is_rejected("card")
     del model.metadata_props[:]
-    refuses("no streamgenre model card")
+    is_rejected("has no model card")
 
 
-def test_weights_outside_the_file_are_refused(trunk_file, tmp_path):
+def test_external_data_is_rejected(trunk_file, tmp_path):
     import onnx
 
     model = onnx.load(trunk_file)
@@ -338,18 +338,18 @@ def test_weights_outside_the_file_are_refused(trunk_file, tmp_path):
         model, tmp_path / "out.onnx", save_as_external_data=True, location="w.bin",
         size_threshold=0,
     )  # fmt: skip
-    with pytest.raises(ModelFileError, match="outside the file"):
+    with pytest.raises(ModelFileError, match="external data"):
         load(tmp_path / "out.onnx")
 
 
-def test_the_model_of_half_the_size_says_the_same(model, music, tmp_path, monkeypatch):
+def test_the_half_size_model_agrees_with_the_bundled_one(model, music, tmp_path, monkeypatch):
     half = load("tfcrnn-half")
     assert half.card.labels == model.card.labels
     assert len(read_model("tfcrnn-half")[1]) < 0.6 * len(read_model(None)[1])
     for ours, theirs in zip(half.stream().feed(*music), model.stream().feed(*music), strict=True):
         assert ours.top == theirs.top
         assert ours.probabilities == pytest.approx(theirs.probabilities, abs=0.03)
-    # A file of that name comes first.
+    # A file of that name takes precedence.
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tfcrnn-half").write_bytes(b"another")
     with pytest.raises(ModelFileError):

@@ -1,4 +1,4 @@
-"""The memory of running statistics: what it remembers, how fast it forgets, and what it ignores."""
+"""The memory of running statistics: content, decay and weights."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ POOLED = {"kind": "trunk", "classes": 3, "memory": "statistics", "levelled": Tru
 
 
 def run(statistics, embeddings, seconds, weights=None):
-    """The mean after each of embeddings (T, E), as one stream."""
+    """The mean after each of the embeddings (T, E) of one stream."""
     memory = torch.zeros(1, statistics.memory_size)
     hop, found = torch.full((1, 1), seconds), []
     for t, embedding in enumerate(embeddings):
@@ -34,34 +34,34 @@ def statistics():
     return made
 
 
-def test_the_mean_of_a_short_stream_is_that_of_its_embeddings(statistics):
+def test_without_decay_the_mean_is_that_of_the_embeddings(statistics):
     embeddings = torch.randn(4, 4, generator=torch.Generator().manual_seed(0))
     pooled, _ = run(statistics, embeddings, 0.5)
     torch.testing.assert_close(pooled[-1, :4], embeddings.mean(0), atol=0.1, rtol=0)
 
 
-def test_the_first_step_is_its_own_mean(statistics):
+def test_the_mean_after_one_step_is_its_embedding(statistics):
     pooled, _ = run(statistics, torch.full((1, 4), 2.0), 2.5)
     torch.testing.assert_close(pooled[0], torch.full((4,), 2.0))
 
 
 @pytest.mark.parametrize("seconds", [0.5, 2.5])
-def test_the_decay_is_per_second_whatever_the_hop(statistics, seconds):
+def test_the_decay_per_second_does_not_depend_on_the_hop(statistics, seconds):
     steps = round(LONGEST / seconds)
     embeddings = torch.cat([torch.ones(steps, 4), torch.zeros(steps, 4)])
     pooled, _ = run(statistics, embeddings, seconds)
-    # LONGEST of each: what came first has decayed to 1/e.
+    # LONGEST of each: the first part has decayed to 1/e.
     assert pooled[-1, 0].item() == pytest.approx(1 / (1 + np.e), abs=0.02)
 
 
-def test_steps_without_weight_change_nothing_that_is_remembered(statistics):
+def test_steps_with_zero_weight_do_not_change_the_mean(statistics):
     music, noise = torch.ones(10, 4), torch.full((5, 4), 9.0)
     weights = torch.cat([torch.ones(10), torch.zeros(5)])
     pooled, _ = run(statistics, torch.cat([music, noise]), 0.5, weights)
     torch.testing.assert_close(pooled[-1, :4], torch.ones(4), atol=0.01, rtol=0)
 
 
-def test_a_distant_embedding_makes_it_forget(statistics):
+def test_a_distant_embedding_resets_the_mean(statistics):
     with torch.no_grad():
         statistics.offset.fill_(-3.0)
     embeddings = torch.cat([torch.zeros(20, 4), torch.full((6, 4), 6.0)])
@@ -72,7 +72,7 @@ def test_a_distant_embedding_makes_it_forget(statistics):
     assert changed[-1, 0] > kept[-1, 0] + 1
 
 
-def test_only_levels_outside_the_range_are_changed():
+def test_only_windows_outside_the_level_range_change():
     front = LogMel()
     samples = torch.randn(1, 16_000, generator=torch.Generator().manual_seed(0)) * 0.1
     inside, quiet = front(samples), front(samples * 0.02)
@@ -82,7 +82,7 @@ def test_only_levels_outside_the_range_are_changed():
     assert louder.mean() < inside.mean()
 
 
-def test_levelling_makes_the_volume_irrelevant_and_leaves_silence_silent():
+def test_levelling_removes_the_volume_and_keeps_silence():
     front = LogMel()
     samples = torch.randn(1, 16_000, generator=torch.Generator().manual_seed(0)) * 0.2
     loud, soft = (front.levelled(front(samples * gain)) for gain in (1.0, 0.1))
@@ -94,7 +94,7 @@ def test_levelling_makes_the_volume_irrelevant_and_leaves_silence_silent():
     assert activity(front(half)).item() == pytest.approx(0.5, abs=0.02)
 
 
-def test_the_exported_form_gives_the_same_and_keeps_the_hop_in_the_state():
+def test_the_exported_form_agrees_and_keeps_the_hop_in_the_state():
     torch.manual_seed(0)
     network = build(POOLED).eval()
     exported = step_form(network).eval()
@@ -112,7 +112,7 @@ def test_the_exported_form_gives_the_same_and_keeps_the_hop_in_the_state():
     torch.testing.assert_close(again[1], state[1])
 
 
-def test_the_first_short_steps_are_near_uniform_and_whole_windows_are_not_changed():
+def test_only_the_first_short_steps_are_near_uniform():
     torch.manual_seed(0)
     network = build(POOLED).eval()
     with torch.no_grad():
@@ -120,7 +120,7 @@ def test_the_first_short_steps_are_near_uniform_and_whole_windows_are_not_change
         network.window_classifier.bias.copy_(torch.tensor([3.0, 0.0, -3.0]))
     samples = torch.randn(1, 2_500 * 16) * 0.1
     half = samples.clone()
-    half[:, : 2_000 * 16] = 0  # half a second into a stream: the rest of the window is padding
+    half[:, : 2_000 * 16] = 0  # half a second into a stream, the rest of the window is padding
     with torch.inference_mode():
         first = network(half, network.initial_state(1, 0.5)).logits.softmax(1)
         whole = network(samples, network.initial_state(1, 2.5)).logits.softmax(1)
@@ -128,7 +128,7 @@ def test_the_first_short_steps_are_near_uniform_and_whole_windows_are_not_change
     assert whole.max() > 0.6
 
 
-def test_a_state_of_zeros_stands_for_the_default_hop():
+def test_a_zero_state_selects_the_default_hop():
     torch.manual_seed(0)
     network = build(POOLED).eval()
     zeros, named = torch.zeros(1, network.state_size), network.initial_state(1, 2.5)
@@ -158,7 +158,7 @@ def pooled_model(tmp_path_factory):
     return path
 
 
-def test_a_stream_of_the_exported_model_starts_with_its_hop(pooled_model):
+def test_the_initial_state_of_a_stream_contains_its_hop(pooled_model):
     import streamgenre
     from streamgenre.model.engine import initial_state
 
@@ -175,7 +175,7 @@ def test_a_stream_of_the_exported_model_starts_with_its_hop(pooled_model):
     ]
 
 
-def test_a_package_has_its_hop_inside(pooled_model, tmp_path):
+def test_a_package_contains_its_hop(pooled_model, tmp_path):
     import onnxruntime
 
     import streamgenre

@@ -1,4 +1,4 @@
-"""Spectra and resampling inside the networks say what librosa, torch, soxr and scipy say."""
+"""Spectra and resampling inside the networks agree with librosa, torch, soxr and scipy."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def decibels(power):
 @pytest.mark.parametrize(("fft", "hop"), [(512, 256), (1_024, 512), (2_048, 512)])
 @pytest.mark.parametrize("sound", ["noise", "tone"])
 @pytest.mark.filterwarnings("ignore")  # the tracer's, of constants
-def test_the_exported_transform_is_the_fast_one(sound, fft, hop, centred):
-    """In training a fast Fourier transform, in an exported graph a convolution."""
+def test_the_exported_transform_equals_the_fft(sound, fft, hop, centred):
+    """Training uses the FFT, an exported graph uses a convolution."""
     sounds = np.stack([noise(9_000), noise(9_000, 1)] if sound == "noise" else [tone(1_000, 9_000)])
     samples = torch.from_numpy(sounds).float()
     spectrum = PowerSpectrum(fft, hop, centred=centred)
@@ -55,7 +55,7 @@ def test_the_exported_transform_is_the_fast_one(sound, fft, hop, centred):
 
 
 @pytest.mark.parametrize("centred", [True, False])
-def test_the_power_spectrum_is_librosas(centred):
+def test_the_power_spectrum_matches_librosa(centred):
     samples = noise(9_000).astype(np.float32)
     window = signal.get_window("hamming", 1_024)
     for given_window, name in ((None, "hann"), (window, "hamming")):
@@ -71,7 +71,7 @@ def test_the_power_spectrum_is_librosas(centred):
 @pytest.mark.parametrize(
     ("rate", "fft", "hop", "bands"), [(22_050, 2_048, 512, 128), (12_000, 512, 256, 96)]
 )
-def test_the_mel_spectrum_is_librosas(rate, fft, hop, bands, centred):
+def test_the_mel_spectrum_matches_librosa(rate, fft, hop, bands, centred):
     samples = (noise(rate) + 0.5 * tone(440, rate, rate)).astype(np.float32)
     mel = MelSpectrum(rate, fft, hop, bands, centred=centred)
     ours = mel(given(samples))[0].numpy()
@@ -85,16 +85,16 @@ def test_the_mel_spectrum_is_librosas(rate, fft, hop, bands, centred):
 
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("share", [0.05, 0.4, 0.8])
-def test_a_resampled_tone_is_the_tone(rate, share):
+def test_a_tone_is_resampled_accurately(rate, share):
     hertz = share * min(rate, SAMPLE_RATE) / 2
-    inner = slice(rate // 20, -rate // 20)  # the ends hear the silence around them
+    inner = slice(rate // 20, -rate // 20)  # the ends include padding
     ours = resampled(tone(hertz, SAMPLE_RATE), rate, rate)[inner]
     difference = ours - tone(hertz, rate, rate)[inner]
     assert decibels(np.mean(difference**2) / 0.5) < -50
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_what_the_narrower_rate_cannot_hold_is_not_heard(rate):
+def test_frequencies_above_the_lower_nyquist_frequency_are_removed(rate):
     edge = min(rate, SAMPLE_RATE) / 2
     inner = slice(rate // 20, -rate // 20)
     if rate < SAMPLE_RATE:
@@ -107,8 +107,8 @@ def test_what_the_narrower_rate_cannot_hold_is_not_heard(rate):
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_resampled_noise_is_that_of_soxr_and_scipy(rate):
-    """Up to 0.8 of the edge; above it every converter rolls off its own way."""
+def test_resampling_agrees_with_soxr_and_scipy(rate):
+    """Up to 0.8 of the Nyquist frequency; above it, transition bands differ."""
     edge = 0.8 * min(rate, SAMPLE_RATE) / 2
     band = signal.firwin(801, edge, fs=SAMPLE_RATE)
     sound = np.convolve(noise(SAMPLE_RATE), band, "same") * np.hanning(SAMPLE_RATE)
@@ -122,18 +122,18 @@ def test_resampled_noise_is_that_of_soxr_and_scipy(rate):
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_no_tap_makes_a_16_bit_sample_subnormal(rate):
+def test_no_product_of_taps_and_16_bit_samples_is_subnormal(rate):
     taps = Resample(rate, rate).kernel.abs()
     assert taps[taps > 0].min() / 2**15 > torch.finfo(torch.float32).tiny
 
 
-def test_the_same_rate_is_left_alone():
+def test_equal_rates_pass_unchanged():
     samples = given(noise(500))
     torch.testing.assert_close(Resample(SAMPLE_RATE, 400)(samples), samples[:, :400])
 
 
 @pytest.mark.parametrize(("rate", "length"), [(22_050, 59_049), (12_000, 349_440), (44_100, 999)])
-def test_a_window_is_just_long_enough(rate, length):
+def test_a_window_is_as_short_as_possible(rate, length):
     resample = Resample(rate, length)
     assert 0 <= resample.window * rate - length * SAMPLE_RATE < rate
     assert resample(torch.zeros(2, resample.window)).shape == (2, length)

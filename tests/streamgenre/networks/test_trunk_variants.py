@@ -1,4 +1,4 @@
-"""What the trunk's gates may hear, and how its spectra are augmented."""
+"""Variants of the feedback of the backbone network, and augmentation of its spectra."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ HEARING = ("state", "window", "other")
 ALIKE = {"rtol": 1e-3, "atol": 1e-4}
 
 
-def trunk(feedback="state", first_feedback=1, *, deaf=False, seed=0, **more):
-    """A small random trunk in which every weight matters; `deaf`: feedback stays at zero."""
+def backbone(feedback="state", first_feedback=1, *, zero_feedback=False, seed=0, **more):
+    """A small backbone network with random weights. `zero_feedback`: keep feedback at zero."""
     torch.manual_seed(seed)
     network = build(
         {"kind": "trunk", "classes": 3, "size": SIZE, "width": 0.1, "window": WINDOW}
@@ -39,14 +39,14 @@ def trunk(feedback="state", first_feedback=1, *, deaf=False, seed=0, **more):
     ).eval()
     with torch.no_grad():
         for name, parameter in network.named_parameters():
-            if ".feedback." in name and not deaf:
+            if ".feedback." in name and not zero_feedback:
                 parameter.normal_(0, 1.0)
             if name.startswith("gru."):
                 parameter.normal_(0, 0.3)
     return network
 
 
-PLAIN = trunk(deaf=True)
+PLAIN = backbone(zero_feedback=True)
 
 
 def sound(*shape):
@@ -62,7 +62,7 @@ def fed_blocks(network):
 
 
 def means_by_block(network, embedding):
-    """The part of an embedding that each block gave, the first block first."""
+    """The parts of an embedding from each block, in order."""
     sizes = [block.outputs for block in network.blocks]
     return embedding[:, -sum(sizes) :].split(sizes, 1)
 
@@ -73,51 +73,51 @@ def stepped(network, samples, state):
 
 
 @pytest.mark.parametrize("variant", HEARING)
-def test_without_feedback_weights_all_variants_are_the_same_network(variant):
-    plain, hearing = trunk("none"), trunk(variant, deaf=True)
-    missing, unexpected = hearing.load_state_dict(plain.state_dict(), strict=False)
+def test_with_zero_feedback_weights_all_variants_agree(variant):
+    plain, gated = backbone("none"), backbone(variant, zero_feedback=True)
+    missing, unexpected = gated.load_state_dict(plain.state_dict(), strict=False)
     assert not unexpected and all(".feedback." in name for name in missing)
-    expected, found = (stepped(n, sound(3), states(3)) for n in (plain, hearing))
+    expected, found = (stepped(n, sound(3), states(3)) for n in (plain, gated))
     for name in ("logits", "music", "next_state", "gates", "embedding"):
         assert torch.equal(getattr(found, name), getattr(expected, name))
-    assert not hearing.feeds_back() and not plain.feeds_back() and trunk(variant).feeds_back()
+    assert not gated.feeds_back() and not plain.feeds_back() and backbone(variant).feeds_back()
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("first", [1, 5, 11, 15])
-def test_only_gated_blocks_from_the_first_one_on_have_feedback(variant, first):
-    gated = [int(name.removeprefix("block ")) for name in gate_names(trunk(deaf=True))]
+def test_only_gated_blocks_from_first_feedback_have_feedback(variant, first):
+    gated = [int(name.removeprefix("block ")) for name in gate_names(backbone(zero_feedback=True))]
     assert gated == [4, 5, 6, 11, 12, 13, 14, 15]  # MobileNetV3-Large
     expected = [] if variant == "none" else [number for number in gated if number >= first]
-    assert fed_blocks(trunk(variant, first)) == expected
+    assert fed_blocks(backbone(variant, first)) == expected
 
 
 @settings(max_examples=15, deadline=None)
 @given(first=st.integers(1, BLOCKS), seed=st.integers(0, 1_000))
-def test_the_state_reaches_the_gates_from_the_first_one_on_and_nothing_before(first, seed):
-    network = trunk("state", first)
+def test_the_state_affects_only_gates_from_first_feedback(first, seed):
+    network = backbone("state", first)
     one, other = (
         stepped(network, sound(1), state) for state in (states(1, seed), torch.zeros(1, SIZE))
     )
-    hearing = fed_blocks(network)
+    gated = fed_blocks(network)
     for name, a, b in zip(gate_names(network), one.gates[0], other.gates[0], strict=True):
         number = int(name.removeprefix("block "))
-        if number < hearing[0]:
+        if number < gated[0]:
             assert a == b
-        elif number == hearing[0]:  # later ones change with what they are given, too
+        elif number == gated[0]:  # later ones also change with their input
             assert a != b
     by_block = zip(*(means_by_block(network, s.embedding) for s in (one, other)), strict=True)
     for number, (a, b) in enumerate(by_block, 1):
-        if number < hearing[0]:
+        if number < gated[0]:
             assert torch.equal(a, b)
-        elif number == hearing[0]:
+        elif number == gated[0]:
             assert not torch.equal(a, b)
 
 
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 1_000))
-def test_the_gates_read_the_state_of_another_stream_only(seed):
-    network, samples, before = trunk("other"), sound(2), states(2, seed)
+def test_the_gates_read_only_the_state_of_another_stream(seed):
+    network, samples, before = backbone("other"), sound(2), states(2, seed)
     usual = stepped(network, samples, before)
     for lane in (0, 1):
         changed = before.clone()
@@ -126,33 +126,33 @@ def test_the_gates_read_the_state_of_another_stream_only(seed):
         assert torch.equal(now.gates[lane], usual.gates[lane])
         assert torch.equal(now.embedding[lane], usual.embedding[lane])
         assert not torch.equal(now.gates[1 - lane], usual.gates[1 - lane])
-        # Its own state still enters the recurrent cell.
+        # The stream's own state still enters the recurrent cell.
         assert not torch.equal(now.next_state[lane], usual.next_state[lane])
 
 
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 1_000))
-def test_the_gates_depend_on_the_present_window_only(seed):
-    network, samples = trunk("window"), sound(2)
+def test_the_gates_depend_only_on_the_current_window(seed):
+    network, samples = backbone("window"), sound(2)
     usual, now = (stepped(network, samples, s) for s in (torch.zeros(2, SIZE), states(2, seed)))
     assert torch.equal(now.gates, usual.gates) and torch.equal(now.embedding, usual.embedding)
     assert not torch.equal(now.next_state, usual.next_state)
-    # It is heard, though: the gates are others than those of a network that hears nothing.
+    # The feedback has an effect: the gates differ from those of a network without it.
     assert not torch.equal(
         usual.gates, stepped(without_feedback(network), samples, states(2)).gates
     )
     swapped = stepped(network, samples.flip(0), torch.zeros(2, SIZE))
-    torch.testing.assert_close(swapped.gates.flip(0), usual.gates)  # no stream hears another
+    torch.testing.assert_close(swapped.gates.flip(0), usual.gates)  # streams are independent
 
 
-@pytest.mark.parametrize("deaf", [False, True], ids=["hearing", "zero"])
+@pytest.mark.parametrize("zero_feedback", [False, True], ids=["gated", "zero"])
 @pytest.mark.parametrize("frozen", [False, True], ids=["whole", "frozen"])
 @pytest.mark.parametrize("first", [1, 11])
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_training_computes_the_same_as_streaming(variant, first, frozen, deaf, monkeypatch):
-    """A sequence of steps, with fresh states among them, equals carried single steps."""
-    monkeypatch.setattr("streamgenre.networks.trunk.augmented", lambda power, amount: power)
-    network = trunk(variant, first, deaf=deaf, styles=2)
+def test_sequences_equal_carried_single_steps(variant, first, frozen, zero_feedback, monkeypatch):
+    """Also with resets of the state within the sequence."""
+    monkeypatch.setattr("streamgenre.networks.backbone.augmented", lambda power, amount: power)
+    network = backbone(variant, first, zero_feedback=zero_feedback, styles=2)
     windows, state = sound(3, 4), states(3)
     fresh = torch.zeros(3, 4, dtype=torch.bool)
     fresh[0, 0] = fresh[1, 2] = fresh[2, 2] = fresh[2, 3] = True
@@ -169,10 +169,10 @@ def test_training_computes_the_same_as_streaming(variant, first, frozen, deaf, m
     torch.testing.assert_close(found.state, state, **ALIKE)
 
 
-@pytest.mark.parametrize("deaf", [False, True], ids=["hearing", "zero"])
+@pytest.mark.parametrize("zero_feedback", [False, True], ids=["gated", "zero"])
 @pytest.mark.parametrize("variant", HEARING)
-def test_feedback_learns_from_zero_on(variant, deaf):
-    network = trunk(variant, 11, deaf=deaf)
+def test_zero_feedback_weights_have_a_gradient(variant, zero_feedback):
+    network = backbone(variant, 11, zero_feedback=zero_feedback)
     fresh = torch.zeros(2, 3, dtype=torch.bool)
     found = network.sequence(sound(2, 3), fresh, states(2), SequenceOptions())
     found.logits.square().sum().backward()
@@ -183,17 +183,17 @@ def test_feedback_learns_from_zero_on(variant, deaf):
 
 @settings(deadline=None)
 @given(first=st.integers(-2, 40))
-def test_what_is_left_alone_is_the_stem_and_the_blocks_before(first):
-    left = PLAIN.left_alone(first)
+def test_prefixes_before_a_block_are_the_stem_and_earlier_blocks(first):
+    left = PLAIN.prefixes_before(first)
     for name, _ in PLAIN.named_parameters():
         part, number, *_ = name.split(".")
         before = part == "stem" or (part == "blocks" and int(number) + 1 < first)
         assert name.startswith(left) == (before and first > 0)
 
 
-def test_eleven_leaves_ten_blocks_and_the_stem_alone():
-    assert PLAIN.left_alone(11) == ("stem.", *(f"blocks.{i}." for i in range(10)))
-    assert PLAIN.left_alone(0) == ()
+def test_prefixes_before_block_eleven():
+    assert PLAIN.prefixes_before(11) == ("stem.", *(f"blocks.{i}." for i in range(10)))
+    assert PLAIN.prefixes_before(0) == ()
 
 
 @pytest.mark.parametrize(
@@ -208,36 +208,36 @@ def test_eleven_leaves_ten_blocks_and_the_stem_alone():
         {"window": WINDOW - 1},
     ],
 )
-def test_trunks_that_cannot_be_are_refused(wrong):
+def test_invalid_arguments_are_rejected(wrong):
     with pytest.raises(ValueError, match=r"feedback|positive"):
         build({"kind": "trunk", "classes": 3, "size": SIZE, "width": 0.1} | wrong)
 
 
 @pytest.mark.parametrize("hop", [-1, 0, WINDOW + 1])
-def test_hops_beyond_the_window_are_refused(hop):
+def test_hops_longer_than_the_window_are_rejected(hop):
     with pytest.raises(ValueError, match="hop must be"):
         PLAIN.window_for(hop)
     assert PLAIN.window_for(1) == PLAIN.window_for(WINDOW) == WINDOW
 
 
-def test_styles_are_probabilities_where_asked_for():
+def test_styles_are_probabilities():
     assert stepped(PLAIN, sound(2), states(2)).styles is None
-    styles = stepped(trunk(styles=4), sound(2), states(2)).styles
+    styles = stepped(backbone(styles=4), sound(2), states(2)).styles
     assert styles.shape == (2, 4) and ((styles > 0) & (styles < 1)).all()
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_copy_without_feedback_leaves_the_network_unchanged(variant):
-    network = trunk(variant)
+    network = backbone(variant)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    deaf = without_feedback(network)
-    assert not deaf.feeds_back() and network.feeds_back() == (variant != "none")
+    zero_feedback = without_feedback(network)
+    assert not zero_feedback.feeds_back() and network.feeds_back() == (variant != "none")
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
-    for name, value in deaf.state_dict().items():
+    for name, value in zero_feedback.state_dict().items():
         assert not value.any() if ".feedback." in name else torch.equal(value, before[name])
-    plain = trunk("none")
+    plain = backbone("none")
     plain.load_state_dict({n: v for n, v in before.items() if ".feedback." not in n})
-    expected, found = (stepped(n, sound(2), states(2)) for n in (plain, deaf))
+    expected, found = (stepped(n, sound(2), states(2)) for n in (plain, zero_feedback))
     assert torch.equal(found.logits, expected.logits) and torch.equal(found.gates, expected.gates)
 
 
@@ -245,7 +245,7 @@ def test_a_copy_without_feedback_leaves_the_network_unchanged(variant):
 
 
 def powers(lanes, steps, frames, seed):
-    """Band powers over the nine decades that they come in, silence included."""
+    """Band powers over nine decades, including silence."""
     rng = np.random.default_rng(seed)
     power = 10 ** rng.uniform(-6, 3, (lanes, steps, BANDS, frames))
     power *= rng.random((lanes, steps, 1, frames)) > 0.1
@@ -259,7 +259,7 @@ def powers(lanes, steps, frames, seed):
     frames=st.integers(2, 60),
     seed=st.integers(0, 10_000),
 )
-def test_augmented_powers_are_powers(lanes, steps, frames, seed):
+def test_augmented_powers_are_finite_and_not_negative(lanes, steps, frames, seed):
     power = powers(lanes, steps, frames, seed)
     before = power.clone()
     torch.manual_seed(seed)
@@ -269,7 +269,7 @@ def test_augmented_powers_are_powers(lanes, steps, frames, seed):
     assert torch.equal(power, before)
 
 
-def test_a_lane_has_one_player_room_and_device(monkeypatch):
+def test_augmentation_is_constant_within_a_lane(monkeypatch):
     for share in ("_PLAYED", "_ROOM", "_NOISY", "_LIMITED", "_CODED", "_MASKED"):
         monkeypatch.setattr(augment, share, 1.0)
     same = powers(1, 1, 50, seed=0).expand(3, 4, BANDS, 50).contiguous()
@@ -280,11 +280,11 @@ def test_a_lane_has_one_player_room_and_device(monkeypatch):
 
 
 @pytest.mark.parametrize("frames", [2, 51, 250, 251])
-def test_at_the_same_tempo_nothing_moves(frames):
+def test_tempo_one_is_the_identity(frames):
     torch.testing.assert_close(stretched(torch.ones(2, 1), frames)[1], torch.eye(frames))
 
 
-def test_at_the_same_pitch_nothing_moves():
+def test_pitch_one_is_the_identity():
     torch.testing.assert_close(
         shifted_bands(torch.ones(2, 1), BANDS)[1], torch.eye(BANDS), rtol=0, atol=1e-4
     )
@@ -292,7 +292,7 @@ def test_at_the_same_pitch_nothing_moves():
 
 @settings(max_examples=30, deadline=None)
 @given(tempo=st.floats(0.88, 1.13), frames=st.integers(20, 251))
-def test_a_stretch_keeps_the_centre_and_plays_faster(tempo, frames):
+def test_stretching_keeps_the_centre(tempo, frames):
     ramp = torch.arange(frames, dtype=torch.float32)
     found = stretched(torch.tensor([[tempo]]), frames)[0] @ ramp
     middle = (frames - 1) / 2
@@ -302,11 +302,11 @@ def test_a_stretch_keeps_the_centre_and_plays_faster(tempo, frames):
 
 @pytest.mark.parametrize("semitones", [-1, 1])
 @pytest.mark.parametrize("hz", [300.0, 1_000.0, 3_000.0, 6_000.0])
-def test_a_tone_moves_where_the_mel_scale_says(hz, semitones):
+def test_pitch_shifts_follow_the_mel_scale(hz, semitones):
     front, pitch = LogMel(), 2 ** (semitones / 12)
 
-    def heard(frequency):
-        """Of a steady tone: power of each band, without the edges of the window."""
+    def bands_of(frequency):
+        """The band powers of a steady tone, without the edges of the window."""
         t = torch.arange(16_000, dtype=torch.float64) / 16_000
         tone = (0.3 * torch.sin(2 * torch.pi * frequency * t)).float()[None]
         return front.power(tone)[0, :, 10:-10].mean(1)
@@ -314,26 +314,26 @@ def test_a_tone_moves_where_the_mel_scale_says(hz, semitones):
     def centre(power):
         return float((power * torch.arange(BANDS)).sum() / power.sum())
 
-    moved = shifted_bands(torch.tensor([[pitch]]), BANDS)[0] @ heard(hz)
-    expected, before = centre(heard(hz * pitch)), centre(heard(hz))
+    moved = shifted_bands(torch.tensor([[pitch]]), BANDS)[0] @ bands_of(hz)
+    expected, before = centre(bands_of(hz * pitch)), centre(bands_of(hz))
     assert centre(moved) == pytest.approx(expected, abs=0.25)
-    assert abs(expected - before) > 0.5  # it does move
+    assert abs(expected - before) > 0.5
 
 
-def test_what_comes_from_above_the_bands_is_nothing():
+def test_bands_from_above_the_top_band_are_zero():
     lower = shifted_bands(torch.tensor([[0.8]]), BANDS)[0]
     assert not lower[-1].any() and lower[10].sum() == pytest.approx(1.0, abs=1e-5)
 
 
 @settings(max_examples=30, deadline=None)
 @given(decay=st.floats(0.1, 0.8), wet=st.floats(0.01, 0.5))
-def test_a_room_falls_by_60_db_and_adds_its_share(decay, wet):
+def test_reverberation_decays_by_60_db_and_adds_its_share(decay, wet):
     frames = 251
     room = reverberant(torch.tensor([[decay]]), torch.tensor([[wet]]), frames)[0].double()
     click = torch.zeros(frames, dtype=torch.float64)
     click[20] = 1.0
     tail = room @ click
-    assert not tail[:20].any() and tail[20] == 1.0  # nothing before its cause
+    assert not tail[:20].any() and tail[20] == 1.0  # causal
     later = round(decay / 0.01)
     level = 10 * torch.log10(tail[21 : 21 + later + 1])
     fallen = float(level[0] - level[-1]) / (later * 0.01) * decay
@@ -342,27 +342,27 @@ def test_a_room_falls_by_60_db_and_adds_its_share(decay, wet):
     assert float(steady[-1]) == pytest.approx(1 + wet, rel=1e-3)
 
 
-def test_a_dry_room_changes_nothing():
+def test_reverberation_without_power_is_the_identity():
     dry = reverberant(torch.tensor([[0.1], [0.8]]), torch.zeros(2, 1), 60)
     assert torch.equal(dry, torch.eye(60).expand(2, 60, 60))
 
 
-def test_the_classes_of_the_trunk_are_inputs_too():
-    plain, hearing = trunk("none"), trunk("none", classes_heard=5)
+def test_pretrained_classes_are_inputs_of_the_gru():
+    plain, gated = backbone("none"), backbone("none", classes_heard=5)
     weights = plain.state_dict()
-    same = {k: v for k, v in weights.items() if k in hearing.state_dict() and "feature_" not in k}
-    same = {k: v for k, v in same.items() if v.shape == hearing.state_dict()[k].shape}
-    hearing.load_state_dict(hearing.state_dict() | same)
-    one, two = (stepped(n, sound(2), states(2)) for n in (plain, hearing))
+    same = {k: v for k, v in weights.items() if k in gated.state_dict() and "feature_" not in k}
+    same = {k: v for k, v in same.items() if v.shape == gated.state_dict()[k].shape}
+    gated.load_state_dict(gated.state_dict() | same)
+    one, two = (stepped(n, sound(2), states(2)) for n in (plain, gated))
     size = plain.embedding_size
-    assert hearing.embedding_size == size + 5
+    assert gated.embedding_size == size + 5
     torch.testing.assert_close(two.embedding[:, :size], one.embedding)
-    top = hearing.top.out_channels
+    top = gated.top.out_channels
     with torch.inference_mode():
-        torch.testing.assert_close(two.embedding[:, size:], hearing.head(one.embedding[:, :top]))
+        torch.testing.assert_close(two.embedding[:, size:], gated.head(one.embedding[:, :top]))
 
 
-def test_no_augmentation_changes_nothing():
+def test_zero_augmentation_is_the_identity():
     power = torch.rand(3, 2, BANDS, 20)
     assert torch.equal(augmented(power, 0.0), power)
     torch.manual_seed(0)
@@ -370,20 +370,20 @@ def test_no_augmentation_changes_nothing():
 
 
 @pytest.mark.parametrize("decibels", [-30, -12, 6, 20])
-def test_levelled_says_the_same_at_every_volume(decibels):
-    network, state = trunk(levelled=True, classes_heard=5), states(3)
-    # The quietest is still within the 30 dB by which a window is raised.
-    heard = sound(3) * 10 ** (20 / 20)
-    expected = stepped(network, heard, state)
-    found = stepped(network, heard * 10 ** (decibels / 20), state)
+def test_levelled_output_does_not_depend_on_the_volume(decibels):
+    network, state = backbone(levelled=True, classes_heard=5), states(3)
+    # The quietest is still within the maximum gain of 30 dB.
+    samples = sound(3) * 10 ** (20 / 20)
+    expected = stepped(network, samples, state)
+    found = stepped(network, samples * 10 ** (decibels / 20), state)
     for name in ("logits", "music", "next_state", "gates", "embedding"):
         torch.testing.assert_close(getattr(found, name), getattr(expected, name), **ALIKE)
-    untouched = stepped(trunk(classes_heard=5), heard * 10 ** (decibels / 20), state)
+    untouched = stepped(backbone(classes_heard=5), samples * 10 ** (decibels / 20), state)
     assert not torch.allclose(untouched.embedding, found.embedding, **ALIKE)
 
 
-def test_levelled_leaves_silence_silent():
-    network, state = trunk(levelled=True), states(1)
+def test_levelled_keeps_silence():
+    network, state = backbone(levelled=True), states(1)
     silent, faint = torch.zeros(1, WINDOW), torch.full((1, WINDOW), 1e-7)
     expected = stepped(network, silent, state)
     assert all(torch.isfinite(part).all() for part in expected if part is not None)

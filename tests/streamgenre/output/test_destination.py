@@ -1,4 +1,4 @@
-"""What -o leaves, whatever ends the run."""
+"""The files that -o leaves after any end of a run."""
 
 from __future__ import annotations
 

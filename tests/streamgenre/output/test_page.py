@@ -1,4 +1,4 @@
-"""The page of a recording in a real browser: it plays, follows and seeks, and requests no more."""
+"""The page of a recording in a real browser: playback, position, seeking and requests."""
 
 from __future__ import annotations
 

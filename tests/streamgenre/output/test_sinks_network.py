@@ -53,7 +53,7 @@ def free_port():
         return server.getsockname()[1]
 
 
-def listens(port):
+def accepts(port):
     with socket.socket() as sock:
         return sock.connect_ex(("127.0.0.1", port)) == 0
 
@@ -315,7 +315,7 @@ class Mosquitto:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        wait_for(lambda: listens(self.port))
+        wait_for(lambda: accepts(self.port))
 
     def kill(self):
         if self._process:

@@ -106,8 +106,8 @@ def of_unsure(card, *probabilities) -> Timeline:
     return timeline
 
 
-def test_unsure_says_whose_probability_it_is(model):
-    """The percentage of a segment and that of the whole are of a label that is named."""
+def test_unsure_names_the_label_of_the_probability(model):
+    """For segments and for the whole recording."""
     rows = {"folk": 0.4, "jazz": 0.2}, {"jazz": 0.35, "folk": 0.3}, {"folk": 0.3, "rock": 0.25}
     timeline = of_unsure(model.card, *rows)
     (segment,) = timeline.segments
@@ -128,7 +128,7 @@ def test_unsure_says_whose_probability_it_is(model):
         ({"jazz": 40, "rock": 30, "folk": 25, "blues": 5}, "A mix: mostly Jazz, Rock and Folk"),
     ],
 )
-def test_a_mix_is_called_one(model, parts, words):
+def test_a_mix_is_reported_as_such(model, parts, words):
     decisions = [("genre", name) for name, steps in parts.items() for _ in range(steps)]
     (line,) = (
         line
@@ -154,7 +154,7 @@ def test_a_terminal_with_colours_shows_bands(model):
     assert "|Jazz" in text_of(timeline, force_terminal=True, no_color=True)
 
 
-def test_no_two_genres_look_alike(model):
+def test_the_colours_of_genres_are_distinguishable(model):
     """Distance in CIELAB; 2 to 3 is just noticeable, and the nearest pair had 8."""
     colours = [_lab(label.colour) for label in model.card.labels]
     assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(colours, 2)) > 15

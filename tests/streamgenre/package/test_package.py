@@ -101,19 +101,19 @@ def test_the_graph_has_standard_operators_and_static_shapes(package):
 
 
 @pytest.mark.parametrize("file", ["model.onnx", "model.int8.onnx"])
-def test_every_node_has_a_name_of_its_own(package, file):
-    """ONNX Runtime 1.18 to 1.21 refuses graphs whose fused nodes get the same name."""
+def test_every_node_has_a_unique_name(package, file):
+    """ONNX Runtime 1.18 to 1.21 rejects graphs whose fused nodes get the same name."""
     names = [node.name for node in onnx.load(package / file).graph.node]
     assert all(names) and len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize("file", ["tfcrnn", "tfcrnn-half"])
-def test_every_node_of_a_bundled_model_has_a_name_of_its_own(file):
+def test_every_node_of_a_bundled_model_has_a_unique_name(file):
     names = [node.name for node in onnx.load_from_string(read_model(file)[1]).graph.node]
     assert all(names) and len(set(names)) == len(names)
 
 
-def test_nodes_without_a_name_of_their_own_are_named():
+def test_nodes_without_unique_names_are_named():
     nodes = [
         onnx.helper.make_node("Neg", ["x"], ["a"], "first"),
         onnx.helper.make_node("Neg", ["a"], ["b"]),
@@ -211,7 +211,7 @@ def test_a_package_has_what_a_host_needs(package):
         assert any((package / "examples" / host).iterdir())
 
 
-def test_an_exported_file_is_a_model_like_any_other(package, model, music):
+def test_an_exported_file_can_be_used_as_a_model(package, model, music):
     """`--model` accepts the file: one hop, the same updates."""
     samples, rate = music
     exported = load(package / "model.onnx")

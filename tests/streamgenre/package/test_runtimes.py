@@ -1,4 +1,4 @@
-"""Model files load in every ONNX Runtime from the oldest that is promised to the newest."""
+"""Model files load in every ONNX Runtime from the oldest supported version to the newest."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ for file in sys.argv[2:]:
 """
 
 
-def oldest_promised() -> str:
+def oldest_supported() -> str:
     """The lowest version in the dependencies."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     (text,) = (name for name in project["dependencies"] if name.startswith("onnxruntime"))
     return re.search(r">=([\d.]+)", text)[1]
 
 
-@pytest.fixture(scope="module", params=[oldest_promised(), "1.21", "1.22", "newest"])
+@pytest.fixture(scope="module", params=[oldest_supported(), "1.21", "1.22", "newest"])
 def runtime(request, tmp_path_factory) -> tuple[str, Path]:
     """A version of ONNX Runtime, and a folder with it and nothing else."""
     version, folder = request.param, tmp_path_factory.mktemp("runtime")

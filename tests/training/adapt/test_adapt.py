@@ -138,7 +138,7 @@ def test_the_graph_is_the_base_but_for_the_head(written, bundled):
     model = onnx.load(written[0])
     assert [o.name for o in model.graph.output] == [o.name for o in bundled.model.graph.output]
     weights = {tensor.name for tensor in model.graph.initializer}
-    assert "network.head.weight" in weights and not any("classifier" in name for name in weights)
+    assert "network.head.weight" in weights and not any(".classifier." in name for name in weights)
     engine = streamgenre.load(written[0]).engine
     samples = (np.random.default_rng(0).standard_normal((3, 40_000)) * 0.1).astype(np.float32)
     state = np.zeros((3, bundled.card.state_size), np.float32)
@@ -173,6 +173,7 @@ def test_raw_networks_carry_a_head_on_all_they_give(tmp_path, quick, monkeypatch
         "hops": [{"seconds": 0.5, "samples": 8_000, "window": 9_600}],
         "file_hop": 0.5,
         "state_size": 16,
+        "hop_entry": None,
         "network": network,
         "styles": [],
         "gates": [],
@@ -363,11 +364,11 @@ def test_the_card_of_the_written_file_is_plain_json(written):
 
 
 def test_styles_of_genres_that_the_new_model_lacks_are_not_shown(tmp_path):
-    from streamgenre.model.styles import styles_beside
+    from streamgenre.model.styles import styles_of
 
     output = tmp_path / "mine.onnx"
     result = run(write_music(tmp_path / "music"), "-o", output, "--cache", tmp_path / "cache")
     assert result.exit_code == 0, result.output
     card = streamgenre.load(output).card
     assert card.styles
-    assert styles_beside(card, "tones", np.ones(len(card.styles))) == {}
+    assert styles_of(card, "tones", np.ones(len(card.styles))) == {}

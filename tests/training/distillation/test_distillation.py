@@ -801,7 +801,7 @@ def test_a_distilled_network_names_its_styles(finished, soft_targets):
         {"name": s.name, "display": s.display, "parent": s.parent} for s in soft_targets.styles
     ]
     assert styles_of(about) == expected
-    step = network(torch.zeros(1, 8_000), torch.zeros(1, 8))
+    step = network(torch.zeros(1, 8_000), network.initial_state(1, 0.5))
     assert step.styles.shape == (1, len(expected))
     assert [s.name for s in load_model(finished).card.styles] == [
         s.name for s in soft_targets.styles

@@ -166,15 +166,20 @@ def test_the_neuron_by_weights_raises_its_genre_most(bundled):
     base = bundled.network
     with torch.no_grad():
         (samples,) = canvas.given(canvas.logmel())
-        features = base(samples[None], torch.zeros(1, base.state_size)).embedding
+        state = base.initial_state(1, bundled.hop.seconds)
+
+        def log_probability(neuron, step):
+            def moved(layer, inputs):
+                (mean,) = inputs
+                return mean + step * torch.eye(mean.shape[1])[neuron]
+
+            handle = base.inner.register_forward_pre_hook(moved)  # what reads the embedding
+            logits = base(samples[None], state).logits
+            handle.remove()
+            return float(torch.log_softmax(logits / bundled.temperature, 1)[0, genre])
 
         def logit_gain(neuron):
-            moved = features.clone()
-            moved[0, neuron] += 0.01
-            full, state = torch.ones(1), torch.zeros(1, 256)
-            said = [torch.log_softmax(base.tick(f, full, state).logits / bundled.temperature, 1)
-                    for f in (features, moved)]  # fmt: skip
-            return float((said[1] - said[0])[0, genre])
+            return log_probability(neuron, 0.01) - log_probability(neuron, 0.0)
 
         gains = [logit_gain(n) for n in range(0, base.embedding_size, 9)]
         best = logit_gain(choice.neuron)

@@ -57,7 +57,7 @@ class Calibration(Result):
     expected_calibration_error: float
     by_chance: float
     reliability: tuple[Bin, ...]
-    risk_coverage: RiskCoverage
+    risk_coverage: RiskCoverage | None  # None if no step is music
 
 
 def calibration_error(confidence: Floats, right: NDArray[np.bool_], bins: int = BINS) -> float:
@@ -101,8 +101,12 @@ def reliability(confidence: Floats, right: NDArray[np.bool_], bins: int = BINS) 
     )
 
 
-def risk_coverage(confidence: Floats, right: NDArray[np.bool_], threshold: float) -> RiskCoverage:
-    """Risk at every coverage, at COVERAGES and at the threshold."""
+def risk_coverage(
+    confidence: Floats, right: NDArray[np.bool_], threshold: float
+) -> RiskCoverage | None:
+    """Risk at every coverage, at COVERAGES and at the threshold; None without steps."""
+    if not len(confidence):
+        return None
     order = np.argsort(-confidence, kind="stable")
     coverage = np.arange(1, len(order) + 1) / len(order)
     risk = np.cumsum(~right[order]) / np.arange(1, len(order) + 1)
@@ -150,7 +154,7 @@ def summary(c: Calibration) -> list[str]:
         f"{c.expected_calibration_error:.3f} on average; it would be {c.by_chance:.3f} if "
         "perfectly calibrated."
     ]
-    if risk.risk_at_threshold is not None:
+    if risk is not None and risk.risk_at_threshold is not None:
         lines.append(
             f"{percent(risk.coverage_at_threshold)} of the music's steps get a genre rather "
             f'than "unsure"; {percent(risk.risk_at_threshold)} of those are wrong.'
@@ -162,18 +166,15 @@ def section(hops: Mapping[str, Calibration]) -> list[str]:
     """Calibration and doubt, at every hop."""
     rows = []
     for hop, c in hops.items():
-        risk = c.risk_coverage
-        rows.append(
-            (
-                f"{hop} s",
-                c.steps,
-                number(c.expected_calibration_error),
-                number(c.by_chance),
+        doubt = ("–", "–", "–")
+        if (risk := c.risk_coverage) is not None:
+            doubt = (
                 number(risk.area),
                 " / ".join(number(r) for r in risk.risk_at.values()),
                 f"{number(risk.risk_at_threshold)} of {number(risk.coverage_at_threshold)}",
             )
-        )
+        errors = number(c.expected_calibration_error), number(c.by_chance)
+        rows.append((f"{hop} s", c.steps, *errors, *doubt))
     if not rows:
         return []
     header = ["steps of", "steps", "calibration error", "if perfectly calibrated"]
@@ -223,7 +224,8 @@ def plot_risk_coverage(hops: Mapping[str, Calibration]) -> Figure | None:
         return None
     figure, axes = single()
     for colour, (hop, c) in zip(HOP_COLOURS, hops.items(), strict=False):
-        risk = c.risk_coverage
+        if (risk := c.risk_coverage) is None:
+            continue
         name = f"steps of {hop} s (area {risk.area:.3f})"
         axes.plot(*np.array(risk.curve).T, color=colour, label=name)
         if risk.risk_at_threshold is not None:

@@ -130,7 +130,7 @@ def _read(path: Path) -> tuple[NDArray[np.float32], int]:
     finally:
         source.close()
     if not frames:
-        raise InputError(f"{path}: holds no audio")
+        raise InputError(f"{path}: contains no audio")
     return np.concatenate(blocks)[: round(LONGEST * source.sample_rate)], source.sample_rate
 
 

@@ -1,4 +1,4 @@
-"""Choi et al.'s four networks: published widths, maps and counts; they learn and are exported."""
+"""The four networks of Choi et al.: widths, maps, parameter counts, learning and export."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COUNTS = {
     "k2c2": {0.1: 97_014, 0.25: 246_289, 0.5: 497_512, 1: 1_004_020, 3: 3_046_359},
     "crnn": {0.1: 97_502, 0.25: 242_555, 0.5: 497_757, 1: 1_001_135, 3: 3_028_918},
 }
-"""Fifty tags; 192 of them normalise the input."""
+"""Parameter counts for fifty tags, including 192 parameters of the input normalisation."""
 
 LAYERS = {
     "k1c2": [(15, 96, 341), (15, 96, 68), (30, 96, 8), (30, 96, 1), (30,), (30,), (50,)],
@@ -42,7 +42,7 @@ LAYERS = {
     "k2c2": [(20, 48, 341), (41, 24, 85), (41, 12, 21), (62, 4, 4), (83, 1, 1), (50,)],
     "crnn": [(30, 48, 720), (60, 16, 240), (60, 4, 60), (60, 1, 15), (15, 30), (50,)],
 }
-"""Of 0.1 million parameters: pooled maps, what the upper GRU gives, dense layers, fifty tags."""
+"""Shapes with 0.1 million parameters: pooled maps, upper GRU, dense layers, fifty tags."""
 
 
 def tiny(net, classes=3, **arguments):
@@ -51,7 +51,7 @@ def tiny(net, classes=3, **arguments):
 
 
 @pytest.mark.parametrize("net", WIDTHS)
-def test_parameters_are_those_of_the_published_widths(net):
+def test_parameter_counts_match_the_published_widths(net):
     for budget, count in COUNTS[net].items():
         assert parameters(net, WIDTHS[net][budget]) == count
         assert count == pytest.approx(budget * 1e6, rel=0.09)
@@ -60,7 +60,7 @@ def test_parameters_are_those_of_the_published_widths(net):
 
 
 @pytest.mark.parametrize("net", WIDTHS)
-def test_layers_are_the_published_ones(net):
+def test_layers_match_the_paper(net):
     network = Choi(50, net, 0.1).eval()
     features = network.features(torch.randn(2, LENGTH))
     assert features.shape == (2, 96, 1366)
@@ -72,7 +72,7 @@ def test_layers_are_the_published_ones(net):
     assert network.embedding_size == network.layers.classifier.in_features
 
 
-def test_kernels_over_all_bands_are_a_plain_convolution():
+def test_kernels_over_all_bands_equal_a_convolution():
     layer = AcrossBands(1, 5, (96, 4))
     plain = torch.nn.Conv2d(1, 5, (96, 4))
     plain.load_state_dict(layer.state_dict())
@@ -81,7 +81,7 @@ def test_kernels_over_all_bands_are_a_plain_convolution():
 
 
 @pytest.mark.parametrize("net", WIDTHS)
-def test_widths_for_any_number_of_parameters_come_from_one_factor(net):
+def test_scaled_widths_have_a_common_factor(net):
     for budget, widths in WIDTHS[net].items():
         assert scaled_widths(net, COUNTS[net][budget]) == widths
     found = scaled_widths(net, 180_000, classes=8)
@@ -92,7 +92,7 @@ def test_widths_for_any_number_of_parameters_come_from_one_factor(net):
     assert sum(p.numel() for p in network.parameters()) == parameters(net, found, 8)
 
 
-def test_the_input_is_decibels_down_to_80_below_the_loudest():
+def test_the_input_is_decibels_with_a_range_of_80():
     power = torch.tensor([[[1.0, 1e-3, 0.0]], [[0.0, 0.0, 0.0]]])
     expected = torch.tensor([[[0.0, -30.0, -80.0]], [[-100.0, -100.0, -100.0]]])
     torch.testing.assert_close(decibels(power), expected)
@@ -108,14 +108,14 @@ def test_the_input_is_decibels_down_to_80_below_the_loudest():
     [("k1c2", 1366, 5e-3), ("k2c1", 1366, 0.02), ("k2c2", 1366, 0.02), ("crnn", 310, 0.02)],
 )
 def test_it_learns_eight_tracks(net, frames, rate):
-    """The GRU network takes any number of frames: fewer are faster."""
+    """The GRU network accepts any number of frames; fewer are faster."""
     network = tiny(net, dropout=(0.0, 0.0))
     rng = np.random.default_rng(0)
     time = np.arange(network.window) / 16_000
     truth = torch.arange(8) % 3
     tones = [np.sin(2 * np.pi * (200 + 900 * int(k)) * time) for k in truth]
-    heard = [0.1 * tone + 0.1 * rng.standard_normal(network.window) for tone in tones]
-    samples = torch.tensor(np.stack(heard), dtype=torch.float32)
+    mixed = [0.1 * tone + 0.1 * rng.standard_normal(network.window) for tone in tones]
+    samples = torch.tensor(np.stack(mixed), dtype=torch.float32)
     with torch.no_grad():
         features = network.features(network.resample(samples))[:, :, :frames]
     optimizer = torch.optim.Adam(network.parameters(), rate)
@@ -129,7 +129,7 @@ def test_it_learns_eight_tracks(net, frames, rate):
     assert (logits.argmax(1) == truth).all()
 
 
-def test_gru_weights_can_start_at_zero():
+def test_gru_weights_can_be_initialised_with_zeros():
     network = tiny("crnn", zero_weights=True)
     assert not any(p.any() for p in network.layers.gru.parameters())
     assert any(p.any() for p in tiny("crnn").layers.gru.parameters())
@@ -137,7 +137,7 @@ def test_gru_weights_can_start_at_zero():
         tiny("k2c2", zero_weights=True)
 
 
-def test_dropout_is_the_published_one_unless_told():
+def test_dropout_is_the_published_one_by_default():
     def rates(network):
         return {m.p for m in network.modules() if isinstance(m, torch.nn.Dropout)} - {0.0}
 
@@ -170,15 +170,15 @@ def test_onnx_agrees_with_torch(net, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
-        ({"classes": 1}, "two classes"),
+        ({"classes": 1}, "classes must"),
         ({"classes": 3, "net": "k3"}, "k1c2, k2c1, k2c2, crnn"),
-        ({"classes": 3, "budget": 1e-5}, "no form of 10"),
-        ({"classes": 3, "scale": 0.0}, "above 0"),
+        ({"classes": 3, "budget": 1e-5}, "cannot be reduced to 10"),
+        ({"classes": 3, "scale": 0.0}, "must be positive"),
         ({"classes": 3, "dropout": (1.5, 0.0)}, "dropout"),
     ],
 )
-def test_wrong_arguments_are_refused(arguments, says):
-    with pytest.raises(ValueError, match=says):
+def test_invalid_arguments_are_rejected(arguments, message):
+    with pytest.raises(ValueError, match=message):
         Choi(**arguments)

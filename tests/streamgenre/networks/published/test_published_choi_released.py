@@ -1,4 +1,4 @@
-"""The tagger that Choi released: its count, its weights' layout, its tags."""
+"""The tagger that Choi released: parameter count, layout of the weights and tags."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ LIKELIEST = {
         "folk": 0.0495,
     },
 }
-"""What another program that runs the released weights says of the same 349,440 samples."""
+"""Results of another implementation with the released weights for the same 349,440 samples."""
 
 
 def layout(classes=50):
-    """Names and shapes of the published file, a group a layer."""
+    """Names and shapes in the published file, one group per layer."""
     shapes = {"bn_0_freq": (1440,), "output_W": (32, classes), "output_b": (classes,)}
     inputs = 1
     for number, outputs in enumerate((64, 128, 128, 128), 1):
@@ -85,7 +85,7 @@ def loaded(written):
     return network
 
 
-def test_parameters_and_maps_are_the_published_ones():
+def test_parameter_count_and_maps_match_the_released_network():
     network = build({"kind": "choi-released", "classes": 50}).eval()
     assert sum(p.numel() for p in network.parameters()) == 396_786
     assert len(set(TAGS)) == 50
@@ -98,12 +98,12 @@ def test_parameters_and_maps_are_the_published_ones():
     assert features.shape == (1, 96, 1366)
     assert shapes == [(64, 48, 720), (128, 16, 240), (128, 4, 60), (128, 1, 15)]
     assert logits.shape == (1, 50) and embedding.shape == (1, 32)
-    with pytest.raises(ValueError, match="two classes"):
+    with pytest.raises(ValueError, match="classes must"):
         ChoiReleased(1)
 
 
-def test_every_weight_of_the_file_is_taken_over(written, loaded):
-    """Against the layers' definitions, written out."""
+def test_every_weight_of_the_file_is_loaded(written, loaded):
+    """Compared with explicit definitions of the layers."""
     signal = pytest.importorskip("scipy.signal")
     _, weights = written
     rng = np.random.default_rng(1)
@@ -136,7 +136,7 @@ def test_every_weight_of_the_file_is_taken_over(written, loaded):
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_the_gru_is_that_of_keras_1(written, loaded, number):
+def test_the_gru_matches_keras_1(written, loaded, number):
     weights = {k[5:]: v for k, v in written[1].items() if k.startswith(f"gru{number}")}
     gru = loaded.grus[number - 1]
     assert isinstance(gru, KerasGRU)
@@ -155,16 +155,16 @@ def test_the_gru_is_that_of_keras_1(written, loaded, number):
         np.testing.assert_allclose(gru(torch.from_numpy(x)), np.stack(states, 1), atol=1e-5)
 
 
-def test_other_files_are_refused(tmp_path, written):
+def test_other_files_are_rejected(tmp_path, written):
     h5py = pytest.importorskip("h5py")
     network = ChoiReleased()
     (tmp_path / "text.h5").write_text("no HDF5")
     with h5py.File(tmp_path / "empty.h5", "w"):
         pass
     for name in ("absent.h5", "text.h5", "empty.h5"):
-        with pytest.raises(ModelFileError, match=r"give music_tagger_crnn_weights_theano\.h5"):
+        with pytest.raises(ModelFileError, match=r"use music_tagger_crnn_weights_theano\.h5"):
             network.load_released(tmp_path / name)
-    with pytest.raises(ModelFileError, match="does not hold"):
+    with pytest.raises(ModelFileError, match="does not contain"):
         ChoiReleased(8).load_released(written[0])
 
 
@@ -185,7 +185,7 @@ def test_onnx_agrees_with_torch(loaded):
 
 
 def sweep():
-    """From 50 Hz to 5 kHz again and again, with hiss."""
+    """Repeated sweeps from 50 Hz to 5 kHz, with noise."""
     time = np.arange(LENGTH) / RATE
     hiss = np.random.default_rng(0).standard_normal(LENGTH)
     return 0.3 * np.sin(2 * np.pi * 50 * 100 ** (time % 1.0) * time) + 0.02 * hiss
@@ -203,7 +203,7 @@ def clip_at_12_khz(clip):
     not WEIGHTS, reason="STREAMGENRE_CHOI_WEIGHTS does not name the released weights"
 )
 @pytest.mark.parametrize("sound", ["sweep", "clip"])
-def test_the_released_tags_are_those_of_another_implementation(sound, clip):
+def test_tags_agree_with_another_implementation(sound, clip):
     samples = sweep() if sound == "sweep" else clip_at_12_khz(clip)
     network = ChoiReleased().eval()
     network.load_released(WEIGHTS)

@@ -26,7 +26,7 @@ EVERY = [
     ("description", "parameters"),
     list(zip(EVERY, [112_760, 1_269_510, 175_090, 1_412_135], strict=True)),
 )
-def test_parameters_are_the_published_ones(description, parameters):
+def test_parameter_counts_match_the_published_sizes(description, parameters):
     network = build(description | {"classes": 10})
     assert sum(p.numel() for p in network.parameters()) == parameters
 
@@ -43,24 +43,24 @@ def test_five_seconds_are_22_spectra_of_513(description, size):
     assert logits.shape == (2, 10) and embedding.shape == (2, size)
 
 
-def test_the_two_layer_network_has_sigmoids():
+def test_the_two_layer_network_uses_sigmoids():
     _, embedding = IrvinTwoLayer(classes=3).classify(torch.randn(2, 513, 22) * 100)
     assert ((embedding >= 0) & (embedding <= 1)).all() and embedding.std() > 0.3
 
 
-def test_the_spectrogram_is_scipys():
+def test_the_spectrogram_matches_scipy():
     rng = np.random.default_rng(0)
-    samples = rng.normal(0.3, 0.1, (2, 20_000)).astype(np.float32)  # not level: it is detrended
+    samples = rng.normal(0.3, 0.1, (2, 20_000)).astype(np.float32)  # with an offset to remove
     _, _, expected = signal.spectrogram(samples, 4_000, nperseg=1_024)
     assert expected.shape == (2, 513, 22)
     spectrogram = ScipySpectrogram()
     given = torch.from_numpy(samples)
     np.testing.assert_allclose(spectrogram(given), expected, rtol=1e-3, atol=1e-12)
-    traced = torch.jit.trace(spectrogram, given)  # as exported: by convolution
+    traced = torch.jit.trace(spectrogram, given)  # uses a convolution, as when exported
     np.testing.assert_allclose(traced(given), expected, rtol=1e-3, atol=1e-10)
 
 
-def test_every_bin_of_the_logarithm_is_standardised():
+def test_log_densities_are_standardised_per_bin():
     network = Irvin(classes=3)
     windows = torch.randn(6, network.window) * torch.logspace(-2, 0, 6)[:, None]
     raw = network.features(network.resample(windows))
@@ -81,7 +81,7 @@ def test_the_last_step_of_the_top_layer_is_classified(cell):
     torch.testing.assert_close(network.classify(features)[1], top)
 
 
-def test_the_final_cell_state_weighs_the_steps():
+def test_attention_weights_depend_on_the_final_cell_state():
     network = Irvin(classes=3, attention=True, size=8).eval()
     features = torch.randn(2, 513, 22)
     outputs, (_, cells) = network.recurrent(features.transpose(1, 2))
@@ -93,27 +93,27 @@ def test_the_final_cell_state_weighs_the_steps():
         torch.testing.assert_close(network.classify(features)[1][b], expected)
 
 
-def test_a_linear_map_comes_first_where_asked_for():
+def test_a_projection_is_optional():
     network = Irvin(classes=3, size=8, projection=16).eval()
     assert network.recurrent.input_size == 16
     assert network.classify(torch.randn(2, 513, 22))[0].shape == (2, 3)
 
 
 @pytest.mark.parametrize("description", EVERY)
-def test_eight_tracks_are_learnt(description):
+def test_networks_learn_eight_tracks(description):
     assert_learns_eight_tracks(description | {"size": 32}, rate=2e-3)
 
 
 @pytest.mark.parametrize("description", EVERY)
-def test_the_exported_network_says_the_same(description):
+def test_the_exported_network_agrees(description):
     assert_exports(description | {"size": 16}, atol=1e-3)
 
 
 @pytest.mark.parametrize(
     "wrong", [{"cell": "gru"}, {"cell": "rnn", "attention": True}, {"size": 0}, {"projection": -1}]
 )
-def test_wrong_arguments_are_refused(wrong):
-    with pytest.raises(ValueError, match=r"cell is|size is"):
+def test_invalid_arguments_are_rejected(wrong):
+    with pytest.raises(ValueError, match=r"cell must|size must"):
         Irvin(classes=3, **wrong)
-    with pytest.raises(ValueError, match="size is"):
+    with pytest.raises(ValueError, match="size must"):
         IrvinTwoLayer(classes=3, size=0)

@@ -1,4 +1,4 @@
-"""nnet1, nnet2 and the residual networks after them have the published sizes, learn and export."""
+"""nnet1, nnet2 and the residual networks derived from them: sizes, learning and export."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def count(network):
 
 
 def sizes(network, features):
-    """Shapes behind the batch that every convolution, pooling and linear layer gives."""
+    """Output shapes, without the batch, of all convolutions, poolings and linear layers."""
     found = []
     kinds = torch.nn.Conv1d | torch.nn.MaxPool1d | torch.nn.Linear
     for module in network.modules():
@@ -40,7 +40,7 @@ def sizes(network, features):
     return found
 
 
-def test_nnet1_has_the_published_sizes():
+def test_sizes_of_nnet1_match_the_paper():
     network = NNet1(classes=10)
     assert count(network) == 661_360
     features = network.features(torch.randn(2, 66_150))
@@ -50,7 +50,7 @@ def test_nnet1_has_the_published_sizes():
     ]  # fmt: skip
 
 
-def test_nnet2_has_the_published_sizes():
+def test_sizes_of_nnet2_match_the_paper():
     network = NNet2(classes=10)
     assert count(network) == 1_252_464
     assert sizes(network, torch.randn(2, 513, 128)) == [
@@ -70,10 +70,10 @@ def test_nnet_reads_standardised_logarithms():
     bins = network.features(network.resample(windows)).transpose(0, 1).flatten(1)
     torch.testing.assert_close(bins.mean(1), torch.zeros(513), atol=1e-4, rtol=0)
     torch.testing.assert_close(bins.std(1)[:350], torch.ones(350), atol=1e-3, rtol=0)
-    assert bins.std(1)[500:].max() < 0.5  # above 8 kHz there is nothing to be raised
+    assert bins.std(1)[500:].max() < 0.5  # there is no energy above 8 kHz to amplify
 
 
-def test_pools_are_the_maximum_and_the_mean():
+def test_pooling_is_maximum_and_mean():
     x = torch.tensor([[[1.0, 2.0, 6.0], [-3.0, -1.0, 1.0]]])
     assert both_pools(x).tolist() == [[6.0, 1.0, 3.0, -1.0]]
 
@@ -86,7 +86,7 @@ def test_the_first_layer_is_added_to_the_third(kind):
     alone = both_pools(residual.activation(residual.first(x)))
     assert not torch.allclose(residual(x), alone)
     torch.nn.init.zeros_(residual.rest[-1].weight)
-    # ELU bends what is negative a second time, as it is said to.
+    # As published, ELU is applied to the sum again.
     torch.testing.assert_close(residual(x), both_pools(residual.activation(residual.first(x))))
 
 
@@ -100,7 +100,7 @@ def test_the_first_layer_is_added_to_the_third(kind):
         ("both", LONG_KERNEL, 1_907_010),
     ],
 )
-def test_benito_has_the_published_sizes(inputs, kernel, parameters):
+def test_sizes_of_benito_match_the_report(inputs, kernel, parameters):
     each = 128 if inputs == "both" else 256
     for whole, length, steps in [(True, WHOLE, 974), (False, SEGMENT, 125)]:
         network = Benito(8, inputs, whole, kernel=kernel)
@@ -110,7 +110,7 @@ def test_benito_has_the_published_sizes(inputs, kernel, parameters):
         assert found == [*first, (256, steps + 1), (256, steps), (300,), (150,), (8,)]
 
 
-def test_benito_reads_what_was_published():
+def test_inputs_of_benito_match_the_report():
     whole, segment = Benito(8, "2d", whole=True), Benito(8, "2d")
     assert whole.window / 16_000 == pytest.approx(22.7, abs=0.05) and whole.overlap == 0
     assert whole.features(torch.zeros(1, WHOLE)).shape == (1, 1_025 * 977)
@@ -118,33 +118,33 @@ def test_benito_reads_what_was_published():
     samples = torch.randn(1, SEGMENT)
     found = segment.features(samples)
     assert found.shape == (1, 1_025 * 128)
-    frame = samples[0, :2_048].numpy() * np.hanning(2_049)[:-1]  # the second one: centred at 1024
+    frame = samples[0, :2_048].numpy() * np.hanning(2_049)[:-1]  # the second frame, centred at 1024
     expected = np.abs(np.fft.rfft(frame))
     np.testing.assert_allclose(found.view(1_025, 128)[:, 1], expected, atol=1e-3)
     step = segment.window * (1 - segment.overlap)
     assert 1 + (whole.window - segment.window) // step == 14
 
 
-def test_waveform_and_spectrum_of_a_step_are_the_same_stretch():
+def test_waveform_and_spectrum_of_a_step_cover_the_same_interval():
     network = Benito(8, kernel=LONG_KERNEL, width=0.1).eval()
     plain, changed = torch.zeros(1, SEGMENT), torch.zeros(1, SEGMENT)
     changed[0, 50_000] = 1.0
-    heard = []
+    outputs = []
     for layer in (network.wave, network.spectrum):
-        layer.register_forward_hook(lambda _m, _i, out: heard.append(out.detach()))
+        layer.register_forward_hook(lambda _m, _i, out: outputs.append(out.detach()))
     for samples in (plain, changed):
         network.classify(network.features(samples))
-    touched = [(heard[i] != heard[i + 2]).any(1)[0].nonzero()[:, 0].tolist() for i in (0, 1)]
+    touched = [(outputs[i] != outputs[i + 2]).any(1)[0].nonzero()[:, 0].tolist() for i in (0, 1)]
     assert touched[0] == touched[1] == [45, 46, 47, 48, 49]
 
 
 @pytest.mark.parametrize("description", EVERY)
-def test_eight_tracks_are_learnt(description):
+def test_networks_learn_eight_tracks(description):
     assert_learns_eight_tracks(description)
 
 
 @pytest.mark.parametrize("description", [EVERY[0], EVERY[1], EVERY[4]])
-def test_the_exported_network_says_the_same(description):
+def test_the_exported_network_agrees(description):
     assert_exports(description)
 
 
@@ -160,6 +160,6 @@ def test_the_exported_network_says_the_same(description):
         {"kind": "benito", "dropout": -0.1},
     ],
 )
-def test_wrong_arguments_are_refused(wrong):
+def test_invalid_arguments_are_rejected(wrong):
     with pytest.raises(ValueError, match=r"kernel|dropout|width|inputs"):
         build(wrong | {"classes": 8})

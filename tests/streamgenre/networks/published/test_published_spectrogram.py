@@ -1,4 +1,4 @@
-"""The networks of Bian, Feng and Yu: sizes, inputs, what is joined with what, export."""
+"""The networks of Bian, Feng and Yu: sizes, inputs, connections and export."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ NAMES = [" ".join(str(value) for value in description.values()) for description 
         ({"kind": "yu", "classes": 10, "attention": "cnn"}, 792_842 + 97_217),
     ],
 )
-def test_parameters_are_those_of_the_published_sizes(description, parameters):
+def test_parameter_counts_match_the_published_sizes(description, parameters):
     assert sum(p.numel() for p in build(description).parameters()) == parameters
 
 
-def test_bian_has_the_published_sizes():
+def test_sizes_of_bian():
     network = Bian(classes=8).eval()
     features = network.features(torch.randn(2, network.resample.length) * 0.1)
     assert features.shape == (2, 128, 128)
@@ -70,7 +70,7 @@ def test_bian_has_the_published_sizes():
     assert network.overlap == 0.5 and network.embedding_size == 1024
 
 
-def test_the_densenet_joins_and_halves():
+def test_the_densenet_concatenates_and_halves():
     network = BianDenseNet(classes=8).eval()
     features = torch.randn(2, 128, 128)
     shapes = sizes(network.parts, lambda: network.classify(features))
@@ -100,7 +100,7 @@ def test_bian_reads_standardised_decibels():
     assert features.std().item() == pytest.approx(1, abs=1e-3)
 
 
-def test_feng_has_the_published_sizes():
+def test_sizes_of_feng():
     network = Feng(classes=10).eval()
     features = network.features(torch.randn(2, network.resample.length) * 0.1)
     assert features.shape == (2, 128, 512) and network.window == 3 * 16_000
@@ -122,7 +122,7 @@ def test_feng_has_the_published_sizes():
                  (128, 1)]),
     ],
 )  # fmt: skip
-def test_yu_has_the_published_sizes(attention, scored):
+def test_sizes_of_yu(attention, scored):
     network = Yu(classes=10, attention=attention).eval()
     features = network.features(torch.randn(2, network.resample.length) * 0.1)
     assert features.shape == (2, 128, 513) and network.window == 3 * 16_000
@@ -143,7 +143,7 @@ def test_feng_and_yu_read_the_logarithm_of_the_magnitude():
     np.testing.assert_allclose(Feng(3).features(given), expected[:, :, :512], atol=1e-4)
 
 
-def test_branches_are_joined_and_each_stands_alone():
+def test_branches_are_concatenated_and_can_be_used_alone():
     both = Feng(classes=3, width=0.25).eval()
     features = torch.rand(2, 128, 512)
     parts = []
@@ -155,7 +155,7 @@ def test_branches_are_joined_and_each_stands_alone():
     torch.testing.assert_close(both.classify(features)[1], torch.cat(parts, 1))
 
 
-def test_the_recurrent_branch_ends_where_each_direction_does():
+def test_the_recurrent_branch_returns_the_last_state_of_each_direction():
     branch = Feng(classes=3, branches="rnn").rnn
     features = torch.rand(2, 128, 512)
     pooled = features.unflatten(2, (256, 2)).amax(3)
@@ -164,7 +164,7 @@ def test_the_recurrent_branch_ends_where_each_direction_does():
     torch.testing.assert_close(branch(features), expected)
 
 
-def test_the_convolutions_of_feng_do_not_look_across_bins():
+def test_the_convolutions_of_feng_do_not_mix_bins():
     branch = ConvolutionBranch([4] * 5).eval()
     x = torch.rand(1, 1, 128, 512)
     changed = x.clone()
@@ -181,7 +181,7 @@ def yu(attention):
     return network, features, first, first + network.second(first)[0]
 
 
-def test_yu_ends_where_each_direction_does_and_the_shortcut_is_added():
+def test_yu_uses_the_last_output_of_each_direction_and_a_shortcut():
     network, features, first, outputs = yu("none")
     expected = torch.cat([outputs[:, -1, :32], outputs[:, 0, 32:]], 1)
     torch.testing.assert_close(network.classify(features)[1], expected)
@@ -192,7 +192,7 @@ def test_yu_ends_where_each_direction_does_and_the_shortcut_is_added():
 
 
 @pytest.mark.parametrize("attention", ["serial", "linear", "cnn"])
-def test_attention_of_equal_scores_is_the_mean(attention):
+def test_attention_with_equal_scores_is_the_mean(attention):
     network, features, _, outputs = yu(attention)
     torch.nn.init.zeros_(network.scores.score.weight)
     torch.testing.assert_close(network.classify(features)[1], outputs.mean(1))
@@ -210,7 +210,7 @@ def test_parallel_attention_reads_the_spectrogram_frame_by_frame(attention):
     assert min(moved) >= 70 - reach and max(moved) <= 70 + reach and 70 in moved
 
 
-def test_attention_goes_to_the_frame_of_the_highest_score():
+def test_attention_selects_the_frame_with_the_highest_score():
     network, features, _, _ = yu("linear")
     with torch.no_grad():
         network.scores.score.weight.zero_()[0, 5] = 100.0
@@ -230,7 +230,7 @@ def test_serial_attention_reads_the_outputs():
     torch.testing.assert_close(network.classify(features)[1], expected)
 
 
-def test_recurrent_weights_start_at_zero_where_asked_for():
+def test_recurrent_weights_can_be_initialised_with_zeros():
     for network in (Feng(3, zero_weights=True), Yu(3, zero_weights=True)):
         for name, parameter in network.named_parameters():
             recurrent = ".gru." in f".{name}" or name.startswith(("first.", "second."))
@@ -238,15 +238,15 @@ def test_recurrent_weights_start_at_zero_where_asked_for():
 
 
 @pytest.mark.parametrize("description", SMALL, ids=NAMES)
-def test_eight_tracks_are_learnt(description):
-    # Convolutions alone, with nothing normalised, are long in starting.
+def test_networks_learn_eight_tracks(description):
+    # Convolutions without normalisation start to learn slowly.
     slow = description.get("branches") == "cnn"
     assert_learns_eight_tracks(description, *((0.01, 100) if slow else (5e-3, 20)))
 
 
 @pytest.mark.parametrize("description", SMALL, ids=NAMES)
-def test_the_exported_network_says_the_same(description):
-    # Equal weights, such as zeros, are kept once in the file, and an unlearnt GRU has nothing else.
+def test_the_exported_network_agrees(description):
+    # The file stores equal weights once, and all weights of an untrained GRU here are zeros.
     started = {"zero_weights": False} if "zero_weights" in description else {}
     assert_exports(description | started)
 
@@ -264,6 +264,6 @@ def test_the_exported_network_says_the_same(description):
         {"kind": "yu", "width": 0},
     ],
 )
-def test_wrong_arguments_are_refused(wrong):
+def test_invalid_arguments_are_rejected(wrong):
     with pytest.raises(ValueError):
         build({"classes": 3} | wrong)

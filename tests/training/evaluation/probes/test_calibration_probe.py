@@ -22,6 +22,10 @@ def test_a_calibrated_model_shows_the_error_of_chance_and_an_overconfident_one_m
     assert calibration_error(confidence, rng.random(3000) < confidence**2) > 3 * chance
 
 
+def test_without_steps_there_is_no_risk():
+    assert risk_coverage(np.empty(0), np.empty(0, bool), 0.5) is None
+
+
 def test_risk_falls_with_coverage_where_confidence_means_something():
     rng = np.random.default_rng(0)
     confidence = rng.random(4000)
