@@ -51,4 +51,6 @@ def kind_of(path: str | os.PathLike[str]) -> InputKind:
                 return kind
     except ValueError:
         pass
-    raise InputError(f"{path}: is not the result of a scan; give a file that streamgenre scan made")
+    raise InputError(
+        f"{path}: it is not a result of a scan; give a file that streamgenre scan wrote"
+    )

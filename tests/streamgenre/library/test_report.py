@@ -242,9 +242,9 @@ def test_the_command(tmp_path, capsys):
         (None, "a.csv", 3, "no such file"),
         (None, "a.jsonl", 3, "no such file"),
         ("x", "a.txt", 2, ".parquet, .csv or .jsonl"),
-        ('{"time": 1}\n', "a.jsonl", 3, "is not the result of a scan"),
-        ("no json\n", "a.jsonl", 3, "is not the result of a scan"),
-        ("a,b\n", "a.csv", 3, "is not the result of a scan"),
+        ('{"time": 1}\n', "a.jsonl", 3, "is not a result of a scan"),
+        ("no json\n", "a.jsonl", 3, "is not a result of a scan"),
+        ("a,b\n", "a.csv", 3, "is not a result of a scan"),
     ],
 )
 def test_other_inputs_are_refused_in_one_line(tmp_path, capsys, content, name, code, words):
