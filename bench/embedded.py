@@ -125,30 +125,42 @@ def _on_test(folder: Path, card: Mapping[str, Any], data: Path, options: Options
     files = [variant["file"] for variant in card["variants"]]
     engines = {file: session(folder / file) for file in files}
     steps: dict[str, list[NDArray[np.floating]]] = {file: [] for file in files}
-    truth = []
+    truth, lasts = [], []
     for track in tracks:
         samples = decode_mono(track.path, RATE)
         rest = -len(samples) % shape.hop  # pad the last step, as at the end of a stream
         samples = np.pad(samples, (0, rest))
         truth.append(track.genre)
+        lasts.append(1 - rest / shape.hop)
         for file, engine in engines.items():
             steps[file].append(run(engine, shape, samples[None]).probabilities[:, 0])
     return OnTest(
         tracks=len(tracks),
         steps=sum(map(len, steps[files[0]])),
-        files={file: _against(steps[file], steps[files[0]], truth, labels) for file in files},
+        files={
+            file: _against(steps[file], steps[files[0]], lasts, truth, labels) for file in files
+        },
     )
 
 
 def _against(
     ours: Sequence[NDArray[np.floating]],
     reference: Sequence[NDArray[np.floating]],
+    lasts: Sequence[float],
     truth: Sequence[str],
     labels: Sequence[str],
 ) -> Agreement:
+    """`lasts`: share of each track's last step that is audio, by which it is weighted."""
     rows, wanted = np.concatenate(ours), np.concatenate(reference)
-    predicted = np.array([labels[int(track.mean(0).argmax())] for track in ours])
-    before = np.array([labels[int(track.mean(0).argmax())] for track in reference])
+    predicted, before = (
+        np.array(
+            [
+                labels[int((track[:-1].sum(0) + last * track[-1]).argmax())]
+                for track, last in zip(tracks, lasts, strict=True)
+            ]
+        )
+        for tracks in (ours, reference)
+    )
     return Agreement(
         same=float((rows.argmax(1) == wanted.argmax(1)).mean()),
         difference=float(np.abs(rows - wanted).max()),

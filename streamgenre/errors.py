@@ -48,7 +48,7 @@ class ConfigError(StreamgenreError, ValueError):
 
 
 class SignalError(StreamgenreError, ValueError):
-    """A stream was fed samples of an unsupported shape, type or rate, or after it was flushed."""
+    """Samples of an unsupported shape, type or rate, no recording at all, or a feed after flush."""
 
     exit_code = 2
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,6 +12,11 @@ if TYPE_CHECKING:
 
 Status = Literal["genre", "unsure", "no-music", "gap"]
 STATUSES: tuple[Status, ...] = ("genre", "unsure", "no-music", "gap")
+DIGITAL_SILENCE = -200.0
+"""Level of digital silence in dBFS, and the lowest level there is.
+
+Finite, so that levels can be averaged, plotted and written as JSON, which has no infinity.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class Update:
     probabilities: Mapping[str, float]
     """Label -> calibrated probability of this step alone, not smoothed."""
     level: float
-    """Level of the new samples in dBFS, -inf for digital silence (None in `to_dict`)."""
+    """Level of the new samples in dBFS, DIGITAL_SILENCE for zeros (None in `to_dict`)."""
     styles: Mapping[str, float]
     """Style hints (house, punk, opera) -> probability of this step alone, not calibrated.
 
@@ -53,7 +57,7 @@ class Update:
     gap and in the updates of a timeline.
     """
     embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
-    """What the network's classifier reads, float32 (E,); None unless the stream was asked for it.
+    """Input of the network's classifier, float32 (E,); None unless the stream was opened with it.
 
     Also None in a gap and in the updates of a timeline.
     """
@@ -70,7 +74,7 @@ class Update:
             "top": self.top,
             "confidence": round(self.confidence, 4),
             "music": round(self.music, 4),
-            "level": round(self.level, 1) if math.isfinite(self.level) else None,
+            "level": round(self.level, 1) if self.level > DIGITAL_SILENCE else None,
             "probabilities": {k: round(v, 4) for k, v in self.probabilities.items()},
             "styles": {k: round(v, 4) for k, v in self.styles.items()},
             "speech": None if self.speech is None else round(self.speech, 4),

@@ -143,12 +143,14 @@ def mean_probabilities(name: str, peer: Tagger, tracks: Sequence[Track], folder:
 
 
 def our_probabilities(model: Model, hop: float, tracks: Sequence[Track]) -> Floats:
-    """Mean probability of each genre over a track (N, C)."""
+    """Mean probability of each genre over a track (N, C), steps weighted by their new audio."""
     labels = model.card.label_names
     rows = []
     for track in tracks:
         updates = model.classify(track.path, hop).updates
-        rows.append(np.mean([[u.probabilities[name] for name in labels] for u in updates], 0))
+        steps = [[u.probabilities[name] for name in labels] for u in updates]
+        seconds = np.diff([u.time for u in updates], prepend=0.0)
+        rows.append(np.average(steps, axis=0, weights=seconds))
     return np.stack(rows)
 
 

@@ -1,11 +1,11 @@
 """Download ONNX Runtime for building this example, to a folder for CMake's ONNXRUNTIME_ROOT.
 
-python fetch_runtime.py FOLDER [x64|arm64]
+python fetch_runtime.py FOLDER [x64|arm64] [VERSION]
 
 The library is from the wheel on PyPI. Its headers and those of nlohmann-json are from Debian 13.
-The headers may be older than the library, which supports all earlier versions of its API.
-Everything is unpacked into FOLDER and nothing is installed. Needs pip and Debian's apt. On other
-systems, use a release archive of ONNX Runtime.
+The headers may be older than the library, which supports all earlier versions of its API. VERSION
+is one of WHEELS, by default the newest. Everything is unpacked into FOLDER and nothing is
+installed. Needs pip and Debian's apt. On other systems, use a release archive of ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ import zipfile
 from pathlib import Path
 
 VERSION = "1.31.1"
-WHEELS = {  # architecture -> name in wheels, SHA-256 of the wheel
-    "x64": ("x86_64", "1f3dea47f2f0e5117c2404cea7d21fd253ae7836a3bf167a501cdfbb2600d536"),
-    "arm64": ("aarch64", "0b9a492176886992e0e875f06bc0367e333f5fff11711a2d642e18b02f3009cc"),
+MACHINES = {"x64": "x86_64", "arm64": "aarch64"}  # architecture -> name in wheels
+WHEELS = {  # version and architecture -> SHA-256 of the wheel
+    (VERSION, "x64"): "1f3dea47f2f0e5117c2404cea7d21fd253ae7836a3bf167a501cdfbb2600d536",
+    (VERSION, "arm64"): "0b9a492176886992e0e875f06bc0367e333f5fff11711a2d642e18b02f3009cc",
+    ("1.21.1", "x64"): "2742935d6610fe0f58e1995018d9db7e8239d0201d9ebbdb7964a61386b5390a",
+    ("1.21.1", "arm64"): "79dfb1f47386c4edd115b21015354b2f05f5566c40c98606251f15a64add3cbe",
 }
 HEADERS = {  # Debian's package=version -> SHA-256; headers do not depend on the architecture
     "libonnxruntime-dev=1.21.0+dfsg-1": (
@@ -42,12 +45,13 @@ class FetchError(Exception):
     """A download failed. The message names the cause and a remedy."""
 
 
-def fetch(folder: Path, architecture: str) -> None:
+def fetch(folder: Path, architecture: str, version: str = VERSION) -> None:
     """Create `folder` atomically as an ONNXRUNTIME_ROOT. Raises FetchError."""
-    if architecture not in WHEELS:
-        raise FetchError(f"unknown architecture {architecture}; use {' or '.join(WHEELS)}")
+    if (version, architecture) not in WHEELS:
+        known = " or ".join(" ".join(reversed(each)) for each in WHEELS)
+        raise FetchError(f"unknown architecture and version {architecture} {version}; use {known}")
     folder = folder.absolute()  # pip and apt run in other folders
-    stamp = f"onnxruntime {VERSION} {architecture}\n"
+    stamp = f"onnxruntime {version} {architecture}\n"
     if (folder / "fetched").exists() and (folder / "fetched").read_text() == stamp:
         return
     if folder.exists() and any(folder.iterdir()):
@@ -55,10 +59,10 @@ def fetch(folder: Path, architecture: str) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         root = Path(scratch, "root")
-        _unpack_library(_wheel(Path(scratch), architecture), root)
+        _unpack_library(_wheel(Path(scratch), architecture, version), root, version)
         for package in _debian_packages(Path(scratch)):
             _unpack_headers(package, root)
-        _check_versions(root)
+        _check_versions(root, version)
         (root / "fetched").write_text(stamp)
         if folder.exists():
             folder.rmdir()
@@ -81,25 +85,25 @@ def _checked(path: Path, sha256: str) -> Path:
     return path
 
 
-def _wheel(scratch: Path, architecture: str) -> Path:
+def _wheel(scratch: Path, architecture: str, version: str) -> Path:
     """Download the wheel with the library."""
-    machine, sha256 = WHEELS[architecture]
+    platform_tag = f"manylinux_2_28_{MACHINES[architecture]}"
     target = scratch / "wheel"
     _run(
-        f"onnxruntime {VERSION} from PyPI",
+        f"onnxruntime {version} from PyPI",
         *(sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-deps"),
-        *("--only-binary=:all:", "--python-version=3.12", f"--platform=manylinux_2_28_{machine}"),
-        *("--dest", target, f"onnxruntime=={VERSION}"),
+        *("--only-binary=:all:", "--python-version=3.12", f"--platform={platform_tag}"),
+        *("--dest", target, f"onnxruntime=={version}"),
         cwd=scratch,
     )
     (wheel,) = target.glob("*.whl")
-    return _checked(wheel, sha256)
+    return _checked(wheel, WHEELS[version, architecture])
 
 
-def _unpack_library(wheel: Path, root: Path) -> None:
+def _unpack_library(wheel: Path, root: Path, version: str) -> None:
     """Unpack the library, with the names for linker and loader, and its licences."""
     (root / "lib").mkdir(parents=True)
-    library = f"libonnxruntime.so.{VERSION}"
+    library = f"libonnxruntime.so.{version}"
     with zipfile.ZipFile(wheel) as archive:
         for name in (f"capi/{library}", "LICENSE", "ThirdPartyNotices.txt"):
             target = root / ("lib" if name.endswith(library) else "") / Path(name).name
@@ -154,14 +158,14 @@ def _unpack_headers(package: Path, root: Path) -> None:
         shutil.copy(notice, root / f"copyright-{notice.parent.name}")
 
 
-def _check_versions(root: Path) -> None:
+def _check_versions(root: Path, version: str) -> None:
     """Raise FetchError if the headers are newer than the library."""
     text = (root / "include" / "onnxruntime_c_api.h").read_text(encoding="utf-8")
     found = re.search(r"#define ORT_API_VERSION (\d+)", text)
-    if found is None or int(found[1]) > int(VERSION.split(".")[1]):
+    if found is None or int(found[1]) > int(version.split(".")[1]):
         wanted = found[1] if found else "an unknown version"
         raise FetchError(
-            f"the headers need API version {wanted}, which ONNX Runtime {VERSION} does not have"
+            f"the headers need API version {wanted}, which ONNX Runtime {version} does not have"
         )
 
 
@@ -170,11 +174,11 @@ def main() -> int:
     this = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64"}.get(
         platform.machine().lower(), platform.machine()
     )
-    if not 2 <= len(sys.argv) <= 3 or sys.argv[1].startswith("-"):
+    if not 2 <= len(sys.argv) <= 4 or sys.argv[1].startswith("-"):
         print(__doc__, file=sys.stderr)
         return 2
     try:
-        fetch(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) == 3 else this)
+        fetch(Path(sys.argv[1]), *(sys.argv[2:] or [this]))
     except (FetchError, OSError) as error:
         print(f"fetch_runtime: {error}", file=sys.stderr)
         return 1

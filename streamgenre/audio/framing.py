@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..update import DIGITAL_SILENCE
 from .ring import Ring
 
 
@@ -15,17 +16,17 @@ from .ring import Ring
 class Taken:
     """Level and non-finite samples of one hop."""
 
-    level: float  # RMS in dBFS (a full-scale square wave is 0), -inf for digital silence
+    level: float  # RMS in dBFS (a full-scale square wave is 0)
     non_finite: int  # number of non-finite samples, which were set to 0
 
 
 def decibels(amplitude: float) -> float:
-    """dBFS of an amplitude, -inf for 0.
+    """dBFS of an amplitude, DIGITAL_SILENCE for 0 and for what is quieter than that.
 
     >>> decibels(1.0), decibels(0.0)
-    (0.0, -inf)
+    (0.0, -200.0)
     """
-    return 20 * math.log10(amplitude) if amplitude > 0 else -math.inf
+    return max(DIGITAL_SILENCE, 20 * math.log10(amplitude)) if amplitude > 0 else DIGITAL_SILENCE
 
 
 def _power(part: NDArray[np.float32]) -> float:

@@ -113,7 +113,8 @@ def scan(
     Args:
         paths: files, folders and playlists (m3u, m3u8, pls).
         output: where to write the results at the end: .parquet, .csv or .jsonl. A journal beside
-            it, with `.journal` behind the name, lets an interrupted scan continue. None: neither.
+            it, with `.journal` appended to the name, allows an interrupted scan to continue. None:
+            neither is written.
         files_from: more paths, one per line, or separated by NUL.
         include: patterns of file names to take instead of the known extensions.
         exclude: patterns of files and folders to leave out.

@@ -45,7 +45,7 @@ class Level:
     """The level of an input over all of its channels."""
 
     now: float
-    """RMS of about the last tenth of a second, in dBFS; -inf for digital silence."""
+    """RMS of about the last tenth of a second, in dBFS; DIGITAL_SILENCE for zeros."""
     peak: float
     """Largest magnitude of the last second or two, in dBFS."""
     clipped: bool

@@ -220,7 +220,7 @@ class _Samples:
 
 
 def _check_recording(recording: object) -> None:
-    """Raise InputError, with a remedy, if `recording` has an unsupported type."""
+    """Raise SignalError, with a remedy, if `recording` has an unsupported type."""
     text = isinstance(recording, io.TextIOBase)
     if isinstance(recording, (str, os.PathLike)) or (hasattr(recording, "read") and not text):
         return
@@ -245,7 +245,7 @@ def _check_recording(recording: object) -> None:
             f"{type(recording).__name__} is not a recording; pass a path, a URL, a binary file or "
             "(samples, rate)"
         )
-    raise InputError(problem)
+    raise SignalError(problem)
 
 
 def _because(warnings: list[str]) -> str:

@@ -15,7 +15,7 @@ from ..audio.mix import Mixer, as_frames
 from ..audio.resample import Resampler
 from ..audio.ring import Ring
 from ..errors import SignalError
-from ..update import Status, Update
+from ..update import DIGITAL_SILENCE, Status, Update
 from .card import Hop
 from .decide import Decider
 from .engine import Engine, Step, initial_state
@@ -181,7 +181,9 @@ class Stream:
         even = 1 / len(self._labels)
         unknown = dict.fromkeys(self._labels, even)
         updates.append(
-            Update(self._origin, "gap", None, self._labels[0], even, 0.0, unknown, -np.inf, {})
+            Update(
+                self._origin, "gap", None, self._labels[0], even, 0.0, unknown, DIGITAL_SILENCE, {}
+            )
         )
         return updates
 

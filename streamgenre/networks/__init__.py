@@ -38,7 +38,7 @@ def build(description: dict[str, Any]) -> StepNetwork:
     arguments = dict(description)
     kind = arguments.pop("kind", None)
     if kind not in KINDS:
-        raise ValueError(f"unknown kind of network {kind!r}; use one of {', '.join(KINDS)}")
+        raise ValueError(f"unknown network kind {kind!r}; use one of {', '.join(KINDS)}")
     module, name = KINDS[kind].rsplit(".", 1)
     network: StepNetwork = getattr(import_module(f".{module}", __package__), name)(**arguments)
     return network

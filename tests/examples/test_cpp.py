@@ -48,12 +48,16 @@ def fetcher():
     return module
 
 
-def built(architecture: str, *options: str) -> Path:
-    """The program with its libraries, built once for each version of the sources."""
+def built(architecture: str, *options: str, version: str | None = None) -> Path:
+    """The program with its libraries, built once for each version of the sources.
+
+    `version` of ONNX Runtime; None for the default of `fetch_runtime.py`.
+    """
     module = fetcher()
-    runtime = CACHE / f"onnxruntime-{module.VERSION}-{architecture}"
+    version = version or module.VERSION
+    runtime = CACHE / f"onnxruntime-{version}-{architecture}"
     try:
-        module.fetch(Path(os.path.relpath(runtime)), architecture)
+        module.fetch(Path(os.path.relpath(runtime)), architecture, version)
     except module.FetchError as error:
         pytest.skip(str(error))
     files = sorted(p for p in SOURCE.iterdir() if p.suffix in (".h", ".cpp", ".txt", ".cmake"))
@@ -79,6 +83,15 @@ def program() -> Path:
         pytest.skip("the runtime is fetched for Linux on x64 and arm64 only")
     missing("cmake", "c++")
     return built(HOST)
+
+
+@pytest.fixture(scope="module")
+def on_debian() -> Path:
+    """The program, built with the ONNX Runtime of Debian 13, the oldest one in its README."""
+    if sys.platform != "linux" or not HOST:
+        pytest.skip("the runtime is fetched for Linux on x64 and arm64 only")
+    missing("cmake", "c++")
+    return built(HOST, version="1.21.1")
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +133,21 @@ def run_on(program: Path, package: Path, samples: np.ndarray, *options: str) -> 
 
 
 def test_updates_agree_with_python(program, package, pcm):
+    compare_with_python(program, package, pcm)
+
+
+@pytest.mark.slow  # downloads and links another runtime
+def test_updates_agree_with_python_on_the_oldest_runtime(on_debian, package, pcm):
+    compare_with_python(on_debian, package, pcm)
+    for model in ("model.onnx", "model.int8.onnx", "model.ort"):
+        done = run(on_debian, package, "--check", "--model", model)
+        assert (done.returncode, done.stderr) == (0, b""), model
+    linked = run("ldd", on_debian).stdout.decode()
+    assert "onnxruntime-1.21.1-" in linked
+
+
+def compare_with_python(program: Path, package: Path, pcm: np.ndarray) -> None:
+    """Check for the same decisions as in Python, and the same probabilities within 0.001."""
     samples = np.concatenate([np.zeros(20_000, "<i2"), pcm])  # silence, then music
     stream = streamgenre.load(package / "model.onnx").stream()
     expected = [*stream.feed(samples, 16_000), *stream.flush()]

@@ -157,7 +157,7 @@ def edited(**entries):
     [
         (damaged, "model.int8.onnx is damaged"),
         (edited(format=2), "format 1"),
-        (edited(batch=4), "one stream a step"),
+        (edited(batch=4), "a batch of one stream"),
         (edited(state=26_000), "ONNX Runtime cannot load model.int8.onnx"),
         (edited(labels=[]), "does not match its card: probabilities"),
         (lambda folder: (folder / "card.json").write_text("{"), "card.json: is not valid JSON"),
@@ -300,7 +300,7 @@ def test_a_stream_rejects_invalid_calls_and_survives_non_finite_samples(host, pa
     assert [time for time, *_ in fresh] == [0.5, 0.75] and fresh == again
     assert results["refused"] == [
         "the stream was flushed; call reset() or create a new stream",
-        "await the stream's last call before the next",
+        "await the previous call before the next one",
     ]
     assert results["unusable"] == 2
     assert harmed[0][2] == pytest.approx(fresh[0][2], abs=0.1)

@@ -264,7 +264,7 @@ CASES = [*_plain(), *_coded(), *_counted()]
 
 
 def ffmpeg_seconds(data: bytes) -> float:
-    """What FFmpeg decodes by itself, 0 if it refuses."""
+    """The duration that FFmpeg alone decodes, 0 if it fails."""
     seconds = 0.0
     try:
         with av.open(io.BytesIO(data)) as container:

@@ -1,6 +1,6 @@
-"""What every published network must do: learn eight tracks, and say the same when exported.
+"""Checks for every published network: it learns eight tracks and agrees after export.
 
-And what their tests share: the sizes that layers give, and networks fit for eight tracks.
+Also shared by their tests: output sizes of layers, and networks prepared for eight tracks.
 """
 
 from __future__ import annotations

@@ -18,11 +18,11 @@ from streamgenre.model.onnx import OnnxEngine
 
 from ..data import Track
 from ..evaluation.inputs import unsplit
-from ..inference import Progress, no_progress
+from ..inference import Progress, last_share, no_progress
 from ..inference.parity import PARITY_STEPS
 from . import graph, validate
 from .chosen import cautions, usable
-from .features import LONGEST, run_base
+from .features import LONGEST, excerpt, run_base
 from .head import Example, choose_strength, fit_head
 
 
@@ -152,6 +152,7 @@ def _examples(
     return [
         Example(
             tuple(run[t.key][:, :-1] for run in runs),
+            tuple(last_share(len(excerpt(audio[t.key], hop)), hop) for hop in base.card.hops),
             labels.index(t.genre),
             t.group,
             tuple(run[t.key][:, -1] for run in runs),

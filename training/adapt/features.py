@@ -22,7 +22,7 @@ _BATCH = 16
 Values = NDArray[np.float32]
 
 
-def _excerpt(samples: NDArray[np.int16], hop: Hop) -> NDArray[np.int16]:
+def excerpt(samples: NDArray[np.int16], hop: Hop) -> NDArray[np.int16]:
     """The middle of a track, as long as its steps may be many."""
     longest = LONGEST * hop.samples
     first = max(0, (len(samples) - longest) // 2)
@@ -41,7 +41,7 @@ def run_base(
 
     Each is a stream of its own, many stepped at once; `done` is called after each.
     """
-    excerpts = {key: _excerpt(audio[key], hop) for key in keys}
+    excerpts = {key: excerpt(audio[key], hop) for key in keys}
     # Tracks of like length share a batch, the longest first: those that ended leave its tail.
     order = sorted(keys, key=lambda key: len(excerpts[key]), reverse=True)
     outputs_of: dict[str, Values] = {}

@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyp
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..data.split import folds_of
+from ..inference import step_weights, weighted_mean
 from ..inference.decisions import softmax
 from .features import Values
 
@@ -46,6 +47,7 @@ class Example:
     """One labelled track: what the head may read of it at each hop."""
 
     runs: tuple[Values, ...]  # (steps, F) for each hop
+    lasts: tuple[float, ...]  # for each hop, share of the last step that is audio and not padding
     label: int
     group: str
     music: tuple[Values, ...] = ()  # (steps,) for each hop, the base's opinion
@@ -53,10 +55,10 @@ class Example:
 
 def fit_head(examples: Sequence[Example], reads: tuple[str, ...], strength: float) -> Head:
     """A head for the labels 0 to C - 1, each of which must occur."""
-    sampled = [np.concatenate([_sampled(run) for run in example.runs]) for example in examples]
-    rows = np.concatenate(sampled)
-    labels = np.repeat([e.label for e in examples], [len(s) for s in sampled])
-    weights = np.concatenate([np.full(len(s), 1 / len(s)) for s in sampled])
+    sampled = [_sampled(example) for example in examples]
+    rows = np.concatenate([steps for steps, _ in sampled])
+    labels = np.repeat([e.label for e in examples], [len(steps) for steps, _ in sampled])
+    weights = np.concatenate([of_steps for _, of_steps in sampled])
     mean = np.average(rows, axis=0, weights=weights)
     deviation = np.sqrt(np.average((rows - mean) ** 2, axis=0, weights=weights))
     scale = 1 / np.maximum(deviation, _LEAST_DEVIATION)
@@ -72,10 +74,18 @@ def fit_head(examples: Sequence[Example], reads: tuple[str, ...], strength: floa
     return Head(weight.astype(np.float32), (bias - weight @ mean).astype(np.float32), reads)
 
 
-def _sampled(run: Values) -> Values:
-    """Some steps, the first and the last among them, evenly spread."""
-    at: NDArray[np.intp] = np.linspace(0, len(run) - 1, min(len(run), _EACH)).round().astype(int)
-    return np.asarray(run[at])
+def _sampled(example: Example) -> tuple[Values, NDArray[np.float64]]:
+    """Some steps at each hop, the first and the last among them, and their weights, which sum to 1.
+
+    The steps are evenly spread (N, F); each is weighted by the new audio that it brings (N,).
+    """
+    steps, weights = [], []
+    for run, last in zip(example.runs, example.lasts, strict=True):
+        at = np.linspace(0, len(run) - 1, min(len(run), _EACH)).round().astype(int)
+        steps.append(run[at])
+        weights.append(step_weights(len(run), last)[at])
+    of_steps = np.concatenate(weights)
+    return np.concatenate(steps), of_steps / of_steps.sum()
 
 
 def choose_strength(examples: Sequence[Example], reads: tuple[str, ...]) -> float:
@@ -100,8 +110,8 @@ def log_loss(head: Head, example: Example) -> float:
     return float(
         np.mean(
             [
-                -np.log(softmax(head.logits(run))[:, example.label] + 1e-12).mean()
-                for run in example.runs
+                weighted_mean(-np.log(softmax(head.logits(run))[:, example.label] + 1e-12), last)
+                for run, last in zip(example.runs, example.lasts, strict=True)
             ]
         )
     )

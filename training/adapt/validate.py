@@ -23,7 +23,7 @@ from ..evaluation.metrics import (
     confusion,
     plain_metrics,
 )
-from ..inference import decisions
+from ..inference import decisions, weighted_mean
 from ..inference.decisions import softmax
 from .head import Example, choose_strength, fit_head
 
@@ -63,8 +63,16 @@ class LeftOut:
     """Logits of every track from a head that did not see it."""
 
     logits: tuple[tuple[NDArray[np.float64], ...], ...]  # [track][hop]: (steps, C)
+    lasts: tuple[tuple[float, ...], ...]  # [track][hop]: share of new audio in the last step
     true: NDArray[np.int64]
     folds: int
+
+    def means(self, hop: int, temperature: float) -> list[NDArray[np.float64]]:
+        """Mean probabilities (C,) of each track, its steps weighted by their new audio."""
+        return [
+            weighted_mean(softmax(runs[hop], temperature), lasts[hop])
+            for runs, lasts in zip(self.logits, self.lasts, strict=True)
+        ]
 
 
 def cross_validate(
@@ -99,6 +107,7 @@ def cross_validate(
         folded(len(logits), len(examples))
     return LeftOut(
         tuple(logits[i] for i in range(len(examples))),
+        tuple(e.lasts for e in examples),
         np.array([e.label for e in examples]),
         len(splits),
     )
@@ -107,15 +116,14 @@ def cross_validate(
 def fit_temperature(left_out: LeftOut) -> float:
     """The temperature of least log loss over all steps, each track and hop weighing one."""
     runs = [run for runs in left_out.logits for run in runs]
+    lasts = [last for lasts in left_out.lasts for last in lasts]
     hops = len(left_out.logits[0])
-    return decisions.fit_temperature(runs, np.repeat(left_out.true, hops).tolist())
+    return decisions.fit_temperature(runs, np.repeat(left_out.true, hops).tolist(), lasts)
 
 
 def unsure(left_out: LeftOut, hop: int, temperature: float, base: Thresholds) -> Thresholds:
     """The base's thresholds, with doubt as it is on these genres."""
-    limit = decisions.unsure_threshold(
-        [softmax(runs[hop], temperature).mean(0) for runs in left_out.logits]
-    )
+    limit = decisions.unsure_threshold(left_out.means(hop, temperature))
     held = base.hold / base.unsure if base.unsure else 0.0
     return replace(base, unsure=limit, hold=round(held * limit, 3))
 
@@ -123,9 +131,14 @@ def unsure(left_out: LeftOut, hop: int, temperature: float, base: Thresholds) ->
 def music(examples: Sequence[Example], base: Thresholds) -> float:
     """The base's threshold, or what nearly every track here passes with nearly all its steps.
 
-    A track handed in with a genre is music, whatever the base's own training took for none.
+    A track handed in with a genre is music, whatever the base's own training took for none. A
+    padded last step is left out where there are others.
     """
-    passed = [float(np.quantile(run, _PASSED)) for e in examples for run in e.music]
+    passed = [
+        float(np.quantile(run[:-1] if last < 1 and len(run) > 1 else run, _PASSED))
+        for e in examples
+        for run, last in zip(e.music, e.lasts, strict=False)
+    ]
     return (
         round(min(base.music, 0.9 * float(np.quantile(passed, _PASSED))), 3)
         if passed
@@ -144,19 +157,21 @@ def without_genre(
     """Tracks that would mostly be taken for no music, and others that would mostly stay unsure."""
     no_music = unsure = 0
     for example, logits in zip(examples, left_out.logits, strict=True):
+        last = example.lasts[hop]
         decided = decisions.decide(
-            softmax(logits[hop], temperature), limits, seconds, example.music[hop]
+            softmax(logits[hop], temperature), limits, seconds, example.music[hop], last
         )
-        if decided.music.mean() < 0.5:
+        none = np.array([label is None for label in decided.labels])
+        if weighted_mean(decided.music, last) < 0.5:
             no_music += 1
-        elif np.mean([label is None for label in decided.labels]) > 0.5:
+        elif weighted_mean(none, last) > 0.5:
             unsure += 1
     return no_music, unsure
 
 
 def measure(left_out: LeftOut, hop: int, temperature: float, labels: Sequence[str]) -> HeadMetrics:
     """Accuracy and macro recall with intervals, by genre, confusion."""
-    mean = np.stack([softmax(runs[hop], temperature).mean(0) for runs in left_out.logits])
+    mean = np.stack(left_out.means(hop, temperature))
     counts = np.bincount(left_out.true, minlength=len(labels))
     return HeadMetrics(
         plain_metrics(mean, left_out.true),

@@ -79,7 +79,7 @@ def command(
     folder = cache or default_cache(data)
     audio = AudioCache.build(tracks, folder)
     copies = cached_copies(audio, folder)
-    for warning in copy_warnings(tracks, copies):
+    for warning in copy_warnings(tracks, copies, by_split=checkpoint is not None):
         click.echo(f"warning: {one_line(warning)}", err=True)
     tracks = list(grouped_copies(tracks, copies))
 

@@ -66,7 +66,8 @@ def command(
 
     The result is about as good as their ensemble, at the cost of one network (model soups, Wortsman
     2022). A single run without --start-share keeps its weights and calibration: use this to add a
-    layer to a finished run.
+    layer to a finished run. Only --speech on a network with running statistics refits its music
+    layer, and then calibrates it again.
     """
     import shutil
 

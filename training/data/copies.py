@@ -133,13 +133,18 @@ def grouped_copies(tracks: Sequence[Track], copies: Sequence[Sequence[str]]) -> 
     return tuple(replace(t, group=sets.root(t.group)) for t in tracks)
 
 
-def copy_warnings(tracks: Sequence[Track], copies: Sequence[Sequence[str]]) -> list[str]:
-    """Warn about copies with different genres, on two sides of the split, and about all others."""
+def copy_warnings(
+    tracks: Sequence[Track], copies: Sequence[Sequence[str]], *, by_split: bool = True
+) -> list[str]:
+    """Warn about copies with different genres, on two sides of the split, and about all others.
+
+    `by_split`: whether the split matters, as it does not in cross-validation.
+    """
     by_key = {t.key: t for t in tracks if t.split != "demo"}
     sets = [[by_key[key] for key in keys if key in by_key] for keys in copies]
     sets = [ts for ts in sets if len(ts) > 1]
     genres = [ts for ts in sets if len({t.genre for t in ts if t.genre}) > 1]
-    splits = [ts for ts in sets if len({t.split for t in ts}) > 1]
+    splits = [ts for ts in sets if by_split and len({t.split for t in ts}) > 1]
     others = [ts for ts in sets if ts not in genres and ts not in splits]
     lines = []
     for what, chosen in (

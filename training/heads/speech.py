@@ -41,7 +41,9 @@ def finish_speech(
 ) -> tuple[float, float]:
     """Apply `fit_speech` to a checkpoint, in place. The speech layer is added if it is missing.
 
-    `folder` contains recorded speech. Raises DataError if it does not, or for another network.
+    If the music layer is refitted too, the calibration and the identity of measured weights are
+    removed, since both belong to the previous layer. `folder` contains recorded speech. Raises
+    DataError if it does not, or for another network.
     """
     before = hashlib.sha256(path.read_bytes()).hexdigest()
     source, about = load_network(path)
@@ -56,7 +58,10 @@ def finish_speech(
     music = [audio[t.key] for t in dataset.tracks if t.split == "train" and t.key in audio]
     losses = fit_speech(network, speech, noises(_NOISES, _PART, 0), music, fit_music)
     about["network"] = json.dumps(description)
-    if source.speech is None and "calibration" in about and not fit_music:
+    if fit_music:
+        for outdated in ("calibration", "before_speech"):
+            about.pop(outdated, None)
+    elif source.speech is None and "calibration" in about:
         # Previous measurements of the network without the layer remain valid.
         about["before_speech"] = before
     write(path, network.state_dict(), about)

@@ -5,14 +5,26 @@ engine. `segments` and `tags` need torch and have to be imported explicitly.
 """
 
 from .progress import Progress, no_progress
-from .streaming import Audio, Run, steps_of, stream_tracks, window_at
+from .streaming import (
+    Audio,
+    Run,
+    last_share,
+    step_weights,
+    steps_of,
+    stream_tracks,
+    weighted_mean,
+    window_at,
+)
 
 __all__ = [
     "Audio",
     "Progress",
     "Run",
+    "last_share",
     "no_progress",
+    "step_weights",
     "steps_of",
     "stream_tracks",
+    "weighted_mean",
     "window_at",
 ]

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from streamgenre.model.card import Thresholds
 from streamgenre.model.decide import Decider
 
+from .streaming import step_weights, weighted_mean
+
 LOUD = -20.0  # dBFS of every step, so that the silence threshold has no effect
 COVERED = 0.72  # coverage: share of tracks with a genre rather than "unsure"
 _TEMPERATURES = np.arange(0.5, 5.0, 0.02)
@@ -42,18 +44,19 @@ def sigmoid(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(1 / (1 + np.exp(-logits.astype(np.float64))))
 
 
-def fit_temperature(runs: Sequence[Values], labels: Sequence[int]) -> float:
+def fit_temperature(runs: Sequence[Values], labels: Sequence[int], lasts: Sequence[float]) -> float:
     """Return the temperature with the lowest log loss (Guo et al. 2017).
 
-    `runs` are the logits (steps, C) of each track. Every track has the same weight.
+    `runs` are the logits (steps, C) of each track, `lasts` the shares of new audio in their last
+    steps. Every track has the same weight.
     """
 
     def loss(value: float) -> float:
         return float(
             np.mean(
                 [
-                    -np.log(softmax(run, value)[:, label] + 1e-12).mean()
-                    for run, label in zip(runs, labels, strict=True)
+                    weighted_mean(-np.log(softmax(run, value)[:, label] + 1e-12), last)
+                    for run, label, last in zip(runs, labels, lasts, strict=True)
                 ]
             )
         )
@@ -62,17 +65,23 @@ def fit_temperature(runs: Sequence[Values], labels: Sequence[int]) -> float:
 
 
 def decide(
-    probabilities: Values, thresholds: Thresholds, seconds: float, music: Values | None = None
+    probabilities: Values,
+    thresholds: Thresholds,
+    seconds: float,
+    music: Values | None = None,
+    last: float = 1.0,
 ) -> Decisions:
     """Decide on a stream of steps (steps, C) with an interval of `seconds`.
 
-    `music` (steps,) is the probability of music, 1 by default.
+    `music` (steps,) is the probability of music, 1 by default; `last` is the share of new audio in
+    the last step.
     """
     decider = Decider(thresholds, probabilities.shape[1])
     labels, smoothed, is_music = [], [], []
+    new = seconds * step_weights(len(probabilities), last)
     for t, row in enumerate(probabilities):
         status, label = decider.decide(
-            row, 1.0 if music is None else float(music[t]), LOUD, seconds
+            row, 1.0 if music is None else float(music[t]), LOUD, float(new[t])
         )
         labels.append(label)
         smoothed.append(decider.smoothed.copy())

@@ -30,6 +30,17 @@ class Run:
     state_norm: NDArray[np.float32]  # (steps,), Euclidean norm of the state after the step
     last: float = 1.0  # share of the last step that is audio and not padding
 
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """Share of each step that is new audio (steps,)."""
+        return step_weights(len(self.probabilities), self.last)
+
+    @property
+    def whole(self) -> int:
+        """Number of steps without padding; 1 if the only step is padded."""
+        steps = len(self.probabilities)
+        return steps if self.last == 1 else max(1, steps - 1)
+
     def mean(self) -> NDArray[np.float64]:
         """Mean probabilities (C,); each step is weighted by its amount of new audio."""
         return weighted_mean(self.probabilities, self.last)
@@ -115,10 +126,16 @@ def last_share(samples: int, hop: Hop) -> float:
     return ((samples - 1) % hop.samples + 1) / hop.samples
 
 
-def weighted_mean(rows: NDArray[np.floating], last: float) -> NDArray[np.float64]:
-    """Mean (C,) over steps (steps, C); `last` is the share of new audio in the last step."""
-    weights = np.ones(len(rows))
+def step_weights(steps: int, last: float) -> NDArray[np.float64]:
+    """Share of each step that is new audio (steps,): `last` of the last one, all of the others."""
+    weights = np.ones(steps)
     weights[-1] = last
+    return weights
+
+
+def weighted_mean(rows: NDArray[np.generic], last: float) -> NDArray[np.float64]:
+    """Mean (...) over steps (steps, ...); `last` is the share of new audio in the last step."""
+    weights = step_weights(len(rows), last)
     return np.asarray(np.average(rows.astype(np.float64), axis=0, weights=weights))
 
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from rich.style import Style
 
+from ...update import DIGITAL_SILENCE
 from ..levels import Level
 from .line import BAD, BOLD, DIM, Line, Span, fitted
 
@@ -90,6 +91,6 @@ def _share(decibels: float) -> float:
 
 def _decibels(value: float, digits: int = 1) -> str:
     """A number with constant width, so that the text beside it does not move."""
-    if not math.isfinite(value):
+    if not value > DIGITAL_SILENCE:
         return "  -inf"
     return f"{max(-999.0, min(999.0, value)):6.{digits}f}"

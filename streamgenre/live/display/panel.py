@@ -26,7 +26,7 @@ _MEANING = (
 
 
 def keys_line(width: int) -> Line:
-    """As many keys as fit on one line, and always the last one, help."""
+    """One line with as many keys as fit, and always with the help."""
     items = [[Span(key, BOLD), Span(f" {_SHORT.get(key, does)}", DIM)] for key, does in KEYS]
     help_item = items.pop()
     line: Line = []

@@ -27,7 +27,7 @@ from ..ribbon import label_text, segment_text, tick_step
 from .graph import Frame, ink_on, layers
 from .picture import title_of
 from .svg import path
-from .text import parts_of, result
+from .text import parts_of, percentage, result
 
 LARGEST_EMBEDDED = 300_000_000
 """Maximum size of an embedded recording. Browsers limit the text of a page to 512 MB."""
@@ -115,7 +115,7 @@ def _verdict(timeline: Timeline) -> tuple[str, str]:
     verdict = timeline.verdict()
     words = result(timeline).plain
     if parts_of(timeline):
-        return "A mix", words.removeprefix("A mix: ")
+        return "A mix", words.removeprefix("a mix, ")
     if verdict.genre is not None:
         return label_text(timeline.card, "", verdict.genre), f"{verdict.confidence:.0%} on average"
     return (
@@ -239,7 +239,7 @@ def _row(timeline: Timeline, segment: Segment) -> str:
     return (
         f'<tr data-start="{segment.start:.3f}"><td>{start}</td><td>{end}</td>'
         f"<td{plain}>{dot}{_text(segment_text(timeline.card, segment))}</td>"
-        f"<td>{segment.confidence:.0%}</td></tr>"
+        f"<td>{percentage(segment)}</td></tr>"
     )
 
 

@@ -145,7 +145,7 @@ def _segment(timeline: Timeline, segment: Segment, frame: Frame, top: float) -> 
 
 
 def _axis(frame: Frame, y: float) -> Iterator[Shape]:
-    """As many times as fit below the segments."""
+    """The time axis below the segments, with as many labels as fit."""
     span = frame.end - frame.start
     step = tick_step(span, frame.width / _LABEL_SPACE)
     for i in range(int(span / step) + 1):

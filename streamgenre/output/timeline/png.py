@@ -11,6 +11,7 @@ from typing import TextIO
 
 from ...audio.address import Recording
 from ...errors import ConfigError
+from ...extras import install_command
 from ...model.timeline import Timeline
 from .picture import Area, Box, picture
 
@@ -34,7 +35,7 @@ def require() -> None:
         import matplotlib  # noqa: F401
     except ImportError:
         raise ConfigError(
-            "png needs Matplotlib; run pip install 'streamgenre[plot]', or use svg"
+            f"png needs Matplotlib (svg does not); run {install_command('plot')}"
         ) from None
 
 

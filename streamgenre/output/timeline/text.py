@@ -18,6 +18,7 @@ from ...durations import clock
 from ...errors import StreamgenreError, one_line
 from ...model.model import Model
 from ...model.timeline import Timeline
+from ...update import Segment
 from ..console import Console
 from ..destination import Destination
 from ..ribbon import axis, bands, decision_text, label_text, ribbon, style
@@ -98,7 +99,10 @@ class TextWriter:
             return
         count = self._results.total()
         files = f"{count} file{'s' * (count != 1)}"
-        results = ", ".join(f"{number} {name}" for name, number in self._results.most_common())
+        results = ", ".join(
+            f"{number} {'mixes' if name == 'mix' and number > 1 else name}"
+            for name, number in self._results.most_common()
+        )
         failed = f"; {self._failures} could not be read" if self._failures else ""
         self._console.print()
         self._console.print(Text(f"{files}, {clock(self._seconds)}: {results}{failed}"))
@@ -109,7 +113,10 @@ def print_line(console: rich.console.Console, name: str, timeline: Timeline) -> 
     """Print a timeline on one line: name, duration, result, and a small ribbon if it fits."""
     width = console.width
     names = max(8, min(40, width // 3))
-    title = set_cell_size(_title(name), names)
+    title = _title(name)
+    if cell_len(title) > names:
+        title = set_cell_size(title, names - 1).rstrip() + "…"
+    title = set_cell_size(title, names)
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(title).append(f" {_length(timeline):>7}  ", "dim")
     line.append(result(timeline, short=True))
@@ -151,18 +158,31 @@ def print_timeline(
             clock(segment.start, tenths=True),
             clock(segment.end, tenths=True),
             Text(words, ink),
-            "" if segment.status == "gap" else f"{segment.confidence:.0%}",
+            percentage(segment),
         )
     console.print(table)
     if len(segments) > _MOST_SEGMENTS:
         console.print(
-            f"... {len(segments) - _MOST_SEGMENTS} more; use --format json for all", style="dim"
+            f"... {len(segments) - _MOST_SEGMENTS} more; --format csv lists all, "
+            "--min-segment 30 merges short ones",
+            style="dim",
         )
     _print_verdict(console, timeline)
-    console.print(f"[dim]{speed:.0f} times real time[/]", no_wrap=True)
+    digits = 1 if speed < 10 else 0
+    console.print(f"[dim]computed at {speed:.{digits}f} times real time[/]", no_wrap=True)
+
+
+def percentage(segment: Segment) -> str:
+    """The probability of a segment's genre, or of the one that it may be; empty without one.
+
+    "no music" has none: it is decided at a threshold of its own, so its probability would mislead.
+    """
+    return f"{segment.confidence:.0%}" if segment.status in ("genre", "unsure") else ""
 
 
 def _title(name: str) -> str:
+    if name == "-":
+        return "standard input"
     return one_line(name if is_url(name) else Path(name).name)
 
 
@@ -195,7 +215,7 @@ def result(timeline: Timeline, short: bool = False) -> Text:
         return Text(label_text(card, verdict.status, None), style(card, None))
     parts = parts_of(timeline)
     if parts:
-        line = Text("mix: " if short else "A mix: mostly ")
+        line = Text("mix: " if short else "a mix, mostly ")
         parts = parts[:2] if short else parts
         for i, part in enumerate(parts):
             if i:

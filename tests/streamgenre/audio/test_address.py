@@ -25,7 +25,7 @@ def test_a_path_is_shown_as_it_is(name):
 
 @pytest.mark.parametrize("kind", ["rtsp", "ftp", "mms", "rtmp", "srt", "udp", "s3"])
 def test_other_schemes_are_named(kind):
-    with pytest.raises(InputError, match=f"{kind}: addresses are not supported; give") as error:
+    with pytest.raises(InputError, match=f"{kind}: addresses are not supported; use") as error:
         open_source(f"{kind}://me:secret@host/x")
     assert "secret" not in str(error.value)
 

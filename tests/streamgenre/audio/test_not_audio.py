@@ -136,7 +136,7 @@ def test_a_live_stream_opens_no_local_file():
 
 def test_a_saved_live_stream_is_named(tmp_path):
     (tmp_path / "x.m3u8").write_bytes(HLS)
-    with pytest.raises(InputError, match=r"live stream \(HLS\); give its http"):
+    with pytest.raises(InputError, match=r"live stream \(HLS\); pass its http"):
         open_source(tmp_path / "x.m3u8")
 
 

@@ -37,7 +37,7 @@ def test_samples_are_read_in_the_order_written(turns, capacity):
 
 
 def test_reading_more_than_is_available_is_an_error():
-    with pytest.raises(ValueError, match="3 samples to read, 0 there"):
+    with pytest.raises(ValueError, match="cannot consume 3 samples, only 0"):
         Ring(10).advance(3)
 
 

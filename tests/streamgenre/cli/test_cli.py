@@ -215,7 +215,7 @@ def test_a_pipe_from_ffmpeg(clip, form):
     ("arguments", "message"),
     [
         (["inof"], "did you mean 'info'"),
-        (["--hop", "0.7", "x.mp3"], "trained for"),
+        (["--hop", "0.7", "x.mp3"], "available hops"),
         (["--raw", "s16le", "-"], "--rate"),
         (["--rate", "8000", "-"], "--raw"),
         (["--format", "cassette", "x.mp3"], "cassette"),

@@ -37,7 +37,7 @@ from streamgenre.live.levels import Level
 from streamgenre.live.listener import Health
 from streamgenre.model.card import Label
 from streamgenre.output.ribbon import columns
-from streamgenre.update import Segment, Update
+from streamgenre.update import DIGITAL_SILENCE, Segment, Update
 
 SIZES = [(40, 12), (80, 24), (120, 30), (200, 50)]
 HEALTH = Health("Scarlett 2i2", 44_100.0, 2, 3725.0, 0.021, 0.5, 0.0042, 2.0, 119.3, 17, 3, 5)
@@ -165,7 +165,7 @@ def test_a_held_genre_shows_its_own_confidence(model, width, height):
         ("no-music", -20.0, None, "no music: speech or noise"),
         ("no-music", -90.0, 0.9, "too quiet to classify"),
         ("unsure", -20.0, 0.9, "unsure, perhaps Rock 38%"),
-        ("gap", -math.inf, None, "gap"),
+        ("gap", DIGITAL_SILENCE, None, "gap"),
     ],
 )
 def test_other_decisions_are_in_words(model, width, height, status, loud, speech, expected):
@@ -179,7 +179,7 @@ KINDS = [
     ("no-music", -20.0, 0.9, " music ▸speech  noise  silence"),
     ("no-music", -20.0, 0.1, " music  speech ▸noise  silence"),
     ("no-music", -90.0, 0.1, " music  speech  noise ▸silence"),
-    ("gap", -math.inf, None, " music  speech  noise  silence"),  # as before and after the gap
+    ("gap", DIGITAL_SILENCE, None, " music  speech  noise  silence"),  # as before and after the gap
     ("genre", -20.0, None, "▸music  speech or noise  silence"),
     ("no-music", -20.0, None, " music ▸speech or noise  silence"),
 ]
@@ -214,7 +214,7 @@ def test_before_the_first_update_and_without_a_device(model, width, height):
         segments=(),
         gates=(),
         activity="starting",
-        level=Level(-math.inf, -math.inf, False),
+        level=Level(DIGITAL_SILENCE, DIGITAL_SILENCE, False),
     )
     assert "starting" in text_of(first, width, height, show_gates=True)
     note = "input lost, next try in 4 s"
@@ -369,7 +369,7 @@ def test_the_outputs_fit_the_line(model, width, failing):
 
 
 texts = st.text(max_size=50)
-levels = st.one_of(st.floats(-120, 6), st.sampled_from([-math.inf, math.inf, math.nan]))
+levels = st.one_of(st.floats(-120, 6), st.just(DIGITAL_SILENCE))
 seconds = st.floats(0, 1e5)
 counts = st.integers(0, 10**9)
 

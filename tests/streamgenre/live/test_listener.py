@@ -19,7 +19,7 @@ from streamgenre.live import levels as levels_module
 from streamgenre.live.display.band import Recent
 from streamgenre.live.levels import Levels
 from streamgenre.live.listener import Listener, Tally
-from streamgenre.update import Update
+from streamgenre.update import DIGITAL_SILENCE, Update
 
 
 class Input:
@@ -133,7 +133,7 @@ def test_levels_match_the_sound(monkeypatch):
     levels.add(np.full((10, 1), np.nan, np.float32), rate)
     assert math.isfinite(levels.read().now)
     levels.silence()
-    assert levels.read().now == -math.inf
+    assert levels.read().now == DIGITAL_SILENCE
 
 
 def decided(time, status, genre, probability=0.5):

@@ -14,6 +14,7 @@ import streamgenre
 from streamgenre import ConfigError, SignalError
 from streamgenre.model.engine import Engine, Step, initial_state
 from streamgenre.model.stream import Stream
+from streamgenre.update import DIGITAL_SILENCE
 
 
 def run(model, samples, rate, cuts=(), hop=None):
@@ -257,7 +258,7 @@ def test_probabilities_sum_to_one(model, music):
 def test_silence_is_no_music(model):
     updates = run(model, np.zeros(44_100 * 6, np.int16), 44_100)
     assert {u.status for u in updates} == {"no-music"}
-    assert {u.level for u in updates} == {-np.inf}
+    assert {u.level for u in updates} == {DIGITAL_SILENCE}
 
 
 def test_all_public_names_exist():

@@ -79,7 +79,7 @@ def written(name, timeline, recording=RECORDING, folder=Path("results")) -> byte
 
 
 def comparable(name: str, data: bytes) -> bytes:
-    """Of a page, what depends on the timeline: its body without the script."""
+    """The part of a page that depends on the timeline: its body without the script."""
     if name != "html":
         return data
     text = data.decode()
@@ -284,7 +284,7 @@ def test_the_extension_chooses_the_format_to_save(model, tmp_path):
 
 def test_png_without_matplotlib_names_the_remedy(model, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
-    with pytest.raises(streamgenre.ConfigError, match=r"streamgenre\[plot\]"):
+    with pytest.raises(streamgenre.ConfigError, match=r"pip install .*\[plot\]"):
         streamgenre.save(example(model), tmp_path / "x.png")
 
 

@@ -25,7 +25,7 @@ from streamgenre.output.sinks.log import JsonLines, Log, live_line
 from streamgenre.output.sinks.now_playing import NowPlaying
 from streamgenre.output.sinks.on_change import OnChange
 from streamgenre.output.sinks.record import Recorder
-from streamgenre.update import Update
+from streamgenre.update import DIGITAL_SILENCE, Update
 
 AT = datetime(2025, 3, 4, 5, 6, 7, 89_000, timezone(timedelta(hours=2)))
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX system")
@@ -41,7 +41,7 @@ def make(status="genre", genre="jazz", number=1.0, labels=("jazz", "rock", "clas
         confidence=0.834,
         music=0.9,
         probabilities={label: 0.8 if label == genre else 0.1 for label in labels},
-        level=float("-inf"),
+        level=DIGITAL_SILENCE,
         styles={},
     )
 

@@ -77,7 +77,7 @@ BAD = ["", "host", "host:", "host:x", "::1", "[::1]", "host:0", "host:65536", "a
 
 @pytest.mark.parametrize("text", BAD)
 def test_invalid_addresses(text):
-    with pytest.raises(ConfigError, match=r"HOST:PORT|a port is"):
+    with pytest.raises(ConfigError, match=r"HOST:PORT|the port must be"):
         host_port(text, "127.0.0.1")
 
 

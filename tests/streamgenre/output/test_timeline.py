@@ -87,10 +87,10 @@ def test_the_text_matches_the_golden_file(model, capsys):
     assert capsys.readouterr().out == GOLDEN.read_text(encoding="utf-8")
 
 
-def text_of(timeline, width=80, **settings) -> str:
+def text_of(timeline, name="song.mp3", speed=1.0, width=80, **settings) -> str:
     file = io.StringIO()
     console = Console(file=file, width=width, highlight=False, **settings)
-    print_timeline(console, "song.mp3", timeline, 1.0)
+    print_timeline(console, name, timeline, speed)
     return file.getvalue()
 
 
@@ -123,9 +123,9 @@ def test_unsure_names_the_label_of_the_probability(model):
     [
         ({"jazz": 10}, "Jazz"),
         ({"jazz": 8, "rock": 2}, "Jazz"),
-        ({"jazz": 5, "rock": 5}, "A mix: mostly Jazz and Rock"),
-        ({"rock": 2, "jazz": 5, "folk": 3}, "A mix: mostly Jazz, Folk and Rock"),
-        ({"jazz": 40, "rock": 30, "folk": 25, "blues": 5}, "A mix: mostly Jazz, Rock and Folk"),
+        ({"jazz": 5, "rock": 5}, "a mix, mostly Jazz and Rock"),
+        ({"rock": 2, "jazz": 5, "folk": 3}, "a mix, mostly Jazz, Folk and Rock"),
+        ({"jazz": 40, "rock": 30, "folk": 25, "blues": 5}, "a mix, mostly Jazz, Rock and Folk"),
     ],
 )
 def test_a_mix_is_reported_as_such(model, parts, words):
@@ -142,6 +142,17 @@ def test_a_mix_is_reported_as_such(model, parts, words):
 def test_no_music_is_two_words(model):
     text = text_of(timeline_of(model.card, [("no-music", None)] * 4))
     assert "no music" in text and "no-music" not in text
+    assert "%" not in text  # of what? a genre has the percentages
+
+
+def test_standard_input_is_named(model):
+    timeline = timeline_of(model.card, [("genre", "jazz")])
+    assert text_of(timeline, "-").startswith("standard input")
+
+
+def test_a_slow_run_is_not_zero_times_real_time(model):
+    timeline = timeline_of(model.card, [("genre", "jazz")])
+    assert "computed at 0.3 times real time" in text_of(timeline, speed=0.31)
 
 
 def test_a_terminal_with_colours_shows_bands(model):

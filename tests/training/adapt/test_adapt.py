@@ -324,7 +324,12 @@ def examples(per_group: int, groups: int, classes: int = 3) -> list[Example]:
     rng = np.random.default_rng(0)
     centres = rng.standard_normal((classes, 8)) * 2
     return [
-        Example(((centres[c] + rng.standard_normal((5, 8))).astype(np.float32),), c, f"{c} {group}")
+        Example(
+            ((centres[c] + rng.standard_normal((5, 8))).astype(np.float32),),
+            (1.0,),
+            c,
+            f"{c} {group}",
+        )
         for c in range(classes)
         for group in range(groups)
         for _ in range(per_group)

@@ -103,6 +103,8 @@ def test_each_kind_of_copy_has_its_warning():
     assert "different splits" in lines[1]
     assert "c = d" in lines[1]
     assert "e = f" in lines[2]
+    _, same = copy_warnings(tracks, [["a", "b"], ["c", "d"], ["e", "f"]], by_split=False)
+    assert "they stay together in cross-validation: c = d, e = f" in same
 
 
 def run(command, *arguments):

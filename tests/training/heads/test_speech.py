@@ -27,7 +27,7 @@ from streamgenre.model.torch import TorchEngine  # noqa: E402
 from streamgenre.networks import build  # noqa: E402
 from streamgenre.networks.calibrated import Calibrated  # noqa: E402
 from training import checkpoint  # noqa: E402
-from training.card import Calibration, card_entries  # noqa: E402
+from training.card import UNFITTED, Calibration, card_entries  # noqa: E402
 from training.cli import command  # noqa: E402
 from training.config import Config  # noqa: E402
 from training.data import DataError  # noqa: E402
@@ -219,6 +219,31 @@ def test_average_adds_it_and_moves_nothing_else(folders, finished, few_noises):
     assert load_model(finished).stream(0.5).feed(np.zeros(RATE, np.float32), RATE)[0].speech is None
 
 
+def test_a_refitted_music_layer_is_calibrated_again(folders, finished, few_noises):
+    """With running statistics, --speech also refits the layer that the threshold belongs to."""
+    torch.manual_seed(0)
+    pooled = build(MUTE | {"memory": "statistics"}).eval()
+    sounds = several(voice, 10, 5) + several(hiss, 10, 5) + several(tune, 10, 5)
+    windows = np.stack([sound[RATE : RATE + WINDOW] for sound in sounds]) / np.float32(32768)
+    pooled.prepare(torch.from_numpy(windows))
+    _, about = checkpoint.read(finished)
+    about |= {"network": json.dumps(MUTE | {"memory": "statistics"}), "before_speech": "f" * 64}
+    old = Calibration(temperature=0.7, thresholds=UNFITTED)
+    checkpoint.write(finished, pooled.state_dict(), about | {"calibration": old.to_json()})
+    made = folders / "telling" / "model.safetensors"
+    call(
+        "average", folders / "music", "--cache", folders / "cache", "--run", finished.parent,
+        "--speech", folders / "speech", "--folder", made.parent,
+    )  # fmt: skip
+    tensors, now = checkpoint.read(made)
+    assert not torch.equal(tensors["music.weight"], pooled.state_dict()["music.weight"])
+    assert "before_speech" not in now
+    fitted = Calibration.from_json(now["calibration"])
+    assert fitted.figures["tracks"] > 0 and not old.figures
+    # Threshold of the layer that is there: its outputs on the music pass it.
+    assert fitted.figures["music_missed"] < 0.05
+
+
 def test_figures_of_before_are_those_of_after(folders, finished, few_noises, monkeypatch):
     """A card may state what was measured of the network before it got the layer."""
     import hashlib
@@ -296,7 +321,7 @@ def test_an_output_of_another_shape_is_refused(file, network):
     onnx.helper.set_model_props(model, {METADATA_KEY: card_to_json(entries, digest)})
     file = file.with_name("flat.onnx")
     file.write_bytes(model.SerializeToString())
-    with pytest.raises(ModelFileError, match="gives speech of shape"):
+    with pytest.raises(ModelFileError, match="output `speech` has shape"):
         streamgenre.load(file)
 
 

@@ -124,14 +124,16 @@ def risk_coverage(
 
 
 def measure(runs: Runs, scored: Scored, card: ModelCard, hop: float) -> Calibration:
-    """Calibration over the steps of the tracks."""
-    probabilities = np.concatenate([runs[key].probabilities for key in scored.keys])
-    true: Integers = np.repeat(scored.true, [len(runs[key].probabilities) for key in scored.keys])
-    confidence, right = probabilities.max(1), probabilities.argmax(1) == true
-    decided = [
-        decide(runs[key].probabilities, card.thresholds, hop, runs[key].music)
-        for key in scored.keys
+    """Calibration over the steps of the tracks; padded ones only of tracks without others."""
+    whole = [runs[key].whole for key in scored.keys]
+    parts = [
+        (runs[key].probabilities[:steps], runs[key].music[:steps])
+        for key, steps in zip(scored.keys, whole, strict=True)
     ]
+    probabilities = np.concatenate([of_track for of_track, _ in parts])
+    true: Integers = np.repeat(scored.true, whole)
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == true
+    decided = [decide(of_track, card.thresholds, hop, music) for of_track, music in parts]
     # A step that is taken for no music gets no genre, right or wrong: it is not part of the risk.
     music = np.concatenate([run.music for run in decided])
     smooth = np.concatenate([run.smoothed for run in decided])[music]

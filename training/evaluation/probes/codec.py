@@ -69,8 +69,11 @@ class CodecRobustness(Result):
 
 
 def measure(model: Model, originals: Path, hop: float) -> CodecRobustness:
-    """Agreement of every form with the 16 kHz Opus one, over all steps, intervals over files."""
-    files: list[dict[str, NDArray[np.float64]]] = []
+    """Agreement of every form with the 16 kHz Opus one, over all steps, intervals over files.
+
+    Steps are weighted by their new audio.
+    """
+    files: list[dict[str, _Steps]] = []
     skipped = []
     for path in sorted(p for p in originals.rglob("*") if p.is_file()):
         try:
@@ -78,9 +81,9 @@ def measure(model: Model, originals: Path, hop: float) -> CodecRobustness:
         except InputError:  # a cover picture, a text file
             skipped.append(path.name)
             continue
-        predicted = {ORIGINAL: _probabilities(model, (samples, rate), hop)}
+        predicted = {ORIGINAL: _steps(model, (samples, rate), hop)}
         for name, form in FORMS.items():
-            predicted[name] = _probabilities(model, encode(samples, rate, form), hop)
+            predicted[name] = _steps(model, encode(samples, rate, form), hop)
         files.append(predicted)
     names = [name for name in (ORIGINAL, *FORMS) if name != REFERENCE]
     return CodecRobustness(
@@ -134,28 +137,41 @@ def _read(path: Path) -> tuple[NDArray[np.float32], int]:
     return np.concatenate(blocks)[: round(LONGEST * source.sample_rate)], source.sample_rate
 
 
-def _probabilities(
+@dataclass(frozen=True)
+class _Steps:
+    """The steps of one coding of a file."""
+
+    probabilities: NDArray[np.float64]  # (steps, C)
+    seconds: NDArray[np.float64]  # (steps,), new audio of each; the last step is padded
+
+
+def _steps(
     model: Model, recording: io.BytesIO | tuple[NDArray[np.float32], int], hop: float
-) -> NDArray[np.float64]:
-    timeline = model.classify(recording, hop)
-    return np.array([list(update.probabilities.values()) for update in timeline.updates])
+) -> _Steps:
+    updates = model.classify(recording, hop).updates
+    return _Steps(
+        np.array([list(update.probabilities.values()) for update in updates]),
+        np.diff([update.time for update in updates], prepend=0.0),
+    )
 
 
-def _agreement(name: str, files: Sequence[Mapping[str, NDArray[np.float64]]]) -> Agreement:
-    steps, same, apart, whole = [], [], [], []
+def _agreement(name: str, files: Sequence[Mapping[str, _Steps]]) -> Agreement:
+    steps, seconds, same, apart, whole = 0, [], [], [], []
     for predicted in files:
         # Codecs add a few milliseconds at the ends, sometimes a step.
-        count = min(len(predicted[name]), len(predicted[REFERENCE]))
-        a, b = predicted[name][:count], predicted[REFERENCE][:count]
-        steps.append(count)
-        same.append(int((a.argmax(1) == b.argmax(1)).sum()))
-        apart.append(float(np.abs(a - b).mean(1).sum()))
-        whole.append(a.mean(0).argmax() == b.mean(0).argmax())
-    total = sum(steps)
+        count = min(len(predicted[form].seconds) for form in (name, REFERENCE))
+        a, b = (predicted[form].probabilities[:count] for form in (name, REFERENCE))
+        new = np.minimum(*(predicted[form].seconds[:count] for form in (name, REFERENCE)))
+        steps += count
+        seconds.append(float(new.sum()))
+        same.append(float(new @ (a.argmax(1) == b.argmax(1))))
+        apart.append(float(new @ np.abs(a - b).mean(1)))
+        whole.append((new @ a).argmax() == (new @ b).argmax())
+    total = sum(seconds)
     return Agreement(
-        steps=total,
-        agreement=with_interval(sum(same) / total, ratio_draws(same, steps)),
-        mean_absolute_difference=with_interval(sum(apart) / total, ratio_draws(apart, steps)),
+        steps=steps,
+        agreement=with_interval(sum(same) / total, ratio_draws(same, seconds)),
+        mean_absolute_difference=with_interval(sum(apart) / total, ratio_draws(apart, seconds)),
         files_agree=round(float(np.mean(whole)), 4),
     )
 

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from streamgenre.model.card import Hop
 
-from ...inference import Audio, Run
+from ...inference import Audio, Run, weighted_mean
 from ..inputs import Scored, groups
 from ..metrics import (
     MEASURES,
@@ -101,9 +101,9 @@ def last_step(runs: Runs, scored: Scored, audio: Audio, hop: Hop) -> Floats:
 
 
 def windows(runs: Runs, scored: Scored) -> float:
-    """Share of a track's steps that are right, mean over the tracks."""
+    """Share of a track's steps that are right, weighted by new audio; mean over the tracks."""
     shares = [
-        (runs[key].probabilities.argmax(1) == true).mean()
+        weighted_mean(runs[key].probabilities.argmax(1) == true, runs[key].last)
         for key, true in zip(scored.keys, scored.true, strict=True)
     ]
     return round(float(np.mean(shares)), 4)

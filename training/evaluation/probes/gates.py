@@ -124,7 +124,8 @@ def over_genres(
         return None
     keys = tuple(scored.keys[i] for i in chosen)
     stream = lay_out([cut(audio[k], PART, 0.5) for k in keys], keys, scored.true[chosen], 0.0)
-    over = gates_over(engine, stream.samples, hop)
+    whole = len(stream.samples) // hop.samples * hop.samples  # a padded step would count as one
+    over = gates_over(engine, stream.samples[:whole], hop)
     if over is None:
         return None
     starts = [start / SAMPLE_RATE for start, _ in stream.edges]

@@ -1,11 +1,11 @@
 """Non-music: is it recognised as such, and is music taken for it?
 
 Shares of steps by what is decided at the live hop, each sound a stream of its own, every step from
-its first on: "no music" means that the smoothed probability of music is below the card's threshold,
-or the level below that of silence. Of what is no music, "genre" is the share of steps that wrongly
-get one; "speech" is the share that the model itself calls speech, where it has that output. Speech
-over music is a talker over a record: the level is the speech's RMS against the music's; there is no
-right answer.
+its first on, weighted by its new audio: "no music" means that the smoothed probability of music is
+below the card's threshold, or the level below that of silence. Of what is no music, "genre" is the
+share of steps that wrongly get one; "speech" is the share that the model itself calls speech, where
+it has that output. Speech over music is a talker over a record: the level is the speech's RMS
+against the music's; there is no right answer.
 """
 
 from __future__ import annotations
@@ -115,36 +115,43 @@ def measure(
 
 def shares(streams: Sequence[Timeline], **more: float) -> Shares:
     """Shares of all steps by status; `more` fields are taken over."""
-    counts = np.array([_counts(timeline) for timeline in streams])
-    steps, total = counts.sum(1), int(counts.sum())
+    seconds = np.array([_seconds(timeline) for timeline in streams])
+    lengths, total = seconds.sum(1), float(seconds.sum())
     by_status: dict[str, Any] = {
-        name: round(float(counts[:, column].sum()) / total, 4)
+        name: round(float(seconds[:, column].sum()) / total, 4)
         for column, name in enumerate(_STATUSES)
     }
     if len(streams) >= 5:
-        drawn = ratio_draws(counts[:, 0], steps)
+        drawn = ratio_draws(seconds[:, 0], lengths)
         by_status["no_music_interval"] = with_interval(by_status["no_music"], drawn)[1:]
-    probability = sum(t.verdict().music * len(t.updates) for t in streams)
-    mean = round(float(probability / total), 4)
-    return Shares(streams=len(streams), steps=total, **by_status, mean_music=mean, **more)
+    mean = round(sum(t.verdict().music * t.duration for t in streams) / total, 4)
+    steps = sum(len(t.updates) for t in streams)
+    return Shares(streams=len(streams), steps=steps, **by_status, mean_music=mean, **more)
 
 
 def speech_share(model: Model, sounds: Sequence[Samples], hop: Hop) -> float | None:
     """Share of the steps of all sounds that the model calls speech; None without that output."""
-    probabilities: list[float] = []
+    speech = total = 0.0  # s
     for samples in sounds:
         # Streamed once more: timelines do not keep the probability of speech.
-        stream = model.stream(hop.seconds)
+        stream, last = model.stream(hop.seconds), 0.0
         for update in [*stream.feed(samples, SAMPLE_RATE), *stream.flush()]:
             if update.speech is None:
                 return None
-            probabilities.append(update.speech)
-    return float(np.mean(np.array(probabilities) >= SPEECH)) if probabilities else None
+            speech += (update.time - last) * (update.speech >= SPEECH)
+            total += update.time - last
+            last = update.time
+    return speech / total if total else None
 
 
-def _counts(timeline: Timeline) -> list[int]:
-    decided = [update.status for update in timeline.updates]
-    return [decided.count(status) for status in _STATUSES.values()]  # type: ignore[arg-type]
+def _seconds(timeline: Timeline) -> list[float]:
+    """New audio of the steps of each status, s."""
+    seconds = dict.fromkeys(_STATUSES.values(), 0.0)
+    last = 0.0
+    for update in timeline.updates:
+        seconds[update.status] += update.time - last
+        last = update.time
+    return list(seconds.values())
 
 
 def _streams(

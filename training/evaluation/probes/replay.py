@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from streamgenre.audio.framing import decibels
 from streamgenre.model.card import Hop, ModelCard
 from streamgenre.model.decide import Decider
 from streamgenre.model.timeline import Timeline
@@ -61,10 +62,10 @@ def replay_all(runs: Mapping[str, Run], audio: Audio, hop: Hop, card: ModelCard)
 
 
 def levels(samples: NDArray[np.int16], hop: Hop) -> list[float]:
-    """Level of each step's new samples in dBFS, the last ones padded; -inf for digital silence."""
+    """Level of each step's new samples in dBFS, the last ones padded."""
     dbfs = []
     for first in range(0, len(samples), hop.samples):
         new = samples[first : first + hop.samples].astype(np.float64) / 32768
         power = float(new @ new) / hop.samples
-        dbfs.append(10 * math.log10(power) if power > 0 else -math.inf)
+        dbfs.append(decibels(math.sqrt(power)))
     return dbfs
