@@ -228,9 +228,9 @@ class _Builder:
     def _genres(self) -> Table:
         files, seconds = self._whole.files, self._whole.seconds
         all_files, all_seconds = sum(files.values()), sum(seconds.values())
-        keys = [("genre", genre) for genre in self._known]
+        keys: list[tuple[str, str | None]] = [("genre", genre) for genre in self._known]
         keys.sort(key=lambda key: -files[key])
-        keys += [(status, None) for status in WITHOUT_GENRE]  # type: ignore[list-item]
+        keys += [(status, None) for status in WITHOUT_GENRE]
         rows = [
             (status, genre, files[status, genre], _share(files[status, genre], all_files),
              _hours(seconds[status, genre]), _share(seconds[status, genre], all_seconds))
