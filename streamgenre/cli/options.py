@@ -11,6 +11,8 @@ from ..extras import install_command, installed
 
 COMMANDS = {
     "scan": "classify a whole library into a table; can be interrupted and continued",
+    "report": "genres, likely wrong tags and outliers of a scanned library, as a page or as CSV",
+    "correct": "state the genre of files, albums or artists of a scanned library",
     "tags": "write the genres of a table into the tags of the files; can be undone",
     "live": "classify a microphone, a line input, or what the computer plays",
     "devices": "list the inputs",

@@ -15,13 +15,13 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePath
+from functools import lru_cache
 from typing import Literal
 
 from ..model.timeline import LEAST_MUSIC, Verdict
 from ..update import Status
 from .names import artists_in, folded
-from .row import Row
+from .row import Row, split_path
 
 _DISC = re.compile(r"(?:cd|dis[ck]|disque|lp|side)[\W_]*(?:\d{1,2}|[a-d])", re.I)
 _ANYBODY = frozenset({"", "various", "various artists", "va", "v.a.", "unknown", "unknown artist"})
@@ -220,7 +220,11 @@ class Groups:
         keys = folded(title), folded(artist)
         self._names.setdefault(keys[0], title)
         self._names.setdefault(keys[1], artist)
-        return keys[0], "" if keys[1] in _ANYBODY else keys[1], album_folder(row.path)
+        return (
+            keys[0],
+            "" if keys[1] in _ANYBODY else keys[1],
+            _album_folder(split_path(row.path)[0]),
+        )
 
     def _group(
         self,
@@ -256,11 +260,8 @@ def _places(title: str, folder: str, parts: dict[str, Tally]) -> Iterator[tuple[
         yield artist, (title, by, "" if by else folder)
 
 
-def album_folder(path: str) -> str:
-    """The folder of a file; that above it where it is the folder of a disc.
-
-    >>> album_folder("/music/Album/CD 2/01.mp3")
-    '/music/Album'
-    """
-    folder = PurePath(path).parent
-    return str(folder.parent if _DISC.fullmatch(folder.name) else folder)
+@lru_cache(4_096)
+def _album_folder(folder: str) -> str:
+    """The folder of an album; that above it for the folder of a disc."""
+    above, name = split_path(folder)
+    return above if _DISC.fullmatch(name) else folder

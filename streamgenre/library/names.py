@@ -6,10 +6,12 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import lru_cache
 
 _TYPING_ERROR = 2  # characters by which a mistyped name is longer or shorter
 
 
+@lru_cache(4_096)  # the tracks of an album follow each other
 def folded(name: str) -> str:
     """A name without differences of case, white space and Unicode form.
 

@@ -110,10 +110,21 @@ _WRITERS: dict[str, Callable[[str | os.PathLike[str], Iterable[Row], Sequence[st
 }
 
 
+def update_corrected(path: str | os.PathLike[str]) -> None:
+    """Write the corrections beside a file of results into its column `corrected`, atomically.
+
+    A table with columns of other programs is left as it is: they would be lost.
+    """
+    results = read_results(path)
+    labels = results.labels
+    if {*results.columns} <= {*columns(labels)}:
+        write_results(path, results, labels)
+
+
 class Results:
     """The rows of a results file. Iteration reads them one at a time.
 
-    The column `corrected` follows the corrections beside the file, also those made since the scan.
+    The column `corrected` follows the corrections file, including corrections made after the scan.
     """
 
     def __init__(self, path: Path) -> None:

@@ -163,6 +163,12 @@ def shown_path(path: str) -> str:
     return path
 
 
+def split_path(path: str) -> tuple[str, str]:
+    """Folder and name of an absolute path; much faster than pathlib, for all rows of a library."""
+    folder, _, name = path.rpartition(os.sep)
+    return folder or os.sep, name
+
+
 def system_path(shown: str) -> str:
     """The path that `shown_path` made this text of, as the system has it (os.fsdecode).
 

@@ -126,8 +126,8 @@ def scan(
         retry_failed: classify files with an error again.
         progress: called after each event.
 
-    Raises ConfigError, ModelFileError, OutputError, and InputError (of the corrections) before the
-    first row. A file that cannot be read is not an error; its row has the reason.
+    Raises ConfigError, ModelFileError, OutputError, and InputError (of the corrections file) before
+    the first row. A file that cannot be read is not an error; its row has the reason.
     """
     given = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     if jobs is not None and jobs < 1:

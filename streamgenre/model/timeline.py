@@ -127,7 +127,7 @@ class Updates(Sequence[Update]):
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result for a recording, or a group of recordings, as a whole."""
+    """The result for a recording, or for a group of recordings, as a whole."""
 
     status: Status
     genre: str | None

@@ -6,9 +6,11 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
+PATIENCE = 60_000  # ms
 _BROWSERS = "chromium", "chromium-browser", "google-chrome"
 _FLAGS = [
     "--no-sandbox",  # as root in a container there is none
@@ -37,6 +39,27 @@ def starters() -> Iterator[Callable[..., AbstractContextManager[Any]]]:
             running.close()
 
         yield start
+
+
+@contextmanager
+def opened(browser, page_file, requests=(), complains=False, **options):
+    """A page that may request only itself and `requests`, and must not write to the console."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    asked, said = set(), []
+    context.on("request", lambda request: asked.add(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(page_file.as_uri())
+    try:
+        yield page
+    finally:
+        context.close()
+    expected = {page_file.as_uri(), *(path.as_uri() for path in requests)}
+    found = {url for url in asked if not url.startswith("blob:")}
+    assert set(map(unquote, found)) == set(map(unquote, expected))  # escapes may differ
+    assert bool(said) == complains, said
 
 
 CONTRAST = """() => {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamgenre.library.groups import Groups
@@ -142,6 +142,7 @@ ROWS = st.lists(
 
 
 @given(ROWS)
+@settings(max_examples=30)
 def test_every_row_with_a_title_is_in_one_album(rows):
     groups = Groups(rows)
     found = [groups.album_of(one) for one in rows]

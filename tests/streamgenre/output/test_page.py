@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 import shutil
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import soundfile
 from support.audio_files import write
-from support.browser import CONTRAST
+from support.browser import CONTRAST, PATIENCE, opened
 from support.paths import EXAMPLES
 
 from streamgenre.cli.main import run
 
-PATIENCE = 60_000  # ms
 NAME = "Käse & <b>100% #1, a name that is longer than the screen of a phone.ogg"
 DURATION = 50
 
@@ -43,26 +41,6 @@ def folder(tmp_path_factory):
     shutil.copytree(folder, folder / "moved")
     shutil.rmtree(folder / "moved" / "music")
     return folder
-
-
-@contextmanager
-def opened(browser, page_file, requests=(), complains=False, **options):
-    """A page that may request only itself and `requests`, and must not write to the console."""
-    context = browser.new_context(**options)
-    context.set_default_timeout(PATIENCE)
-    page = context.new_page()
-    requested, console = set(), []
-    context.on("request", lambda request: requested.add(request.url))
-    page.on("console", lambda message: console.append(message.text))
-    page.on("pageerror", lambda error: console.append(str(error)))
-    page.goto(page_file.as_uri())
-    try:
-        yield page
-    finally:
-        context.close()
-    expected = {page_file.as_uri(), *(path.as_uri() for path in requests)}
-    assert {url for url in requested if not url.startswith("blob:")} == expected
-    assert bool(console) == complains, console
 
 
 def player(page, expression):

@@ -1,0 +1,208 @@
+"""`streamgenre correct`: genres that a person states, kept beside the results of a scan."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import one_line
+from .options import on_the_command_line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..library.corrections import Corrections, Target
+    from ..library.row import Row
+
+_NAMED = 3  # artists in a hint
+
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog='Example: streamgenre correct genres.parquet "album:Kind of Blue" jazz. The corrections '
+    "are in RESULTS.corrections, a text file that can be edited.",
+)
+@click.argument("results", type=click.Path(path_type=Path))
+@click.argument("target", required=False)
+@click.argument("genre", required=False)
+@click.option("--artist", metavar="NAME", help="Only the album of this artist, with album:TITLE.")
+@click.option("--new", is_flag=True, help="Take GENRE as it is, even if it looks mistyped.")
+@click.option("--remove", is_flag=True, help="Remove the correction of TARGET.")
+@click.option("--list", "show", is_flag=True, help="Print all corrections.")
+@click.option(
+    "--manifest",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="CSV",
+    help="Write the corrected files and their genres as training music for `adapt`.",
+)
+def command(
+    results: Path,
+    target: str | None,
+    genre: str | None,
+    artist: str | None,
+    new: bool,
+    remove: bool,
+    show: bool,
+    manifest: Path | None,
+) -> None:
+    """State the genre of files, an album or an artist. Scans and reports keep to it.
+
+    RESULTS is the table of a scan. TARGET is album:TITLE, artist:NAME, path:FILE (or a folder), or
+    glob:PATTERN.
+    """
+    _check_usage(target, genre, remove, show, manifest)
+    from ..library.corrections import (
+        Correction,
+        Corrections,
+        Target,
+        read_corrections,
+        write_corrections,
+    )
+    from ..library.manifest import write_manifest
+    from ..library.results import read_results, update_corrected
+
+    table = read_results(results)
+    known = read_corrections(results) or Corrections()
+    if show:
+        _list(known)
+        return
+    if manifest is not None:
+        if manifest.resolve() == results.resolve():
+            raise click.UsageError(f"{manifest}: is the table itself; give another name")
+        written = write_manifest(manifest, table)
+        for note in written.notes:
+            click.echo(f"streamgenre: {one_line(note)}", err=True)
+        click.echo(f"{manifest}: {_files(written.tracks)} of {len(written.genres)} genres")
+        return
+    assert target is not None
+    wanted = Target.parse(_absolute(target), artist)
+    if remove:
+        left = known.without(wanted)
+        if len(left) == len(known):
+            _no_correction(known, wanted)
+        write_corrections(results, left)
+        update_corrected(results)
+        click.echo(f"removed: {one_line(wanted)}")
+        return
+    assert genre is not None
+    labels = table.labels
+    name = _checked_genre(genre, labels, known, new)
+    found = _files_of(list(table), wanted)
+    if name not in labels:
+        click.echo(
+            f"streamgenre: {one_line(name)} is no genre of the model; it has {', '.join(labels)}. "
+            "To teach it: --manifest, then streamgenre adapt",
+            err=True,
+        )
+    write_corrections(results, known.with_one(Correction(wanted, name)))
+    update_corrected(results)
+    click.echo(f"{one_line(wanted)}: {one_line(name)}, {_files(len(found))}")
+    _hint_several(wanted, found)
+
+
+def _check_usage(
+    target: str | None, genre: str | None, remove: bool, show: bool, manifest: Path | None
+) -> None:
+    if sum([remove, show, manifest is not None]) > 1:
+        raise click.UsageError("give one of --list, --remove and --manifest")
+    if (show or manifest is not None) and (target is not None or on_the_command_line("artist")):
+        raise click.UsageError("--list and --manifest need RESULTS only")
+    if show or manifest is not None:
+        return
+    if target is None:
+        raise click.UsageError("give a TARGET and a GENRE, or --list")
+    if remove and genre is not None:
+        raise click.UsageError("--remove needs a TARGET, and no GENRE")
+    if not remove and genre is None:
+        raise click.UsageError(f"give a GENRE for {target}")
+
+
+def _absolute(target: str) -> str:
+    """A target with its path as the results have it."""
+    from ..library.row import shown_path
+
+    kind, mark, name = target.partition(":")
+    if kind != "path" or not name.strip():
+        return target
+    return kind + mark + shown_path(os.path.abspath(name))  # noqa: PTH100  # links stay
+
+
+def _list(known: Corrections) -> None:
+    for one in known:
+        by = f" (artist {one.target.artist})" if one.target.artist is not None else ""
+        click.echo(one_line(f"{one.target}{by}: {one.genre}"))
+    if not len(known):
+        click.echo("streamgenre: no corrections", err=True)
+
+
+def _no_correction(known: Corrections, wanted: Target) -> None:
+    from ..library.names import meant
+
+    close = meant(str(wanted), [str(one.target) for one in known])
+    hint = f"; did you mean {close!r}?" if close else "; --list prints all"
+    raise click.UsageError(f"there is no correction of {str(wanted)!r}{hint}")
+
+
+def _checked_genre(genre: str, labels: Sequence[str], known: Corrections, new: bool) -> str:
+    """The genre in the spelling that is in use; raises UsageError for one that looks mistyped."""
+    from ..library.corrections import LONGEST
+    from ..library.names import meant, spelled
+    from ..library.report.tables import WITHOUT_GENRE
+
+    name = " ".join(genre.split())
+    if not name or len(name) > LONGEST or not name.isprintable():
+        raise click.UsageError(f"a genre has 1 to {LONGEST} printable characters")
+    if name in WITHOUT_GENRE:
+        raise click.UsageError(f"{name!r} is no genre but a status; give a genre")
+    used = [*labels, *dict.fromkeys(one.genre for one in known)]
+    same = next((one for one in used if spelled(one) == spelled(name)), None)
+    if same is not None:
+        return same
+    close = None if new else meant(name, used)
+    if close is not None:
+        raise click.UsageError(
+            f"no genre {name!r}; did you mean {close!r}? If not, add --new to use it as it is"
+        )
+    return name
+
+
+def _files_of(rows: Sequence[Row], wanted: Target) -> list[Row]:
+    """The rows that a target is for; raises UsageError if there are none."""
+    from ..library.names import meant
+
+    test = wanted.test()
+    found = [row for row in rows if test(row)]
+    if found:
+        return found
+    what = {"album": "is of the album", "artist": "is by the artist"}.get(wanted.kind, "matches")
+    by = f" by {wanted.artist!r}" if wanted.artist else ""
+    close = None
+    if wanted.kind in ("album", "artist"):
+        names = [row.album if wanted.kind == "album" else row.artist for row in rows]
+        close = meant(wanted.name, filter(None, names))
+    hint = f"; did you mean {close!r}?" if close and not by else "; check the name"
+    raise click.UsageError(f"no file of the results {what} {wanted.name!r}{by}{hint}")
+
+
+def _hint_several(wanted: Target, found: Sequence[Row]) -> None:
+    """Say so if an album's title is that of several albums."""
+    from ..library.groups import Groups
+
+    if wanted.kind != "album" or wanted.artist is not None:
+        return
+    albums = Groups(found).albums
+    if len(albums) > 1:
+        names = [album.artist or "several artists" for album in albums[:_NAMED]]
+        more = f" and {len(albums) - _NAMED} more" if len(albums) > _NAMED else ""
+        click.echo(
+            f"streamgenre: {len(albums)} albums have this title (by {one_line(', '.join(names))}"
+            f"{more}), and all are corrected; --artist NAME selects one",
+            err=True,
+        )
+
+
+def _files(count: int) -> str:
+    return f"{count:,} {'file' if count == 1 else 'files'}"

@@ -1,0 +1,74 @@
+"""`streamgenre report`: what a scanned library holds, as a page or as CSV files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .options import model_option
+
+if TYPE_CHECKING:
+    from ..library.results import Results
+    from ..model.card import ModelCard
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("results", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The page, or with --format csv a folder.  [default: the name of RESULTS with .html]",
+)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["html", "csv"]),
+    default="html",
+    show_default=True,
+    help="One page with tables, plots and a player, or a folder with a CSV file for each table.",
+)
+@model_option
+def command(results: Path, output: Path | None, kind: str, model: Path | None) -> None:
+    """Report the genres of a library by artist, album, year and folder, and files to look at.
+
+    RESULTS is the table of a scan. --model has the names and colours of genres: give the model of
+    the scan if it is not the bundled one.
+    """
+    from ..library.report.csv_files import write_csv_files
+    from ..library.report.inputs import kind_of
+    from ..library.report.looks import looks
+    from ..library.report.page import write_page
+    from ..library.report.tables import build
+    from ..library.results import read_results
+    from ..model.card import read_card
+    from ..model.model import read_model
+
+    if kind == "csv" and output is None:
+        raise click.UsageError("--format csv needs -o FOLDER")
+    if kind == "csv" and output is not None and output.is_file():
+        raise click.UsageError(f"{output}: is a file; --format csv needs a folder")
+    if kind == "html" and output is not None and output.is_dir():
+        raise click.UsageError(f"{output}: is a folder; give a file in it")
+    target = output or results.with_suffix(".html")
+    kind_of(results)
+    table = read_results(results)
+    name, data = read_model(model)
+    card = read_card(data, name)
+    report = build(table, table.labels, _usual_unsure(table, card))
+    if kind == "csv":
+        write_csv_files(target, report)
+    else:
+        write_page(target, report, results.name, looks(report.genres, card))
+    click.echo(f"{target}: {report.files:,} {'file' if report.files == 1 else 'files'}")
+
+
+def _usual_unsure(table: Results, card: ModelCard) -> float | None:
+    """The threshold of the card, if its model made the results; else the rows tell it."""
+    from ..library.row import model_name
+
+    first = next(iter(table), None)
+    made = first is not None and first.model == model_name(card)
+    return card.thresholds.unsure if made else None

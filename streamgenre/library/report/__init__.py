@@ -1,0 +1,1 @@
+"""What a scanned library holds, as tables and as a page."""

@@ -1,0 +1,265 @@
+"""A report as one HTML page, which requests nothing but the recordings that are played.
+
+The tables are JSON inside the page, column by column. A file is stored once, as its folder, name
+and tags; tables refer to it by its number. page.js shows only the rows that are in view.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from string import Template
+from urllib.parse import quote
+
+from ...errors import one_line
+from ...files import text_replacement
+from ..row import split_path, system_path
+from .looks import Look
+from .tables import WITHOUT_GENRE, Cell, Report, Table
+
+_AS_IN_JS = "!*'()"
+"""What JavaScript's encodeURIComponent leaves, beside letters, digits and `-_.~`."""
+_FEWEST_YEARS = 2
+_TICKS = 12  # labels below the years at most
+_WORDS = {"unsure": "Unsure", "no-music": "No music", "error": "Errors"}
+_ON_PAGE = "files", "artists", "albums", "years", "folders"
+_WATCHED = ("unsure", "tags", "outliers", "sound")
+
+
+def write_page(
+    path: str | os.PathLike[str], report: Report, title: str, looks: Mapping[str, Look]
+) -> None:
+    """Write the page of a report, atomically; raises OutputError.
+
+    `looks`: of each genre. Links to recordings are relative to the folder of the page.
+    """
+    page = _Page(report, title, looks, Path(os.path.realpath(path)).parent)
+    with text_replacement(path) as file:
+        file.write(page.text())
+
+
+class _Page:
+    def __init__(self, report: Report, title: str, looks: Mapping[str, Look], folder: Path) -> None:
+        self._report, self._title, self._looks = report, title, looks
+        self._folder = folder
+
+    def text(self) -> str:
+        here = Path(__file__)
+        script = here.with_name("page.js").read_text("utf-8")
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        report = self._report
+        return Template(here.with_name("page.html").read_text("utf-8")).substitute(
+            script=script,
+            script_hash=f"sha256-{digest}",
+            title=_html(self._title),
+            files=_files(report.files),
+            hours=_hours(report.seconds),
+            ribbon="".join(self._ribbon()),
+            bars="\n".join(self._bars()),
+            years=self._years(),
+            sound=self._sound(),
+            watched="\n".join(self._watched()),
+            data=_script(self._data()),
+        )
+
+    def _parts(self) -> Iterator[tuple[str, str, str | None, int]]:
+        """(key, words, colour, files) of each genre, then of the files without one."""
+        counts = self._report.counts
+        for genre in sorted(self._report.genres, key=lambda genre: -counts[genre]):
+            if counts[genre]:
+                yield genre, self._looks[genre].display, self._looks[genre].colour, counts[genre]
+        for status in WITHOUT_GENRE:
+            if counts[status]:
+                yield status, _WORDS[status], None, counts[status]
+
+    def _ribbon(self) -> Iterator[str]:
+        for _, words, colour, files in self._parts():
+            share = files / self._report.files
+            fill = f"background:{colour}" if colour else ""
+            yield (f'<i style="width:{share:.4%};{fill}" title="{_html(words)} {share:.0%}"></i>')
+
+    def _bars(self) -> Iterator[str]:
+        parts = list(self._parts())
+        most = max((files for *_, files in parts), default=1)
+        for key, words, colour, files in parts:
+            look = f"--colour:{colour}" if colour else "--colour:var(--edge)"
+            plain = "" if colour else ' class="plain"'
+            yield (
+                f'<li><button type="button" data-find="{_html(key)}"{plain}>{_html(words)}</button>'
+                f'<div><i style="--share:{files / most:.4f};{look}"></i></div>'
+                f'<span>{files:,}</span><span class="share">{files / self._report.files:.0%}</span>'
+                "</li>"
+            )
+
+    def _years(self) -> str:
+        """Files by year, as columns of genres on each other; empty for less than two years."""
+        table = self._report.table("years")
+        names = [column.name for column in table.columns]
+        first = next(i for i, column in enumerate(table.columns) if column.kind == "part")
+        rows = [row for row in table.rows if isinstance(row[0], int)]
+        if len(rows) < _FEWEST_YEARS:
+            return ""
+        begin, end = _year(rows[0]), _year(rows[-1])
+        most = max(_count(row) for row in rows)
+        colours = [*(self._looks[genre].colour for genre in self._report.genres)]
+        colours += ["var(--line)"] * (len(names) - first - len(colours))
+        width = 1000 / (end - begin + 1)
+        drawn = []
+        for row in rows:
+            top = 100.0
+            left = (_year(row) - begin) * width
+            drawn.append(f"<g><title>{_year(row)}: {_files(_count(row))}</title>")
+            for share, colour in zip(row[first:], colours, strict=True):
+                height = 100 * _count(row) / most * float(share or 0)
+                if height:
+                    top -= height
+                    drawn.append(
+                        f'<rect x="{left + width * 0.06:.2f}" y="{top:.2f}" fill="{colour}" '
+                        f'width="{width * 0.88:.2f}" height="{height:.2f}"/>'
+                    )
+            drawn.append("</g>")
+        step = next(s for s in (1, 2, 5, 10, 20, 50, 100, 200) if (end - begin) / s <= _TICKS)
+        ticks = "".join(
+            f'<span style="--at:{(year - begin + 0.5) / (end - begin + 1):.4f}">{year}</span>'
+            for year in range(-(-begin // step) * step, end + 1, step)
+        )
+        return (
+            '<section aria-labelledby="years-title"><h2 id="years-title">Years</h2>'
+            f'<p class="quiet most">{_files(most)}</p>'
+            '<svg class="years" viewBox="0 0 1000 100" preserveAspectRatio="none" '
+            f'aria-hidden="true">{"".join(drawn)}</svg>'
+            f'<div class="axis" aria-hidden="true">{ticks}</div></section>'
+        )
+
+    def _sound(self) -> str:
+        sound = self._report.sound
+        whole = sound.music + sound.speech + sound.other
+        if not whole:
+            return ""
+        parts = (
+            ("Music", sound.music, "var(--ink)"),
+            ("Speech", sound.speech, "var(--edge)"),
+            ("Silence or noise", sound.other, "var(--line)"),
+        )
+        ribbon = "".join(
+            f'<i style="width:{part / whole:.4%};background:{colour}"></i>'
+            for _, part, colour in parts
+        )
+        items = "".join(
+            f'<li><i style="background:{colour}"></i>{name} <b>{_percent(part / whole)}</b></li>'
+            for name, part, colour in parts
+        )
+        return (
+            '<section aria-labelledby="sound-title"><h2 id="sound-title">What is heard</h2>'
+            f'<div class="ribbon low">{ribbon}</div><ul class="legend">{items}</ul></section>'
+        )
+
+    def _watched(self) -> Iterator[str]:
+        """Links to the tables of files to look at."""
+        for name in _WATCHED:
+            table = self._report.table(name)
+            yield (
+                f'<a href="#{name}"><b>{len(table.rows):,}</b><span>{_html(table.title)}</span></a>'
+            )
+
+    def _data(self) -> str:
+        files = self._report.table("files")
+        paths = [str(row[0]) for row in files.rows]
+        numbers = {path: number for number, path in enumerate(paths)}
+        columns = {column.name: i for i, column in enumerate(files.columns)}
+        folders: dict[str, int] = {}
+        names, places, links = [], [], {}
+        for number, path in enumerate(paths):
+            folder, name = split_path(path)
+            places.append(folders.setdefault(folder, len(folders)))
+            names.append(name)
+            if (real := system_path(path)) != path:
+                links[number] = quote(os.fsencode(split_path(real)[1]), safe=_AS_IN_JS)
+        tags = {name: [row[columns[name]] for row in files.rows] for name in ("artist", "title")}
+        root = os.path.commonpath(folders) if folders else ""
+        data = {
+            "root": len(root) + (not root.endswith(os.sep)),
+            "genres": {name: [look.display, look.colour] for name, look in self._looks.items()},
+            "folders": [[folder, _link(folder, self._folder)] for folder in folders],
+            "files": {"folder": places, "name": names, **tags, "link": links},
+            "tables": [
+                _table(self._report.table(name), numbers) for name in (*_ON_PAGE, *_WATCHED)
+            ],
+        }
+        return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+
+
+def _table(table: Table, numbers: Mapping[str, int]) -> dict[str, object]:
+    columns: list[dict[str, object]] = []
+    for i, column in enumerate(table.columns):
+        cells: Iterable[Cell] = (row[i] for row in table.rows)
+        if column.kind == "file":
+            cells = (numbers[str(cell)] for cell in cells)
+        elif column.kind in ("part", "share"):
+            cells = (round(cell, 3) if isinstance(cell, float) else cell for cell in cells)
+        columns.append(
+            {
+                "name": column.name,
+                "title": column.title,
+                "kind": column.kind,
+                "minor": column.minor,
+                "cells": list(cells),
+            }
+        )
+    return {
+        "name": table.name,
+        "title": table.title,
+        "about": table.about,
+        "rows": len(table.rows),
+        "columns": columns,
+    }
+
+
+def _link(shown: str, page: Path) -> str:
+    """The address of a folder from that of the page, with a slash at its end."""
+    folder = system_path(shown)
+    try:
+        relative = os.path.relpath(folder, page)
+        if not Path(page, relative).exists():  # a link to a folder is in its way
+            relative = os.path.relpath(os.path.realpath(folder), page)
+    except ValueError:  # another drive of Windows
+        return Path(folder).as_uri() + "/"
+    return "./" + quote(os.fsencode(Path(relative).as_posix())) + "/"
+
+
+def _html(text: str) -> str:
+    """Any text inside HTML, on one line."""
+    return escape(one_line(text))
+
+
+def _script(text: str) -> str:
+    """JSON inside a script element: neither an end tag nor a comment can begin in it."""
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _hours(seconds: float) -> str:
+    hours = seconds / 3600
+    return f"{hours:,.0f} hours" if hours >= 10 else f"{hours:.1f} hours"
+
+
+def _files(count: int) -> str:
+    return f"{count:,} {'file' if count == 1 else 'files'}"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if 0 < share < 0.01 else f"{share:.0%}"
+
+
+def _year(row: Sequence[Cell]) -> int:
+    assert isinstance(row[0], int)
+    return row[0]
+
+
+def _count(row: Sequence[Cell]) -> int:
+    assert isinstance(row[1], int)
+    return row[1]
