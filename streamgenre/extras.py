@@ -7,6 +7,7 @@ from pathlib import Path
 
 EXTRAS = {
     "library": "pyarrow",
+    "ray": "ray",
     "osc": "pythonosc",
     "websocket": "websockets",
     "mqtt": "paho",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from ..audio.address import scheme
 from ..errors import InputError, one_line
 from .options import compute_option, model_option
 
@@ -57,6 +59,13 @@ _SHOWN = 20  # errors printed; the table contains all
 )
 @click.option("--follow", is_flag=True, help="Follow symbolic links to folders.")
 @click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes.  [default: cores]")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Run on this machine or on a Ray cluster (RAY_ADDRESS).",
+)
 @click.option("--hop", type=float, metavar="S", help="Seconds between steps; see `info`.")
 @click.option("--refresh", is_flag=True, help="Classify all files again.")
 @click.option("--retry-failed", is_flag=True, help="Classify files with an error again.")
@@ -70,6 +79,7 @@ def command(
     exclude: tuple[str, ...],
     follow: bool,
     jobs: int | None,
+    engine: Any,
     hop: float | None,
     refresh: bool,
     retry_failed: bool,
@@ -78,8 +88,8 @@ def command(
 ) -> int:
     """Classify every audio file below each PATH into a table with one row per file.
 
-    PATH is a folder, a file, or a playlist of files (m3u, m3u8, pls). If a file cannot be read, its
-    row contains the reason.
+    PATH is a folder, a file, a playlist of files (m3u, m3u8, pls), a glob, or an fsspec URL such as
+    s3://bucket/music. If a file cannot be read, its row contains the reason.
     """
     if not paths and files_from is None:
         raise click.UsageError("pass a folder, or --files-from")
@@ -91,8 +101,13 @@ def command(
 
     interrupt.patience = 5.0  # to end the workers
     check_format(output)
+    if engine == "ray":
+        from ..library.cluster import check_ray
+
+        check_ray()
+        interrupt.patience = 20.0  # Ray ends slowly
     for path in paths:
-        if not os.path.lexists(path):
+        if not (scheme(path) or os.path.lexists(path) or glob.has_magic(path)):
             raise InputError(f"{path}: no such file or folder; check the path")
     last: Progress | None = None
     errors = 0
@@ -115,6 +130,7 @@ def command(
                 model=model,
                 compute=compute,
                 jobs=jobs,
+                engine=engine,
                 refresh=refresh,
                 retry_failed=retry_failed,
                 progress=progress,

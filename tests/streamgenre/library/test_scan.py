@@ -33,6 +33,7 @@ from support.processes import default_signals
 
 import streamgenre
 from streamgenre.errors import ConfigError, ModelFileError, OutputError
+from streamgenre.library import pool
 from streamgenre.library import scan as scanning
 from streamgenre.library.reading import AudioRead, classify_files
 from streamgenre.library.row import LibraryFile
@@ -239,7 +240,7 @@ def test_after_a_crash_each_file_is_tried_once_more(music, opened):
 
 @posix
 def test_a_decoder_that_hangs_is_ended(music, opened, monkeypatch):
-    monkeypatch.setattr(scanning, "_STALLED", 15.0)  # s: enough for short files anywhere
+    monkeypatch.setattr(pool, "_STALLED", 15.0)  # s: enough for short files anywhere
     for i in range(3):
         write_sound(music / f"{i}.wav", i)
     write_sound(music / "hang.wav", 20)
@@ -250,7 +251,7 @@ def test_a_decoder_that_hangs_is_ended(music, opened, monkeypatch):
 
 @posix
 def test_workers_are_replaced_after_many_files(music, opened, monkeypatch):
-    monkeypatch.setattr(scanning, "_LIFETIME", 5)
+    monkeypatch.setattr(pool, "_LIFETIME", 5)
     for i in range(12):
         write_sound(music / f"{i}.wav", i, 0.5)
     rows = by_name(streamgenre.scan(music, jobs=1))
@@ -321,7 +322,7 @@ def killed_and_resumed(tmp_path, count, jobs=2):
     # In flight at a kill: the open files of each process, and those just finished.
     assert sum(again.values()) == count - len(list(folder.glob("*.ogg")))
     repeated = sum(number * (times - 1) for times, number in again.items())
-    assert 0 <= repeated <= 3 * jobs * scanning.FILES_AT_WORKER, again
+    assert 0 <= repeated <= 3 * jobs * pool.FILES_AT_WORKER, again
     return repeated
 
 
