@@ -83,7 +83,6 @@ class ClusterPool:
         self._running = self._closed = False
         # Statistics of use would go to Ray's makers; who wants that sets the variable.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # else C++ writes to the terminal
         self._ray = import_module("ray")
         self._data = import_module("ray.data")
         self._started = not self._ray.is_initialized()

@@ -32,11 +32,16 @@ def is_remote(path: str) -> bool:
 
 
 def open_binary(path: str) -> BinaryIO:
-    """Open a path or an address for reading."""
+    """Open a path or an address for reading. Raises OSError, for an address InputError."""
     if not is_remote(path):
         return Path(path).open("rb")
     system, inner = _system(path)
-    return cast(BinaryIO, system.open(inner, "rb"))
+    try:
+        return cast(BinaryIO, system.open(inner, "rb"))
+    except FileNotFoundError:
+        raise InputError("no such file; check the address") from None
+    except Exception as error:  # each file system raises its own
+        raise InputError(f"cannot be opened: {first_line(error)}") from None
 
 
 class Remote:

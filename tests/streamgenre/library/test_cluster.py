@@ -37,6 +37,7 @@ def cluster(tmp_path_factory):
     paths = os.pathsep.join([str(FAULTS), *(path for path in sys.path if path)])
     own = {"PYTHONPATH": paths, "OPENED": str(log), "RAY_USAGE_STATS_ENABLED": "0"}
     with pytest.MonkeyPatch.context() as patched:
+        patched.syspath_prepend(str(FAULTS))  # for the local scan
         for name, value in own.items():
             patched.setenv(name, value)  # the nodes inherit it
         nodes = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 100_000_000}
@@ -70,7 +71,7 @@ def rows_of(environment, *arguments):
     results = arguments[-1]
     call = [sys.executable, "-m", "streamgenre", "scan", "--engine", "ray", *arguments[:-1]]
     done = subprocess.run(
-        [*call, "-o", results], env=environment, capture_output=True, text=True, timeout=900
+        [*call, "-o", results], env=environment, capture_output=True, text=True, timeout=1_200
     )
     assert done.returncode == 0, done.stderr
     shown = [line for line in done.stderr.splitlines() if " files, " not in line]
@@ -83,12 +84,12 @@ def test_rows_are_those_of_the_local_engine_whatever_is_killed(cluster, music, t
     local = list(streamgenre.scan(music, jobs=1))
     assert len(local) == FILES
     results = tmp_path / "results.jsonl"
+    before = len(opened(cluster))
     driver = subprocess.Popen(
         [sys.executable, "-c", _SCAN, music, results], env=cluster, stdout=subprocess.PIPE,
         text=True, start_new_session=True,
     )  # fmt: skip
-    before = len(opened(cluster))
-    until(lambda: len(opened(cluster)) > before + 3 or driver.poll() is not None, 300)
+    until(lambda: len(opened(cluster)) > before + 3 or driver.poll() is not None, 900)
     worker = int(opened(cluster)[-1][0])
     os.kill(parent_of(worker), signal.SIGKILL)  # the process of Ray in the middle of a block
     kept = [Path(driver.stdout.readline().strip()).name for _ in range(5)]

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -440,3 +441,30 @@ def test_the_line_of_progress():
     )
     soon = scanning.Progress(listed=True, work=10**9, worked=10**6, elapsed=1)
     assert soon.left is None and ", 0 errors" in progress_line(soon)[-10:]
+
+
+def test_a_recording_at_an_address_has_the_row_of_the_file(music, model):
+    fsspec = pytest.importorskip("fsspec", reason="needs the ray extra")
+    system = fsspec.filesystem("memory")
+    local, remote = queue.SimpleQueue(), queue.SimpleQueue()
+    for i, form in enumerate(("wav", "flac", "mp3", "ogg")):
+        path = write_sound(music / f"{i}.{form}", i)
+        system.pipe(f"/{path.name}", path.read_bytes())
+        local.put(LibraryFile(str(path), 1, 1))
+        remote.put(LibraryFile(f"memory://{path.name}", 1, 1))
+    system.pipe("/broken.mp3", b"no sound")
+    remote.put(LibraryFile("memory://broken.mp3", 1, 1))
+    remote.put(LibraryFile("memory://gone.mp3", 1, 1))
+    for files in (local, remote):
+        files.put(None)
+
+    def rows(files):
+        answers = classify_files(model, files, 2.5)
+        return by_name(answer[1] for answer in answers if not isinstance(answer, Heard))
+
+    at_addresses = rows(remote)
+    assert at_addresses.pop("broken.mp3").error == "is text, not audio"
+    assert "no such file" in at_addresses.pop("gone.mp3").error
+    for name, row in rows(local).items():
+        assert at_addresses[name] == replace(row, path=f"memory://{name}"), name
+    system.rm("/", recursive=True)
