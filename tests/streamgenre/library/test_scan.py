@@ -460,7 +460,7 @@ def test_a_recording_at_an_address_has_the_row_of_the_file(music, model):
 
     def rows(files):
         answers = classify_files(model, files, 2.5)
-        return by_name(answer[1] for answer in answers if not isinstance(answer, Heard))
+        return by_name(answer[1] for answer in answers if not isinstance(answer, AudioRead))
 
     at_addresses = rows(remote)
     assert at_addresses.pop("broken.mp3").error == "is text, not audio"
