@@ -112,7 +112,7 @@ def command(
     last: Progress | None = None
     errors = 0
     try:
-        with _display() as show:
+        with _display() as (show, say):
 
             def progress(now: Progress) -> None:
                 nonlocal last
@@ -139,9 +139,9 @@ def command(
                 if row.error is not None:
                     errors += 1
                     if errors <= _SHOWN:
-                        click.echo(one_line(f"streamgenre: {row.path}: {row.error}"), err=True)
+                        say(one_line(f"streamgenre: {row.path}: {row.error}"))
                     elif errors == _SHOWN + 1:
-                        click.echo("streamgenre: further errors are in the table only", err=True)
+                        say("streamgenre: further errors are in the table only")
     except (KeyboardInterrupt, SystemExit):
         if last is not None:
             click.echo(
@@ -159,16 +159,23 @@ def command(
 
 
 @contextmanager
-def _display() -> Iterator[Callable[[Progress], None]]:
-    """Yield a function that shows the progress on a changing line, or periodically on new lines."""
+def _display() -> Iterator[tuple[Callable[[Progress], None], Callable[[str], None]]]:
+    """Yield a function that shows the progress, and one that prints a line above it.
+
+    On a terminal, the progress is a line that changes; elsewhere, a line now and then.
+    """
     if sys.stderr.isatty():
         from rich.live import Live
         from rich.text import Text
 
         from ..output.console import Console
 
-        with Live(console=Console(sys.stderr), transient=True, refresh_per_second=4) as live:
-            yield lambda now: live.update(Text(progress_line(now), overflow="ellipsis"))
+        console = Console(sys.stderr)
+        with Live(console=console, transient=True, refresh_per_second=4) as live:
+            yield (
+                lambda now: live.update(Text(progress_line(now), overflow="ellipsis")),
+                lambda line: console.print(Text(line), soft_wrap=True),
+            )
         return
     shown = time.monotonic()
 
@@ -178,7 +185,7 @@ def _display() -> Iterator[Callable[[Progress], None]]:
             shown = time.monotonic()
             click.echo(f"streamgenre: {progress_line(now)}", err=True)
 
-    yield show
+    yield show, lambda line: click.echo(line, err=True)
 
 
 def progress_line(now: Progress) -> str:

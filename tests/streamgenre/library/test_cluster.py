@@ -36,6 +36,7 @@ def cluster(tmp_path_factory):
     log = tmp_path_factory.mktemp("cluster") / "opened"
     paths = os.pathsep.join([str(FAULTS), *(path for path in sys.path if path)])
     own = {"PYTHONPATH": paths, "OPENED": str(log), "RAY_USAGE_STATS_ENABLED": "0"}
+    own["RAY_worker_niceness"] = "0"  # else the tests starve on a busy machine
     with pytest.MonkeyPatch.context() as patched:
         patched.syspath_prepend(str(FAULTS))  # for the local scan
         for name, value in own.items():
