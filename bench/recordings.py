@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,21 @@ def write(path: Path, seconds: float) -> Path:
     if form == "m4a":
         _write_m4a(path, seconds)
         return path
-    container, subtype, rate = _SOUNDFILE[form]
+    _, _, rate = _SOUNDFILE[form]
+    return _write_pieces(path, _pieces(seconds, rate))
+
+
+def write_samples(path: Path, samples: NDArray[np.float32], sample_rate: int) -> Path:
+    """Write mono samples as a stereo recording in the format of the extension, not m4a."""
+    _, _, rate = _SOUNDFILE[path.suffix[1:]]
+    mono = soxr.resample(samples, sample_rate, rate)
+    return _write_pieces(path, [np.repeat(mono[:, None], 2, axis=1)])
+
+
+def _write_pieces(path: Path, pieces: Iterable[NDArray[np.float32]]) -> Path:
+    container, subtype, rate = _SOUNDFILE[path.suffix[1:]]
     with soundfile.SoundFile(path, "w", rate, 2, format=container, subtype=subtype) as file:
-        for piece in _pieces(seconds, rate):
+        for piece in pieces:
             file.write(piece)
     return path
 

@@ -22,10 +22,10 @@ from streamgenre.timing import machine, speed_kernel
 from .common import Options
 from .records import from_json, to_json
 
-NAMES = ("step", "floor", "delay", "file", "start", "streams", "scan", "report", "memory", "live",
-         "peers", "embedded", "framing", "ring", "training", "gpu")  # fmt: skip
+NAMES = ("step", "floor", "delay", "file", "start", "streams", "scan", "many", "report", "memory",
+         "live", "peers", "embedded", "framing", "ring", "training", "gpu")  # fmt: skip
 """All measurements, in the order of the report."""
-LONG = ("scan", "report", "memory", "live", "training", "gpu", "peers", "embedded")
+LONG = ("scan", "many", "report", "memory", "live", "training", "gpu", "peers", "embedded")
 """Run by name only: they take hours, or need a sound server, extras, a GPU or other models."""
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 EXTRAS = {
     "library": "pyarrow",
     "tags": "mutagen",
+    "ray": "ray",
     "osc": "pythonosc",
     "websocket": "websockets",
     "mqtt": "paho",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from ..audio.address import scheme
 from ..errors import InputError, one_line
 from .options import compute_option, model_option
 
@@ -57,6 +59,13 @@ _SHOWN = 20  # errors printed; the table contains all
 )
 @click.option("--follow", is_flag=True, help="Follow symbolic links to folders.")
 @click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes.  [default: cores]")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Run on this machine or on a Ray cluster (RAY_ADDRESS).",
+)
 @click.option("--hop", type=float, metavar="S", help="Seconds between steps; see `info`.")
 @click.option("--refresh", is_flag=True, help="Classify all files again.")
 @click.option("--retry-failed", is_flag=True, help="Classify files with an error again.")
@@ -70,6 +79,7 @@ def command(
     exclude: tuple[str, ...],
     follow: bool,
     jobs: int | None,
+    engine: Any,
     hop: float | None,
     refresh: bool,
     retry_failed: bool,
@@ -78,8 +88,8 @@ def command(
 ) -> int:
     """Classify every audio file below each PATH into a table with one row per file.
 
-    PATH is a folder, a file, or a playlist of files (m3u, m3u8, pls). If a file cannot be read, its
-    row contains the reason.
+    PATH is a folder, a file, a playlist of files (m3u, m3u8, pls), a glob, or an fsspec URL such as
+    s3://bucket/music. If a file cannot be read, its row contains the reason.
     """
     if not paths and files_from is None:
         raise click.UsageError("pass a folder, or --files-from")
@@ -92,13 +102,18 @@ def command(
 
     interrupt.patience = 5.0  # to end the workers
     check_format(output)
+    if engine == "ray":
+        from ..library.cluster import check_ray
+
+        check_ray()
+        interrupt.patience = 20.0  # Ray ends slowly
     for path in paths:
-        if not os.path.lexists(path):
+        if not (scheme(path) or os.path.lexists(path) or glob.has_magic(path)):
             raise InputError(f"{path}: no such file or folder; check the path")
     last: Progress | None = None
     errors = 0
     try:
-        with _display() as show:
+        with _display() as (show, say):
 
             def progress(now: Progress) -> None:
                 nonlocal last
@@ -116,6 +131,7 @@ def command(
                 model=model,
                 compute=compute,
                 jobs=jobs,
+                engine=engine,
                 refresh=refresh,
                 retry_failed=retry_failed,
                 progress=progress,
@@ -124,9 +140,9 @@ def command(
                 if row.error is not None:
                     errors += 1
                     if errors <= _SHOWN:
-                        click.echo(one_line(f"streamgenre: {row.path}: {row.error}"), err=True)
+                        say(one_line(f"streamgenre: {row.path}: {row.error}"))
                     elif errors == _SHOWN + 1:
-                        click.echo("streamgenre: further errors are in the table only", err=True)
+                        say("streamgenre: further errors are in the table only")
     except (KeyboardInterrupt, SystemExit):
         if last is not None:
             click.echo(
@@ -144,16 +160,23 @@ def command(
 
 
 @contextmanager
-def _display() -> Iterator[Callable[[Progress], None]]:
-    """Yield a function that shows the progress on a changing line, or periodically on new lines."""
+def _display() -> Iterator[tuple[Callable[[Progress], None], Callable[[str], None]]]:
+    """Yield a function that shows the progress, and one that prints a line above it.
+
+    On a terminal, the progress is a line that changes; elsewhere, a line now and then.
+    """
     if sys.stderr.isatty():
         from rich.live import Live
         from rich.text import Text
 
         from ..output.console import Console
 
-        with Live(console=Console(sys.stderr), transient=True, refresh_per_second=4) as live:
-            yield lambda now: live.update(Text(progress_line(now), overflow="ellipsis"))
+        console = Console(sys.stderr)
+        with Live(console=console, transient=True, refresh_per_second=4) as live:
+            yield (
+                lambda now: live.update(Text(progress_line(now), overflow="ellipsis")),
+                lambda line: console.print(Text(line), soft_wrap=True),
+            )
         return
     shown = time.monotonic()
 
@@ -163,7 +186,7 @@ def _display() -> Iterator[Callable[[Progress], None]]:
             shown = time.monotonic()
             click.echo(f"streamgenre: {progress_line(now)}", err=True)
 
-    yield show
+    yield show, lambda line: click.echo(line, err=True)
 
 
 def progress_line(now: Progress) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import stat
 from collections import deque
@@ -14,6 +15,7 @@ from typing import BinaryIO
 from ..audio.address import scheme, shown
 from ..audio.files.playlist import entries_of, is_hls
 from ..errors import InputError, reason
+from .remote import Remote, is_remote
 from .row import LibraryFile, Unlisted
 
 _EXTENSIONS = (
@@ -58,6 +60,13 @@ class Selection:
             return _matches(relative, self.include)
         return Path(name).suffix.lower() in AUDIO
 
+    def takes_below(self, relative: str) -> bool:
+        """The same, with the folders on the way to it."""
+        folders = relative.split("/")[:-1]
+        return self.takes(relative) and not any(
+            self.leaves_out("/".join(folders[: i + 1])) for i in range(len(folders))
+        )
+
     def leaves_out(self, relative: str) -> bool:
         """Whether a file or folder is excluded."""
         return _matches(relative, self.exclude)
@@ -100,6 +109,9 @@ def _path(line: bytes) -> str:
 
 
 def _given(path: str, walk: _Walk, depth: int) -> Iterator[Found]:
+    if is_remote(path):
+        yield from _at_address(path, walk)
+        return
     if scheme(path):
         yield Unlisted(shown(path), "is an address; scan only accepts files and folders")
         return
@@ -119,9 +131,24 @@ def _given(path: str, walk: _Walk, depth: int) -> Iterator[Found]:
         else:
             yield LibraryFile(path, status.st_size, status.st_mtime_ns)
     except (OSError, ValueError) as error:
+        if isinstance(error, FileNotFoundError) and glob.has_magic(path):
+            matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207  # has its root
+            for match in matches:
+                yield from _given(match, walk, depth)
+            if matches:
+                return
         yield Unlisted(path, _why(error))
     except InputError as error:
         yield Unlisted(path, str(error), holds_files=True)
+
+
+def _at_address(address: str, walk: _Walk) -> Iterator[Found]:
+    try:
+        for relative, file in Remote(address).given():
+            if not relative or walk.selection.takes_below(relative):
+                yield file
+    except InputError as error:
+        yield Unlisted(shown(address), str(error), holds_files=True)
 
 
 def _entries(path: Path) -> tuple[str, ...]:
@@ -139,7 +166,7 @@ class _Walk:
     """Walks through folders. With `follow`, remembers the listed ones."""
 
     def __init__(self, selection: Selection) -> None:
-        self._selection = selection
+        self.selection = selection
         self._links: deque[tuple[str, str]] = deque()  # to folders, listed after all real ones
         self._seen: set[tuple[int, int]] = set()
 
@@ -148,7 +175,7 @@ class _Walk:
         waiting = [(root, below)]
         while waiting:
             path, below = waiting.pop()
-            if self._selection.follow and not self._is_new(path):
+            if self.selection.follow and not self._is_new(path):
                 continue
             folders = []
             try:
@@ -161,12 +188,12 @@ class _Walk:
                 relative = f"{below}/{entry.name}" if below else entry.name
                 try:
                     if entry.is_dir(follow_symlinks=False):
-                        if not self._selection.leaves_out(relative):
+                        if not self.selection.leaves_out(relative):
                             folders.append((entry.path, relative))
                     elif _links_to_folder(entry):
-                        if self._selection.follow and not self._selection.leaves_out(relative):
+                        if self.selection.follow and not self.selection.leaves_out(relative):
                             self._links.append((entry.path, relative))
-                    elif self._selection.takes(relative):
+                    elif self.selection.takes(relative):
                         status = entry.stat()
                         if stat.S_ISREG(status.st_mode):
                             yield LibraryFile(entry.path, status.st_size, status.st_mtime_ns)

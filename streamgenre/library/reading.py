@@ -10,20 +10,22 @@ import math
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..audio.address import Recording
-from ..audio.files import open_recording
+from ..audio.files import open_recording, open_source
 from ..audio.files.source import Gap, Source
 from ..errors import SignalError, StreamgenreError, first_line
 from ..model.model import Model
 from ..model.pool import PooledStream
 from ..model.timeline import Timeline
 from ..update import Segment, Update
+from .remote import is_remote, open_binary
 from .row import LibraryFile, Row, Tags, model_name, shown_path
 from .tags import read_tags
 
@@ -53,6 +55,7 @@ class _Opened:
         self.rejected = False
         """Set by the network's thread if it accepts no more samples."""
         self._source: Source | None = None
+        self._remote: BinaryIO | None = None
         self._blocks: Iterator[NDArray[np.float32] | Gap] = iter(())
 
     def turn(self, seconds: float) -> Iterator[_Samples | _End]:
@@ -60,14 +63,18 @@ class _Opened:
         try:
             if self._source is None:
                 self.tags = read_tags(self.file.path)
-                self._source = open_recording(Recording(self.file.path))
+                if is_remote(self.file.path):
+                    self._remote = open_binary(self.file.path)
+                    self._source = open_source(self._remote)
+                else:
+                    self._source = open_recording(Recording(self.file.path))
                 self._blocks = self._source.blocks()
             done = 0.0
             while done < seconds:
                 block = None if self.rejected else next(self._blocks, None)
                 if block is None:
                     warnings = tuple(self._source.warnings)
-                    self._source.close()
+                    self._close()
                     yield _End(self, warnings=warnings)
                     return
                 if isinstance(block, Gap):
@@ -75,9 +82,14 @@ class _Opened:
                 done += len(block) / self._source.sample_rate
                 yield _Samples(self, block, self._source.sample_rate)
         except Exception as error:  # any error of a decoder concerns only this file
-            if self._source is not None:
-                self._source.close()
-            yield _End(self, error=_reason(error, self.file.path))
+            names = (self.file.path, getattr(self._remote, "name", ""), "<stream>")
+            self._close()
+            yield _End(self, error=_reason(error, names))
+
+    def _close(self) -> None:
+        for opened in (self._source, self._remote):
+            if opened is not None:
+                opened.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,8 +262,11 @@ def _rounded(probability: float) -> float:
     return round(probability, 4)
 
 
-def _reason(error: Exception, path: str) -> str:
-    """The cause without the path, which has its own column."""
+def _reason(error: Exception, names: Sequence[str]) -> str:
+    """The cause without the name of the file, which has its own column."""
     if isinstance(error, StreamgenreError):
-        return str(error).removeprefix(f"{path}: ")
+        text = str(error)
+        for name in filter(None, names):
+            text = text.removeprefix(f"{name}: ")
+        return text
     return f"{type(error).__name__}: {first_line(error)}"

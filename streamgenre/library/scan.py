@@ -1,8 +1,7 @@
-"""Scan a library: list its files, classify them in worker processes, and store their rows.
+"""Scan a library: list its files, classify them in a pool of workers, and store their rows.
 
 A thread lists the files while workers run. The journal is the queue, so memory does not grow with
-the number of files. If a worker crashes, each of its files is retried alone. If the worker crashes
-again, this is the error of that file.
+the number of files.
 """
 
 from __future__ import annotations
@@ -11,35 +10,30 @@ import os
 import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
-from .. import errors
 from ..errors import ConfigError, StreamgenreError
 from ..model.card import ModelCard, read_card
-from ..model.model import Compute, read_model
+from ..model.model import BUNDLED, Compute, read_model
+from .cluster import ClusterPool, check_ray
 from .corrections import Corrections, read_corrections
 from .journal import JOURNAL, Journal
 from .listing import Found, Selection, list_files, read_paths
-from .process import Message, WorkerProcess
-from .reading import BATCH
+from .pool import TICK, Finished, Pool, ProcessPool
 from .results import check_format, write_results
 from .row import LibraryFile, Row, Unlisted, model_name
 from .tagging.record import SUFFIX, read_records
 from .worker import Settings
 
-FILES_AT_WORKER = 2 * BATCH  # files: those that are open, and as many that are next
 _LISTED_AT_ONCE, _LISTED_AHEAD = 500, 8
-_STALLED = 600.0  # s without a message after which a worker with files has stalled
 _LEAST_WORKED, _LEAST_SHARE = 2e8, 0.05  # bytes, and share of all, before time left is estimated
-_LIFETIME = 10_000  # files after which a worker is replaced, since C libraries may leak memory
-_TICK = 1.0  # s, longest wait for an event
 
+Engine = Literal["local", "ray"]
 PathLike = str | os.PathLike[str]
 
 
@@ -98,6 +92,7 @@ def scan(
     model: PathLike | None = None,
     compute: Compute = "auto",
     jobs: int | None = None,
+    engine: Engine = "local",
     refresh: bool = False,
     retry_failed: bool = False,
     progress: Callable[[Progress], None] | None = None,
@@ -110,7 +105,8 @@ def scan(
     Corrections beside `output` are in the column `corrected`.
 
     Args:
-        paths: files, folders and playlists (m3u, m3u8, pls).
+        paths: files, folders, playlists (m3u, m3u8, pls), globs, and fsspec URLs such as
+            s3://bucket/music.
         output: where to write the results at the end: .parquet, .csv or .jsonl. A journal beside
             it, with `.journal` appended to the name, allows an interrupted scan to continue. None:
             neither is written.
@@ -122,6 +118,8 @@ def scan(
         model: a model file; None selects the bundled model.
         compute: see `load`.
         jobs: number of processes; None selects one per core.
+        engine: "local" for processes on this machine, or "ray" for a Ray cluster. Ray needs the
+            `ray` extra.
         refresh: classify all files again.
         retry_failed: classify files with an error again.
         progress: called after each event.
@@ -136,6 +134,12 @@ def scan(
         check_format(output)
     if compute not in ("auto", "cpu", "cuda"):
         raise ConfigError(f"compute must be auto, cpu or cuda, not {compute!r}")
+    if engine == "ray":
+        check_ray()
+        if compute == "cuda":
+            raise ConfigError("the ray engine runs on CPU cores; leave out compute")
+    elif engine != "local":
+        raise ConfigError(f"engine must be local or ray, not {engine!r}")
     name, data = read_model(model)
     card = read_card(data, name)
     seconds = card.hop(card.file_hop if hop is None else hop).seconds
@@ -152,10 +156,17 @@ def scan(
         named = chain(named, read_paths(files_from))
     made_with = f"{card.sha256} {seconds:g}"
     corrections = _corrections(output)
+    events: queue.Queue[Any] = queue.Queue()
     with Journal(journal, made_with, refresh, retry_failed) as opened:
         if output is not None:
             opened.learn(read_records(Path(os.fspath(output) + SUFFIX)))
-        run = _Scan(card, settings, opened, jobs or cores(), progress)
+        pool: Pool
+        if engine == "ray":
+            shipped = None if settings.model in (None, *BUNDLED) else data
+            pool = ClusterPool(settings, shipped, jobs, model_name(card), events)
+        else:
+            pool = ProcessPool(settings, jobs or cores(), model_name(card), events)
+        run = _Scan(card, opened, pool, events, progress)
         with closing(run.rows(list_files(named, selection))) as rows:
             for row in rows:
                 yield corrections.applied(row)
@@ -187,48 +198,40 @@ class _Scan:
     def __init__(
         self,
         card: ModelCard,
-        settings: Settings,
         journal: Journal,
-        jobs: int,
+        pool: Pool,
+        events: queue.Queue[Any],
         progress: Callable[[Progress], None] | None,
     ) -> None:
         self._labels, self._model = card.label_names, model_name(card)
-        self._settings, self._journal, self._jobs = settings, journal, jobs
+        self._journal, self._pool, self._events = journal, pool, events
         self._tell = progress
-        self._events: queue.Queue[Any] = queue.Queue()
         self._room = threading.Semaphore(_LISTED_AHEAD)
         self._ended = False  # tells the listing thread to stop
-        self._workers: list[WorkerProcess] = []
-        self._suspects: deque[LibraryFile] = deque()  # to be retried alone
-        self._next: LibraryFile | None = None  # waits for a worker
         self._began = time.monotonic()
         self._progress = Progress()
 
     def rows(self, files: Iterator[Found]) -> Generator[Row, None, None]:
         """Yield the row of each file until all have one."""
         threading.Thread(target=self._list, args=(files,), daemon=True).start()
-        looked = time.monotonic()
         try:
             while True:
-                self._hand_out()
-                if self._progress.listed and not self._in_flight():
+                self._pool.fill(self._journal.next_waiting, self._progress.listed)
+                if self._progress.listed and not self._pool.busy:
                     break
                 try:
-                    event = self._events.get(timeout=_TICK)
+                    event = self._events.get(timeout=TICK)
                 except queue.Empty:
                     event = None
-                now = time.monotonic()
-                self._end_stalled(now, slept=now - looked > 10 * _TICK)
-                looked = now
+                self._pool.check()
                 yield from self._take(event)
-                self._update(elapsed=now - self._began)
+                self._update(elapsed=time.monotonic() - self._began)
             if missing := self._progress.files - self._progress.done:
                 raise StreamgenreError(f"{missing} files have no row; run the same command again")
         finally:
             self._ended = True
             self._room.release()
-            for worker in self._workers:
-                worker.close()
+            self._pool.close()
 
     def _list(self, files: Iterator[Found]) -> None:
         """Runs in a thread: list files in groups, with a limited number in advance."""
@@ -242,10 +245,6 @@ class _Scan:
         except BaseException as error:
             self._events.put(_Listed(None, error))
 
-    def _in_flight(self) -> bool:
-        at_workers = any(worker.files for worker in self._workers)
-        return bool(at_workers or self._suspects or self._next)
-
     def _take(self, event: Any) -> Iterator[Row]:
         if isinstance(event, _Listed):
             if event.error is not None:
@@ -255,12 +254,12 @@ class _Scan:
             else:
                 self._room.release()
                 yield from self._found(event.found)
-        elif isinstance(event, Message):
-            if event.content is None:
-                if event.worker in self._workers:
-                    yield from self._lost(event.worker)
+            return
+        for answer in self._pool.take(event):
+            if isinstance(answer, Finished):
+                yield self._finished(answer.file, answer.row)
             else:
-                yield from self._message(event.worker, event.content)
+                self._update(seconds=self._progress.seconds + answer.seconds)
 
     def _found(self, found: Sequence[Found]) -> Iterator[Row]:
         listed = [file for file in found if isinstance(file, LibraryFile)]
@@ -279,36 +278,6 @@ class _Scan:
                 self._update(files=self._progress.files + 1, unlisted=unlisted)
                 self._count(row)
                 yield row
-
-    def _message(self, worker: WorkerProcess, content: dict[str, Any]) -> Iterator[Row]:
-        worker.last = time.monotonic()
-        if "failed" in content:
-            kind = getattr(errors, content["kind"] or "StreamgenreError")
-            raise kind(content["failed"])
-        if "ready" in content:
-            worker.ready = True
-        if "seconds" in content:
-            self._update(seconds=self._progress.seconds + content["seconds"])
-        if "row" in content:
-            file = worker.files.pop(content["file"]["path"])
-            worker.alone = False
-            yield self._finished(file, Row.of(content["row"]))
-
-    def _lost(self, worker: WorkerProcess) -> Iterator[Row]:
-        """Handle the end of a worker: its files are retried one at a time."""
-        self._workers.remove(worker)
-        cause = worker.cause()  # waits for its end
-        worker.close()
-        if not worker.ready:
-            raise StreamgenreError(
-                f"a worker ended during its start ({cause}); run streamgenre doctor"
-            )
-        for file in worker.files.values():
-            if worker.alone:
-                error = f"ended the process that read it ({cause}); the file may be damaged"
-                yield self._finished(file, Row.failed(file, error, self._model))
-            else:
-                self._suspects.append(file)
 
     def _finished(self, file: LibraryFile, row: Row) -> Row:
         row = self._journal.with_own_genre(file, row)
@@ -329,49 +298,3 @@ class _Scan:
         self._progress = replace(self._progress, **changes)
         if self._tell is not None:
             self._tell(self._progress)
-
-    def _hand_out(self) -> None:
-        """Assign files to workers evenly."""
-        for old in [one for one in self._workers if one.given >= _LIFETIME and not one.files]:
-            self._workers.remove(old)
-            old.close()
-        while self._suspects and (worker := self._idle()) is not None:
-            worker.alone = True
-            worker.give(self._suspects.popleft())
-        while True:
-            self._next = self._next or self._journal.next_waiting()
-            if self._next is None or (worker := self._with_room()) is None:
-                return
-            worker.give(self._next)
-            self._next = None
-
-    def _idle(self) -> WorkerProcess | None:
-        """A worker without files; starts a new one if possible."""
-        for worker in self._workers:
-            if not worker.files and worker.given < _LIFETIME:
-                return worker
-        return self._start() if len(self._workers) < self._jobs else None
-
-    def _with_room(self) -> WorkerProcess | None:
-        """The worker with the fewest files."""
-        if (worker := self._idle()) is not None:
-            return worker
-        free = [
-            one
-            for one in self._workers
-            if not one.alone and len(one.files) < FILES_AT_WORKER and one.given < _LIFETIME
-        ]
-        return min(free, key=lambda one: len(one.files), default=None)
-
-    def _start(self) -> WorkerProcess:
-        worker = WorkerProcess(self._settings, self._events)
-        self._workers.append(worker)
-        return worker
-
-    def _end_stalled(self, now: float, slept: bool) -> None:
-        """Kill workers that hang. `slept`: this process was suspended, and so were they."""
-        for worker in self._workers:
-            if slept:
-                worker.last = now
-            elif worker.ready and worker.files and now - worker.last > _STALLED:
-                worker.kill(f"no progress in {_STALLED:g} s")

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ..audio.files.ffmpeg import metadata
+from .remote import open_binary
 from .row import Tags
 
 try:
@@ -32,7 +32,7 @@ def _with_mutagen(path: str) -> dict[str, str]:
     if mutagen is None:
         return {}
     try:
-        with Path(path).open("rb") as file:
+        with open_binary(path) as file:
             found: Any = mutagen.File(file, easy=True)
             tags = None if found is None else found.tags
             return {} if tags is None else {str(k).lower(): _text(v) for k, v in tags.items()}
@@ -42,7 +42,7 @@ def _with_mutagen(path: str) -> dict[str, str]:
 
 def _with_ffmpeg(path: str) -> dict[str, str]:
     try:
-        with Path(path).open("rb") as file:
+        with open_binary(path) as file:
             return {name.lower(): text for name, text in metadata(file).items()}
     except Exception:  # the decoder reports the reason
         return {}

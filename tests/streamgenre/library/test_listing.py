@@ -175,3 +175,39 @@ def test_lists_of_paths(data, paths):
 def test_the_example_clips_are_found():
     files, unlisted = listed(EXAMPLES)
     assert {Path(path).suffix for path in files} == {".ogg"} and len(files) > 10 and not unlisted
+
+
+def test_a_pattern_stands_for_its_matches(tmp_path):
+    wanted = [touch(tmp_path / "a/1.mp3"), touch(tmp_path / "b/2.mp3")]
+    touch(tmp_path / "a/3.flac")
+    assert listed(tmp_path / "**/*.mp3") == ([*map(str, wanted)], [])
+    (missing,) = listed(tmp_path / "*.ogg")[1]
+    assert "no such file" in missing.error
+    odd = touch(tmp_path / "[x].mp3")  # a name, though it looks like a pattern
+    assert listed(odd) == ([str(odd)], [])
+
+
+@pytest.fixture
+def store():
+    """An empty object store in memory."""
+    fsspec = pytest.importorskip("fsspec", reason="needs the ray extra")
+    system = fsspec.filesystem("memory")
+    yield system
+    system.rm("/", recursive=True)
+
+
+def test_addresses_of_fsspec(store):
+    for name in ("music/b/2.flac", "music/a.mp3", "music/Live/c.mp3", "music/cover.jpg"):
+        store.pipe(f"/{name}", b"x" * len(name))
+    files, errors = listed("memory://music", exclude=("live",))
+    assert (files, errors) == (["memory:///music/a.mp3", "memory:///music/b/2.flac"], [])
+    assert listed("memory://music/*.mp3") == (["memory:///music/a.mp3"], [])
+    assert listed("memory://music/cover.jpg")[0] == ["memory:///music/cover.jpg"]
+    (file,) = list_files(["memory://music/a.mp3"], Selection())
+    assert file.size == len("music/a.mp3") and file.modified > 1e18
+    for address, words in (
+        ("memory://missing", "no such file"),
+        ("nosuchstore://x", "nosuchstore"),
+    ):
+        (failed,) = listed(address)[1]
+        assert words in failed.error and failed.holds_files

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from support.processes import default_signals
 
 import streamgenre
 from streamgenre.errors import ConfigError, InputError, ModelFileError, OutputError
+from streamgenre.library import pool
 from streamgenre.library import scan as scanning
 from streamgenre.library.corrections import (
     Correction,
@@ -247,7 +249,7 @@ def test_after_a_crash_each_file_is_tried_once_more(music, opened):
 
 @posix
 def test_a_decoder_that_hangs_is_ended(music, opened, monkeypatch):
-    monkeypatch.setattr(scanning, "_STALLED", 15.0)  # s: enough for short files anywhere
+    monkeypatch.setattr(pool, "_STALLED", 15.0)  # s: enough for short files anywhere
     for i in range(3):
         write_sound(music / f"{i}.wav", i)
     write_sound(music / "hang.wav", 20)
@@ -258,7 +260,7 @@ def test_a_decoder_that_hangs_is_ended(music, opened, monkeypatch):
 
 @posix
 def test_workers_are_replaced_after_many_files(music, opened, monkeypatch):
-    monkeypatch.setattr(scanning, "_LIFETIME", 5)
+    monkeypatch.setattr(pool, "_LIFETIME", 5)
     for i in range(12):
         write_sound(music / f"{i}.wav", i, 0.5)
     rows = by_name(streamgenre.scan(music, jobs=1))
@@ -329,7 +331,7 @@ def killed_and_resumed(tmp_path, count, jobs=2):
     # In flight at a kill: the open files of each process, and those just finished.
     assert sum(again.values()) == count - len(list(folder.glob("*.ogg")))
     repeated = sum(number * (times - 1) for times, number in again.items())
-    assert 0 <= repeated <= 3 * jobs * scanning.FILES_AT_WORKER, again
+    assert 0 <= repeated <= 3 * jobs * pool.FILES_AT_WORKER, again
     return repeated
 
 
@@ -466,3 +468,28 @@ def test_a_later_scan_keeps_corrections(music):
     corrections_path(table).write_text("nonsense", "utf-8")
     with pytest.raises(InputError, match=r"genres.csv.corrections: line 1"):
         next(streamgenre.scan(music, output=table))
+def test_a_recording_at_an_address_has_the_row_of_the_file(music, model):
+    fsspec = pytest.importorskip("fsspec", reason="needs the ray extra")
+    system = fsspec.filesystem("memory")
+    local, remote = queue.SimpleQueue(), queue.SimpleQueue()
+    for i, form in enumerate(("wav", "flac", "mp3", "ogg")):
+        path = write_sound(music / f"{i}.{form}", i)
+        system.pipe(f"/{path.name}", path.read_bytes())
+        local.put(LibraryFile(str(path), 1, 1))
+        remote.put(LibraryFile(f"memory://{path.name}", 1, 1))
+    system.pipe("/broken.mp3", b"no sound")
+    remote.put(LibraryFile("memory://broken.mp3", 1, 1))
+    remote.put(LibraryFile("memory://gone.mp3", 1, 1))
+    for files in (local, remote):
+        files.put(None)
+
+    def rows(files):
+        answers = classify_files(model, files, 2.5)
+        return by_name(answer[1] for answer in answers if not isinstance(answer, AudioRead))
+
+    at_addresses = rows(remote)
+    assert at_addresses.pop("broken.mp3").error == "is text, not audio"
+    assert "no such file" in at_addresses.pop("gone.mp3").error
+    for name, row in rows(local).items():
+        assert at_addresses[name] == replace(row, path=f"memory://{name}"), name
+    system.rm("/", recursive=True)
