@@ -124,7 +124,7 @@ def _given(path: str, walk: _Walk, depth: int) -> Iterator[Found]:
         yield Unlisted(path, str(error), holds_files=True)
 
 
-def _entries(path: Path) -> tuple[str, ...]:
+def _entries(path: Path) -> list[str]:
     with path.open("rb") as file:
         data = file.read(_LONGEST_LIST + 1)
     if is_hls(data):
@@ -132,7 +132,7 @@ def _entries(path: Path) -> tuple[str, ...]:
     entries = None if len(data) > _LONGEST_LIST else entries_of(data, path.parent, path.name)
     if not entries:
         raise InputError("is not a playlist, or has no entries")
-    return entries
+    return [entry.where for entry in entries]
 
 
 class _Walk:
