@@ -11,10 +11,11 @@ from ..extras import install_command, installed
 
 COMMANDS = {
     "scan": "classify a whole library into a table; can be interrupted and continued",
-    "report": "genres, likely wrong tags and outliers of a scanned library, as a page or as CSV",
+    "report": "a page of a scanned library (genres, likely wrong tags, outliers) or of a radio log",
     "correct": "state the genre of files, albums or artists of a scanned library",
     "tags": "write the genres of a table into the tags of the files; can be undone",
     "live": "classify a microphone, a line input, or what the computer plays",
+    "radio": "listen to many radio stations and log what each of them plays",
     "devices": "list the inputs",
     "info": "print the model card: labels, accuracy, data, licence",
     "export": "export the model for small devices, browsers, C++",

@@ -1,4 +1,4 @@
-"""`streamgenre report`: what a scanned library holds, as a page or as CSV files."""
+"""`streamgenre report`: what a scanned library holds, or what radio stations played."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 def command(results: Path, output: Path | None, kind: str, model: Path | None) -> None:
     """Report the genres of a library by artist, album, year and folder, and files to look at.
 
-    RESULTS is the table of a scan. --model has the names and colours of genres: give the model of
-    the scan if it is not the bundled one.
+    RESULTS is the table of a scan, or the log of `streamgenre radio`: then the page shows the day
+    and week of each station. --model has the names and colours of genres: give the model that made
+    RESULTS if it is not the bundled one.
     """
     from ..library.report.csv_files import write_csv_files
     from ..library.report.inputs import kind_of
@@ -53,10 +54,20 @@ def command(results: Path, output: Path | None, kind: str, model: Path | None) -
     if kind == "html" and output is not None and output.is_dir():
         raise click.UsageError(f"{output}: is a folder; give a file in it")
     target = output or results.with_suffix(".html")
-    kind_of(results)
-    table = read_results(results)
+    if target.resolve() == results.resolve():
+        raise click.UsageError(f"{target}: is the input; choose another name for -o")
+    of_radio = kind_of(results) == "radio"
     name, data = read_model(model)
     card = read_card(data, name)
+    if of_radio:
+        if kind == "csv":
+            raise click.UsageError("--format csv needs the results of a scan")
+        from ..radio.page import write_page as write_radio_page
+
+        count = len(write_radio_page(target, results, card.labels).stations)
+        click.echo(f"{target}: {count:,} {'station' if count == 1 else 'stations'}")
+        return
+    table = read_results(results)
     report = build(table, table.labels, _usual_unsure(table, card))
     if kind == "csv":
         write_csv_files(target, report)

@@ -151,7 +151,7 @@ def _at_address(address: str, walk: _Walk) -> Iterator[Found]:
         yield Unlisted(shown(address), str(error), holds_files=True)
 
 
-def _entries(path: Path) -> tuple[str, ...]:
+def _entries(path: Path) -> list[str]:
     with path.open("rb") as file:
         data = file.read(_LONGEST_LIST + 1)
     if is_hls(data):
@@ -159,7 +159,7 @@ def _entries(path: Path) -> tuple[str, ...]:
     entries = None if len(data) > _LONGEST_LIST else entries_of(data, path.parent, path.name)
     if not entries:
         raise InputError("is not a playlist, or has no entries")
-    return entries
+    return [entry.where for entry in entries]
 
 
 class _Walk:

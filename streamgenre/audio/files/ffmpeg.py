@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,7 +13,7 @@ import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.layout import AudioLayout
-from av.audio.resampler import AudioResampler
+from av.filter import Graph
 from numpy.typing import NDArray
 
 from ...errors import InputError, reason
@@ -228,21 +229,21 @@ class FFmpegSource:
         If the format changes during the stream, as on the radio, it is converted to the first one.
         """
         now: tuple[str, str, int] | None = None
-        resampler: AudioResampler | None = None
+        converter: _Converter | None = None
         for frame in self._chained():
             if self.form is None:
                 self.form = frame.layout.name, frame.sample_rate
                 self.sample_rate, self.channels = frame.sample_rate, frame.layout.nb_channels
                 yield from self._lead(frame)
             if now != (now := (frame.format.name, frame.layout.name, frame.sample_rate)):
-                if resampler is not None:
-                    yield from self._samples(resampler.resample(None))
-                resampler = AudioResampler("flt", *self.form, frame_size=self._block)
+                if converter is not None:
+                    yield from self._samples(converter.convert(None))
+                converter = _Converter(frame, *self.form, self._block)
             frame.pts = None  # invalid time stamps do not matter
-            assert resampler is not None
-            yield from self._samples(resampler.resample(frame))
-        if resampler is not None:
-            yield from self._samples(resampler.resample(None))
+            assert converter is not None
+            yield from self._samples(converter.convert(frame))
+        if converter is not None:
+            yield from self._samples(converter.convert(None))
         if not isinstance(self._where, str):
             self._where.drain()
         self._pass_on()
@@ -280,7 +281,7 @@ class FFmpegSource:
             left -= BLOCK
         self._seconds += late
 
-    def _samples(self, frames: list[AudioFrame]) -> Iterator[NDArray[np.float32]]:
+    def _samples(self, frames: Iterable[AudioFrame]) -> Iterator[NDArray[np.float32]]:
         for frame in frames:
             samples: NDArray[np.float32] = frame.to_ndarray().astype(np.float32, copy=False)
             samples = samples.reshape(-1, self.channels)
@@ -291,6 +292,41 @@ class FFmpegSource:
         self._container.close()
         if not isinstance(self._where, str):
             self._where.close()
+
+
+class _Converter:
+    """Converts frames like `first` to float32 of a layout and rate, `block` samples at a time.
+
+    As av.AudioResampler does, but that has a thread for each core, and each station its own.
+    """
+
+    def __init__(self, first: AudioFrame, layout: str, rate: int, block: int) -> None:
+        self._graph = Graph()
+        with suppress(AttributeError):  # before PyAV 15
+            self._graph.threads = 1
+        source = self._graph.add(
+            "abuffer",
+            sample_rate=str(first.sample_rate),
+            sample_fmt=first.format.name,
+            channel_layout=first.layout.name,
+        )
+        form = self._graph.add(
+            "aformat", sample_rates=str(rate), sample_fmts="flt", channel_layouts=layout
+        )
+        sink = self._graph.add("abuffersink")
+        source.link_to(form)
+        form.link_to(sink)
+        self._graph.configure()
+        self._graph.set_audio_frame_size(block)
+
+    def convert(self, frame: AudioFrame | None) -> Iterator[AudioFrame]:
+        """The frames that are complete; None: that was the last one."""
+        self._graph.push(frame)
+        with suppress(av.BlockingIOError, av.EOFError, EOFError):
+            while True:
+                converted = self._graph.pull()
+                assert isinstance(converted, AudioFrame)
+                yield converted
 
 
 def _reason(error: Exception) -> str:

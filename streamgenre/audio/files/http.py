@@ -1,16 +1,20 @@
-"""A resource of HTTP as bytes, with what FFmpeg's own client does not tell: ICY headers, and
-whether the data ended or the connection was lost."""
+"""A resource of HTTP as bytes, with what FFmpeg's own client does not tell: ICY headers, titles
+between the sound, and whether the data ended or the connection was lost."""
 
 from __future__ import annotations
 
 import base64
 import http.client
+import io
 import os
+import re
 import socket
 import ssl
 import urllib.error
 import urllib.request
-from typing import Any
+from contextlib import suppress
+from http.client import HTTPMessage
+from typing import IO, Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from ...errors import reason
@@ -18,7 +22,8 @@ from .byteio import CHECK, ByteFile, ConnectionLostError
 
 _SAFE = "/%:=&?~#+!$,;'@()*[]"  # characters that stay as they are in a path or query
 _RESUMPTIONS = 3  # in a row without any data
-
+_LONGEST_LINE = 1_024  # bytes of a status line
+_TITLE = re.compile(rb"StreamTitle='(.*?)'(?:;|\0|$)", re.S)
 
 _REFUSALS = {
     401: (
@@ -32,8 +37,26 @@ _REFUSALS = {
 }
 
 
-class OldShoutcastError(Exception):
-    """The server answers "ICY 200 OK", which only FFmpeg's client understands."""
+class Breaker:
+    """Breaks a connection from another thread, also while its first bytes are awaited."""
+
+    def __init__(self) -> None:
+        self._socket: socket.socket | None = None
+        self._broken = False
+
+    def hold(self, connected: socket.socket) -> None:
+        """Take the socket to break; of several, as after redirects, the last one counts."""
+        self._socket = connected
+        if self._broken:
+            self.interrupt()
+
+    def interrupt(self) -> None:
+        """End the data of the connection, now or as soon as there is one."""
+        self._broken = True
+        if self._socket is not None:
+            with suppress(OSError):  # already closed
+                # Not the method of SSLSocket, which a reading thread would see half done.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 class HttpFile(ByteFile):
@@ -42,25 +65,36 @@ class HttpFile(ByteFile):
     Args:
         url: http or https, possibly with user and password.
         timeout: seconds without data after which the connection counts as lost.
+        radio: ask for titles, and read to the end of the data whatever length is stated.
+        breaker: can end the connection from another thread.
 
-    Raises ConnectionLostError if there is no usable answer, and OldShoutcastError.
+    Raises ConnectionLostError if there is no usable answer.
     """
 
-    def __init__(self, url: str, timeout: float) -> None:
+    def __init__(
+        self, url: str, timeout: float, radio: bool = False, breaker: Breaker | None = None
+    ) -> None:
         super().__init__()
-        self._url, self._timeout = url, timeout
+        self._url, self._timeout, self._radio = url, timeout, radio
+        self._breaker = breaker or Breaker()
+        self.title: str | None = None
+        """The latest title that internet radio has sent between the sound."""
         self._position = self._begun = 0
         self._answer = self._request(0)
         self.url: str = self._answer.url
         """The address after redirects, without user and password."""
         headers = self._answer.headers
-        self.icy = any(name.lower().startswith(("icy-", "ice-")) for name in headers)
+        self.icy = getattr(self._answer, "icy", False) or any(
+            name.lower().startswith(("icy-", "ice-")) for name in headers
+        )
         """Whether this is internet radio."""
         length = headers.get("Content-Length", "")
         coded = headers.get("Content-Encoding", "identity") != "identity"
         self._size = int(length) if length.isdecimal() and not coded else None
-        if self.icy and not self._size:
+        if radio or (self.icy and not self._size):
             self._size = None
+            if not self._answer.chunked:
+                self._answer.length = None
         self._ranges = headers.get("Accept-Ranges", "").lower() == "bytes"
         interval = headers.get("icy-metaint", "")
         self._interval = int(interval) if interval.isdecimal() else 0
@@ -84,6 +118,8 @@ class HttpFile(ByteFile):
     def _request(self, start: int) -> Any:
         url, authorization = _split_user(self._url)
         headers = {"User-Agent": "streamgenre", "Accept": "*/*"}
+        if self._radio:
+            headers["Icy-MetaData"] = "1"
         if start:
             headers["Range"] = f"bytes={start}-"
         request = urllib.request.Request(url, headers=headers)
@@ -91,10 +127,12 @@ class HttpFile(ByteFile):
             # Not passed on to where a redirect leads.
             request.add_unredirected_header("Authorization", authorization)
         try:
-            return _opener().open(request, timeout=self._timeout)
-        except http.client.BadStatusLine as error:
-            if str(error).startswith(("ICY", "'ICY")):
-                raise OldShoutcastError from None
+            return _opener(self._breaker).open(request, timeout=self._timeout)
+        except http.client.RemoteDisconnected:
+            raise ConnectionLostError(
+                "the server closed the connection without an answer"
+            ) from None
+        except http.client.BadStatusLine:
             raise ConnectionLostError("the server does not speak HTTP") from None
         except (OSError, ValueError, http.client.HTTPException) as error:
             raise ConnectionLostError(*_reason(error)) from None
@@ -131,10 +169,11 @@ class HttpFile(ByteFile):
         self._answer = None
 
     def _titled(self, size: int) -> bytes:
-        """Read without the titles that some servers insert although they are not asked for."""
+        """Read without the titles; some servers insert them although they are not asked for."""
         if not self._until_titles:
             length = self._answer.read(1)
-            self._answer.read(16 * length[0] if length else 0)
+            if found := _TITLE.search(self._answer.read(16 * length[0] if length else 0)):
+                self.title = _decoded(found[1]) or None
             self._until_titles = self._interval
         data: bytes = self._answer.read1(min(size, self._until_titles))
         self._until_titles -= len(data)
@@ -162,20 +201,116 @@ class HttpFile(ByteFile):
         self._drop()
 
 
-def _opener() -> urllib.request.OpenerDirector:
+def _decoded(title: bytes) -> str:
+    """A title as text. Servers do not state its encoding: UTF-8, or what old programs write.
+
+    >>> _decoded("Bj\u00f6rk".encode()), _decoded("Bj\u00f6rk".encode("latin-1"))
+    ('Bj\xf6rk', 'Bj\xf6rk')
+    """
+    try:
+        text = title.decode()
+    except UnicodeDecodeError:
+        text = title.decode("cp1252", "replace")
+    return " ".join(text.replace("\0", " ").split())
+
+
+def _opener(breaker: Breaker) -> urllib.request.OpenerDirector:
     """For http and https alone: a redirect to a file is refused."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
         urllib.request.UnknownHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(context=ssl.create_default_context()),
+        _Http(breaker),
+        _Https(breaker),
         urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPRedirectHandler(),
+        _Redirects(),
         urllib.request.HTTPErrorProcessor(),
     ):
         opener.add_handler(handler)
     return opener
+
+
+class _Http(urllib.request.HTTPHandler):
+    """Opens http addresses; a breaker gets the sockets."""
+
+    def __init__(self, breaker: Breaker) -> None:
+        super().__init__()
+        self._breaker = breaker
+
+    def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_held(http.client.HTTPConnection, self._breaker), request)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    """Opens https addresses; a breaker gets the sockets."""
+
+    def __init__(self, breaker: Breaker) -> None:
+        super().__init__()
+        self._breaker = breaker
+
+    def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        context = ssl.create_default_context()
+        connection = _held(http.client.HTTPSConnection, self._breaker)
+        return self.do_open(connection, request, context=context)
+
+
+def _held(kind: type[http.client.HTTPConnection], breaker: Breaker) -> Any:
+    """A class of connections that gives its socket to a breaker, and understands "ICY 200 OK"."""
+
+    class Connection(kind):  # type: ignore[valid-type, misc]
+        response_class = _Response
+
+        def connect(self) -> None:
+            super().connect()
+            breaker.hold(self.sock)
+
+    return Connection
+
+
+class _Response(http.client.HTTPResponse):
+    """An answer that may begin with "ICY 200 OK", as that of old SHOUTcast servers does."""
+
+    icy = False
+    """Whether it does."""
+
+    def begin(self) -> None:
+        if self.headers is None and self.fp.peek(3)[:3] == b"ICY":
+            self.icy = True
+            self.fp = io.BufferedReader(_WithVersion(self.fp))
+        super().begin()
+
+
+class _WithVersion(io.RawIOBase):
+    """The bytes of an answer with HTTP/1.0 in place of its first word."""
+
+    def __init__(self, answer: io.BufferedReader) -> None:
+        self._answer = answer
+        self._ahead = b"HTTP/1.0" + answer.readline(_LONGEST_LINE).removeprefix(b"ICY")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._ahead or self._answer.read1(len(buffer))
+        data, self._ahead = data[: len(buffer)], data[len(buffer) :]
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._answer.close()
+        super().close()
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects without reading their bodies, which may have no end."""
+
+    def http_error_302(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage
+    ) -> Any:
+        fp.close()
+        return super().http_error_302(req, fp, code, msg, headers)
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
 def _split_user(url: str) -> tuple[str, str]:

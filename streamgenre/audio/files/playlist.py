@@ -7,30 +7,43 @@ HTTP Live Streaming (#EXT-X- tags) lists parts of one recording, and is not spli
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urljoin
 
 from ...errors import InputError
 from ..address import scheme, shown
 
-_ENTRY = re.compile(r"^\s*File\d+\s*=\s*(.+?)\s*$", re.IGNORECASE | re.MULTILINE)
+_ENTRY = re.compile(r"^\s*File(\d+)\s*=\s*(.+?)\s*$", re.IGNORECASE | re.MULTILINE)
+_TITLE = re.compile(r"^\s*Title(\d+)\s*=\s*(.+?)\s*$", re.IGNORECASE | re.MULTILINE)
+# The title follows a comma; so do parts of attributes, in quotation marks.
+_EXTINF = re.compile(r'#EXTINF:[^,"]*(?:"[^"]*"[^,"]*)*,\s*(.+)', re.IGNORECASE)
+
+
+class Entry(NamedTuple):
+    """An entry of a playlist: a path or URL, and its title, possibly empty."""
+
+    where: str
+    title: str
 
 
 class PlaylistError(InputError):
-    """A recording that is a list of others; `entries` are their paths or URLs.
+    """A recording that is a list of others, `listed`; `entries` are their paths or URLs.
 
     `remote`: the list is from the network or a pipe; its entries may not open local files.
     """
 
-    def __init__(self, name: str, entries: tuple[str, ...], remote: bool) -> None:
+    def __init__(self, name: str, listed: tuple[Entry, ...], remote: bool) -> None:
+        entries = tuple(entry.where for entry in listed)
         first = shown(entries[0])
         super().__init__(
             f"{name}: is a playlist of {len(entries)} recordings; give one of them, such as {first}"
         )
-        self.entries, self.remote = entries, remote
+        self.listed, self.entries, self.remote = listed, entries, remote
 
 
-def entries_of(data: bytes, base: str | Path | None, name: str) -> tuple[str, ...] | None:
+def entries_of(data: bytes, base: str | Path | None, name: str) -> tuple[Entry, ...] | None:
     """The entries of a playlist; None if the data is not one.
 
     `data`: the file or its beginning. `base`: URL or folder that relative entries refer to; None:
@@ -42,14 +55,27 @@ def entries_of(data: bytes, base: str | Path | None, name: str) -> tuple[str, ..
     lines = [line.strip() for line in text.splitlines()]
     lines = [line for line in lines if line]
     if lines and lines[0].lower() == "[playlist]":
-        listed = _ENTRY.findall(text)
+        titles = dict(_TITLE.findall(text))
+        pairs = [(where, titles.get(number, "")) for number, where in _ENTRY.findall(text)]
     else:
         listed = [line for line in lines if not line.startswith("#")]
         named = name.lower().split("?")[0].endswith((".m3u", ".m3u8"))
         addresses = bool(listed) and all(scheme(line) for line in listed)
         if not (named or addresses or lines[:1] == ["#EXTM3U"]):
             return None
-    return tuple(_absolute(entry, base) for entry in listed)
+        pairs = list(_titled(lines))
+    return tuple(Entry(_absolute(where, base), title) for where, title in pairs)
+
+
+def _titled(lines: list[str]) -> Iterator[tuple[str, str]]:
+    """The entries of an M3U list, with what the comment before each says."""
+    title = ""
+    for line in lines:
+        if not line.startswith("#"):
+            yield line, title
+            title = ""
+        elif match := _EXTINF.match(line):
+            title = match[1]
 
 
 def is_hls(data: bytes) -> bool:

@@ -19,7 +19,7 @@ from ...errors import InputError
 from ..address import shown
 from .byteio import ConnectionLostError
 from .ffmpeg import FFmpegSource, decoder
-from .http import HttpFile, OldShoutcastError
+from .http import Breaker, HttpFile
 from .source import Gap
 
 
@@ -34,6 +34,47 @@ class Reconnection:
     longest: float = 60.0
     limit: float = 600.0
     """Without data after which the source fails."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """The sound of a URL, until its data ends or the connection is lost."""
+
+    source: FFmpegSource
+    file: HttpFile
+    """The answer of the server. FFmpeg may read another one: the parts that a list refers to."""
+
+
+def connect(
+    url: str,
+    name: str,
+    stall: float,
+    form: tuple[str, int] | None = None,
+    radio: bool = False,
+    breaker: Breaker | None = None,
+) -> Connection:
+    """Connect to an http(s) URL.
+
+    Args:
+        url: the address, possibly with a password.
+        name: the address in messages.
+        stall: seconds without data after which the connection counts as lost.
+        form: see FFmpegSource.
+        radio: see HttpFile.
+        breaker: see HttpFile.
+
+    Raises ConnectionLostError, PlaylistError, and InputError if it is not audio.
+    """
+    file = HttpFile(url, stall, radio, breaker)
+    if _refers_elsewhere(file.peek(1024)):
+        file.close()
+        try:
+            return Connection(FFmpegSource(url, name, form), file)
+        except InputError:
+            raise InputError(
+                f"{name}: the parts that this live stream lists cannot be opened; check the address"
+            ) from None
+    return Connection(decoder(file, name, file.url, form), file)
 
 
 RECONNECTION = Reconnection()
@@ -63,22 +104,9 @@ class UrlSource:
         self.stated_duration = self._source.stated_duration
 
     def _connect(self) -> FFmpegSource:
-        try:
-            file = HttpFile(self._url, self._plan.stall)
-        except OldShoutcastError:
-            self._radio = True
-            return FFmpegSource(self._url, self.name, self._form)
-        self._radio, self._whole = file.icy, file.size is not None
-        if _refers_elsewhere(file.peek(1024)):
-            file.close()
-            try:
-                return FFmpegSource(self._url, self.name, self._form)
-            except InputError:
-                raise InputError(
-                    f"{self.name}: the parts that this live stream lists cannot be opened; check "
-                    "the address"
-                ) from None
-        return decoder(file, self.name, file.url, self._form)
+        made = connect(self._url, self.name, self._plan.stall, self._form)
+        self._radio, self._whole = made.file.icy, made.file.size is not None
+        return made.source
 
     def blocks(self) -> Iterator[NDArray[np.float32] | Gap]:
         """float32 (n, channels), and gaps where the connection was lost."""

@@ -14,7 +14,7 @@ from typing import Literal
 from ...errors import InputError, reason
 from ..row import columns
 
-InputKind = Literal["scan"]
+InputKind = Literal["scan", "radio"]
 
 _LONGEST = 1 << 24  # bytes of a first line: a row with the segments of a day
 
@@ -27,7 +27,14 @@ def _labels(record: Mapping[str, object]) -> set[str]:
     return {name for name in record if name.startswith("probability_")}
 
 
-_JSON_LINES: dict[InputKind, Callable[[Mapping[str, object]], bool]] = {"scan": _is_row}
+def _is_radio(record: Mapping[str, object]) -> bool:
+    return {"clock", "station", "url", "status"} <= {*record}
+
+
+_JSON_LINES: dict[InputKind, Callable[[Mapping[str, object]], bool]] = {
+    "scan": _is_row,
+    "radio": _is_radio,
+}
 
 
 def kind_of(path: str | os.PathLike[str]) -> InputKind:
@@ -52,5 +59,6 @@ def kind_of(path: str | os.PathLike[str]) -> InputKind:
     except ValueError:
         pass
     raise InputError(
-        f"{path}: it is not a result of a scan; give a file that streamgenre scan wrote"
+        f"{path}: it is not a result of a scan, nor a log of radio stations; give a file that "
+        "streamgenre scan or streamgenre radio wrote"
     )

@@ -65,7 +65,7 @@ class Log:
         if self._path.is_fifo():  # opening it would wait for a reader
             raise OutputError(f"{path}: is a named pipe; use --format jsonl for pipes")
         try:
-            _end_last_line(self._path)
+            end_last_line(self._path)
             self._file = _Rotated(
                 path,
                 maxBytes=size // (LOG_FILES + 1),
@@ -82,7 +82,7 @@ class Log:
         line = live_line(update, at, source).rstrip("\n")
         try:
             if self._file.stream is None:
-                _end_last_line(self._path)
+                end_last_line(self._path)
             self._file.emit(makeLogRecord({"msg": line}))
         except OSError:
             self._file.reset()
@@ -106,7 +106,7 @@ class _Rotated(RotatingFileHandler):
             self.stream = None  # type: ignore[assignment]
 
 
-def _end_last_line(path: Path) -> None:
+def end_last_line(path: Path) -> None:
     """End a line that a full disk or a killed process truncated."""
     if not path.is_file() or not path.stat().st_size:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 
@@ -10,7 +11,8 @@ from support.lengths import SECONDS, encoded
 from support.radio import QUICK, Server, answer, hang, reset
 
 from streamgenre import InputError
-from streamgenre.audio.files.radio import UrlSource
+from streamgenre.audio.files.http import Breaker
+from streamgenre.audio.files.radio import UrlSource, connect
 from streamgenre.audio.files.source import Gap
 
 
@@ -168,3 +170,85 @@ def test_a_gap_of_the_source_is_a_gap_of_the_updates(model, mp3):
     gap = statuses.index("gap")
     assert updates[gap - 1].time == pytest.approx(SECONDS, abs=0.2)
     assert updates[-1].time >= SECONDS
+
+
+def titled(mp3, title):
+    """The sound with a title after each 8,192 bytes."""
+    block = b"StreamTitle='" + title + b"';StreamUrl='x';"
+    block = block.ljust(-(-len(block) // 16) * 16, b"\0")
+    parts = [mp3[at : at + 8192] for at in range(0, len(mp3), 8192)]
+    return b"".join(p + (bytes([len(block) // 16]) + block) * (len(p) == 8192) for p in parts)
+
+
+@pytest.mark.parametrize(
+    ("sent", "title"),
+    [
+        ("Björk – Jóga".encode(), "Björk – Jóga"),
+        ("Björk".encode("latin-1"), "Björk"),
+        ("Кино".encode("cp1251"), "Êèíî"),  # a wrong encoding is unreadable, and no more
+        (b"\xff\xfe\x81\x8d\x00", "ÿþ\ufffd\ufffd"),
+        (b"Don't; stop 'now'", "Don't; stop 'now'"),
+        (b"  a\r\n b ", "a b"),
+        (b"", None),
+    ],
+)
+def test_titles_are_asked_for_and_read_in_any_encoding(mp3, sent, title):
+    with Server(answer(titled(mp3, sent), {"icy-metaint": "8192"})) as server:
+        made = connect(server.url, "x", 5.0, radio=True)
+        seconds = sum(len(block) for block in made.source.blocks()) / made.source.sample_rate
+        made.source.close()
+        assert server.requests[0]["Icy-Metadata"] == "1"
+    assert seconds == pytest.approx(SECONDS, abs=0.1)
+    assert made.file.title == title
+
+
+@pytest.mark.parametrize("length", ["0", "1000", "999999999", "-5", "nonsense"])
+def test_a_radio_is_read_whatever_length_it_states(mp3, length):
+    with Server(answer(mp3, {"Content-Length": length})) as server:
+        made = connect(server.url, "x", 5.0, radio=True)
+        seconds = sum(len(block) for block in made.source.blocks()) / made.source.sample_rate
+        made.source.close()
+    assert seconds == pytest.approx(SECONDS, abs=0.1)
+
+
+def test_a_redirect_whose_body_has_no_end_is_followed(mp3):
+    def redirect(handler):
+        handler.send_response(302)
+        handler.send_header("Location", "/other")
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                handler.wfile.write(bytes(65_536))
+
+    with Server(redirect, answer(mp3, {})) as server:
+        source = UrlSource(server.url, plan=QUICK)
+        assert next(iter(source.blocks())).size
+        source.close()
+
+
+@pytest.mark.parametrize("silent_from", ["the start", "the middle"])
+def test_another_thread_can_break_a_connection(mp3, silent_from):
+    over = threading.Event()
+    begun = threading.Event()
+
+    def stall(handler):
+        if silent_from == "the middle":
+            answer(mp3)(handler)
+        begun.set()
+        over.wait(600)
+
+    breaker = Breaker()
+
+    def interrupt():
+        begun.wait(600)
+        breaker.interrupt()
+
+    with Server(stall) as server:
+        threading.Thread(target=interrupt, daemon=True).start()
+        blocks = []
+        with contextlib.suppress(InputError):
+            made = connect(server.url, "x", 600.0, breaker=breaker)
+            blocks = list(made.source.blocks())
+            made.source.close()
+        over.set()
+    assert bool(blocks) == (silent_from == "the middle")

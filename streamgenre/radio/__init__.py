@@ -1,0 +1,1 @@
+"""Many radio stations at once: what each plays over the day, as a log and as a page."""

@@ -1,0 +1,113 @@
+"""The log of radio stations: a line of JSON for each change, and for each station now and then."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from ..errors import InputError, reason
+from ..output.timeline.json import dumps, utc
+from ..update import Status
+
+SCHEMA = 1
+RadioStatus = Status | Literal["paused"]
+_STATUSES = {*get_args(Status), "paused"}
+_LONGEST_LINE = 1 << 20  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is known of a station at one time."""
+
+    status: RadioStatus = "gap"
+    """"gap": no sound arrives; "paused": nobody listens to it for now."""
+    genre: str | None = None
+    """The decided label; None unless status is "genre"."""
+    confidence: float | None = None
+    """Smoothed probability of the genre, or else of the most probable label; None without sound."""
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    """Label -> smoothed probability; empty without sound."""
+    title: str | None = None
+    """The title that the station sends."""
+    error: str | None = None
+    """Why no sound arrives."""
+
+    def differs(self, other: Reading) -> bool:
+        """Whether a change from one to the other is worth a line."""
+        return (self.status, self.genre, self.title, self.error) != (
+            other.status,
+            other.genre,
+            other.title,
+            other.error,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the log."""
+
+    clock: datetime
+    """With its time zone."""
+    station: str
+    url: str
+    """Without user name and password."""
+    reading: Reading
+
+    def to_json(self) -> str:
+        """The line, without its end."""
+        reading = self.reading
+        confidence = None if reading.confidence is None else round(reading.confidence, 4)
+        return dumps(
+            {
+                "schema": SCHEMA,
+                "clock": utc(self.clock),
+                "station": self.station,
+                "url": self.url,
+                "status": reading.status,
+                "genre": reading.genre,
+                "confidence": confidence,
+                "probabilities": {k: round(v, 4) for k, v in reading.probabilities.items()},
+                "title": reading.title,
+                "error": reading.error,
+            }
+        )
+
+
+def read_log(path: Path) -> Iterator[Entry | None]:
+    """The lines of a log in their order; None for each that is damaged, as by a crash.
+
+    Raises InputError if the file cannot be read.
+    """
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            while line := file.readline(_LONGEST_LINE):
+                if line.strip():
+                    yield _entry(line)
+    except OSError as error:
+        raise InputError(f"{path}: {reason(error)}; give the log of streamgenre radio") from None
+
+
+def _entry(line: str) -> Entry | None:
+    try:
+        record: dict[str, Any] = json.loads(line)
+        if record["schema"] != SCHEMA or record["status"] not in _STATUSES:
+            return None
+        texts = record["station"], record["url"], record["genre"], record["title"], record["error"]
+        if not all(text is None or isinstance(text, str) for text in texts):
+            return None
+        clock = datetime.fromisoformat(record["clock"])
+        reading = Reading(
+            record["status"],
+            record["genre"],
+            record["confidence"],
+            record["probabilities"],
+            record["title"],
+            record["error"],
+        )
+        return Entry(clock.astimezone(UTC), str(texts[0]), str(texts[1]), reading)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None

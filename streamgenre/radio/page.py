@@ -1,0 +1,231 @@
+"""The page of a radio log: shares of genres, outages, and heat maps of each station's day and week.
+
+It is one file, requests nothing, and has no script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import tzinfo
+from html import escape
+from pathlib import Path
+from string import Template
+
+from ..durations import clock
+from ..errors import InputError, one_line
+from ..files import text_replacement
+from ..model.card import Label
+from .history import GAP, RadioHistory, StationHistory, history
+from .log import read_log
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_WORDS = {"unsure": "Unsure", "no-music": "No music", GAP: "No signal"}
+_MOST_GENRES = 6  # rows of a day
+_LEAST_SHARE = 0.01  # of a station that is listed under a genre
+_MOST_OUTAGES = 10  # of a station, the latest
+_FAINTEST = 0.12  # opacity, so that every colour can be seen
+_UNKNOWN = "#8a8a8a"  # of labels that the model does not have
+_TOGGLED = 12  # stations, from which on their maps are folded
+
+
+def write_page(
+    target: Path, log: Path, labels: Sequence[Label], zone: tzinfo | None = None
+) -> RadioHistory:
+    """Write the page of a log, atomically; returns what is in it.
+
+    `labels`: of the model, for names and colours of genres. `zone`: the time zone of hours; None:
+    the system's. Raises InputError, also for a log without lines, and OutputError.
+    """
+    found = history(read_log(log), zone)
+    if found is None:
+        raise InputError(f"{log}: has no line of a radio log; give what streamgenre radio wrote")
+    with text_replacement(target) as file:
+        file.write(_Page(found, labels).html())
+    return found
+
+
+class _Page:
+    def __init__(self, found: RadioHistory, labels: Sequence[Label]) -> None:
+        self._found = found
+        self._names = {label.name: label.display for label in labels}
+        self._colours = {label.name: label.colour for label in labels}
+
+    def html(self) -> str:
+        found = self._found
+        heard = sum(
+            seconds
+            for station in found.stations
+            for decision, seconds in station.seconds.items()
+            if decision != GAP
+        )
+        zone = found.end.tzname() or "local time"
+        template = Path(__file__).with_name("page.html").read_text("utf-8")
+        damaged = ""
+        if found.damaged:
+            lines = "1 line" if found.damaged == 1 else f"{found.damaged:,} lines"
+            damaged = f'<p class="alarm">{lines} of the log could not be read.</p>'
+        count = len(found.stations)
+        return Template(template).substitute(
+            title=f"{count} radio station{'s' * (count != 1)}",
+            period=_text(
+                f"{found.start:%Y-%m-%d %H:%M} to {found.end:%Y-%m-%d %H:%M} ({zone}), "
+                f"{heard / 3600:,.1f} h of sound"
+            ),
+            damaged=damaged,
+            rows="\n".join(map(self._row, self._numbered())),
+            genres="\n".join(self._genres()),
+            stations="\n".join(map(self._station, self._numbered())),
+        )
+
+    def _numbered(self) -> Iterable[tuple[int, StationHistory]]:
+        return enumerate(self._found.stations, 1)
+
+    def _name(self, decision: str) -> str:
+        return _text(self._names.get(decision) or _WORDS.get(decision, decision))
+
+    def _style(self, decision: str) -> str:
+        if decision in _WORDS:
+            return f"--c:var(--{decision})"
+        return f"--c:{self._colours.get(decision, _UNKNOWN)}"
+
+    def _row(self, numbered: tuple[int, StationHistory]) -> str:
+        number, station = numbered
+        shares, available = station.shares, station.availability
+        bar = "".join(
+            f'<i style="width:{share:.2%};{self._style(name)}" '
+            f'title="{self._name(name)} {share:.0%}"></i>'
+            for name, share in shares.items()
+        )
+        main = "Never heard"
+        if shares:
+            first = next(iter(shares))
+            main = f"{self._dot(first)}{self._name(first)} {shares[first]:.0%}"
+        up = "" if available is None else f"{_percent(available)}"
+        return (
+            f'<tr><th scope="row"><a href="#s{number}">{_text(station.name)}</a></th>'
+            f'<td>{main}</td><td class="bar" aria-hidden="true"><div>{bar}</div></td>'
+            f"<td>{up}</td><td>{len(station.outages) or ''}</td></tr>"
+        )
+
+    def _dot(self, decision: str) -> str:
+        return f'<span class="dot" style="{self._style(decision)}"></span>'
+
+    def _genres(self) -> Iterator[str]:
+        """Each genre with the stations that play it, most first."""
+        listed: dict[str, list[tuple[float, int, str]]] = {}
+        for number, station in self._numbered():
+            for name, share in station.shares.items():
+                if name not in _WORDS and share >= _LEAST_SHARE:
+                    listed.setdefault(name, []).append((share, number, station.name))
+        for name, stations in sorted(
+            listed.items(), key=lambda item: -sum(share for share, *_ in item[1])
+        ):
+            items = "".join(
+                f'<li><a href="#s{number}">{_text(station)}</a>'
+                f'<div class="track"><i style="width:{share:.2%};{self._style(name)}"></i></div>'
+                f"<span>{share:.0%}</span></li>"
+                for share, number, station in sorted(stations, reverse=True)
+            )
+            yield f"<section><h3>{self._dot(name)}{self._name(name)}</h3><ol>{items}</ol></section>"
+
+    def _station(self, numbered: tuple[int, StationHistory]) -> str:
+        number, station = numbered
+        opened = " open" if len(self._found.stations) < _TOGGLED else ""
+        maps = self._maps(station) if station.shares else '<p class="quiet">Never heard.</p>'
+        return (
+            f'<details id="s{number}"{opened}><summary><h3>{_text(station.name)}</h3></summary>'
+            f'<p class="quiet address">{_text(station.url)}</p>'
+            f"{maps}{self._outages(station)}</details>"
+        )
+
+    def _maps(self, station: StationHistory) -> str:
+        genres = [name for name in station.shares if name not in _WORDS]
+        shown = genres[:_MOST_GENRES] + [name for name in _WORDS if name in station.seconds]
+        by_hour: dict[int, dict[str, float]] = {}
+        for (_, hour), parts in station.hours.items():
+            for name, seconds in parts.items():
+                of = by_hour.setdefault(hour, {})
+                of[name] = of.get(name, 0.0) + seconds
+        day = "".join(
+            f'<span class="label">{self._name(name)}</span>'
+            + "".join(self._day_cell(name, hour, by_hour.get(hour, {})) for hour in range(24))
+            for name in shown
+        )
+        week = "".join(
+            f'<span class="label">{name}</span>'
+            + "".join(
+                self._week_cell(f"{name} {hour:02}:00", station.hours.get((weekday, hour), {}))
+                for hour in range(24)
+            )
+            for weekday, name in enumerate(_DAYS)
+        )
+        legend = "".join(f"<li>{self._dot(name)}{self._name(name)}</li>" for name in shown)
+        said = ", ".join(
+            f"{self._name(name)} {share:.0%}" for name, share in station.shares.items()
+        )
+        return (
+            f'<div class="maps"><figure><figcaption>Day: share of each hour</figcaption>'
+            f'<div class="map" role="img" aria-label="{said}">{day}{_HOURS}</div></figure>'
+            f"<figure><figcaption>Week: most of each hour</figcaption>"
+            f'<div class="map week" role="img" aria-label="{said}">{week}{_HOURS}</div>'
+            f'<ul class="legend">{legend}</ul></figure></div>'
+        )
+
+    def _day_cell(self, name: str, hour: int, parts: Mapping[str, float]) -> str:
+        total = sum(parts.values())
+        if not total:
+            return "<i></i>"
+        share = parts.get(name, 0.0) / total
+        return self._cell(name, share, f"{hour:02}:00, {self._name(name)} {share:.0%}")
+
+    def _week_cell(self, at: str, parts: Mapping[str, float]) -> str:
+        if not parts:
+            return "<i></i>"
+        name = max(parts, key=parts.__getitem__)
+        total = sum(parts.values())
+        ranked = sorted(parts.items(), key=lambda item: -item[1])
+        said = ", ".join(f"{self._name(one)} {seconds / total:.0%}" for one, seconds in ranked)
+        return self._cell(name, parts[name] / total, f"{at}, {said}")
+
+    def _cell(self, name: str, share: float, said: str) -> str:
+        opacity = _FAINTEST + (1 - _FAINTEST) * share if share else 0.0
+        return f'<i style="{self._style(name)};--o:{opacity:.2f}" title="{said}"></i>'
+
+    def _outages(self, station: StationHistory) -> str:
+        if not station.outages:
+            return ""
+        latest = station.outages[: -_MOST_OUTAGES - 1 : -1]
+        total = sum(outage.seconds for outage in station.outages)
+        count = len(station.outages)
+        head = f"{count} outage{'s' * (count != 1)}, {clock(total)} in all"
+        if count > len(latest):
+            head += f", the last {len(latest)} of which:"
+        rows = "".join(
+            f"<tr><td>{outage.start:%Y-%m-%d %H:%M:%S}</td><td>{clock(outage.seconds)}</td>"
+            f"<td>{_text(outage.error)}</td></tr>"
+            for outage in latest
+        )
+        return (
+            f'<p class="quiet">{head}</p><table class="outages"><thead><tr><th scope="col">Start'
+            '</th><th scope="col">Length</th><th scope="col">Cause</th></tr></thead>'
+            f"<tbody>{rows}</tbody></table>"
+        )
+
+
+_HOURS = '<span class="label"></span>' + "".join(
+    f'<span class="hour">{hour}</span>' for hour in range(0, 24, 6)
+)
+
+
+def _percent(share: float) -> str:
+    """A share of nearly all, which is not rounded to all.
+
+    >>> _percent(1.0), _percent(0.9996), _percent(0.5)
+    ('100%', '99.9%', '50.0%')
+    """
+    return "100%" if share == 1 else f"{min(share, 0.999):.1%}"
+
+
+def _text(text: str) -> str:
+    """Any text inside HTML, on one line."""
+    return escape(one_line(text))

@@ -1,0 +1,188 @@
+"""Hours, shares and outages of a log, and their page."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from support.browser import CONTRAST
+
+from streamgenre import InputError
+from streamgenre.cli.main import run
+from streamgenre.radio.history import history
+from streamgenre.radio.log import Entry, Reading, read_log
+from streamgenre.radio.page import write_page
+
+START = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)  # a Monday
+METAL = Reading("genre", "metal", 0.8, {"metal": 0.8}, "a title")
+JAZZ = Reading("genre", "jazz", 0.7, {"jazz": 0.7})
+DOWN = Reading(error="no server answers at this host and port")
+PAUSED = Reading("paused")
+BAD_NAME = "<script>alert(1)</script> & a name that is longer than the screen of a phone"
+
+
+def entry(minutes, reading, station="A"):
+    clock = START + timedelta(minutes=minutes)
+    return Entry(clock, station, f"http://{len(station)}.example/", reading)
+
+
+def at(found, number=0):
+    return found.stations[number]
+
+
+def test_a_line_holds_until_the_next_one():
+    lines = [entry(m, METAL) for m in range(45)] + [entry(45, JAZZ), entry(46, PAUSED)]
+    found = history(lines, UTC)
+    assert at(found).hours == {
+        (0, 9): {"metal": pytest.approx(30 * 60)},
+        (0, 10): {"metal": pytest.approx(15 * 60), "jazz": pytest.approx(60)},
+    }
+    assert at(found).shares == {"metal": pytest.approx(45 / 46), "jazz": pytest.approx(1 / 46)}
+    assert at(found).availability == 1
+    assert found.start == START
+
+
+def test_hours_and_weekdays_are_local():
+    found = history([entry(0, METAL), entry(1, PAUSED)], ZoneInfo("Asia/Kolkata"))  # +5:30
+    assert list(at(found).hours) == [(0, 15)]
+    found = history([entry(-600, METAL), entry(-599, PAUSED)], UTC)
+    assert list(at(found).hours) == [(6, 23)]
+
+
+def test_outages_have_start_length_and_cause():
+    connecting, other = Reading(), Reading(error="the server has a fault (503)")
+    lines = [entry(0, METAL), entry(1, connecting), entry(2, DOWN), entry(3, other)]
+    lines += [entry(4, METAL), entry(5, PAUSED)]
+    (outage,) = at(history(lines, UTC)).outages
+    assert outage.start == START + timedelta(minutes=1)
+    assert outage.seconds == pytest.approx(180)
+    assert "503" in outage.error
+    assert at(history(lines, UTC)).availability == pytest.approx(2 / 5)
+    only = history([entry(0, connecting), entry(1, METAL), entry(2, PAUSED)], UTC)
+    assert at(only).outages == [] and at(only).availability == 1
+
+
+def test_nobody_listened_after_a_log_that_was_cut_off():
+    lines = [entry(m, METAL) for m in range(10)] + [entry(600 + m, METAL) for m in range(200)]
+    seconds = at(history(lines, UTC)).seconds["metal"]
+    assert seconds == pytest.approx(60 * (9 + 1.5 + 199), abs=1)
+    paused = [entry(0, METAL), entry(1, PAUSED), entry(500, METAL), entry(501, PAUSED)]
+    assert at(history(paused, UTC)).seconds["metal"] == pytest.approx(120)
+
+
+def test_lines_out_of_order_and_damaged_ones(tmp_path):
+    log = tmp_path / "radio.jsonl"
+    lines = [entry(1, JAZZ).to_json(), entry(0, METAL).to_json(), entry(2, PAUSED).to_json()]
+    broken = ['{"schema": 1, "clo', "[]", "null", '{"schema": 2}', lines[0].replace('"A"', "7")]
+    log.write_text("\n".join([*lines, *broken, ""]), encoding="utf-8")
+    found = history(read_log(log), UTC)
+    assert found.damaged == len(broken)
+    assert at(found).seconds == {"metal": pytest.approx(60), "jazz": pytest.approx(60)}
+
+
+def test_a_line_is_read_as_it_was_written(tmp_path):
+    log = tmp_path / "radio.jsonl"
+    written = [entry(0, METAL, BAD_NAME), entry(1, DOWN), entry(2, PAUSED), entry(3, Reading())]
+    log.write_text("".join(one.to_json() + "\n" for one in written), encoding="utf-8")
+    assert list(read_log(log)) == written
+
+
+def test_what_is_no_log_is_an_error(tmp_path):
+    for content in ("", "some text\n", "\xff\x00"):
+        (tmp_path / "x").write_text(content, encoding="latin-1")
+        with pytest.raises(InputError, match="no line of a radio log"):
+            write_page(tmp_path / "x.html", tmp_path / "x", ())
+    with pytest.raises(InputError, match="No such file"):
+        write_page(tmp_path / "x.html", tmp_path / "y", ())
+    assert not (tmp_path / "x.html").exists()
+
+
+def test_the_command_tells_a_log_by_its_first_line(tmp_path, capsys):
+    log = tmp_path / "x.jsonl"
+    lines = [entry(0, METAL).to_json(), entry(1, PAUSED).to_json(), ""]
+    log.write_text("\n".join(lines), encoding="utf-8")
+    assert run(["report", str(log)]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'x.html'}: 1 station\n"
+    assert "Metal" in (tmp_path / "x.html").read_text("utf-8")
+    assert run(["report", str(log), "--format", "csv", "-o", str(tmp_path / "csv")]) == 2
+    assert run(["report", str(log), "-o", str(log)]) == 2
+    assert log.read_text("utf-8").startswith('{"schema": 1')
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory, model):
+    """The page of two days of four stations."""
+    folder = tmp_path_factory.mktemp("radio")
+    quiet, unknown = Reading("no-music", None, 0.2), Reading("genre", "polka", 0.9)
+    lines = []
+    for minute in range(0, 48 * 60, 5):
+        music = METAL if minute // 60 % 2 else JAZZ
+        lines.append(entry(minute, DOWN if 300 < minute < 420 else music, BAD_NAME))
+        lines.append(entry(minute, quiet if minute % 3 else Reading("unsure", None, 0.3), "News"))
+        lines.append(entry(minute, DOWN, "Dead"))
+        lines.append(entry(minute, unknown, "Polka"))
+    log = folder / "radio.jsonl"
+    log.write_text("".join(one.to_json() + "\n" for one in lines) + "{\n", encoding="utf-8")
+    write_page(folder / "page.html", log, model.card.labels, UTC)
+    return folder / "page.html"
+
+
+@contextmanager
+def opened(browser, file, **options):
+    """The page, which may request nothing and say nothing on the console."""
+    context = browser.new_context(**options)
+    page = context.new_page()
+    asked, said = set(), []
+    context.on("request", lambda request: asked.add(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(file.as_uri())
+    try:
+        yield page
+    finally:
+        context.close()
+    assert asked == {file.as_uri()} and not said
+
+
+def test_the_page_shows_days_weeks_shares_and_outages(browser, written):
+    with opened(browser, written) as page:
+        names = page.locator("details h3").all_inner_texts()
+        assert names == [BAD_NAME, "News", "Dead", "Polka"]
+        station = page.locator("details").first
+        week, day = station.locator(".week > i"), station.locator(".map:not(.week) > i")
+        assert week.count() == 7 * 24
+        assert week.nth(10).get_attribute("title").startswith("Mon 10:00, ")
+        assert week.nth(15).get_attribute("title") == "Mon 15:00, No signal 100%"
+        assert week.nth(5 * 24).get_attribute("title") is None  # nobody listened on Saturday
+        assert day.count() == 3 * 24
+        assert "1 outage, 1:55:00 in all" in station.inner_text()
+        assert "2026-03-02 14:35:00" in station.inner_text()
+        assert "Never heard" in page.locator("details").nth(2).inner_text()
+        shares = page.locator(".genres section").all_inner_texts()
+        assert any("Metal" in text and "50%" in text for text in shares)
+        assert "1 line of the log could not be read" in page.inner_text("header")
+        assert page.locator("script").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_page_is_readable_and_fits(browser, written, scheme, width):
+    """WCAG AA: 4.5 to 1 for all text."""
+    options = {"color_scheme": scheme, "viewport": {"width": width, "height": 740}}
+    with opened(browser, written, **options) as page:
+        found = page.evaluate(CONTRAST)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert len(found) > 40
+        assert all(ratio >= 4.5 for ratio, _ in found), min(found)
+        background = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+        light = sum(map(int, re.findall(r"\d+", background)[:3])) > 600
+        assert light == (scheme == "light")
