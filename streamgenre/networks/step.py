@@ -85,7 +85,7 @@ class StepNetwork(nn.Module, ABC):
 
     def drop_classifier(self) -> None:
         """Remove the layers that only affect the logits, which a new head replaces."""
-        self.add_module("classifier", nn.Identity())
+        self.add_module("classifier", nn.Identity())  # an assignment would narrow its type
 
     @property
     def gated_blocks(self) -> tuple[int, ...]:
