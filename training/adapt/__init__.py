@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from streamgenre.files import replace_bytes
 from streamgenre.model.card import ModelCard, read_card
 from streamgenre.model.onnx import OnnxEngine
 
+from ..card import label_entry, store_card
 from ..data import Track
 from ..evaluation.inputs import unsplit
 from ..inference import Progress, last_share, no_progress
@@ -112,19 +113,17 @@ def adapt(
         left_out, examples, live, temperature, thresholds, base.card.live_hop
     )
     model = graph.with_head(base.model, base.card.network.get("kind") == "adapted", head)
-    data = graph.with_card(
-        model,
+    card = replace(
         base.card,
-        labels,
-        head,
-        {
-            "name": name or output.stem,
-            "version": "1",
-            "hops": [asdict(hop) | {"accuracy": metrics[hop.seconds].for_card()} for hop in hops],
-            "thresholds": asdict(thresholds),
-            "about": _about(base.card, tracks, known, labels, metrics, left_out.folds, lost),
-        },
+        name=name or output.stem,
+        version="1",
+        labels=tuple(label_entry(label, i) for i, label in enumerate(labels)),
+        hops=tuple(replace(hop, accuracy=metrics[hop.seconds].for_card()) for hop in hops),
+        thresholds=thresholds,
+        about=_about(base.card, tracks, known, labels, metrics, left_out.folds, lost),
+        network=graph.description(base.card.network, len(labels), reads),
     )
+    data = store_card(model, card)
     graph.verify(base.engine, data, head, str(output), lambda n: progress("check", n, PARITY_STEPS))
     replace_bytes(output, data)
     counts = Counter(t.genre for t in tracks)

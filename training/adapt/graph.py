@@ -7,21 +7,18 @@ take its place. Weights are named as in `streamgenre/networks/adapted.py`, for t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
 from streamgenre.errors import ModelFileError, StreamgenreError
-from streamgenre.model.card import METADATA_KEY, ModelCard, card_to_json, read_card
+from streamgenre.model.card import read_card
 from streamgenre.model.cut import LOGMEL
 from streamgenre.model.engine import initial_state
 from streamgenre.model.onnx import OnnxEngine
-from streamgenre.model.onnxfile import read_onnx
 from streamgenre.package.nodes import name_nodes
 
-from ..card import label_entry
 from ..inference.decisions import softmax
 from ..inference.parity import PARITY, PARITY_STEPS, carried_steps
 from .head import Head
@@ -133,26 +130,6 @@ def _move_into_base(graph: onnx.GraphProto) -> None:
         # Outputs too: the exporter keeps equal weights once and passes them on by Identity.
         for names in (node.input, node.output):
             names[:] = [moved(name) for name in names]
-
-
-def with_card(
-    model: onnx.ModelProto,
-    base: ModelCard,
-    labels: list[str],
-    head: Head,
-    changes: Mapping[str, object],
-) -> bytes:
-    """The file's bytes: the base's card with other labels, head, and what `changes` says."""
-    entries = asdict(base) | {
-        "labels": [label_entry(label, i) for i, label in enumerate(labels)],
-        "network": description(base.network, len(labels), head.reads),
-        **changes,
-    }
-    del entries["sha256"]
-    digest = read_onnx(model.SerializeToString()).sha256
-    helper.set_model_props(model, {METADATA_KEY: card_to_json(entries, digest)})
-    data: bytes = model.SerializeToString()
-    return data
 
 
 def verify(

@@ -87,9 +87,10 @@ def command(
         from ..trainer.finetune import finetune
 
         measured = finetune(checkpoint, dataset, audio, output)
+        value, low, high = measured.accuracy
         click.echo(
-            "accuracy on the valid part of DATA, {tracks} tracks: {accuracy:.2f} "
-            "({accuracy_low:.2f} to {accuracy_high:.2f})".format(**measured)
+            f"accuracy on the valid part of DATA, {measured.tracks} tracks: {value:.2f} "
+            f"({low:.2f} to {high:.2f})"
         )
         click.echo(how_to_run(output))
         return

@@ -72,7 +72,7 @@ def command(
     import shutil
 
     from ..calibration.calibrate import calibrate, calibrate_as
-    from ..checkpoint import read, write
+    from ..checkpoint import read
     from ..data import DataError
     from ..distillation.soft_targets import read_soft_targets
     from ..heads.speech import finish_speech
@@ -92,9 +92,6 @@ def command(
         shutil.copyfile(runs[0] / CHECKPOINT, path)
     else:
         average([run / CHECKPOINT for run in runs], path, start_share)
-        tensors, about = read(path)
-        if about.pop("before_speech", None):  # metrics of the first run do not apply to the mean
-            write(path, tensors, about)
     if soft_targets is not None:
         before, after = finish_styles(
             path, dataset, audio, read_soft_targets(soft_targets, dataset.labels)
@@ -105,7 +102,7 @@ def command(
         click.echo(f"speech: cross-entropy {before:.4f} before, {after:.4f} after")
     if calibrated_as is not None:
         calibrate_as(path, calibrated_as / CHECKPOINT, dataset, audio)
-    elif not alone or "calibration" not in read(path)[1]:
+    elif not alone or read(path)[1].calibration is None:
         calibrate(path, dataset, audio, held_speech)
     path = path.replace(folder / CHECKPOINT)
     click.echo(f"{path}: {'that run' if alone else f'the mean of {len(runs)} runs'}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import click
 
@@ -40,7 +40,7 @@ def command(
     if not path.is_file():
         raise DataError(f"{checkpoint}: no finished run (model.safetensors is missing)")
     check_output(output, [checkpoint, path])
-    changes = cast(CardChanges, _entries(card) if card else {})
+    changes = CardChanges.of(_entries(card) if card else {})
     accuracy = {hop: figures for file in results for hop, figures in _measured(file, path).items()}
     worst = export_checkpoint(path, output, changes, accuracy, half)
     click.echo(f"{output}: agrees with PyTorch within {worst:.1e} over 500 carried steps")
@@ -66,7 +66,7 @@ def _measured(results: Path, checkpoint: Path) -> dict[float, dict[str, float]]:
     # Metrics stay valid if a speech layer was added after the measurement.
     same = {
         hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
-        read(checkpoint)[1].get("before_speech"),
+        read(checkpoint)[1].before_speech,
     }
     if of not in same:
         raise DataError(f"{results}: measured another model; run evaluate --model {checkpoint}")

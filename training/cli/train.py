@@ -175,7 +175,7 @@ def command(
     if output is not None and is_first_process():
         from ..export.onnx import export_checkpoint
 
-        worst = export_checkpoint(path, output, {}, {})
+        worst = export_checkpoint(path, output)
         click.echo(f"{output}: agrees with PyTorch within {worst:.1e} over 500 carried steps")
         click.echo(f"run it:  streamgenre --model {shlex.quote(str(output))} FILE")
     elif is_first_process() and config.task == "genre":

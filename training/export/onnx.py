@@ -8,11 +8,11 @@ without a word. Either could; so nothing is written unless the ONNX step agrees 
 from __future__ import annotations
 
 import io
-import json
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any
 
 import numpy as np
 import onnx
@@ -23,18 +23,18 @@ from onnx import TensorProto, helper, numpy_helper
 from streamgenre.audio.logmel import BANDS, STEP
 from streamgenre.errors import StreamgenreError
 from streamgenre.files import replace_bytes
-from streamgenre.model.card import METADATA_KEY, card_to_json, read_card
+from streamgenre.model.card import ModelCard, read_card
 from streamgenre.model.cut import LOGMEL
 from streamgenre.model.engine import Step
 from streamgenre.model.model import load as load_onnx
 from streamgenre.model.onnx import INPUTS, OPTIONAL_OUTPUTS, OUTPUTS, OnnxEngine
-from streamgenre.model.onnxfile import read_onnx
 from streamgenre.networks import step_form
 from streamgenre.networks.calibrated import Calibrated
 from streamgenre.networks.step import StepNetwork
 from streamgenre.package.nodes import name_nodes
 
-from ..card import Calibration, calibration_of, card_entries, styles_of
+from ..card import Calibration, make_card, store_card
+from ..checkpoint import load_network
 from ..inference.parity import PARITY, PARITY_STEPS, carried_steps
 from .half import round_weights, store_half
 
@@ -44,14 +44,23 @@ NO_TAGGERS = (
 )
 
 
-class CardChanges(TypedDict, total=False):
-    """Entries of a card that an export may set."""
+@dataclass(frozen=True)
+class CardChanges:
+    """Entries of a card that an export may set; None keeps an entry."""
 
-    name: str
-    version: str
-    about: dict[str, object]
-    live_hop: float
-    file_hop: float
+    name: str | None = None
+    version: str | None = None
+    about: Mapping[str, object] = field(default_factory=dict)  # added to the other entries
+    live_hop: float | None = None
+    file_hop: float | None = None
+
+    @classmethod
+    def of(cls, entries: Mapping[str, Any]) -> CardChanges:
+        """From an object of JSON. Raises ExportError for another entry."""
+        if unknown := entries.keys() - vars(cls()).keys():
+            listed = ", ".join(sorted(vars(cls())))
+            raise ExportError(f"card: cannot set {', '.join(sorted(unknown))}; only {listed}")
+        return cls(**entries)
 
 
 class ExportError(StreamgenreError):
@@ -143,17 +152,17 @@ def parity(
 def export(
     network: StepNetwork,
     calibration: Calibration,
-    entries: Mapping[str, object],
+    card: ModelCard,
     target: Path,
     half: bool = False,
 ) -> float:
-    """Write the model file and give its parity; raises ExportError and writes nothing if bad.
+    """Write the model file, and return the largest difference between PyTorch and ONNX Runtime.
 
-    `entries` are those of the card (card.card_entries); `half` stores weights with sixteen bits.
+    `half` stores weights with 16 bits. Raises ExportError and writes nothing if they disagree.
     """
     if half:
         round_weights(network)
-    windows = {hop["window"] for hop in cast(list[dict[str, int]], entries["hops"])}
+    windows = {hop.window for hop in card.hops}
     if len(windows) != 1:
         raise ExportError("the hops of one file must share a window: one graph serves them all")
     (window,) = windows
@@ -162,9 +171,7 @@ def export(
     if half:
         store_half(model)
     name_nodes(model.graph)
-    digest = read_onnx(model.SerializeToString()).sha256
-    helper.set_model_props(model, {METADATA_KEY: card_to_json(entries, digest)})
-    data = model.SerializeToString()
+    data = store_card(model, card)
     card = read_card(data, str(target))
     # As it runs here, and as it runs elsewhere, its own front end inside.
     here, elsewhere = OnnxEngine(data, card), OnnxEngine(data, card, whole=True)
@@ -178,50 +185,39 @@ def export(
 def export_checkpoint(
     path: Path,
     target: Path,
-    changes: CardChanges,
-    accuracy: Mapping[float, Mapping[str, float]],
+    changes: CardChanges = CardChanges(),
+    accuracy: Mapping[float, Mapping[str, float]] = {},
     half: bool = False,
 ) -> float:
-    """Export a finished checkpoint; `accuracy` of the card by hop, `changes` to its entries.
+    """Export a finished checkpoint. See `export`.
 
-    The hops are those that it was trained for, and those that `accuracy` has figures of.
+    `accuracy` holds the metrics for the card by hop. The card lists these hops and those of the
+    training.
     """
-    from ..checkpoint import load_network
-
     network, about = load_network(path)
-    if json.loads(about["config"]).get("task") == "tags":
+    if about.config.task == "tags":
         raise ExportError(f"{path}: {NO_TAGGERS}")
-    if "calibration" not in about:
-        raise ExportError(f"{path}: was broken off before its calibration; call train again")
-    calibration = calibration_of(about)
-    trained = json.loads(about["config"])["sequences"]["hops"]
-    hops = sorted({*trained, *accuracy}, reverse=True)
-    made: dict[str, Any] = {
-        "name": path.resolve().parent.name,
-        "about": {
-            **_inherited(json.loads(about["config"])["start"]),
-            "temperature": calibration.temperature,
-            "trained_on": {"sha256": about["data"], **json.loads(about.get("dataset", "{}"))},
-            "commit": about["commit"],
+    if about.calibration is None:
+        raise ExportError(f"{path}: was interrupted before its calibration; run train again")
+    hops = sorted({*about.config.sequences.hops, *accuracy}, reverse=True)
+    card = make_card(network, about.network, about.labels, hops, about.calibration, about.styles)
+    data = {} if about.dataset is None else vars(about.dataset)
+    card = replace(
+        card,
+        name=path.resolve().parent.name if changes.name is None else changes.name,
+        version=card.version if changes.version is None else changes.version,
+        hops=tuple(replace(hop, accuracy=accuracy.get(hop.seconds, {})) for hop in card.hops),
+        live_hop=card.live_hop if changes.live_hop is None else changes.live_hop,
+        file_hop=card.file_hop if changes.file_hop is None else changes.file_hop,
+        about={
+            **_inherited(about.config.start),
+            "temperature": about.calibration.temperature,
+            "trained_on": {"sha256": about.data, **data},
+            "commit": about.commit,
+            **changes.about,
         },
-    }
-    known = CardChanges.__annotations__
-    if unknown := set(changes) - set(known):
-        listed = ", ".join(sorted(known))
-        raise ExportError(f"card: cannot set {', '.join(sorted(unknown))}; only {listed}")
-    changes = {**changes, "about": {**made["about"], **changes.get("about", {})}}
-    entries = card_entries(
-        network,
-        json.loads(about["network"]),
-        json.loads(about["labels"]),
-        hops,
-        calibration,
-        styles_of(about),
-        **(made | dict(changes)),
     )
-    for hop in entries["hops"]:
-        hop["accuracy"] = accuracy.get(hop["seconds"], {})
-    return export(network, calibration, entries, target, half)
+    return export(network, about.calibration, card, target, half)
 
 
 def _inherited(start: str) -> dict[str, Any]:

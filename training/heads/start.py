@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -122,14 +121,13 @@ def fit_head(
                 parameter.copy_(value)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "model.safetensors"
-    about = {
-        "network": json.dumps(description),
-        "labels": json.dumps(list(labels)),
-        "config": config.to_json(),
-        "data": audio.source,
-        "styles": "[]",
-        "commit": checkpoint.commit(),
-    }
+    about = checkpoint.Checkpoint(
+        network=description,
+        labels=labels,
+        config=config,
+        data=audio.source,
+        commit=checkpoint.commit(),
+    )
     checkpoint.write(path, network.state_dict(), about)
     return path
 

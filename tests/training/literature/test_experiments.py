@@ -18,7 +18,7 @@ from filelock import FileLock  # noqa: E402
 
 from streamgenre.networks import build  # noqa: E402
 from streamgenre.networks.segment import SegmentNetwork  # noqa: E402
-from training.card import Calibration, card_entries  # noqa: E402
+from training.card import Calibration, make_card  # noqa: E402
 from training.cli import main  # noqa: E402
 from training.config import Config  # noqa: E402
 from training.data import AudioCache, DataError, open_dataset  # noqa: E402
@@ -436,8 +436,8 @@ def test_every_kind_of_network_is_a_model_that_the_product_runs(row, tmp_path, m
     description |= {"width": 8} if "width" in description else {}
     network, calibration = build(description).eval(), Calibration()
     hop = config.sequences.hop_samples[0]
-    entries = card_entries(network, description, ["a", "b", "c"], [hop / SECOND], calibration)
-    export.export(network, calibration, entries, path := tmp_path / "model.onnx")
+    card = make_card(network, description, ["a", "b", "c"], [hop / SECOND], calibration)
+    export.export(network, calibration, card, path := tmp_path / "model.onnx")
     sound = np.random.default_rng(0).normal(0, 0.1, int(2.2 * hop)).astype(np.float32)
     updates = streamgenre.load(path).stream().feed(sound, SECOND)
     assert len(updates) == 2 and sum(updates[-1].probabilities.values()) == pytest.approx(1)
