@@ -7,7 +7,14 @@ from typing import Any
 
 import click
 
-from .options import Number, data_argument, data_options, held_speech_option, open_data
+from .options import (
+    CHECKPOINT,
+    Number,
+    data_argument,
+    data_options,
+    held_speech_option,
+    open_data,
+)
 
 
 @click.command()
@@ -69,40 +76,26 @@ def command(
     layer to a finished run. Only --speech on a network with running statistics refits its music
     layer, and then calibrates it again.
     """
-    import shutil
-
-    from ..calibration.calibrate import calibrate, calibrate_as
-    from ..checkpoint import read
     from ..data import DataError
     from ..distillation.soft_targets import read_soft_targets
-    from ..heads.speech import finish_speech
-    from ..heads.styles import finish_styles
-    from ..trainer.weight_averaging import average
-    from .evaluate import CHECKPOINT
+    from ..heads.finish import mean_of_runs
 
     for run in runs:
         if not (run / CHECKPOINT).is_file():
             raise DataError(f"{run}: no {CHECKPOINT} in it, which a run writes at its end")
     dataset, audio = open_data(data, **where)
-    # Rename the file when it is complete, because other commands take it for finished.
-    path = folder / f"unfinished-{CHECKPOINT}"
+    targets = None if soft_targets is None else read_soft_targets(soft_targets, dataset.labels)
+    path = mean_of_runs(
+        folder / CHECKPOINT,
+        [run / CHECKPOINT for run in runs],
+        dataset,
+        audio,
+        start_share=start_share,
+        soft_targets=targets,
+        speech=speech,
+        held_speech=held_speech,
+        calibrated_as=None if calibrated_as is None else calibrated_as / CHECKPOINT,
+        report=click.echo,
+    )
     alone = len(runs) == 1 and not start_share
-    if alone:
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(runs[0] / CHECKPOINT, path)
-    else:
-        average([run / CHECKPOINT for run in runs], path, start_share)
-    if soft_targets is not None:
-        before, after = finish_styles(
-            path, dataset, audio, read_soft_targets(soft_targets, dataset.labels)
-        )
-        click.echo(f"styles: cross-entropy {before:.4f} before, {after:.4f} after")
-    if speech is not None:
-        before, after = finish_speech(path, dataset, audio, speech)
-        click.echo(f"speech: cross-entropy {before:.4f} before, {after:.4f} after")
-    if calibrated_as is not None:
-        calibrate_as(path, calibrated_as / CHECKPOINT, dataset, audio)
-    elif not alone or read(path)[1].calibration is None:
-        calibrate(path, dataset, audio, held_speech)
-    path = path.replace(folder / CHECKPOINT)
     click.echo(f"{path}: {'that run' if alone else f'the mean of {len(runs)} runs'}")

@@ -10,17 +10,17 @@ import click
 from streamgenre.errors import one_line
 
 from ..data.record import DataError
-from .options import data_argument, data_options, open_data
+from .options import CHECKPOINT, data_argument, data_options, open_data
 from .progress import progress
 
 if TYPE_CHECKING:
     from streamgenre.model.model import Model
 
-    from ..evaluation import EvaluationMetrics
+    from ..data import AudioCache, DataSet
+    from ..evaluation import EvaluationMetrics, Plan
 
 
 _any = click.Path(path_type=Path, exists=True)
-CHECKPOINT = "model.safetensors"  # final weights in the folder of a run
 _folder = click.Path(path_type=Path, file_okay=False, exists=True)
 
 
@@ -80,15 +80,11 @@ def command(
     **where: Any,
 ) -> None:
     """Measure a model on DATA: accuracy over time, timelines, calibration, by set and genre."""
-    from ..evaluation import Plan, cautions, evaluate, make_folder, scored_tracks, write_evaluation
+    from ..evaluation import Plan, make_folder
 
     make_folder(output)
     model = open_model(path, hops)
     dataset, audio = open_data(data, for_training=False, **where)
-    # Before minutes of measuring: a warning may be a reason to stop.
-    scored = scored_tracks(dataset.tracks, split, model.card.label_names, audio)
-    for caution in cautions(model.card, scored, dataset.tracks, split, audio.source):
-        click.echo(f"warning: {one_line(caution)}", err=True)
     plan = Plan(
         split=split,
         hops=hops,
@@ -100,6 +96,17 @@ def command(
         data=dataset.fingerprint,
         audio=audio.source,
     )
+    measure(model, dataset, audio, plan, output)
+
+
+def measure(model: Model, dataset: DataSet, audio: AudioCache, plan: Plan, output: Path) -> None:
+    """Evaluate a model with progress bars, write the results, and print the main metrics."""
+    from ..evaluation import cautions, evaluate, scored_tracks, write_evaluation
+
+    # Before minutes of measuring: a warning may be a reason to stop.
+    scored = scored_tracks(dataset.tracks, plan.split, model.card.label_names, audio)
+    for caution in cautions(model.card, scored, dataset.tracks, plan.split, audio.source):
+        click.echo(f"warning: {one_line(caution)}", err=True)
     with progress() as bars:
         evaluation = evaluate(model, dataset.tracks, audio, plan, bars)
     written = write_evaluation(evaluation, output)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .evaluate import CHECKPOINT
-from .options import Number, data_options, open_data
+from .options import CHECKPOINT, Number, data_options, open_data
 from .progress import progress
 
 if TYPE_CHECKING:

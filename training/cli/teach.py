@@ -88,52 +88,22 @@ def command(
     for path in (output, table):
         if path is not None and not path.resolve().parent.is_dir():
             raise DataError(f"{path}: there is no folder {path.parent}; make it first")
+    from ..distillation.make import teach
     from ..distillation.outputs import open_peers
+    from ..distillation.soft_targets import write_soft_targets
 
     dataset, audio = open_data(data, **where)
     peers = open_peers(folder)
     messages = []
     with progress() as report:
         if output is not None and trunk is not None:
-            messages.append(
-                _soft_targets(dataset, audio, peers, trunk, names, outputs, output, report)
-            )
+            targets = teach(dataset, audio, peers, trunk, names, outputs, report)
+            write_soft_targets(output, targets)
+            count = f"{len(targets.by_key)} tracks, {len(targets.tags)} tags"
+            messages.append(f"{output}: soft targets for {count}")
         if table is not None:
             messages.append(_tag_table(dataset, audio, peers, names[0], outputs, table, report))
     click.echo("\n".join(messages))
-
-
-def _soft_targets(
-    dataset: DataSet,
-    audio: AudioCache,
-    peers: Any,
-    trunk: Path,
-    names: tuple[str, ...],
-    outputs: Path,
-    output: Path,
-    report: Progress,
-) -> str:
-    """Write the soft targets. Returns a message."""
-    from ..config import Sequences
-    from ..distillation.make import make_soft_targets
-    from ..distillation.outputs import Trunk, cached_outputs, tagger_outputs
-    from ..distillation.soft_targets import write_soft_targets
-
-    tracks = [t for t in dataset.tracks if t.split == "train" and t.key in audio]
-    keys = [t.key for t in tracks]
-    backbone = cached_outputs(outputs / "trunk.npz", audio, keys, Trunk(trunk).outputs, report)
-    teachers, tag_names = {}, {}
-    for name in names:
-        peer = peers.load(name)
-        tag_names[name] = list(peer.labels)
-        compute = partial(tagger_outputs, peer)
-        teachers[name] = cached_outputs(outputs / f"{name}.npz", audio, keys, compute, report)
-    audioset = list(peers.load("mn04").labels)
-    targets = make_soft_targets(
-        tracks, dataset.labels, backbone, audioset, teachers, tag_names, Sequences().class_power
-    )
-    write_soft_targets(output, targets)
-    return f"{output}: soft targets for {len(tracks)} tracks, {len(targets.tags)} tags"
 
 
 def _tag_table(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from streamgenre.audio.logmel import BANDS, STEP
-from streamgenre.errors import StreamgenreError
 from streamgenre.files import replace_bytes
 from streamgenre.model.card import ModelCard, read_card
 from streamgenre.model.cut import LOGMEL
@@ -36,35 +35,14 @@ from streamgenre.package.nodes import name_nodes
 from ..card import Calibration, make_card, store_card
 from ..checkpoint import load_network
 from ..inference.parity import PARITY, PARITY_STEPS, carried_steps
+from .entries import CardChanges, ExportError
 from .half import round_weights, store_half
 
 OPSET = 17
+NO_CHANGES = CardChanges()
 NO_TAGGERS = (
     "the ONNX contract is of genres, whose probabilities sum to 1: taggers are not exported"
 )
-
-
-@dataclass(frozen=True)
-class CardChanges:
-    """Entries of a card that an export may set; None keeps an entry."""
-
-    name: str | None = None
-    version: str | None = None
-    about: Mapping[str, object] = field(default_factory=dict)  # added to the other entries
-    live_hop: float | None = None
-    file_hop: float | None = None
-
-    @classmethod
-    def of(cls, entries: Mapping[str, Any]) -> CardChanges:
-        """From an object of JSON. Raises ExportError for another entry."""
-        if unknown := entries.keys() - vars(cls()).keys():
-            listed = ", ".join(sorted(vars(cls())))
-            raise ExportError(f"card: cannot set {', '.join(sorted(unknown))}; only {listed}")
-        return cls(**entries)
-
-
-class ExportError(StreamgenreError):
-    """The exported step is not the network; nothing was written."""
 
 
 def to_onnx(step: Calibrated, window: int) -> onnx.ModelProto:
@@ -185,7 +163,7 @@ def export(
 def export_checkpoint(
     path: Path,
     target: Path,
-    changes: CardChanges = CardChanges(),
+    changes: CardChanges = NO_CHANGES,
     accuracy: Mapping[float, Mapping[str, float]] = {},
     half: bool = False,
 ) -> float:

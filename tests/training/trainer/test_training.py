@@ -31,7 +31,8 @@ from training.calibration.calibrate import calibrate  # noqa: E402
 from training.cli import main  # noqa: E402
 from training.config import CONFIGS, Stop, read_config  # noqa: E402
 from training.data import AudioCache, DataError, open_dataset  # noqa: E402
-from training.export.onnx import CardChanges, ExportError, export_checkpoint  # noqa: E402
+from training.export.entries import CardChanges, ExportError  # noqa: E402
+from training.export.onnx import export_checkpoint  # noqa: E402
 from training.inference.decisions import fit_temperature  # noqa: E402
 from training.model import load_model  # noqa: E402
 from training.streams.sequences import NO_GENRE, Batch  # noqa: E402
@@ -440,7 +441,8 @@ def test_an_exported_model_is_calibrated_and_measured(trunk, finished, tmp_path)
     with pytest.raises(ExportError, match="before its calibration"):
         export_checkpoint(finished, tmp_path / "x.onnx")
     with pytest.raises(ExportError, match="cannot set labels"):
-        CardChanges.of({"labels": []})
+        (tmp_path / "card.json").write_text('{"labels": []}')
+        CardChanges.read(tmp_path / "card.json")
     changes = CardChanges(about={"use": "any"})
     export_checkpoint(trunk, tmp_path / "x.onnx", changes, {0.5: {"accuracy": 1.0}})
     card = load(tmp_path / "x.onnx").card
