@@ -10,7 +10,7 @@ import click
 
 from streamgenre.errors import one_line
 
-from .options import check_output, data_argument, data_options
+from .options import FILE, check_output, data_argument, data_options
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -21,13 +21,7 @@ if TYPE_CHECKING:
 @click.command()
 @data_argument
 @data_options
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    required=True,
-    help="The new model: one ONNX file.",
-)
+@click.option("-o", "--output", type=FILE, required=True, help="The new model: one ONNX file.")
 @click.option(
     "--model",
     "base_path",

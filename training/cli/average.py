@@ -9,6 +9,9 @@ import click
 
 from .options import (
     CHECKPOINT,
+    FOLDER,
+    IN_FILE,
+    IN_FOLDER,
     Number,
     data_argument,
     data_options,
@@ -23,7 +26,7 @@ from .options import (
 @click.option(
     "--run",
     "runs",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=IN_FOLDER,
     multiple=True,
     required=True,
     help="Folder of a finished run; repeat it for several runs.",
@@ -36,28 +39,20 @@ from .options import (
     help="Weight of the initial weights (a model of this project) in the mean.",
 )
 @click.option(
-    "--lessons",
-    "soft_targets",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Soft targets (`teach`): refit the style layer.",
+    "--lessons", "soft_targets", type=IN_FILE, help="Soft targets (`teach`): refit the style layer."
 )
 @click.option(
     "--speech",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=IN_FOLDER,
     help="Folder of recorded speech: add a layer that distinguishes it from noise and music.",
 )
 @held_speech_option
 @click.option(
     "--calibrated-as",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=IN_FOLDER,
     help="Folder of a run of the same recipe without `valid`: copy its temperature and thresholds.",
 )
-@click.option(
-    "--folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Folder for the mean.",
-)
+@click.option("--folder", type=FOLDER, required=True, help="Folder for the mean.")
 def command(
     data: Path,
     runs: tuple[Path, ...],

@@ -14,6 +14,7 @@ import click
 from streamgenre.files import replace_bytes
 
 from ..data.record import DataError
+from .options import FILE
 
 if TYPE_CHECKING:
     from ..evaluation.compare import PairedDifference, SideBySide
@@ -23,18 +24,8 @@ _SPLITS = ("test", "valid", "train", "all")  # for a folder, the first that exis
 
 @click.command()
 @click.argument("systems", nargs=-1, required=True)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Also write the tables as Markdown.",
-)
-@click.option(
-    "--json",
-    "figures",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Also write the figures as JSON.",
-)
+@click.option("-o", "--output", type=FILE, help="Also write the tables as Markdown.")
+@click.option("--json", "figures", type=FILE, help="Also write the figures as JSON.")
 def command(systems: tuple[str, ...], output: Path | None, figures: Path | None) -> None:
     """Print the accuracy of each of SYSTEMS, and the differences from the first.
 

@@ -10,7 +10,16 @@ import click
 from streamgenre.errors import one_line
 
 from ..data.record import DataError
-from .options import CHECKPOINT, data_argument, data_options, open_data
+from .options import (
+    CHECKPOINT,
+    FOLDER,
+    IN_FILE,
+    IN_FOLDER,
+    IN_PATH,
+    data_argument,
+    data_options,
+    open_data,
+)
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -20,17 +29,13 @@ if TYPE_CHECKING:
     from ..evaluation import EvaluationMetrics, Plan
 
 
-_any = click.Path(path_type=Path, exists=True)
-_folder = click.Path(path_type=Path, file_okay=False, exists=True)
-
-
 @click.command()
 @data_argument
 @data_options
 @click.option(
     "--model",
     "path",
-    type=_any,
+    type=IN_PATH,
     help="ONNX file, checkpoint, or the folder of a finished run.  [default: the bundled model]",
 )
 @click.option(
@@ -49,20 +54,22 @@ _folder = click.Path(path_type=Path, file_okay=False, exists=True)
     help="Number of mixes for timelines.  [default: 4 per track, at most 100, fewer if music is "
     "scarce]",
 )
-@click.option("--originals", type=_folder, help="Full-quality audio, to measure codec robustness.")
 @click.option(
-    "--speech", type=_folder, help="Recorded speech, to measure false music. (*.s16: 16 kHz mono)"
+    "--originals", type=IN_FOLDER, help="Full-quality audio, to measure codec robustness."
+)
+@click.option(
+    "--speech", type=IN_FOLDER, help="Recorded speech, to measure false music. (*.s16: 16 kHz mono)"
 )
 @click.option("--predictions-only", is_flag=True, help="Accuracy per track and the CSV files only.")
 @click.option(
     "--baseline",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=IN_FILE,
     help="Predictions of `head --baseline` on the same split, for comparison.",
 )
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     required=True,
     help="Folder for SPLIT.json, SPLIT.md, pictures and predictions.",
 )

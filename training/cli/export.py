@@ -6,23 +6,21 @@ from pathlib import Path
 
 import click
 
-from .options import CHECKPOINT, check_output
-
-_file = click.Path(path_type=Path, dir_okay=False, exists=True)
+from .options import CHECKPOINT, FILE, IN_FILE, IN_PATH, check_output
 
 
 @click.command()
-@click.argument("checkpoint", type=click.Path(path_type=Path, exists=True))
-@click.option("--card", type=_file, help="JSON with entries of the card: name, version, about.")
+@click.argument("checkpoint", type=IN_PATH)
+@click.option("--card", type=IN_FILE, help="JSON with entries of the card: name, version, about.")
 @click.option(
     "--results",
-    type=_file,
+    type=IN_FILE,
     multiple=True,
     help="Output of `evaluate` (.json) for the card. Its hops are added to those of the training. "
     "Can be repeated.",
 )
 @click.option("--half", is_flag=True, help="Store 16-bit weights, at half the size.")
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True)
+@click.option("-o", "--output", type=FILE, required=True)
 def command(
     checkpoint: Path, card: Path | None, results: tuple[Path, ...], half: bool, output: Path
 ) -> None:

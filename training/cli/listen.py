@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import CHECKPOINT, Number, data_options, open_data
+from .options import CHECKPOINT, FOLDER, IN_PATH, Number, data_options, open_data
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.option(
     "--model",
     "path",
-    type=click.Path(path_type=Path, exists=True),
+    type=IN_PATH,
     help="ONNX file, checkpoint, or the folder of a finished run.  [default: the bundled model]",
 )
 @click.option("--seconds", type=Number(0, 600, min_open=True), default=10.0, show_default=True)
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     default=Path("heard"),
     show_default=True,
     help="Folder for the sound (.wav), picture (.png) and metrics (.json), named by the genre.",

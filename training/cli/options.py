@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 CHECKPOINT = "model.safetensors"  # final weights in the folder of a run
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+IN_PATH = click.Path(path_type=Path, exists=True)
+IN_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
+IN_FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 KINDS = ("auto", "manifest", "folders", "fma", "gtzan", "ballroom", "magnatagatune", "msd")
 
 
@@ -33,7 +38,7 @@ class Number(click.FloatRange):
 data_argument = click.argument("data", type=click.Path(path_type=Path))
 held_speech_option = click.option(
     "--held-speech",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=IN_FOLDER,
     help="Speech that was not used for training, to fit the threshold of `music`.",
 )
 
@@ -43,14 +48,14 @@ def data_options(function: Function) -> Function:
     for option in (
         click.option(
             "--cache",
-            type=click.Path(path_type=Path, file_okay=False),
+            type=FOLDER,
             envvar="STREAMGENRE_CACHE",
             help="Folder for decoded audio (32 kB per second).  [default: a folder in the user's "
             "cache directory; env: STREAMGENRE_CACHE]",
         ),
         click.option(
             "--lists",
-            type=click.Path(path_type=Path, file_okay=False, exists=True),
+            type=IN_FOLDER,
             help="Folder with split lists: the fault-filtered lists of GTZAN.",
         ),
         click.option("--subset", default="", help="FMA: small, medium or large."),

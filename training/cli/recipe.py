@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from .evaluate import measure, open_model
-from .options import CHECKPOINT, check_output, open_data
+from .options import CHECKPOINT, FILE, FOLDER, IN_FILE, IN_FOLDER, IN_PATH, check_output, open_data
 from .progress import progress
 
 if TYPE_CHECKING:
     from ..config import Config
 
-_folder = click.Path(path_type=Path, file_okay=False, exists=True)
 START_SHARE = 0.5
 _RUNS = 3  # seeds whose weights are averaged
 _CARD = Path(__file__).parent.parent / "card.json"
@@ -22,26 +21,21 @@ _SPLITS = {"train": '["train"]', "all": '["train", "valid"]'}  # name of a stage
 
 
 @click.command()
-@click.argument("data", type=click.Path(path_type=Path, exists=True))
-@click.option("--peers", type=_folder, required=True, help="Folder of the taggers (`teach`).")
-@click.option(
-    "--trunk",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    required=True,
-    help="EfficientAT's mn04_as_mAP_432.pt.",
-)
-@click.option("--speech", type=_folder, required=True, help="Recorded speech for training.")
-@click.option("--held-speech", type=_folder, required=True, help="Other speech, for `music`.")
+@click.argument("data", type=IN_PATH)
+@click.option("--peers", type=IN_FOLDER, required=True, help="Folder of the taggers (`teach`).")
+@click.option("--trunk", type=IN_FILE, required=True, help="EfficientAT's mn04_as_mAP_432.pt.")
+@click.option("--speech", type=IN_FOLDER, required=True, help="Recorded speech for training.")
+@click.option("--held-speech", type=IN_FOLDER, required=True, help="Other speech, for `music`.")
 @click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--cache", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--cache", type=FOLDER)
 @click.option(
     "--folder",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     default=Path("runs"),
     show_default=True,
     help="Folder for embeddings, runs and figures; existing ones are reused.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True)
+@click.option("-o", "--output", type=FILE, required=True)
 def command(
     data: Path,
     peers: Path,

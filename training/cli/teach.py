@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import data_argument, data_options, open_data
+from .options import FILE, FOLDER, IN_FILE, IN_FOLDER, data_argument, data_options, open_data
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -25,13 +25,13 @@ NONE = "none"  # no other teacher than the trunk
 @click.option(
     "--peers",
     "folder",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=IN_FOLDER,
     required=True,
     help="Folder of the taggers: peers.py with load(name), and their weights.",
 )
 @click.option(
     "--trunk",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=IN_FILE,
     help="EfficientAT's mn04 (.pt), which provides AudioSet tags; required for soft targets.",
 )
 @click.option(
@@ -43,21 +43,16 @@ NONE = "none"  # no other teacher than the trunk
 @click.option(
     "--heard",
     "outputs",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     default=Path("runs/heard"),
     show_default=True,
     help="Folder that caches the outputs of each tagger.",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File for the soft targets (.safetensors).",
-)
+@click.option("-o", "--output", type=FILE, help="File for the soft targets (.safetensors).")
 @click.option(
     "--tags-csv",
     "table",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="File for the tags of one teacher, for train, valid and test (`train --tags`).",
 )
 def command(

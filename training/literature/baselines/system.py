@@ -75,29 +75,28 @@ def run(
     classes: int,
     seed: int,
     folder: Path,
-    jobs: int = 1,
 ) -> Outcome:
-    """The system trained on the tracks `train` with labels 0 to `classes` - 1, and tested.
+    """Train the system on the tracks `train` with labels 0 to `classes` - 1, and test it.
 
-    `audio`: int16 samples at 16 kHz by key; `folder` keeps the features; `jobs`: processes that
-    measure them, and threads that learn. Every segment of a track is a training row of its own.
+    `audio`: int16 samples at 16 kHz by key; `folder` caches the features. Every segment of a track
+    is a training row.
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     if len(train) != len(train_labels):
         raise ValueError(f"{len(train)} training tracks, but {len(train_labels)} labels")
-    found = measured(FEATURES[baseline.features], audio, [*train, *test], folder, jobs)
-    rows, counts = _rows(found.values, train, baseline.columns)
+    features = measured(FEATURES[baseline.features], audio, [*train, *test], folder)
+    rows, counts = _rows(features.values, train, baseline.columns)
     labels = np.repeat(np.asarray(train_labels), counts)
     start = time.process_time()
-    with threadpool_limits(jobs):
+    with threadpool_limits(1):
         model = (
             falola.fit(rows, labels, classes, seed)
             if baseline.model == FALOLA
             else classifiers.fit(baseline.model, rows, labels, classes, seed)
         )
         seconds = time.process_time() - start
-        asked, counts = _rows(found.values, test, baseline.columns)
+        asked, counts = _rows(features.values, test, baseline.columns)
         start = time.process_time()
         predictions = np.split(model.probabilities(asked), np.cumsum(counts)[:-1])
         predict_seconds = time.process_time() - start
@@ -105,7 +104,7 @@ def run(
         dict(zip(test, predictions, strict=True)),
         model.parameters,
         seconds,
-        found.seconds,
+        features.seconds,
         predict_seconds,
     )
 
