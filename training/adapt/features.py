@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from streamgenre.model.card import Hop
 from streamgenre.model.engine import Engine, initial_state
 
-from ..inference import steps_of, window_at
+from ..inference import batches_of, windows_of
 
 LONGEST = 60  # steps per hop; of longer tracks only the middle is used
 _BATCH = 16
@@ -42,18 +42,12 @@ def run_base(
     The columns are those of the outputs `reads`, then `music`. `done` is called after each track.
     """
     excerpts = {key: excerpt(audio[key], hop) for key in keys}
-    # Batches contain tracks of similar length, longest first, so that finished ones are at the end.
-    order = sorted(keys, key=lambda key: len(excerpts[key]), reverse=True)
     outputs_of: dict[str, Values] = {}
-    for first in range(0, len(order), _BATCH):
-        group = order[first : first + _BATCH]
-        counts = [steps_of(len(excerpts[key]), hop) for key in group]
+    for group in batches_of(excerpts, keys, _BATCH):
         state = initial_state(engine.card, len(group), hop)
         rows: list[list[Values]] = [[] for _ in group]
-        for t in range(max(counts)):
-            active = sum(count > t for count in counts)
-            windows = np.stack([window_at(excerpts[key], t, hop) for key in group[:active]])
-            step = engine.step(windows, state[:active])
+        for windows in windows_of(excerpts, group, hop):
+            step = engine.step(windows, state[: len(windows)])
             state = step.next_state
             outputs = [getattr(step, name) for name in reads]
             read = np.concatenate([*outputs, step.music[:, None]], 1)

@@ -69,13 +69,13 @@ def command(
     from ..trainer.train import Trainer
 
     dataset, audio = open_data(data, "auto", "", None, cache)
-    lessons, embedded = folder / "lessons.safetensors", folder / "embedded"
-    if not lessons.is_file():
+    targets, embedded = folder / "lessons.safetensors", folder / "embedded"
+    if not targets.is_file():
         with progress() as bars:
             made = teach(dataset, audio, open_peers(peers), trunk, (), folder / "heard", bars)
-        write_soft_targets(lessons, made)
-        click.echo(f"{lessons}: soft targets for {len(made.by_key)} tracks, {len(made.tags)} tags")
-    soft_targets = read_soft_targets(lessons, dataset.labels)
+        write_soft_targets(targets, made)
+        click.echo(f"{targets}: soft targets for {len(made.by_key)} tracks, {len(made.tags)} tags")
+    soft_targets = read_soft_targets(targets, dataset.labels)
     other = recordings(speech)
     for name, splits in _SPLITS.items():
         start, mean = folder / f"head-{name}" / CHECKPOINT, folder / f"mean-{name}" / CHECKPOINT

@@ -1,8 +1,8 @@
-"""A trained network as one ONNX step with its card inside, checked before it is kept.
+"""Exports a trained network as one ONNX step that contains its card.
 
-The TorchScript exporter is used: torch's other one has turned recurrent cells into wrong graphs
-without a word. Either could; so nothing is written unless the ONNX step agrees with PyTorch over
-500 carried steps on noise of changing level.
+The TorchScript exporter is used, because the other exporter of PyTorch has silently produced wrong
+graphs for recurrent cells. The file is written only if the ONNX step agrees with PyTorch over 500
+carried steps on noise of changing level.
 """
 
 from __future__ import annotations
@@ -40,15 +40,13 @@ from .half import round_weights, store_half
 
 OPSET = 17
 NO_CHANGES = CardChanges()
-NO_TAGGERS = (
-    "the ONNX contract is of genres, whose probabilities sum to 1: taggers are not exported"
-)
+NO_TAGGERS = "ONNX models are for genres, whose probabilities sum to 1; taggers cannot be exported"
 
 
 def to_onnx(step: Calibrated, window: int) -> onnx.ModelProto:
-    """The step's graph, batch size free, weights under their PyTorch names.
+    """The graph of a step, for any batch size, with the names of the weights in PyTorch.
 
-    The log-mel, where `streamgenre.audio.logmel` can take its place, is named (model/cut.py).
+    The log-mel is named if `streamgenre.audio.logmel` can replace it (model/cut.py).
     """
     step = Calibrated(step_form(step.network), float(step.temperature))
     samples = torch.randn(2, window) * 0.1
@@ -58,12 +56,12 @@ def to_onnx(step: Calibrated, window: int) -> onnx.ModelProto:
     names = [name for name in (*OUTPUTS, *OPTIONAL_OUTPUTS) if given[name] is not None]
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        # What it warns of (batch size, tracing) is what `parity` tries.
+        # It warns about batch size and tracing, which `parity` checks.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             step,
             (samples, state),
-            buffer,  # type: ignore[arg-type]  # a file object works, and its type is not told
+            buffer,  # type: ignore[arg-type]  # a file object works, but is not in its type hints
             dynamo=False,
             opset_version=OPSET,
             do_constant_folding=False,  # folding would rename the weights
@@ -75,11 +73,11 @@ def to_onnx(step: Calibrated, window: int) -> onnx.ModelProto:
     if step.network.reads_logmel:
         _name_logmel(model.graph)
     onnx.checker.check_model(model)
-    # What the exporter wrote as a constant without a name: network_from_onnx looks for it.
+    # network_from_onnx needs the weights that the exporter wrote as constants without a name.
     known = {tensor.name for tensor in model.graph.initializer}
     known |= {name for node in model.graph.node for name in node.output}
     for key, value in step.state_dict().items():
-        if key not in known and value.is_floating_point():  # not how many batches there were
+        if key not in known and value.is_floating_point():  # without counters of batches
             model.graph.initializer.append(numpy_helper.from_array(value.numpy(), key))
     return model
 
@@ -151,7 +149,7 @@ def export(
     name_nodes(model.graph)
     data = store_card(model, card)
     card = read_card(data, str(target))
-    # As it runs here, and as it runs elsewhere, its own front end inside.
+    # With the front end of this package, and with the front end of the file.
     here, elsewhere = OnnxEngine(data, card), OnnxEngine(data, card, whole=True)
     worst = parity(step, here, window, PARITY_STEPS, elsewhere)
     if not worst <= PARITY:
@@ -199,7 +197,7 @@ def export_checkpoint(
 
 
 def _inherited(start: str) -> dict[str, Any]:
-    """Licence, use and credits of the model that a run started from: they hold on."""
+    """Licence, use and credits of the model with the initial weights, which remain valid."""
     if start != "bundled" and not start.endswith(".onnx"):
         return {}
     card = load_onnx(None if start == "bundled" else Path(start)).card

@@ -156,9 +156,9 @@ def baseline(
     rows = embed(network, audio, keys, embeddings_path(embedded, network.level_range), progress)
     # The embedding is the first part of the features.
     size = network.top.out_channels
-    inputs = MeanEmbedding.of([rows[t.key][:, :size] for t in tracks])
+    inputs = MeanEmbedding([rows[t.key][:, :size] for t in tracks])
     fitted = fit_on(tracks, dataset.labels, inputs, BASELINE, config.run.seed)
-    return fitted.probabilities(MeanEmbedding.of([rows[t.key][:, :size] for t in measured]).means)
+    return fitted.probabilities(MeanEmbedding([rows[t.key][:, :size] for t in measured]).whole())
 
 
 def _windows(tracks: Sequence[Track], audio: AudioCache, window: int) -> torch.Tensor:

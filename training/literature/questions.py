@@ -18,7 +18,7 @@ import numpy as np
 from scipy.stats import ttest_ind  # type: ignore[import-untyped]
 
 from ..data import DataError
-from ..evaluation.metrics import Estimate, draws, mean_draws, values, with_interval
+from ..evaluation.metrics import Estimate, mean_draws, with_interval
 from .systems import System
 
 QUESTIONS = Path(__file__).with_suffix(".toml")
@@ -77,16 +77,10 @@ def compare(system: System, against: System) -> Compared:
     if system.task == against.task == "tags":
         return Compared(system, against, _tag_by_tag(system, against), None, p)
     mine, other = system.hits, against.hits
-    if mine is None or other is None or mine.keys != other.keys:
+    if mine is None or other is None or system.keys != against.keys:
         raise DataError(f"{system.name} and {against.name} have no predictions for the same tracks")
-    sides = [(h.right, h.among_two, mine.true) for h in (mine, other)]
-    value, base = (values(*side) for side in sides)
-    drawn, drawn_base = (draws(*side) for side in sides)
-    accuracy, macro_recall = (
-        with_interval(value[m] - base[m], drawn[m] - drawn_base[m])
-        for m in ("accuracy", "macro_recall")
-    )
-    return Compared(system, against, accuracy, macro_recall, p)
+    differences = {m: with_interval(*d) for m, d in mine.less(other).items()}
+    return Compared(system, against, differences["accuracy"], differences["macro_recall"], p)
 
 
 def seeds_apart(systems: Iterable[Sequence[System]]) -> tuple[int, int]:

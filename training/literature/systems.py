@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..data import DataError
-from ..evaluation.metrics import Estimate, Floats, Integers, draws, hits, values, with_interval
+from ..evaluation.metrics import Estimate, Hits, Integers, with_interval
 from ..evaluation.predictions import read_predictions
 from .results import Entry, predictions_of
 
@@ -25,21 +25,13 @@ class Figure(NamedTuple):
     interval: tuple[float, float] | None = None  # 95 %, over tracks
 
 
-class Hits(NamedTuple):
-    """Hits of a system on each track, the mean over its seeds."""
-
-    keys: tuple[str, ...]
-    true: Integers  # (tracks,)
-    right: Floats  # (tracks,)
-    among_two: Floats  # (tracks,)
-
-
 @dataclass(frozen=True)
 class System:
     """One row of the tables."""
 
     entries: tuple[Entry, ...]  # one per seed
-    hits: Hits | None = None  # None if predictions are missing
+    keys: tuple[str, ...] = ()  # of the tracks
+    hits: Hits | None = None  # mean over the seeds; None if predictions are missing
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
@@ -106,8 +98,11 @@ def section_names(systems: Sequence[System]) -> dict[int, str]:
     return {section: of.most_common(1)[0][0] for section, of in sorted(names.items())}
 
 
-def mean_hits(paths: Sequence[Path]) -> Hits:
-    """Mean hits of files of predictions, one per seed. Raises DataError if they do not match."""
+def mean_hits(paths: Sequence[Path]) -> tuple[tuple[str, ...], Hits]:
+    """Keys of the tracks, and mean hits of files of predictions, one per seed.
+
+    Raises DataError if the files do not match.
+    """
     read = [read_predictions(path) for path in paths]
     first = read[0]
     for path, predictions in zip(paths, read, strict=True):
@@ -115,9 +110,7 @@ def mean_hits(paths: Sequence[Path]) -> Hits:
             raise DataError(
                 f"{path}: has other tracks or genres than {paths[0]}; repeat the measurement"
             )
-    pairs = [hits(p.probabilities, p.true) for p in read]
-    right, among_two = (np.mean(side, axis=0) for side in zip(*pairs, strict=True))
-    return Hits(first.keys, first.true, right, among_two)
+    return first.keys, Hits.mean([Hits.of(p.probabilities, p.true) for p in read])
 
 
 def _system(entries: tuple[Entry, ...], folder: Path) -> System:
@@ -127,15 +120,10 @@ def _system(entries: tuple[Entry, ...], folder: Path) -> System:
     paths = [path for entry in entries if (path := predictions_of(folder, entry))]
     if len(paths) < len(entries):
         return System(entries)
-    mean = mean_hits(paths)
-    return System(entries, mean, _intervals(mean))
-
-
-def _intervals(mean: Hits) -> dict[str, tuple[float, float]]:
-    each = (mean.right, mean.among_two, mean.true)
-    value, drawn = values(*each), draws(*each)
-    ends = {measure: with_interval(value[measure], drawn[measure]) for measure in value}
-    return {measure: (low, high) for measure, (_, low, high) in ends.items()}
+    keys, mean = mean_hits(paths)
+    value, drawn = mean.values(), mean.draws()
+    ends = {measure: with_interval(value[measure], drawn[measure])[1:] for measure in value}
+    return System(entries, keys, mean, ends)
 
 
 def labels_of(systems: Sequence[System]) -> list[str]:

@@ -325,19 +325,19 @@ def test_a_data_set_of_tags_needs_no_table(folder, tmp_path, capsys):
 
 
 def test_taggers_are_neither_exported_nor_calibrated(finished, tagged, audio, tmp_path):
-    with pytest.raises(ExportError, match="probabilities sum to 1: taggers are not exported"):
+    with pytest.raises(ExportError, match="probabilities sum to 1; taggers cannot be exported"):
         export_checkpoint(finished, tmp_path / "m.onnx", {}, {})
     with pytest.raises(DataError, match="is a tagger"):
         calibrate(finished, tagged, audio, None)
     assert not list(tmp_path.iterdir())
-    with pytest.raises(ExportError, match="taggers are not exported"):
+    with pytest.raises(ExportError, match="taggers cannot be exported"):
         load_model(finished)
 
 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["-o", "m.onnx"], "taggers are not exported"),
+        (["-o", "m.onnx"], "taggers cannot be exported"),
         (["--folds", "3"], "--folds is for genres"),
         (["--uncalibrated"], "--uncalibrated is for genres"),
     ],
