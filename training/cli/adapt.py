@@ -10,7 +10,7 @@ import click
 
 from streamgenre.errors import one_line
 
-from .options import FILE, check_output, data_argument, data_options
+from .options import FILE, check_model_path, data_argument, data_options
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def command(
     """
     if checkpoint is not None and (base_path is not None or name is not None):
         raise click.UsageError("--checkpoint cannot be combined with --model or --name")
-    check_output(output, [path for path in (data, base_path, checkpoint) if path is not None])
+    check_model_path(output, [path for path in (data, base_path, checkpoint) if path is not None])
 
     from streamgenre.model.model import read_model
 

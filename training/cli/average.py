@@ -13,6 +13,7 @@ from .options import (
     IN_FILE,
     IN_FOLDER,
     Number,
+    checkpoint_in,
     data_argument,
     data_options,
     held_speech_option,
@@ -71,18 +72,15 @@ def command(
     layer to a finished run. Only --speech on a network with running statistics refits its music
     layer, and then calibrates it again.
     """
-    from ..data import DataError
     from ..distillation.soft_targets import read_soft_targets
     from ..heads.finish import mean_of_runs
 
-    for run in runs:
-        if not (run / CHECKPOINT).is_file():
-            raise DataError(f"{run}: no {CHECKPOINT} in it, which a run writes at its end")
+    checkpoints = [checkpoint_in(run) for run in runs]
     dataset, audio = open_data(data, **where)
     targets = None if soft_targets is None else read_soft_targets(soft_targets, dataset.labels)
     path = mean_of_runs(
         folder / CHECKPOINT,
-        [run / CHECKPOINT for run in runs],
+        checkpoints,
         dataset,
         audio,
         start_share=start_share,

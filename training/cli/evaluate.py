@@ -9,13 +9,12 @@ import click
 
 from streamgenre.errors import one_line
 
-from ..data.record import DataError
 from .options import (
-    CHECKPOINT,
     FOLDER,
     IN_FILE,
     IN_FOLDER,
     IN_PATH,
+    checkpoint_in,
     data_argument,
     data_options,
     open_data,
@@ -126,13 +125,7 @@ def open_model(path: Path | None, hops: tuple[float, ...] = ()) -> Model:
 
     A checkpoint also gets the hops `hops`, beside those of its training.
     """
-    if path is not None and path.is_dir():
-        if not (path / CHECKPOINT).is_file():
-            raise DataError(
-                f"{path}: no {CHECKPOINT} in it, which a run writes at its end; finish the run, or "
-                "give a model file"
-            )
-        path = path / CHECKPOINT
+    path = None if path is None else checkpoint_in(path)
     if path is not None and path.suffix == ".safetensors":
         from ..model import load_model
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .options import CHECKPOINT, FILE, IN_FILE, IN_PATH, check_output
+from .options import CHECKPOINT, FILE, IN_FILE, IN_PATH, check_model_path
 
 
 @click.command()
@@ -35,7 +35,7 @@ def command(
     path = checkpoint / CHECKPOINT if checkpoint.is_dir() else checkpoint
     if not path.is_file():
         raise DataError(f"{checkpoint}: no finished run ({CHECKPOINT} is missing)")
-    check_output(output, [checkpoint, path])
+    check_model_path(output, [checkpoint, path])
     changes = CardChanges.read(card) if card else CardChanges()
     accuracy = {
         hop: figures for file in results for hop, figures in measured_accuracy(file, path).items()

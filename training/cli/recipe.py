@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from .evaluate import measure, open_model
-from .options import CHECKPOINT, FILE, FOLDER, IN_FILE, IN_FOLDER, IN_PATH, check_output, open_data
+from .options import (
+    CHECKPOINT,
+    FILE,
+    FOLDER,
+    IN_FILE,
+    IN_FOLDER,
+    IN_PATH,
+    check_model_path,
+    open_data,
+)
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -54,7 +63,7 @@ def command(
     baseline, and exported with 32-bit and 16-bit weights. All of this is done twice: on `train`, to
     fit temperature and thresholds on `valid`, and on both. Called again, it resumes.
     """
-    check_output(output, [data])
+    check_model_path(output, [data])
     folder.mkdir(parents=True, exist_ok=True)
 
     from ..distillation.make import teach

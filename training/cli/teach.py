@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import FILE, FOLDER, IN_FILE, IN_FOLDER, data_argument, data_options, open_data
+from .options import (
+    FILE,
+    FOLDER,
+    IN_FILE,
+    IN_FOLDER,
+    check_outputs,
+    data_argument,
+    data_options,
+    open_data,
+)
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -71,8 +80,6 @@ def command(
     music. A teacher takes at most 0.05 s per second of audio. A table of tags uses one teacher; a
     tag is assigned as often as the teacher expects.
     """
-    from ..data import DataError
-
     names = () if names == (NONE,) else names or TEACHERS
     if output is None and table is None:
         raise click.UsageError("give -o for soft targets, --tags-csv for a table of tags, or both")
@@ -80,9 +87,7 @@ def command(
         raise click.UsageError("soft targets (-o) need --trunk")
     if table is not None and len(names) > 1:
         raise click.UsageError("--tags-csv needs a single --teacher")
-    for path in (output, table):
-        if path is not None and not path.resolve().parent.is_dir():
-            raise DataError(f"{path}: there is no folder {path.parent}; make it first")
+    check_outputs([path for path in (output, table) if path is not None])
     from ..distillation.make import teach
     from ..distillation.outputs import open_peers
     from ..distillation.soft_targets import write_soft_targets

@@ -14,7 +14,7 @@ from .options import (
     FOLDER,
     IN_FILE,
     IN_FOLDER,
-    check_output,
+    check_model_path,
     data_argument,
     data_options,
     held_speech_option,
@@ -99,7 +99,7 @@ def command(
     if folds is not None and soft_targets is not None:
         raise click.UsageError("--folds cannot be combined with --lessons: they cover every fold")
     if output is not None:
-        check_output(output, [data])
+        check_model_path(output, [data])
     from ..literature.rows import find_config
 
     config = find_config(name, changes)
