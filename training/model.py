@@ -43,7 +43,8 @@ def load_model(path: Path | None, hops: Sequence[float] = ()) -> Model:
     from streamgenre.model.onnx import OnnxEngine
     from streamgenre.model.torch import NetworkEngine
 
-    from .export.onnx import NO_TAGGERS, ExportError, to_onnx
+    from .export.entries import ExportError
+    from .export.onnx import NO_TAGGERS, to_onnx
 
     network, about = load_network(path)
     if about.config.task == "tags":

@@ -14,7 +14,8 @@ from ..calibration.calibrate import calibrate
 from ..data import AudioCache, DataSet
 from ..evaluation import Plan, evaluate
 from ..evaluation.metrics import TrackMetrics
-from ..export.onnx import CardChanges, export_checkpoint
+from ..export.entries import CardChanges
+from ..export.onnx import export_checkpoint
 from ..model import load_model
 from .train import Trainer
 

@@ -82,6 +82,6 @@ def average(paths: Sequence[Path], target: Path, start_share: float = 0.0) -> No
         raise DataError(f"{target}: the mean is not finite; leave out the run that diverged")
     target.parent.mkdir(parents=True, exist_ok=True)
     # Calibration and measurements of the first run do not apply to the mean.
-    changes = {"calibration": None, "before_speech": None}
-    changes |= {"averaged": len(paths), "start_share": start_share}
-    checkpoint.write(target, mean, about.model_copy(update=changes))
+    changes = {"averaged": len(paths), "start_share": start_share}
+    outdated = {"calibration": None, "before_speech": None}
+    checkpoint.write(target, mean, about.model_copy(update=changes | outdated))
