@@ -23,7 +23,8 @@ from training.config import Optimiser, read_config  # noqa: E402
 from training.data import AudioCache, DataError, DataSet, Track, open_dataset  # noqa: E402
 from training.data.tags import multi_hot, with_tags  # noqa: E402
 from training.evaluation.metrics import TagMetrics, tagging_metrics  # noqa: E402
-from training.export.onnx import ExportError, export_checkpoint  # noqa: E402
+from training.export.entries import ExportError  # noqa: E402
+from training.export.onnx import export_checkpoint  # noqa: E402
 from training.inference.segments import segment_tracks  # noqa: E402
 from training.inference.tags import tag_scores  # noqa: E402
 from training.model import load_model  # noqa: E402
