@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from .common import Options, Skipped
-from .suite import LONG, NAMES, keep, lines, measurement, run
+from .suite import LONG, NAMES, keep, measurement, run, section
 
 
 def main() -> int:
@@ -41,7 +41,7 @@ def main() -> int:
             print(f"{name}: not measured: {why}", file=sys.stderr)
             skipped += 1
             continue
-        print("\n".join(lines(name, entry)), flush=True)
+        print(section(name, entry), end="\n\n", flush=True)
         if given.keep:
             keep(Path(__file__).parent, name, entry)
     return 1 if skipped and given.names else 0

@@ -11,7 +11,7 @@ import resource
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import cycle
@@ -24,6 +24,7 @@ from streamgenre.audio.files import decode_mono
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
+CLIPS = sorted(path for path in EXAMPLES.glob("*.ogg") if path.stem != "mix")
 RATE = 16_000
 
 
@@ -95,10 +96,9 @@ class Percentiles:
 @cache
 def music(seconds: float, sample_rate: int = RATE) -> NDArray[np.float32]:
     """Mono float32 (n,): the example clips, concatenated and repeated."""
-    clips = sorted(path for path in EXAMPLES.glob("*.ogg") if path.stem != "mix")
     wanted = round(seconds * sample_rate)
     parts: list[NDArray[np.float32]] = []
-    for path in cycle(clips):
+    for path in cycle(CLIPS):
         parts.append(decode_mono(path, sample_rate))
         if sum(map(len, parts)) >= wanted:
             break
@@ -129,19 +129,18 @@ def ratios(seconds: Mapping[str, Sequence[float]], case: str, base: str) -> Spre
     return Spread.of([a / b for a, b in zip(seconds[case], seconds[base], strict=True)])
 
 
-def processor_seconds(
-    command: Sequence[str], environment: Mapping[str, str] | None = None
-) -> float:
-    """User and system time of a command. Raises CalledProcessError if it fails."""
+def processor_seconds(command: Sequence[str]) -> float:
+    """User and system time of a command."""
     before = children_seconds()
-    subprocess.run(
-        command,
-        check=True,
-        stdout=subprocess.DEVNULL,
-        cwd=ROOT,
-        env={**os.environ, **(environment or {})},
-    )
+    run_quietly(command)
     return children_seconds() - before
+
+
+def run_quietly(command: Sequence[str], **environment: str) -> None:
+    """Run a command without its output. Raises CalledProcessError if it fails."""
+    subprocess.run(
+        command, check=True, stdout=subprocess.DEVNULL, cwd=ROOT, env={**os.environ, **environment}
+    )
 
 
 def children_seconds() -> float:
@@ -150,7 +149,7 @@ def children_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
-    """Lines of a Markdown table."""
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return [*lines, *("| " + " | ".join(map(str, row)) + " |" for row in rows)]
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(map(str, row)) + " |" for row in (head, *rows)]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,7 @@ from streamgenre.audio.files import decode_mono
 from streamgenre.model.model import Model, load
 from streamgenre.model.stream import Stream
 
-from .common import EXAMPLES, Options, table
+from .common import CLIPS, Options, table
 
 TITLE = "seconds from a change of music to the correct genre"
 
@@ -127,8 +126,7 @@ def _reported_at(stream: Stream, clip: Clip) -> float | None:
 
 
 def _clips() -> list[Clip]:
-    paths = sorted(path for path in Path(EXAMPLES).glob("*.ogg") if path.stem != "mix")
-    return [Clip(path.stem, path.stem.split("-")[0], decode_mono(path, _RATE)) for path in paths]
+    return [Clip(path.stem, path.stem.split("-")[0], decode_mono(path, _RATE)) for path in CLIPS]
 
 
 def report(result: Delays) -> list[str]:
@@ -155,10 +153,8 @@ def report(result: Delays) -> list[str]:
         f"Seconds until the first update with the correct genre, with {result.before_s:g} s of "
         f"another clip before the change and {result.after_s:g} s after it. Quartiles leave out "
         "the cases without a correct genre:",
-        "",
-        *table(("hop", "after", "cases", "median", "quartiles", "longest", "never"), rows),
-        "",
-        *notes,
+        table(("hop", "after", "cases", "median", "quartiles", "longest", "never"), rows),
+        "\n".join(notes),
     ]
 
 

@@ -191,11 +191,10 @@ def report(result: Embedded) -> list[str]:
     lines = [
         f"A step is {result.hop:g} s, front end inside; one thread, the best of rounds in turn "
         "by p99:",
-        "",
-        *table(head, rows),
+        table(head, rows),
     ]
     if result.test is None:
-        return [*lines, "", "Accuracy was not measured: it needs labelled music (`--data`)."]
+        return [*lines, "Accuracy was not measured: it needs labelled music (`--data`)."]
     test = result.test
     rows = [
         [
@@ -211,9 +210,7 @@ def report(result: Embedded) -> list[str]:
     head = ["file", "steps with the same label", "largest difference", "mean", "accuracy by track"]
     return [
         *lines,
-        "",
         f"On the {test.tracks} tracks of the test split, {test.steps} steps, held against "
         "model.onnx; a track's label is that of its steps' mean:",
-        "",
-        *table([*head, "same label by track"], rows),
+        table([*head, "same label by track"], rows),
     ]

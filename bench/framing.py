@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,7 @@ Samples = NDArray[np.float32]
 Windows = Iterator[tuple[Samples, float | None, int | None]]
 """Window, level in dBFS, and number of non-finite samples; None if not computed. A window is valid
 until the next one."""
+Way = Callable[[Samples, Hop], Windows]
 
 
 def ours(audio: Samples, hop: Hop) -> Windows:
@@ -86,7 +88,7 @@ def one_pass(audio: Samples, hop: Hop) -> Windows:
         yield window, decibels((power / hop.samples) ** 0.5), damaged
 
 
-def shifted(audio: Samples, hop: Hop, *, looked: bool) -> Windows:
+def shifted(audio: Samples, hop: Hop) -> Windows:
     """NumPy in blocks: shift the window and append the new hop."""
     window = np.zeros(hop.window, np.float32)
     pending = np.zeros(0, np.float32)
@@ -96,15 +98,14 @@ def shifted(audio: Samples, hop: Hop, *, looked: bool) -> Windows:
             window[: -hop.samples] = window[hop.samples :]
             window[-hop.samples :] = pending[: hop.samples]
             pending = pending[hop.samples :]
-            yield _looked(window, hop) if looked else (window, None, None)
+            yield window, None, None
 
 
-def sliding(audio: Samples, hop: Hop, *, looked: bool) -> Windows:
+def sliding(audio: Samples, hop: Hop) -> Windows:
     """NumPy on the whole recording: sliding_window_view, and a copy of each window."""
     padded = np.concatenate([np.zeros(hop.window - hop.samples, np.float32), audio])
     for view in np.lib.stride_tricks.sliding_window_view(padded, hop.window)[:: hop.samples]:
-        window = view.copy()
-        yield _looked(window, hop) if looked else (window, None, None)
+        yield view.copy(), None, None
 
 
 def by_librosa(audio: Samples, hop: Hop) -> Windows:
@@ -136,26 +137,27 @@ def loop(audio: Samples, hop: Hop) -> Windows:
             power = 0.0
 
 
-def _looked(window: Samples, hop: Hop) -> tuple[Samples, float, int]:
-    """Add level and number of non-finite samples."""
-    new = window[-hop.samples :]
-    finite = np.isfinite(new)
-    damaged = hop.samples - int(np.count_nonzero(finite))
-    if damaged:
-        new[~finite] = 0
-    power = float(np.square(new, dtype=np.float64).mean())
-    return window, decibels(power**0.5), damaged
+def looked_at(way: Way, audio: Samples, hop: Hop) -> Windows:
+    """The windows of a method, with level and number of non-finite samples, which become 0."""
+    for window, _, _ in way(audio, hop):
+        new = window[-hop.samples :]
+        finite = np.isfinite(new)
+        damaged = hop.samples - int(np.count_nonzero(finite))
+        if damaged:
+            new[~finite] = 0
+        power = float(np.square(new, dtype=np.float64).mean())
+        yield window, decibels(power**0.5), damaged
 
 
-def ways() -> dict[str, Callable[[Samples, Hop], Windows]]:
+def ways() -> dict[str, Way]:
     """All implementations, ours first; librosa if it is installed."""
-    functions: dict[str, Callable[[Samples, Hop], Windows]] = {
+    functions: dict[str, Way] = {
         "ours": ours,
         "Numba, one pass": one_pass,
-        "NumPy, blocks": lambda audio, hop: shifted(audio, hop, looked=True),
-        "NumPy, blocks, windows only": lambda audio, hop: shifted(audio, hop, looked=False),
-        "NumPy, whole": lambda audio, hop: sliding(audio, hop, looked=True),
-        "NumPy, whole, windows only": lambda audio, hop: sliding(audio, hop, looked=False),
+        "NumPy, blocks": partial(looked_at, shifted),
+        "NumPy, blocks, windows only": shifted,
+        "NumPy, whole": partial(looked_at, sliding),
+        "NumPy, whole, windows only": sliding,
     }
     if importlib.util.find_spec("librosa"):
         functions["librosa, whole, windows only"] = by_librosa
@@ -211,7 +213,7 @@ def measure(options: Options) -> dict[str, HopFraming]:
         checked = check(short, hop)
         inputs = {name: short if name == "loop" else audio for name in ways()}
         counts = {name: len(samples) // hop.samples for name, samples in inputs.items()}
-        cases = {name: _exhaust(way, inputs[name], hop) for name, way in ways().items()}
+        cases = {n: partial(_exhaust, way, inputs[n], hop) for n, way in ways().items()}
         taken = in_turn(cases, rounds)
         a_window = {n: [value / counts[n] for value in taken[n]] for n in cases}
         hops[f"{hop.seconds:g}"] = HopFraming(
@@ -226,14 +228,9 @@ def measure(options: Options) -> dict[str, HopFraming]:
     return hops
 
 
-def _exhaust(
-    way: Callable[[Samples, Hop], Windows], audio: Samples, hop: Hop
-) -> Callable[[], object]:
-    def work() -> None:
-        for _ in way(audio, hop):
-            pass
-
-    return work
+def _exhaust(way: Way, audio: Samples, hop: Hop) -> None:
+    for _ in way(audio, hop):
+        pass
 
 
 def report(result: dict[str, HopFraming]) -> list[str]:
@@ -252,8 +249,7 @@ def report(result: dict[str, HopFraming]) -> list[str]:
         rows.append(row)
     checked = ", ".join(f"{one.checked_windows} at {hop} s" for hop, one in result.items())
     return [
-        *table(head, rows),
-        "",
+        table(head, rows),
         f"Windows a second: best; ratios: median, best and worst round. All gave the same windows "
         f"to the bit ({checked}). `windows only`: without the level, and without looking for what "
         "is not finite; `whole`: needs the whole recording first.",

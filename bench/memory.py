@@ -173,12 +173,17 @@ def report(result: MemoryUse) -> list[str]:
     ]
     head = ("format", "updates", "peak, MB", "after ten minutes", "growth since then",
             "bytes an update, second half", "times real time")  # fmt: skip
-    lines = [f"{result.hours:g} hours through a pipe:", "", *table(head, rows), ""]
+    curves = []
     for form, one in result.pipe.items():
-        curve = one.curve
-        some = [*curve[: -1 : max(1, len(curve) // 10)], curve[-1]]
-        lines.append(f"- {form}, MB at hours: " + ", ".join(f"{h:.3g}: {mb:.1f}" for h, mb in some))
-    return [*lines, "", *_report_files(result.classify)]
+        some = [*one.curve[: -1 : max(1, len(one.curve) // 10)], one.curve[-1]]
+        at = ", ".join(f"{h:.3g}: {mb:.1f}" for h, mb in some)
+        curves.append(f"- {form}, MB at hours: {at}")
+    return [
+        f"{result.hours:g} hours through a pipe:",
+        table(head, rows),
+        "\n".join(curves),
+        *_report_files(result.classify),
+    ]
 
 
 def _report_files(files: Sequence[Classified]) -> list[str]:
@@ -187,9 +192,7 @@ def _report_files(files: Sequence[Classified]) -> list[str]:
     grown = (longest.peak_mb - shorter.peak_mb) * 2**20
     return [
         "`classify` of a wav file, each in a process of its own:",
-        "",
-        *table(("hours", "updates", "peak, MB"), rows),
-        "",
+        table(("hours", "updates", "peak, MB"), rows),
         f"That is {grown / (longest.updates - shorter.updates):.0f} bytes an update between "
         f"{shorter.hours:.3g} and {longest.hours:.3g} hours.",
     ]

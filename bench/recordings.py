@@ -13,7 +13,7 @@ import soxr
 from av.audio.frame import AudioFrame
 from numpy.typing import NDArray
 
-from .common import EXAMPLES
+from .common import CLIPS
 
 _RATE = 44_100
 _OPUS_RATE = 48_000
@@ -84,10 +84,9 @@ def seconds_of(path: Path) -> float:
 
 def _pieces(seconds: float, rate: int) -> Iterator[NDArray[np.float32]]:
     """Yield stereo float32 (n, 2), at most a second at a time."""
-    clips = sorted(path for path in EXAMPLES.glob("*.ogg") if path.stem != "mix")
     left = round(seconds * rate)
     while left > 0:
-        for clip in clips:
+        for clip in CLIPS:
             read, own = soundfile.read(clip, dtype="float32", always_2d=True)
             samples = soxr.resample(read, own, rate) if own != rate else read
             samples = np.repeat(samples, 2 // samples.shape[1], axis=1)[:left]

@@ -92,24 +92,25 @@ def _decode(shares: list[list[Path]]) -> None:
 
 def report(result: Mapping[str, Rates]) -> list[str]:
     """The rates, then how they compare."""
-    lines = ["Times real time, median (worst to best), and milliseconds of processor time for a "
-             "second of audio:", ""]  # fmt: skip
-    rows = []
+    rows, compared = [], []
+    one_process, two = _CASES
     for form, one in result.items():
         for name, clock in one.clock_s.items():
             speed = Spread.of([one.audio_s / seconds for seconds in clock])
             cost = statistics.median(one.processor_s[name]) / one.audio_s * 1e3
             rows.append([form, name, speed.format(0), f"{cost:.2f}"])
-    lines += [*table(("format", "case", "times real time", "processor, ms"), rows), ""]
-    one_process, two = _CASES
-    for form, one in result.items():
         faster = _ratio(one.clock_s, one_process, two)
-        lines.append(
+        compared.append(
             f"- {form}: two processes do {faster:.2f} times as much as one, and "
             f"{_ratio(one.clock_s, _ALONE, two):.0%} of what decoding alone does on the clock, "
             f"{_ratio(one.processor_s, _ALONE, two):.0%} in processor time."
         )
-    return lines
+    return [
+        "Times real time, median (worst to best), and milliseconds of processor time for a second "
+        "of audio:",
+        table(("format", "case", "times real time", "processor, ms"), rows),
+        "\n".join(compared),
+    ]
 
 
 def _ratio(seconds: Mapping[str, list[float]], base: str, case: str) -> float:

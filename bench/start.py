@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from .common import EXAMPLES, ROOT, Options, Spread, in_turn, table
+from .common import EXAMPLES, ROOT, Options, Spread, in_turn, run_quietly, table
 
 TITLE = "start-up time of commands"
 
@@ -79,13 +79,13 @@ def measure(options: Options) -> StartUp:
     rounds = 1 if options.quick else 5
     warm, empty, libraries = _Cases(), _Cases(), _Cases()
     for name, command in _CASES.items():
-        empty[name] = partial(_with_empty_caches, _whole, command)
-        warm[name] = partial(_whole, command)
+        empty[name] = partial(_with_empty_caches, run_quietly, command)
+        warm[name] = partial(run_quietly, command)
         if command[-1] == _CLIP:
             warm[f"{name}, first byte"] = partial(_first_byte, command)
             empty[f"{name}, first byte"] = partial(_with_empty_caches, _first_byte, command)
     for name in _LIBRARIES:
-        libraries[name] = partial(_whole, (sys.executable, "-c", f"import {name}"))
+        libraries[name] = partial(run_quietly, (sys.executable, "-c", f"import {name}"))
     taken: list[list[float]] = []
     in_turn({"steps": lambda: taken.append(_steps())}, rounds)
     return StartUp(
@@ -96,21 +96,10 @@ def measure(options: Options) -> StartUp:
     )
 
 
-def _whole(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
-    """Run a command to its end."""
-    subprocess.run(
-        command,
-        check=True,
-        stdout=subprocess.DEVNULL,
-        cwd=ROOT,
-        env={**os.environ, **(environment or {})},
-    )
-
-
-def _first_byte(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+def _first_byte(command: Sequence[str], **environment: str) -> None:
     """Run a command until its first output, then kill it."""
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, cwd=ROOT, env={**os.environ, **(environment or {})}
+        command, stdout=subprocess.PIPE, cwd=ROOT, env={**os.environ, **environment}
     ) as process:
         assert process.stdout is not None
         if not process.stdout.read(1):
@@ -118,13 +107,11 @@ def _first_byte(command: Sequence[str], environment: Mapping[str, str] | None = 
         process.kill()
 
 
-def _with_empty_caches(
-    run: Callable[[Sequence[str], Mapping[str, str]], None], command: Sequence[str]
-) -> None:
+def _with_empty_caches(run: Callable[..., None], command: Sequence[str]) -> None:
     """Run without compiled Python files and kernels, and without storing them."""
     with tempfile.TemporaryDirectory() as folder:
         names = ("NUMBA_CACHE_DIR", "PYTHONPYCACHEPREFIX", "XDG_CACHE_HOME")
-        run(command, {**dict.fromkeys(names, folder), "PYTHONDONTWRITEBYTECODE": "1"})
+        run(command, **dict.fromkeys(names, folder), PYTHONDONTWRITEBYTECODE="1")
 
 
 def _steps() -> list[float]:
@@ -151,13 +138,10 @@ def report(result: StartUp) -> list[str]:
     ]  # fmt: skip
     return [
         f"Wall-clock seconds of {python.count} runs each; the clip lasts 20 s:",
-        "",
-        *table(("command", "warm, best", "spread", "empty caches, best", "spread"), rows),
-        "",
+        table(("command", "warm, best", "spread", "empty caches, best", "spread"), rows),
         "By part: libraries, each in a new process (some import others), and the steps of the "
         "start-up in one process, warm:",
-        "",
-        *table(("part", "best", "spread"), parts),
+        table(("part", "best", "spread"), parts),
     ]
 
 

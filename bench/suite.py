@@ -1,8 +1,8 @@
 """The measurements by name, and the file with their results.
 
 A measurement is a module with `TITLE`, `measure(options)`, which returns a dataclass or a mapping
-of dataclasses, and `report(result)`, which returns lines of Markdown. RESULTS.md is generated from
-results.json alone, so a measurement can be repeated without the others.
+of dataclasses, and `report(result)`, which returns paragraphs of Markdown. RESULTS.md is
+generated from results.json alone, so a measurement can be repeated without the others.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def run(name: str, options: Options) -> Entry:
     )
 
 
-def lines(name: str, entry: Entry) -> list[str]:
+def section(name: str, entry: Entry) -> str:
     """A section of the report."""
     one = measurement(name)
     before, after = entry.calibration_ms
@@ -78,7 +78,7 @@ def lines(name: str, entry: Entry) -> list[str]:
         f"{entry.machine}; calibration kernel {before:.1f} ms before, {after:.1f} ms after; "
         f"commit {entry.commit}, {entry.time[:10]}{'; quick' if entry.quick else ''}"
     )
-    return [f"## {name}: {one.TITLE}", "", *one.report(entry.result), "", f"({about})", ""]
+    return "\n\n".join([f"## {name}: {one.TITLE}", *one.report(entry.result), f"({about})"])
 
 
 def read(path: Path) -> dict[str, Entry]:
@@ -104,18 +104,14 @@ def render(entries: Mapping[str, Entry]) -> str:
     """The text of RESULTS.md."""
     parts = [
         "# Measured",
-        "",
         "Each section is the output of `python -m bench NAME`; the figures are in `results.json`. "
         "Times depend on the machine, which is named below each section. Compare them with the "
         "time of its calibration kernel (FFTs and a matrix product, best of five), or use the "
         "ratios, which were measured interleaved in one run. [LOG.md](LOG.md) lists the "
         "optimisations that were tried.",
-        "",
+        *(section(name, entries[name]) for name in NAMES if name in entries),
     ]
-    for name in NAMES:
-        if name in entries:
-            parts += lines(name, entries[name])
-    return "\n".join(parts)
+    return "\n\n".join(parts) + "\n"
 
 
 def _commit() -> str:

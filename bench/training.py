@@ -117,6 +117,5 @@ def report(result: dict[str, Throughput]) -> list[str]:
     return [
         f"Windows of music a second, forward and backward, median of {count}; what is kept with "
         "loading is the ratio of spans in turn, median (least to most):",
-        "",
-        *table(("network", "with loading", "read beforehand", "kept with loading"), rows),
+        table(("network", "with loading", "read beforehand", "kept with loading"), rows),
     ]

@@ -1,45 +1,55 @@
-"""Entries of a model card: labels with colours, hops, and the calibration."""
+"""Model cards: labels with colours, hops, and the calibration."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from streamgenre.model.card import Thresholds
+from streamgenre.model.card import (
+    METADATA_KEY,
+    Hop,
+    Label,
+    ModelCard,
+    Style,
+    Thresholds,
+    card_to_json,
+)
+from streamgenre.model.onnxfile import read_onnx
 
 from .data import SAMPLE_RATE
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
+
     from streamgenre.networks.step import StepNetwork  # needs torch, which adaptation does not
 
 UNFITTED = Thresholds(unsure=0.0, music=0.0, silence=-70.0, margin=0.05, smoothing=2.0)
 _SHOWN = {
-    "ambient": ("Ambient", "#7fb3c8", None),
-    "blues": ("Blues", "#3f6fd1", None),
-    "classical": ("Classical", "#c9a227", None),
-    "country": ("Country", "#b5793a", None),
-    "disco": ("Disco", "#ff6fb5", None),
-    "electronic": ("Electronic", "#20c5e0", None),
-    "folk": ("Folk", "#8fae3c", None),
-    "hiphop": ("Hip hop", "#ff9f1c", None),
-    "jazz": ("Jazz", "#8458d6", None),
-    "metal": ("Metal", "#8c8c94", None),
-    "pop": ("Pop", "#c2185b", None),
-    "reggae": ("Reggae", "#2bb673", None),
-    "rock": ("Rock", "#e0453a", None),
-    "soul": ("Soul", "#d98cf0", None),
+    "ambient": ("Ambient", "#7fb3c8"),
+    "blues": ("Blues", "#3f6fd1"),
+    "classical": ("Classical", "#c9a227"),
+    "country": ("Country", "#b5793a"),
+    "disco": ("Disco", "#ff6fb5"),
+    "electronic": ("Electronic", "#20c5e0"),
+    "folk": ("Folk", "#8fae3c"),
+    "hiphop": ("Hip hop", "#ff9f1c"),
+    "jazz": ("Jazz", "#8458d6"),
+    "metal": ("Metal", "#8c8c94"),
+    "pop": ("Pop", "#c2185b"),
+    "reggae": ("Reggae", "#2bb673"),
+    "rock": ("Rock", "#e0453a"),
+    "soul": ("Soul", "#d98cf0"),
 }
 _OTHERS = ("#4e79a7", "#f28e2b", "#e15759", "#76b7b2", "#59a14f", "#edc948", "#b07aa1", "#9c755f")
 
 
-def label_entry(name: str, position: int) -> dict[str, str | None]:
-    """Return the entry of a label. Unknown labels get a colour by their position."""
-    display, colour, parent = _SHOWN.get(
-        name, (name.replace("_", " ").capitalize(), _OTHERS[position % len(_OTHERS)], None)
+def label_entry(name: str, position: int) -> Label:
+    """Return a label. Unknown names get a colour by their position."""
+    display, colour = _SHOWN.get(
+        name, (name.replace("_", " ").capitalize(), _OTHERS[position % len(_OTHERS)])
     )
-    return {"name": name, "display": display, "colour": colour, "parent": parent}
+    return Label(name, display, colour)
 
 
 @dataclass(frozen=True)
@@ -50,57 +60,41 @@ class Calibration:
     thresholds: Thresholds = UNFITTED
     figures: Mapping[str, Any] = field(default_factory=dict)
 
-    def to_json(self) -> str:
-        """One line of JSON."""
-        return json.dumps(asdict(self))
 
-    @classmethod
-    def from_json(cls, text: str) -> Calibration:
-        """Parse the output of `to_json`."""
-        entries = json.loads(text)
-        return cls(
-            entries["temperature"], Thresholds(**entries["thresholds"]), entries.get("figures", {})
-        )
-
-
-def card_entries(
+def make_card(
     network: StepNetwork,
     description: Mapping[str, object],
     labels: Sequence[str],
     hops: Sequence[float],
     calibration: Calibration,
-    styles: Sequence[Mapping[str, str | None]] = (),
-    **changes: Any,
-) -> dict[str, Any]:
-    """Return the entries of a ModelCard; `changes` may set name, version, about and hops.
+    styles: Sequence[Style] = (),
+) -> ModelCard:
+    """Return the card of a network, version 1 and named after its kind, without a hash.
 
-    `styles`: name, display and parent of each style, in the order of the network's output.
+    `styles` are in the order of the network's output.
     """
-    entries: dict[str, Any] = {
-        "name": str(description["kind"]),
-        "version": "1",
-        "labels": [label_entry(name, i) for i, name in enumerate(labels)],
-        "sample_rate": SAMPLE_RATE,
-        "state_size": network.state_size,
-        "hops": [
-            {
-                "seconds": seconds,
-                "samples": round(seconds * SAMPLE_RATE),
-                "window": network.window_for(round(seconds * SAMPLE_RATE)),
-                "accuracy": {},
-            }
-            for seconds in hops
-        ],
-        "live_hop": min(hops),
-        "file_hop": max(hops),
-        "thresholds": asdict(calibration.thresholds),
-        "about": {},
-        "network": dict(description),
-        "styles": [dict(style) for style in styles],
-        "gates": gate_names(network),
-        "hop_entry": network.hop_entry,
-    }
-    return entries | changes
+
+    def hop(seconds: float) -> Hop:
+        samples = round(seconds * SAMPLE_RATE)
+        return Hop(seconds, samples, network.window_for(samples))
+
+    return ModelCard(
+        name=str(description["kind"]),
+        version="1",
+        labels=tuple(label_entry(name, i) for i, name in enumerate(labels)),
+        sample_rate=SAMPLE_RATE,
+        state_size=network.state_size,
+        hops=tuple(map(hop, hops)),
+        live_hop=min(hops),
+        file_hop=max(hops),
+        thresholds=calibration.thresholds,
+        sha256="",
+        about={},
+        network=dict(description),
+        styles=tuple(styles),
+        gates=tuple(gate_names(network)),
+        hop_entry=network.hop_entry,
+    )
 
 
 def gate_names(network: StepNetwork) -> list[str]:
@@ -108,13 +102,13 @@ def gate_names(network: StepNetwork) -> list[str]:
     return [f"block {i}" for i in network.gated_blocks]
 
 
-def calibration_of(about: Mapping[str, str]) -> Calibration:
-    """Return the calibration in the metadata of a checkpoint."""
-    text = about.get("calibration")
-    return Calibration.from_json(text) if text else Calibration()
+def store_card(model: ModelProto, card: ModelCard) -> bytes:
+    """Serialise a model with a card, whose hash is set to that of the model."""
+    from onnx import helper
 
-
-def styles_of(about: Mapping[str, str]) -> list[dict[str, str | None]]:
-    """Return the styles in the metadata of a checkpoint: name, display and parent of each."""
-    styles: list[dict[str, str | None]] = json.loads(about.get("styles", "[]"))
-    return styles
+    entries = asdict(card)
+    del entries["sha256"]
+    digest = read_onnx(model.SerializeToString()).sha256
+    helper.set_model_props(model, {METADATA_KEY: card_to_json(entries, digest)})
+    data: bytes = model.SerializeToString()
+    return data

@@ -1,7 +1,7 @@
 """Checkpoints: safetensors files, never pickle, with a description of their origin.
 
-The metadata contain the description of the network, labels, config, hash of the data (SHA-256) and
-the commit of the code, each as text. The checkpoint of a run also contains its progress.
+The metadata of a file are those of a `Checkpoint`, each as text. The checkpoint of a run also
+contains its progress.
 """
 
 from __future__ import annotations
@@ -10,55 +10,132 @@ import json
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from streamgenre.errors import ModelFileError, OutputError
 from streamgenre.files import replacement
+from streamgenre.model.card import Style
 from streamgenre.networks import build
 from streamgenre.networks.step import StepNetwork
 
-About = dict[str, str]
+from .card import Calibration
+from .config import Config
+from .trainer.schedule import Progress
 
 
-def write(path: Path, tensors: Mapping[str, Tensor], about: About) -> None:
+@dataclass(frozen=True)
+class TrainingData:
+    """Name of the data set, and number of its tracks that were used for training."""
+
+    name: str
+    tracks: int
+
+
+class Checkpoint(BaseModel):
+    """What the tensors of a file belong to, and how they were made."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    network: dict[str, Any]
+    """Kind and constructor arguments (streamgenre/networks/)."""
+    labels: tuple[str, ...]
+    config: Config
+    data: str = ""
+    """SHA-256 of the audio and its tracks."""
+    tracks: str = ""
+    """SHA-256 of the tracks with their splits."""
+    non_music: str = Field("", alias="not_music")
+    """Checksum of the recorded speech."""
+    soft_targets: str = Field("", alias="lessons")
+    """SHA-256 of the soft targets, or empty."""
+    styles: tuple[Style, ...] = ()
+    commit: str = ""
+    dataset: TrainingData | None = None
+    calibration: Calibration | None = None
+    before_speech: str | None = None
+    """SHA-256 of the file before a speech layer was added, if its measurements remain valid."""
+    averaged: int | None = None
+    """Number of runs in a mean of weights."""
+    start_share: float | None = None
+    """Share of the initial weights in that mean."""
+    progress: Progress | None = None
+
+    @field_validator(
+        "network", "labels", "config", "styles", "dataset", "calibration", "averaged",
+        "start_share", "progress", mode="before",
+    )  # fmt: skip
+    @classmethod
+    def _decoded(cls, value: object) -> object:
+        """Metadata are text, in which these entries are JSON."""
+        return json.loads(value) if isinstance(value, str) else value
+
+    @field_validator("progress", mode="wrap")
+    @classmethod
+    def _or_none(cls, value: object, validate: ValidatorFunctionWrapHandler) -> object:
+        """A damaged progress is None: only its own run needs it."""
+        try:
+            return validate(value)
+        except ValidationError:
+            return None
+
+    def metadata(self) -> dict[str, str]:
+        """The entries as text; entries that are None are left out."""
+        entries = self.model_dump(mode="json", by_alias=True) | {"config": self.config.to_json()}
+        return {
+            key: value if isinstance(value, str) else json.dumps(value)
+            for key, value in entries.items()
+            if value is not None
+        }
+
+
+def write(path: Path, tensors: Mapping[str, Tensor], about: Checkpoint) -> None:
     """Replace a checkpoint atomically. Raises OutputError if it cannot be written."""
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
         with replacement(path) as partial:
-            save_file(held, partial, about)
+            save_file(held, partial, about.metadata())
             partial.chmod(0o644)  # safetensors sets 0600
     except SafetensorError as error:
         raise OutputError(f"{path}: cannot be written: {error}") from None
 
 
-def read(path: Path) -> tuple[dict[str, Tensor], About]:
+def read(path: Path) -> tuple[dict[str, Tensor], Checkpoint]:
     """Return tensors and metadata. Raises ModelFileError for any other file."""
     try:
         with safe_open(path, "pt") as file:
-            about = dict(file.metadata() or {})
+            metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise ModelFileError(f"{path}: the checkpoint cannot be read: {error}") from None
     try:
-        for key in ("network", "labels", "config"):
-            json.loads(about[key])
-    except (KeyError, ValueError):
+        return tensors, Checkpoint.model_validate(metadata)
+    except ValidationError as error:
+        place = ".".join(map(str, error.errors()[0]["loc"]))
         raise ModelFileError(
-            f"{path}: is not a checkpoint of this trainer; give one of its"
+            f"{path}: is not a checkpoint of this trainer ({place}); give one of its"
         ) from None
-    return tensors, about
 
 
-def load_network(path: Path) -> tuple[StepNetwork, About]:
+def load_network(path: Path) -> tuple[StepNetwork, Checkpoint]:
     """Return the network of a finished checkpoint, in evaluation mode, and the metadata."""
     tensors, about = read(path)
     try:
-        network = build(json.loads(about["network"]))
+        network = build(about.network)
         network.load_state_dict(tensors)
     except (RuntimeError, TypeError, ValueError, ZeroDivisionError):
         raise ModelFileError(

@@ -211,9 +211,7 @@ def report(result: FileCost) -> list[str]:
     """Slopes, lengths, stages."""
     return [
         *_report_slope(result.slope),
-        "",
         *_report_lengths(result.lengths, result.slope),
-        "",
         *_report_stages(result.stages),
     ]
 
@@ -229,10 +227,7 @@ def _report_slope(slope: Slope) -> list[str]:
     return [
         f"Whole processes, mp3 of {slope.kbit_s:.0f} kbit/s, slope between {short:g} and "
         f"{long:g} minutes, sides in turn; median of {rounds} (least to most):",
-        "",
-        *table(
-            ("process", "ms a second of audio", f"{WHOLE} takes", "start-up, processor s"), rows
-        ),
+        table(("process", "ms a second of audio", f"{WHOLE} takes", "start-up, processor s"), rows),
     ]
 
 
@@ -247,8 +242,7 @@ def _report_lengths(lengths: Sequence[Mapping[str, float]], slope: Slope) -> lis
     head = ("minutes of mp3", *(f"{_NAMES[side]}, s" for side in _SIDES), "of the straight line")
     return [
         "Lengths, whole processes, once each; the line is the table's above (start-up + slope):",
-        "",
-        *table(head, rows),
+        table(head, rows),
     ]
 
 
@@ -266,8 +260,7 @@ def _report_stages(by_format: Mapping[str, FormatStages]) -> list[str]:
         "round (`updates` is what the stream does around its parts); the whole is the best without "
         "clocks in between; then all over the stages that any program needs, and the whole over "
         "the two sides alone, in turn with it, median of rounds (least to most):",
-        "",
-        *table((*head, *(f"/ {_NAMES[side]}" for side in alone.SIDES)), rows),
+        table((*head, *(f"/ {_NAMES[side]}" for side in alone.SIDES)), rows),
     ]
 
 

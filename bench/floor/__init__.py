@@ -17,7 +17,6 @@ import json
 import math
 import statistics
 import tempfile
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from streamgenre.model.model import Model, load, read_model
 from streamgenre.model.session import session
 
 from ..common import Options, Skipped, in_turn, music, table
+from ..step.fed import Fed
 from .graph import PARTS, Counts, GraphCounts, inputs_of, of_model, part_of_node
 from .machine import mac_rate, read_rate
 
@@ -123,18 +123,9 @@ def _with_fft(counts: GraphCounts, hop: Hop) -> Counts:
 
 
 def _update_seconds(model: Model, hop: Hop, rounds: int) -> float:
-    """Median of one hop fed, at the model's rate."""
-    rate = model.card.sample_rate
-    audio = music(30.0, rate)
-    stream = model.stream(hop.seconds)
-    taken = []
-    for i in range(rounds + 10):
-        start = i * hop.samples % (len(audio) - hop.samples)
-        block = audio[start : start + hop.samples]
-        began = time.perf_counter()
-        stream.feed(block, rate)
-        taken.append(time.perf_counter() - began)
-    return float(np.median(taken[10:]))
+    """Median time of one hop that is fed to a stream, after a warm-up."""
+    fed = Fed(model, hop.seconds, music(30.0))
+    return statistics.median(fed.back_to_back(rounds + 10)[10:])
 
 
 def _profiled(data: bytes, rounds: int) -> dict[str, float]:
@@ -198,15 +189,11 @@ def report(result: Floor) -> list[str]:
         f"{rates.cached / 1e9:.0f} GB/s from the second-level cache, "
         f"{rates.weights / 1e9:.0f} GB/s of an array as large as the weights, "
         f"{rates.large / 1e9:.0f} GB/s from memory.",
-        "",
-        *table(head, updates),
-        "",
+        table(head, updates),
         "An update is one hop fed to a stream, an FFT front end in its floor. The file's graph "
         f"by part, its front end a dense DFT ({counts.macs / 1e6:.1f} M multiply-adds in "
         "all), as ONNX Runtime divides its time:",
-        "",
-        *table(["part", "multiply-adds", "not by 0", "weights", "activations", *head[1:]], rows),
-        "",
+        table(["part", "multiply-adds", "not by 0", "weights", "activations", *head[1:]], rows),
         "Floors leave out products with weights that are 0. Activations are counted where a node "
         "with multiply-adds reads or writes them; what lies between could run inside of those. "
         "Over the floor: the overlapped one, and the summed one.",

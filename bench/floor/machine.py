@@ -7,24 +7,13 @@ from a cache.
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable
+import timeit
 
 import numpy as np
 
 from streamgenre.model.session import session
 
 _SIDE = 512  # of the matrices
-
-
-def _best(work: Callable[[], object], rounds: int) -> float:
-    best = math.inf
-    for _ in range(rounds):
-        began = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - began)
-    return best
 
 
 def mac_rate(rounds: int) -> float:
@@ -39,7 +28,8 @@ def mac_rate(rounds: int) -> float:
     graph = helper.make_graph([node], "product", [given], [result], [weight])
     model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)])
     product = session(model.SerializeToString())
-    return float(_SIDE**3 / _best(lambda: product.run(None, {"a": matrix}), rounds))
+    times = timeit.repeat(lambda: product.run(None, {"a": matrix}), number=1, repeat=rounds)
+    return float(_SIDE**3 / min(times))
 
 
 def read_rate(size: int, rounds: int) -> float:
@@ -49,9 +39,6 @@ def read_rate(size: int, rounds: int) -> float:
     array = np.ones(max(1, size // 4), np.float32)
     repeats = max(1, 2**20 // array.nbytes)  # so that a call exceeds the resolution of the clock
 
-    def work() -> None:
-        for _ in range(repeats):
-            np.dot(array, array)
-
     with threadpool_limits(1):
-        return repeats * array.nbytes / _best(work, rounds)
+        times = timeit.repeat(lambda: np.dot(array, array), number=repeats, repeat=rounds)
+    return repeats * array.nbytes / min(times)

@@ -187,8 +187,7 @@ def report(result: GpuResult) -> list[str]:
         f"music, {parity.next_state:.1e} in the state; the same genre leads in "
         f"{parity.same_genre:.1%} of the steps. One stream on the CPU, one core, same run: "
         f"{result.cpu.p50_ms:.2f} ms, p99 {result.cpu.p99_ms:.2f}.",
-        "",
-        *table(
+        table(
             [
                 "streams at once",
                 "way",
@@ -198,7 +197,6 @@ def report(result: GpuResult) -> list[str]:
             ],
             rows,
         ),
-        "",
         "`engine`: windows from the host and everything back, as the engine steps; `device`: "
         "windows and states stay on the device, probabilities come back; `graph`: as a CUDA graph, "
         "probabilities back. Times real time: seconds of audio of all streams together, in a "

@@ -11,8 +11,6 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -98,24 +96,13 @@ def measure(options: Options) -> Live:
         except NoRoomError as why:
             raise Skipped(str(why)) from None
         try:
-            with _environment(room.environment):
+            with mock.patch.dict(os.environ, room.environment):
                 result = _callback_and_latency(room, Path(folder), 3 if options.quick else 10)
             if not minutes:
                 return result
             return replace(result, minutes=endurance.endurance(room, Path(folder), minutes))
         finally:
             room.stop()
-
-
-@contextmanager
-def _environment(wanted: dict[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _callback_and_latency(room: Room, folder: Path, trials: int) -> Live:
@@ -179,15 +166,11 @@ def report(result: Live) -> list[str]:
     lines = [
         f"Latency of a sound after silence, from its entry into PortAudio, {len(parts['window'])} "
         "times:",
-        "",
-        *table(("until", "s, median (minimum to maximum)"), rows),
-        "",
+        table(("until", "s, median (minimum to maximum)"), rows),
         f"A step takes {result.step_ms:.1f} ms of the second row. Dropped {result.dropped}, "
         f"overflows {result.overflows}.",
-        "",
         f"The audio callback, every {result.block_s * 1e3:.0f} ms, {result.callbacks} times:",
-        "",
-        *table(
+        table(
             ("", "p50, ms", "p99, ms", "p99.9, ms"),
             [
                 [name, *(f"{value:.3f}" for value in values)]
@@ -196,7 +179,7 @@ def report(result: Live) -> list[str]:
         ),
     ]
     if result.minutes:
-        lines += ["", *_report_minutes(result.minutes)]
+        lines += _report_minutes(result.minutes)
     return lines
 
 
@@ -219,10 +202,8 @@ def _report_minutes(outputs: dict[str, endurance.Endurance]) -> list[str]:
     return [
         f"{minutes:.0f} minutes of `streamgenre live`, as jsonl and with the display at 80x24, "
         "side by side:",
-        "",
-        *table(head, rows),
-        "",
-        *messages,
+        table(head, rows),
+        "\n".join(messages),
     ]
 
 

@@ -15,9 +15,7 @@ training data of a tagger.
 
 from __future__ import annotations
 
-import importlib.util
 import os
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,8 +46,10 @@ def measure(options: Options) -> PeersResult:
     """Measure the costs of every tagger that can be loaded, and accuracy on labelled music."""
     folder = options.peers or Path(os.environ.get("STREAMGENRE_PEERS", ""))
     peers, absent = open_all(folder)
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
     model = load()
-    with _one_thread():
+    with threadpool_limits(1):  # of NumPy, like the other libraries
         costs = cost.cost(peers, model, *((30.0, 1) if options.quick else (60.0, 7)))
         scores = (
             accuracy.accuracy(peers, model, options.data, 1 if options.quick else None)
@@ -80,7 +80,7 @@ def open_all(folder: Path) -> tuple[dict[str, Tagger], dict[str, str]]:
     absent: dict[str, str] = {}
     for name in module.ALL:
         if name not in VOCABULARY:
-            absent[name] = "no table of its labels in bench/peers/labels.py"
+            absent[name] = "no table of its labels in bench/peers/labels.toml"
             continue
         try:
             peer = module.load(name)
@@ -94,16 +94,6 @@ def open_all(folder: Path) -> tuple[dict[str, Tagger], dict[str, str]]:
     if not peers:
         raise Skipped(f"none of the taggers in {folder} can be used: {_listed(absent)}")
     return peers, absent
-
-
-def _one_thread() -> AbstractContextManager[object]:
-    """Limit NumPy to one thread, like the other libraries."""
-    if importlib.util.find_spec("threadpoolctl") is None:
-        return nullcontext()
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    limits: AbstractContextManager[object] = threadpool_limits(1)
-    return limits
 
 
 def _our_parameters(model: Model) -> int:
@@ -121,11 +111,11 @@ def report(result: PeersResult) -> list[str]:
     """Costs, then accuracy."""
     lines = _cost_lines(result)
     if result.accuracy is None:
-        lines += ["", "Accuracy was not measured: it needs labelled music (`--data`)."]
+        lines.append("Accuracy was not measured: it needs labelled music (`--data`).")
     else:
-        lines += ["", *_accuracy_lines(result.accuracy)]
+        lines += _accuracy_lines(result.accuracy)
     if result.absent:
-        lines += ["", f"Not measured: {_listed(result.absent)}."]
+        lines.append(f"Not measured: {_listed(result.absent)}.")
     return lines
 
 
@@ -151,7 +141,7 @@ def _cost_lines(result: PeersResult) -> list[str]:
             ]
         )
     return [
-        *table(
+        table(
             (
                 "system",
                 "parameters",
@@ -166,7 +156,6 @@ def _cost_lines(result: PeersResult) -> list[str]:
             ),
             rows,
         ),
-        "",
         "One thread each, the same music, taken in turn; medians; decoding and resampling are not "
         "in it. A tagger runs in PyTorch, YAMNet in LiteRT, ours in ONNX Runtime. `of it before "
         "the network`: spectra where the loader has a function for them; of ours all that the "
@@ -191,8 +180,7 @@ def _accuracy_lines(result: accuracy.Accuracy) -> list[str]:
     head.append(f"ours at {hops[-1]} s among all fourteen")
     alone = ", ".join(f"{value.accuracy:.3f} at {hop} s" for hop, value in result.ours.items())
     return [
-        *table(head, rows),
-        "",
+        table(head, rows),
         f"Tracks of the test split, {result.tracks} in all (ours on all of them: {alone}), "
         "opened once more for this; the tables from labels to genres were fixed before, by the "
         "labels' names. Ours chooses among the same genres as the tagger; intervals are 95 % "

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
-from unittest import mock
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from streamgenre.model.card import Hop
 from streamgenre.model.model import Model
 
 from ..common import MismatchError, Spread, in_turn, music, ratios
+from ..stages import Stages
 
 _YAMNET_WINDOW, _YAMNET_HOP = 15_600, 7_680  # samples; not stated by its loader
 _PUBLISHED = {"yamnet": 3_700_000}  # weights, if the loader does not expose them
@@ -80,18 +80,12 @@ def parameters(name: str, peer: Tagger) -> int | None:
     return _PUBLISHED.get(name)
 
 
-class _Clocked:
-    """Sums the processor time of the calls of a function."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
-        self.seconds = 0.0
-
-    def __call__(self, *args: Any, **options: Any) -> Any:
+def _split(owner: object, function: str, work: Callable[[], object]) -> tuple[float, float]:
+    """Processor seconds in the calls of a function during `work`, and of all of it."""
+    with Stages({function: [(owner, function)]}, time.process_time) as stages:
         began = time.process_time()
-        result = self._function(*args, **options)
-        self.seconds += time.process_time() - began
-        return result
+        work()
+        return stages.seconds[function], time.process_time() - began
 
 
 class _Peer:
@@ -115,11 +109,7 @@ class _Peer:
         """Processor seconds of `whole` before the network and in total; None if unknown."""
         for name in _FEATURES:
             if hasattr(self._peer, name):
-                clock = _Clocked(getattr(self._peer, name))
-                with mock.patch.object(self._peer, name, clock):
-                    began = time.process_time()
-                    self.whole()
-                    return clock.seconds, time.process_time() - began
+                return _split(self._peer, name, self.whole)
         return None
 
 
@@ -148,13 +138,8 @@ class _Ours:
 
     def features(self) -> tuple[float, float]:
         """Processor seconds of `whole` outside of the network and in total."""
-        engine = self._model.engine
-        clock = _Clocked(engine.run)
-        with mock.patch.object(engine, "run", clock):
-            began = time.process_time()
-            self.whole()
-            whole = time.process_time() - began
-        return whole - clock.seconds, whole
+        network, whole = _split(self._model.engine, "run", self.whole)
+        return whole - network, whole
 
 
 def cost(

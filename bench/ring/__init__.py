@@ -143,7 +143,7 @@ def report(result: Mapping[str, Mapping[str, Mapping[str, Throughput]]]) -> list
         head = [how]
         for block in result:
             head += [f"samples a second, blocks of {block}", "time, Ring 1"]
-        lines += [*table(head, rows), ""]
+        lines.append(table(head, rows))
     dropped = ", ".join(
         f"{one['two threads']['LiveRing'].missing_share:.0%} with blocks of {block}"
         for block, one in result.items()

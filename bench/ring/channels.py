@@ -9,6 +9,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -58,47 +59,45 @@ class _LiveRing:
         return self._ring.read(most)
 
 
-class _Queue:
-    """Both sides wait inside the queue."""
+class _Blocks:
+    """Keeps the samples of a block that were not read yet."""
 
-    def __init__(self, block: int) -> None:
-        self._queue: queue.Queue[Samples] = queue.Queue(CAPACITY // block)
-        self._rest = np.zeros(0, np.float32)
-
-    def write(self, block: Samples) -> int:
-        self._queue.put(block.copy(), timeout=PATIENCE)
-        return len(block)
+    def __init__(self, next_block: Callable[[], Samples | None]) -> None:
+        self._next, self._rest = next_block, np.zeros(0, np.float32)
 
     def read(self, most: int) -> tuple[int, Samples]:
         parts, count = [self._rest], len(self._rest)
-        while count < most:
-            parts.append(self._queue.get(timeout=PATIENCE))
-            count += len(parts[-1])
+        while count < most and (block := self._next()) is not None:
+            parts.append(block)
+            count += len(block)
         joined = np.concatenate(parts)
         self._rest = joined[most:]
         return 0, joined[:most]
 
 
-class _BlockDeque:
+class _Queue(_Blocks):
+    """Both sides wait inside the queue."""
+
+    def __init__(self, block: int) -> None:
+        self._queue: queue.Queue[Samples] = queue.Queue(CAPACITY // block)
+        super().__init__(partial(self._queue.get, timeout=PATIENCE))
+
+    def write(self, block: Samples) -> int:
+        self._queue.put(block.copy(), timeout=PATIENCE)
+        return len(block)
+
+
+class _BlockDeque(_Blocks):
     def __init__(self, block: int) -> None:
         self._blocks: deque[Samples] = deque()
         self._most = CAPACITY // block
-        self._rest = np.zeros(0, np.float32)
+        super().__init__(lambda: self._blocks.popleft() if self._blocks else None)
 
     def write(self, block: Samples) -> int:
         if len(self._blocks) >= self._most:
             return 0
         self._blocks.append(block.copy())
         return len(block)
-
-    def read(self, most: int) -> tuple[int, Samples]:
-        parts, count = [self._rest], len(self._rest)
-        while count < most and self._blocks:
-            parts.append(self._blocks.popleft())
-            count += len(parts[-1])
-        joined = np.concatenate(parts)
-        self._rest = joined[most:]
-        return 0, joined[:most]
 
 
 class _SampleDeque:

@@ -177,9 +177,7 @@ def report(result: Latency) -> list[str]:
     """Three tables."""
     return [
         *_report_back_to_back(result.back_to_back),
-        "",
         *_report_paced(result.paced),
-        "",
         *_report_fresh(result.fresh),
     ]
 
@@ -197,8 +195,7 @@ def _report_back_to_back(cases: Sequence[BackToBack]) -> list[str]:
         f"Back to back, {first[0].step.count} steps per run, the run with the best p99 of "
         f"{len(first)}, in ms; then the speed relative to real time at p50, and the p99 of all "
         "runs:",
-        "",
-        *table(("model", "hop", *_HEAD, "real time", "every p99"), rows),
+        table(("model", "hop", *_HEAD, "real time", "every p99"), rows),
     ]
 
 
@@ -209,8 +206,7 @@ def _report_paced(cases: Sequence[Paced]) -> list[str]:
     return [
         f"In real time, one step per hop, {cases[0].step.count} steps, other cores idle or busy "
         "with matrix products, in ms:",
-        "",
-        *table(("model", "hop", "other cores", *_HEAD), rows),
+        table(("model", "hop", "other cores", *_HEAD), rows),
     ]
 
 
@@ -223,8 +219,7 @@ def _report_fresh(cases: Sequence[Fresh]) -> list[str]:
     return [
         "The first steps of a new process, with files cached and kernels compiled, median of "
         f"{cases[0].load_s.count} processes (minimum to maximum):",
-        "",
-        *table(
+        table(
             ("model", "hop", "import and load, s", "first step, ms", "second", "the next ten"), rows
         ),
     ]

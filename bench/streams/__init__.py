@@ -115,13 +115,12 @@ def report(result: Capacity) -> list[str]:
         f"An update every {result.hop_s:g} s for each, {result.seconds:g} s a row. Memory a "
         f"stream holds {result.ring_kb:.0f} kB of samples (its ring) and "
         f"{result.history_kb:.0f} kB of log-mel, which are left out in the last column.",
-        "",
     ]
     held = result.ring_kb + result.history_kb
     for name, rows in result.cases.items():
         carried = [row.streams for row in rows if row.late_p99_s <= result.hop_s]
-        lines += [f"**{name}**: {max(carried, default=0)} carried", ""]
-        lines += table(
+        lines += [f"**{name}**: {max(carried, default=0)} carried"]
+        lines.append(table(
             ["streams", "updates", "late p50", "p99", "p99.9", "cores busy", "memory a stream",
              "beside ring and log-mel"],
             [
@@ -130,6 +129,5 @@ def report(result: Capacity) -> list[str]:
                  f"{row.kb_a_stream:.0f} kB", f"{row.kb_a_stream - held:.0f} kB"]
                 for row in rows
             ],
-        )  # fmt: skip
-        lines.append("")
-    return lines[:-1]
+        ))  # fmt: skip
+    return lines

@@ -111,7 +111,7 @@ def test_spreads_and_percentiles_keep_their_order():
     assert times.p50 < times.p95 < times.p99 < times.p999 < times.worst
     assert from_json(Percentiles, to_json(times)) == times
     assert "p99.9" in to_json(times)
-    assert table(["a", "b"], [[1, 2]]) == ["| a | b |", "|---|---|", "| 1 | 2 |"]
+    assert table(["a", "b"], [[1, 2]]) == "| a | b |\n|---|---|\n| 1 | 2 |"
 
 
 def test_music_repeats_the_clips_and_cannot_be_written():
@@ -212,7 +212,7 @@ def test_a_step_contains_its_network():
         for run in row.runs:
             assert run.step.count == run.network.count == 4
             assert 0 < run.network.p50 < run.step.worst
-    assert len(step._report_back_to_back(rows)) == 4 + len(rows)
+    assert step._report_back_to_back(rows)[1].count("\n") == 1 + len(rows)
 
 
 def test_busy_processes_work_and_end():

@@ -64,7 +64,7 @@ def test_framing_measures_every_way(model, monkeypatch):
         assert set(one.ways) == set(framing.ways())
         assert all(way.windows_a_second > 0 for way in one.ways.values())
         assert one.ways["ours"].times_ours.median == 1
-    assert len(framing.report(result)) > len(framing.ways())
+    assert framing.report(result)[0].count("\n") > len(framing.ways())
 
 
 # Rings
@@ -256,9 +256,8 @@ def test_without_cuda_the_gpu_bench_states_the_reason(monkeypatch):
 def test_tables_cover_every_genre(model):
     for names in VOCABULARY.values():
         assert tuple(names) == model.card.label_names
-        words = [word for some in names.values() for word in some or ()]
+        words = [word for some in names.values() for word in some]
         assert len(set(words)) == len(words), "a word for two genres"
-        assert all(some is None or some for some in names.values())
 
 
 def test_every_entry_of_a_table_is_a_label_of_its_tagger():
@@ -278,7 +277,7 @@ def test_every_entry_of_a_table_is_a_label_of_its_tagger():
 
 
 def test_the_score_of_a_genre_is_its_most_probable_label():
-    names = {"rock": ("rock", "punk"), "polka": None, "jazz": ("jazz",)}
+    names = {"rock": ("rock", "punk"), "polka": (), "jazz": ("jazz",)}
     predicted = np.array([[0.2, 0.1, 0.5], [0.3, 0.4, 0.0]])
     assert nameable(names) == ("rock", "jazz")
     found = by_genre(predicted, ["rock", "jazz", "punk"], names)
@@ -340,7 +339,7 @@ class Tagger:
 
 @pytest.fixture
 def tagger(monkeypatch):
-    names = dict.fromkeys(VOCABULARY["mn04"], None) | {"rock": ("rock",), "jazz": ("jazz",)}
+    names = dict.fromkeys(VOCABULARY["mn04"], ()) | {"rock": ("rock",), "jazz": ("jazz",)}
     monkeypatch.setattr("bench.peers.accuracy.VOCABULARY", {"tagger": names})
     return Tagger()
 

@@ -1,11 +1,11 @@
-"""Own genres: a new head on a model that runs already, fitted in minutes, without PyTorch."""
+"""Adaptation to other genres: a new head on an existing model, fitted without PyTorch."""
 
 from __future__ import annotations
 
 import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from streamgenre.files import replace_bytes
 from streamgenre.model.card import ModelCard, read_card
 from streamgenre.model.onnx import OnnxEngine
 
+from ..card import label_entry, store_card
 from ..data import Track
 from ..evaluation.inputs import unsplit
 from ..inference import Progress, last_share, no_progress
@@ -27,11 +28,11 @@ from .head import Example, choose_strength, fit_head
 
 
 def outputs_read(card: ModelCard) -> tuple[str, ...]:
-    """The outputs of a base that the head reads.
+    """The outputs of a base model that the head reads.
 
-    Where a network pools its embeddings over the stream, `embedding` is the pooled one. Elsewhere
-    the recurrent state does better than the embedding of one step, which is three times as wide:
-    log loss 1.00 against 1.13 on held-out tracks of genres unlike the base's own.
+    If the network pools its embeddings over the stream, `embedding` is the pooled one. In other
+    networks, the recurrent state is better than the embedding of one step, which is three times as
+    wide: log loss 1.00 against 1.13 on held-out tracks of genres unlike those of the base.
     """
     network = card.network.get("base", card.network)
     return ("embedding",) if network.get("memory") == "statistics" else ("next_state",)
@@ -42,7 +43,7 @@ __all__ = ["Adaptation", "Base", "adapt", "cautions", "usable"]
 
 @dataclass(frozen=True)
 class Base:
-    """The model to build on: its bytes, checked, and ready to run."""
+    """The model to adapt: its graph, checked, and an engine that runs it."""
 
     name: str  # of the file, for messages
     model: onnx.ModelProto
@@ -50,7 +51,7 @@ class Base:
 
     @classmethod
     def read(cls, data: bytes, name: str) -> Base:
-        """Raises ModelFileError where it is damaged or cannot carry a new head."""
+        """Read a model file. Raises ModelFileError if it is damaged or cannot get a new head."""
         card = read_card(data, name)
         model = onnx.load_from_string(data)
         graph.check_base(model, name)
@@ -58,19 +59,19 @@ class Base:
 
     @property
     def card(self) -> ModelCard:
-        """What the base says of itself."""
+        """The card of the model."""
         return self.engine.card
 
 
 @dataclass(frozen=True)
 class Adaptation:
-    """What was fitted and measured."""
+    """The result of an adaptation."""
 
     labels: list[str]
-    tracks: Mapping[str, int]  # of each label
+    tracks: Mapping[str, int]  # number by label
     folds: int
-    metrics: Mapping[float, validate.HeadMetrics]  # of each hop, in seconds
-    without_genre: tuple[int, int]  # tracks taken for no music, and unsure, at the live hop
+    metrics: Mapping[float, validate.HeadMetrics]  # by hop in seconds
+    without_genre: tuple[int, int]  # tracks classified as no music, and as unsure, at the live hop
     card: ModelCard
 
 
@@ -82,12 +83,12 @@ def adapt(
     name: str | None = None,
     progress: Progress = no_progress,
 ) -> Adaptation:
-    """Fit, measure and write a model for the tracks' genres; nothing is written where it fails.
+    """Fit, measure and write a model for the genres of the tracks.
 
-    Raises DataError for tracks that cannot be learned from, graph.AdaptError where the new model
-    is not what it should be.
+    Raises DataError for unsuitable tracks, and graph.AdaptError if the new model does not pass its
+    check. In both cases nothing is written.
     """
-    known = unsplit([t for t in tracks if t.genre])
+    fingerprint = unsplit([t for t in tracks if t.genre])
     tracks = usable(tracks, audio, base.card.sample_rate)
     labels = sorted({t.genre for t in tracks})
     reads = outputs_read(base.card)
@@ -108,27 +109,29 @@ def adapt(
         validate.unsure(left_out, live, temperature, base.card.thresholds),
         music=validate.music(examples, base.card.thresholds),
     )
-    lost = validate.without_genre(
+    without_genre = validate.without_genre(
         left_out, examples, live, temperature, thresholds, base.card.live_hop
     )
     model = graph.with_head(base.model, base.card.network.get("kind") == "adapted", head)
-    data = graph.with_card(
-        model,
+    card = replace(
         base.card,
-        labels,
-        head,
-        {
-            "name": name or output.stem,
-            "version": "1",
-            "hops": [asdict(hop) | {"accuracy": metrics[hop.seconds].for_card()} for hop in hops],
-            "thresholds": asdict(thresholds),
-            "about": _about(base.card, tracks, known, labels, metrics, left_out.folds, lost),
-        },
+        name=name or output.stem,
+        version="1",
+        labels=tuple(label_entry(label, i) for i, label in enumerate(labels)),
+        hops=tuple(replace(hop, accuracy=metrics[hop.seconds].for_card()) for hop in hops),
+        thresholds=thresholds,
+        about=_about(
+            base.card, tracks, fingerprint, labels, metrics, left_out.folds, without_genre
+        ),
+        network=graph.description(base.card.network, len(labels), reads),
     )
+    data = store_card(model, card)
     graph.verify(base.engine, data, head, str(output), lambda n: progress("check", n, PARITY_STEPS))
     replace_bytes(output, data)
     counts = Counter(t.genre for t in tracks)
-    return Adaptation(labels, counts, left_out.folds, metrics, lost, read_card(data, str(output)))
+    return Adaptation(
+        labels, counts, left_out.folds, metrics, without_genre, read_card(data, str(output))
+    )
 
 
 def _examples(
@@ -138,7 +141,7 @@ def _examples(
     base: Base,
     progress: Progress,
 ) -> list[Example]:
-    """The base's features of the tracks at each of its hops."""
+    """Features of the tracks from the base model, at each of its hops."""
     keys = [t.key for t in tracks]
     reads = outputs_read(base.card)
     total = len(keys) * len(base.card.hops)
@@ -164,18 +167,19 @@ def _examples(
 def _about(
     base: ModelCard,
     tracks: Sequence[Track],
-    known: str,
+    fingerprint: str,
     labels: Sequence[str],
     metrics: Mapping[float, validate.HeadMetrics],
     folds: int,
-    lost: tuple[int, int],
+    without_genre: tuple[int, int],
 ) -> dict[str, object]:
-    """The card's account for people: what was adapted, on what, and how well it did."""
+    """The entry `about` of the card: base model, data, metrics and limits."""
     kept = ("level", "runtime", "licence", "use", "credits")
     live = metrics[base.live_hop]
     recalls = ", ".join(f"{label} {live.recall(label):.2f}" for label in labels)
     groups = len({t.group for t in tracks})
     read = " and ".join(outputs_read(base))
+    no_music, unsure = without_genre
     return {
         "what": f"a linear head on {read} of {base.name} {base.version}",
         "adapted_from": {"name": base.name, "version": base.version, "sha256": base.sha256},
@@ -183,7 +187,7 @@ def _about(
             "tracks": len(tracks),
             "genres": len(labels),
             "artists or tracks apart": groups,
-            "fingerprint": known,  # by which `evaluate` tells that it measures these
+            "fingerprint": fingerprint,  # `evaluate` recognises the data by it
         },
         "measured": [
             f"{folds}-fold cross-validation, artists or tracks apart; by track, from the mean of "
@@ -191,7 +195,7 @@ def _about(
             "largest genre",
             f"recall at {base.live_hop:g} s: {recalls}",
             *validate.confused(live, labels),
-            f"mostly taken for no music: {lost[0]} tracks, mostly unsure: {lost[1]}",
+            f"mostly taken for no music: {no_music} tracks, mostly unsure: {unsure}",
         ],
         "limits": [
             "silence, margin and smoothing are the base's; temperature and `unsure` are fitted on "

@@ -1,4 +1,4 @@
-"""Which tracks a head is fitted on, and what to say where they are few or left out."""
+"""The tracks that a head is fitted on, and warnings about few or unused tracks."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from numpy.typing import NDArray
 from ..data import DataError, Track
 from ..evaluation.inputs import plural
 
-NAMED = 5  # tracks at most, in a warning
-FEW = 12  # tracks of a genre: fewer leave two or three in a fold to judge by
+NAMED = 5  # tracks listed in a warning
+FEW = 12  # tracks of a genre; with fewer, a fold has two or three to measure
 
 
 def usable(
     tracks: Sequence[Track], audio: Mapping[str, NDArray[np.int16]], rate: int
 ) -> list[Track]:
-    """The tracks with a genre and at least a second of audio.
+    """Return the tracks with a genre and at least a second of audio.
 
-    Raises DataError for under two genres, and where a genre has none.
+    Raises DataError if there are fewer than two genres, or if a genre has no such track.
     """
     usable = [t for t in tracks if t.genre and t.key in audio and len(audio[t.key]) >= rate]
     genres = sorted({t.genre for t in usable})
     if len(genres) < 2:
         raise DataError(
-            f"at least two genres with audio are needed, found {', '.join(genres) or 'none'}; "
-            "add folders of others"
+            f"at least two genres with audio are needed, not {', '.join(genres) or 'none'}; add "
+            "folders of other genres"
         )
     if gone := sorted({t.genre for t in tracks if t.genre}.difference(genres)):
         raise DataError(
-            f"{', '.join(gone)}: no track with a second of audio; add longer ones, or take the "
-            "genre out"
+            f"{', '.join(gone)}: no track with a second of audio; add longer ones, or remove "
+            "the genre"
         )
     return usable
 
@@ -40,7 +40,7 @@ def usable(
 def cautions(
     tracks: Sequence[Track], audio: Mapping[str, NDArray[np.int16]], rate: int
 ) -> list[str]:
-    """What is left out, and where there is little to learn from; a line each."""
+    """Warn about tracks that are too short, and about genres with few tracks; one line each."""
     lines = []
     short = [t.key for t in tracks if t.genre and t.key in audio and len(audio[t.key]) < rate]
     if short:

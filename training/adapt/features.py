@@ -1,7 +1,7 @@
-"""The base model's features of each track: outputs such as its state, at every step.
+"""Features of each track: outputs of the base model, such as its state, at every step.
 
-The usual way to new classes from few examples: a trained network's features and a linear model on
-them (Razavian et al. 2014, "CNN features off-the-shelf"; for music, Choi et al. 2017).
+A linear model on the features of a trained network is the usual method for new classes with few
+examples (Razavian et al. 2014, "CNN features off-the-shelf"; for music, Choi et al. 2017).
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from streamgenre.model.card import Hop
 from streamgenre.model.engine import Engine, initial_state
 
-from ..inference import steps_of, window_at
+from ..inference import batches_of, windows_of
 
-LONGEST = 60  # at most so many steps of a track are used at a hop: its middle
+LONGEST = 60  # steps per hop; of longer tracks only the middle is used
 _BATCH = 16
 
 Values = NDArray[np.float32]
 
 
 def excerpt(samples: NDArray[np.int16], hop: Hop) -> NDArray[np.int16]:
-    """The middle of a track, as long as its steps may be many."""
+    """The middle of a track, at most LONGEST steps."""
     longest = LONGEST * hop.samples
     first = max(0, (len(samples) - longest) // 2)
     return samples[first : first + longest]
@@ -37,23 +37,17 @@ def run_base(
     reads: Sequence[str],
     done: Callable[[], None] = lambda: None,
 ) -> dict[str, Values]:
-    """The outputs that `reads` names and `music`, side by side: (steps, F + 1) for each track.
+    """Run every track as a stream, in batches, and return its outputs: (steps, F + 1) by key.
 
-    Each is a stream of its own, many stepped at once; `done` is called after each.
+    The columns are those of the outputs `reads`, then `music`. `done` is called after each track.
     """
     excerpts = {key: excerpt(audio[key], hop) for key in keys}
-    # Tracks of like length share a batch, the longest first: those that ended leave its tail.
-    order = sorted(keys, key=lambda key: len(excerpts[key]), reverse=True)
     outputs_of: dict[str, Values] = {}
-    for first in range(0, len(order), _BATCH):
-        group = order[first : first + _BATCH]
-        counts = [steps_of(len(excerpts[key]), hop) for key in group]
+    for group in batches_of(excerpts, keys, _BATCH):
         state = initial_state(engine.card, len(group), hop)
         rows: list[list[Values]] = [[] for _ in group]
-        for t in range(max(counts)):
-            active = sum(count > t for count in counts)
-            windows = np.stack([window_at(excerpts[key], t, hop) for key in group[:active]])
-            step = engine.step(windows, state[:active])
+        for windows in windows_of(excerpts, group, hop):
+            step = engine.step(windows, state[: len(windows)])
             state = step.next_state
             outputs = [getattr(step, name) for name in reads]
             read = np.concatenate([*outputs, step.music[:, None]], 1)

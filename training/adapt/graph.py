@@ -1,58 +1,58 @@
-"""A new head on an ONNX model, by surgery on its graph: no PyTorch, the base stays bit for bit.
+"""Replaces the head of an ONNX model in its graph, without PyTorch; the base is unchanged.
 
-What leads to `probabilities` is cut off; Concat, Gemm, Div and Softmax over the base's own outputs
-take its place. Weights are named as in `streamgenre/networks/adapted.py`, for the torch engine.
+The nodes that only `probabilities` depends on are replaced by Concat, Gemm, Div and Softmax over
+other outputs of the base. Weights have the names of `streamgenre/networks/adapted.py`, for the
+torch engine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
 from streamgenre.errors import ModelFileError, StreamgenreError
-from streamgenre.model.card import METADATA_KEY, ModelCard, card_to_json, read_card
+from streamgenre.model.card import read_card
 from streamgenre.model.cut import LOGMEL
 from streamgenre.model.engine import initial_state
 from streamgenre.model.onnx import OnnxEngine
-from streamgenre.model.onnxfile import read_onnx
 from streamgenre.package.nodes import name_nodes
 
-from ..card import label_entry
 from ..inference.decisions import softmax
 from ..inference.parity import PARITY, PARITY_STEPS, carried_steps
 from .head import Head
 
-_SAME_STATE = 1e-6  # probabilities differ more: the head is computed here in 64 bits, there in 32
+_SAME_STATE = 1e-6  # probabilities differ more, because the reference is computed in 64 bits
 _OLDEST_OPSET = 13  # Softmax over one axis
 
 
 class AdaptError(StreamgenreError):
-    """The new model is not the base with the new head; nothing was written."""
+    """The new model differs from the base with the new head; nothing was written."""
 
 
 def check_base(model: onnx.ModelProto, name: str) -> None:
-    """Raise ModelFileError where a model cannot carry a new head."""
+    """Raise ModelFileError if the head of a model cannot be replaced."""
     if not {"embedding", "next_state"} <= {output.name for output in model.graph.output}:
-        raise ModelFileError(f"{name}: has no `embedding` output to learn from; take another base")
+        raise ModelFileError(
+            f"{name}: has no output `embedding`, which a new head needs; give another model"
+        )
     opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0)
     if opset < _OLDEST_OPSET:
-        raise ModelFileError(f"{name}: is of ONNX opset {opset}; export it anew")
+        raise ModelFileError(f"{name}: is of ONNX opset {opset}; export it again")
 
 
 def description(
     base: Mapping[str, object], classes: int, reads: tuple[str, ...]
 ) -> dict[str, object]:
-    """The card's `network` entry. An adapted base gives its own base: only its head is replaced."""
+    """The entry `network` of the card. The base of an adapted model is that of the new one, too."""
     inner = base["base"] if base.get("kind") == "adapted" else dict(base)
     return {"kind": "adapted", "base": inner, "classes": classes, "reads": list(reads)}
 
 
 def with_head(base: onnx.ModelProto, adapted: bool, head: Head) -> onnx.ModelProto:
-    """The base's graph with the new head; `adapted` where the base was itself made here."""
+    """The graph of the base with the new head; `adapted`: the base is itself an adapted model."""
     model = onnx.ModelProto()
     model.CopyFrom(base)
     del model.metadata_props[:]
@@ -97,13 +97,13 @@ def _names_read(graph: onnx.GraphProto) -> set[str]:
 
 
 def _cut(graph: onnx.GraphProto, used: set[str]) -> None:
-    """Leave out what only `probabilities` needed.
+    """Remove everything that only `probabilities` depends on.
 
-    Weights that no node read before are kept: they are there for the torch engine alone.
+    Weights that no node reads are kept, because the torch engine needs them.
     """
     wanted = {output.name for output in graph.output} - {"probabilities"}
     alive = []
-    for node in reversed(graph.node):  # stored in an order of computation
+    for node in reversed(graph.node):  # nodes are stored in the order of computation
         if wanted.intersection(node.output):
             wanted.update(node.input)
             alive.append(node)
@@ -130,29 +130,9 @@ def _move_into_base(graph: onnx.GraphProto) -> None:
     for tensor in graph.initializer:
         tensor.name = moved(tensor.name)
     for node in graph.node:
-        # Outputs too: the exporter keeps equal weights once and passes them on by Identity.
+        # Outputs too: the exporter stores equal weights once and copies them with Identity nodes.
         for names in (node.input, node.output):
             names[:] = [moved(name) for name in names]
-
-
-def with_card(
-    model: onnx.ModelProto,
-    base: ModelCard,
-    labels: list[str],
-    head: Head,
-    changes: Mapping[str, object],
-) -> bytes:
-    """The file's bytes: the base's card with other labels, head, and what `changes` says."""
-    entries = asdict(base) | {
-        "labels": [label_entry(label, i) for i, label in enumerate(labels)],
-        "network": description(base.network, len(labels), head.reads),
-        **changes,
-    }
-    del entries["sha256"]
-    digest = read_onnx(model.SerializeToString()).sha256
-    helper.set_model_props(model, {METADATA_KEY: card_to_json(entries, digest)})
-    data: bytes = model.SerializeToString()
-    return data
 
 
 def verify(
@@ -162,9 +142,9 @@ def verify(
     name: str,
     checked: Callable[[int], None] = lambda steps: None,
 ) -> None:
-    """Raise AdaptError unless the new model is the base with that head, the state carried.
+    """Raise AdaptError unless the new model agrees with the base and that head over carried steps.
 
-    `checked` is told how many of PARITY_STEPS are done.
+    `checked` is called with the number of finished steps, out of PARITY_STEPS.
     """
     card = read_card(data, name)
     new = OnnxEngine(data, card)

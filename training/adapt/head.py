@@ -1,7 +1,7 @@
-"""The new head: L2 logistic regression on standardised features, a track weighing one.
+"""The new head: L2 logistic regression on standardised features; every track has the same weight.
 
-Its strength is chosen by cross-validation inside the tracks that it is fitted on, so that figures
-from tracks left out beforehand stay honest (Varma & Simon 2006).
+Its strength is chosen by cross-validation within the tracks that it is fitted on, so that metrics
+on held-out tracks are unbiased (Varma & Simon 2006).
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from ..inference import step_weights, weighted_mean
 from ..inference.decisions import softmax
 from .features import Values
 
-STRENGTHS = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)  # LogisticRegression's C: smaller holds back more
+STRENGTHS = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)  # C of LogisticRegression: inverse regularisation
 _USUAL = 1e-2  # the one chosen most often
-_EACH = 8  # steps of a track at each hop that the fit sees
+_EACH = 8  # steps of a track that are used for the fit, at each hop
 _INNER_FOLDS = 3
-_LEAST_DEVIATION = 1e-2  # a feature that hardly varies here may do so elsewhere
+_LEAST_DEVIATION = 1e-2  # a feature that hardly varies here may vary in other music
 
 
 @dataclass(frozen=True)
 class Head:
-    """A linear layer on what the base gives, and the temperature that calibrates it."""
+    """A linear layer on outputs of the base, and the temperature that calibrates it."""
 
     weight: NDArray[np.float32]  # (C, F), the standardisation folded in
     bias: NDArray[np.float32]  # (C,)
-    reads: tuple[str, ...]  # outputs of the base that it reads, joined in this order
+    reads: tuple[str, ...]  # names of these outputs, concatenated in this order
     temperature: float = 1.0
 
     def logits(self, read: Values) -> NDArray[np.float64]:
@@ -44,17 +44,17 @@ class Head:
 
 @dataclass(frozen=True)
 class Example:
-    """One labelled track: what the head may read of it at each hop."""
+    """The features of a labelled track at each hop."""
 
     runs: tuple[Values, ...]  # (steps, F) for each hop
     lasts: tuple[float, ...]  # for each hop, share of the last step that is audio and not padding
     label: int
     group: str
-    music: tuple[Values, ...] = ()  # (steps,) for each hop, the base's opinion
+    music: tuple[Values, ...] = ()  # (steps,) for each hop, probability of music
 
 
 def fit_head(examples: Sequence[Example], reads: tuple[str, ...], strength: float) -> Head:
-    """A head for the labels 0 to C - 1, each of which must occur."""
+    """Fit a head for the labels 0 to C - 1, each of which must occur."""
     sampled = [_sampled(example) for example in examples]
     rows = np.concatenate([steps for steps, _ in sampled])
     labels = np.repeat([e.label for e in examples], [len(steps) for steps, _ in sampled])
@@ -63,21 +63,21 @@ def fit_head(examples: Sequence[Example], reads: tuple[str, ...], strength: floa
     deviation = np.sqrt(np.average((rows - mean) ** 2, axis=0, weights=weights))
     scale = 1 / np.maximum(deviation, _LEAST_DEVIATION)
     model = LogisticRegression(C=strength, max_iter=300)  # type: ignore[no-untyped-call]
-    # Products as small as these take longer on several threads, much longer beside other work.
+    # Several threads are slower for matrices of this size, in particular on a busy machine.
     with warnings.catch_warnings(), threadpool_limits(1):
-        warnings.simplefilter("ignore", ConvergenceWarning)  # nearly there is near enough
+        warnings.simplefilter("ignore", ConvergenceWarning)  # close enough
         model.fit((rows - mean) * scale, labels, sample_weight=weights)
     weight, bias = model.coef_, model.intercept_
-    if len(weight) == 1:  # of two classes it keeps the difference alone
+    if len(weight) == 1:  # for two classes, scikit-learn stores one row
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
     weight = weight * scale
     return Head(weight.astype(np.float32), (bias - weight @ mean).astype(np.float32), reads)
 
 
 def _sampled(example: Example) -> tuple[Values, NDArray[np.float64]]:
-    """Some steps at each hop, the first and the last among them, and their weights, which sum to 1.
+    """Evenly spaced steps of all hops (N, F), and their weights (N,), which sum to 1.
 
-    The steps are evenly spread (N, F); each is weighted by the new audio that it brings (N,).
+    The first and the last step are included. Each is weighted by its amount of new audio.
     """
     steps, weights = [], []
     for run, last in zip(example.runs, example.lasts, strict=True):
@@ -89,7 +89,7 @@ def _sampled(example: Example) -> tuple[Values, NDArray[np.float64]]:
 
 
 def choose_strength(examples: Sequence[Example], reads: tuple[str, ...]) -> float:
-    """The strength of least log loss over tracks left out; the usual one where none can be."""
+    """The strength with the lowest log loss on held-out tracks; the usual one without folds."""
     splits = folds_of([e.label for e in examples], [e.group for e in examples], _INNER_FOLDS)
     if not splits:
         return _USUAL
@@ -106,7 +106,7 @@ def choose_strength(examples: Sequence[Example], reads: tuple[str, ...]) -> floa
 
 
 def log_loss(head: Head, example: Example) -> float:
-    """Mean over the hops and steps of a track."""
+    """Log loss of a track, the mean over its hops and steps."""
     return float(
         np.mean(
             [

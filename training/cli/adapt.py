@@ -10,7 +10,7 @@ import click
 
 from streamgenre.errors import one_line
 
-from .options import check_output, data_argument, data_options
+from .options import FILE, check_model_path, data_argument, data_options
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -21,13 +21,7 @@ if TYPE_CHECKING:
 @click.command()
 @data_argument
 @data_options
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    required=True,
-    help="The new model: one ONNX file.",
-)
+@click.option("-o", "--output", type=FILE, required=True, help="The new model: one ONNX file.")
 @click.option(
     "--model",
     "base_path",
@@ -57,7 +51,7 @@ def command(
     """
     if checkpoint is not None and (base_path is not None or name is not None):
         raise click.UsageError("--checkpoint cannot be combined with --model or --name")
-    check_output(output, [path for path in (data, base_path, checkpoint) if path is not None])
+    check_model_path(output, [path for path in (data, base_path, checkpoint) if path is not None])
 
     from streamgenre.model.model import read_model
 
@@ -87,9 +81,10 @@ def command(
         from ..trainer.finetune import finetune
 
         measured = finetune(checkpoint, dataset, audio, output)
+        value, low, high = measured.accuracy
         click.echo(
-            "accuracy on the valid part of DATA, {tracks} tracks: {accuracy:.2f} "
-            "({accuracy_low:.2f} to {accuracy_high:.2f})".format(**measured)
+            f"accuracy on the valid part of DATA, {measured.tracks} tracks: {value:.2f} "
+            f"({low:.2f} to {high:.2f})"
         )
         click.echo(how_to_run(output))
         return

@@ -7,7 +7,18 @@ from typing import Any
 
 import click
 
-from .options import Number, data_argument, data_options, held_speech_option, open_data
+from .options import (
+    CHECKPOINT,
+    FOLDER,
+    IN_FILE,
+    IN_FOLDER,
+    Number,
+    checkpoint_in,
+    data_argument,
+    data_options,
+    held_speech_option,
+    open_data,
+)
 
 
 @click.command()
@@ -16,7 +27,7 @@ from .options import Number, data_argument, data_options, held_speech_option, op
 @click.option(
     "--run",
     "runs",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=IN_FOLDER,
     multiple=True,
     required=True,
     help="Folder of a finished run; repeat it for several runs.",
@@ -29,28 +40,20 @@ from .options import Number, data_argument, data_options, held_speech_option, op
     help="Weight of the initial weights (a model of this project) in the mean.",
 )
 @click.option(
-    "--lessons",
-    "soft_targets",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Soft targets (`teach`): refit the style layer.",
+    "--lessons", "soft_targets", type=IN_FILE, help="Soft targets (`teach`): refit the style layer."
 )
 @click.option(
     "--speech",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=IN_FOLDER,
     help="Folder of recorded speech: add a layer that distinguishes it from noise and music.",
 )
 @held_speech_option
 @click.option(
     "--calibrated-as",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=IN_FOLDER,
     help="Folder of a run of the same recipe without `valid`: copy its temperature and thresholds.",
 )
-@click.option(
-    "--folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Folder for the mean.",
-)
+@click.option("--folder", type=FOLDER, required=True, help="Folder for the mean.")
 def command(
     data: Path,
     runs: tuple[Path, ...],
@@ -69,43 +72,23 @@ def command(
     layer to a finished run. Only --speech on a network with running statistics refits its music
     layer, and then calibrates it again.
     """
-    import shutil
-
-    from ..calibration.calibrate import calibrate, calibrate_as
-    from ..checkpoint import read, write
-    from ..data import DataError
     from ..distillation.soft_targets import read_soft_targets
-    from ..heads.speech import finish_speech
-    from ..heads.styles import finish_styles
-    from ..trainer.weight_averaging import average
-    from .evaluate import CHECKPOINT
+    from ..heads.finish import mean_of_runs
 
-    for run in runs:
-        if not (run / CHECKPOINT).is_file():
-            raise DataError(f"{run}: no {CHECKPOINT} in it, which a run writes at its end")
+    checkpoints = [checkpoint_in(run) for run in runs]
     dataset, audio = open_data(data, **where)
-    # Rename the file when it is complete, because other commands take it for finished.
-    path = folder / f"unfinished-{CHECKPOINT}"
+    targets = None if soft_targets is None else read_soft_targets(soft_targets, dataset.labels)
+    path = mean_of_runs(
+        folder / CHECKPOINT,
+        checkpoints,
+        dataset,
+        audio,
+        start_share=start_share,
+        soft_targets=targets,
+        speech=speech,
+        held_speech=held_speech,
+        calibrated_as=None if calibrated_as is None else calibrated_as / CHECKPOINT,
+        report=click.echo,
+    )
     alone = len(runs) == 1 and not start_share
-    if alone:
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(runs[0] / CHECKPOINT, path)
-    else:
-        average([run / CHECKPOINT for run in runs], path, start_share)
-        tensors, about = read(path)
-        if about.pop("before_speech", None):  # metrics of the first run do not apply to the mean
-            write(path, tensors, about)
-    if soft_targets is not None:
-        before, after = finish_styles(
-            path, dataset, audio, read_soft_targets(soft_targets, dataset.labels)
-        )
-        click.echo(f"styles: cross-entropy {before:.4f} before, {after:.4f} after")
-    if speech is not None:
-        before, after = finish_speech(path, dataset, audio, speech)
-        click.echo(f"speech: cross-entropy {before:.4f} before, {after:.4f} after")
-    if calibrated_as is not None:
-        calibrate_as(path, calibrated_as / CHECKPOINT, dataset, audio)
-    elif not alone or "calibration" not in read(path)[1]:
-        calibrate(path, dataset, audio, held_speech)
-    path = path.replace(folder / CHECKPOINT)
     click.echo(f"{path}: {'that run' if alone else f'the mean of {len(runs)} runs'}")

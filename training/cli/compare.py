@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ import click
 from streamgenre.files import replace_bytes
 
 from ..data.record import DataError
+from .options import FILE, check_outputs
 
 if TYPE_CHECKING:
     from ..evaluation.compare import PairedDifference, SideBySide
@@ -23,18 +23,8 @@ _SPLITS = ("test", "valid", "train", "all")  # for a folder, the first that exis
 
 @click.command()
 @click.argument("systems", nargs=-1, required=True)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Also write the tables as Markdown.",
-)
-@click.option(
-    "--json",
-    "figures",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Also write the figures as JSON.",
-)
+@click.option("-o", "--output", type=FILE, help="Also write the tables as Markdown.")
+@click.option("--json", "figures", type=FILE, help="Also write the figures as JSON.")
 def command(systems: tuple[str, ...], output: Path | None, figures: Path | None) -> None:
     """Print the accuracy of each of SYSTEMS, and the differences from the first.
 
@@ -54,21 +44,6 @@ def command(systems: tuple[str, ...], output: Path | None, figures: Path | None)
         replace_bytes(output, f"{text}\n".encode())
     if figures is not None:
         replace_bytes(figures, f"{json.dumps(comparison.to_json(), indent=1)}\n".encode())
-
-
-def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
-    """Check the output files before the work. Raises DataError if one cannot be written."""
-    taken = {path.resolve() for path in inputs}
-    for path in outputs:
-        if not path.parent.is_dir():
-            raise DataError(f"{path}: there is no folder {path.parent}; make it first")
-        if path.resolve() in taken:
-            raise DataError(
-                f"{path}: is an input or the other output of this command; give another name"
-            )
-        if not os.access(path if path.exists() else path.parent, os.W_OK):
-            raise DataError(f"{path}: cannot be written; give another path")
-        taken.add(path.resolve())
 
 
 def parse(systems: Sequence[str]) -> dict[str, list[Path]]:

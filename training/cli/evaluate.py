@@ -9,19 +9,23 @@ import click
 
 from streamgenre.errors import one_line
 
-from ..data.record import DataError
-from .options import data_argument, data_options, open_data
+from .options import (
+    FOLDER,
+    IN_FILE,
+    IN_FOLDER,
+    IN_PATH,
+    checkpoint_in,
+    data_argument,
+    data_options,
+    open_data,
+)
 from .progress import progress
 
 if TYPE_CHECKING:
     from streamgenre.model.model import Model
 
-    from ..evaluation import EvaluationMetrics
-
-
-_any = click.Path(path_type=Path, exists=True)
-CHECKPOINT = "model.safetensors"  # final weights in the folder of a run
-_folder = click.Path(path_type=Path, file_okay=False, exists=True)
+    from ..data import AudioCache, DataSet
+    from ..evaluation import EvaluationMetrics, Plan
 
 
 @click.command()
@@ -30,7 +34,7 @@ _folder = click.Path(path_type=Path, file_okay=False, exists=True)
 @click.option(
     "--model",
     "path",
-    type=_any,
+    type=IN_PATH,
     help="ONNX file, checkpoint, or the folder of a finished run.  [default: the bundled model]",
 )
 @click.option(
@@ -49,20 +53,22 @@ _folder = click.Path(path_type=Path, file_okay=False, exists=True)
     help="Number of mixes for timelines.  [default: 4 per track, at most 100, fewer if music is "
     "scarce]",
 )
-@click.option("--originals", type=_folder, help="Full-quality audio, to measure codec robustness.")
 @click.option(
-    "--speech", type=_folder, help="Recorded speech, to measure false music. (*.s16: 16 kHz mono)"
+    "--originals", type=IN_FOLDER, help="Full-quality audio, to measure codec robustness."
+)
+@click.option(
+    "--speech", type=IN_FOLDER, help="Recorded speech, to measure false music. (*.s16: 16 kHz mono)"
 )
 @click.option("--predictions-only", is_flag=True, help="Accuracy per track and the CSV files only.")
 @click.option(
     "--baseline",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=IN_FILE,
     help="Predictions of `head --baseline` on the same split, for comparison.",
 )
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     required=True,
     help="Folder for SPLIT.json, SPLIT.md, pictures and predictions.",
 )
@@ -80,15 +86,11 @@ def command(
     **where: Any,
 ) -> None:
     """Measure a model on DATA: accuracy over time, timelines, calibration, by set and genre."""
-    from ..evaluation import Plan, cautions, evaluate, make_folder, scored_tracks, write_evaluation
+    from ..evaluation import Plan, make_folder
 
     make_folder(output)
     model = open_model(path, hops)
     dataset, audio = open_data(data, for_training=False, **where)
-    # Before minutes of measuring: a warning may be a reason to stop.
-    scored = scored_tracks(dataset.tracks, split, model.card.label_names, audio)
-    for caution in cautions(model.card, scored, dataset.tracks, split, audio.source):
-        click.echo(f"warning: {one_line(caution)}", err=True)
     plan = Plan(
         split=split,
         hops=hops,
@@ -100,6 +102,17 @@ def command(
         data=dataset.fingerprint,
         audio=audio.source,
     )
+    measure(model, dataset, audio, plan, output)
+
+
+def measure(model: Model, dataset: DataSet, audio: AudioCache, plan: Plan, output: Path) -> None:
+    """Evaluate a model with progress bars, write the results, and print the main metrics."""
+    from ..evaluation import cautions, evaluate, scored_tracks, write_evaluation
+
+    # Before minutes of measuring: a warning may be a reason to stop.
+    scored = scored_tracks(dataset.tracks, plan.split, model.card.label_names, audio)
+    for caution in cautions(model.card, scored, dataset.tracks, plan.split, audio.source):
+        click.echo(f"warning: {one_line(caution)}", err=True)
     with progress() as bars:
         evaluation = evaluate(model, dataset.tracks, audio, plan, bars)
     written = write_evaluation(evaluation, output)
@@ -112,13 +125,7 @@ def open_model(path: Path | None, hops: tuple[float, ...] = ()) -> Model:
 
     A checkpoint also gets the hops `hops`, beside those of its training.
     """
-    if path is not None and path.is_dir():
-        if not (path / CHECKPOINT).is_file():
-            raise DataError(
-                f"{path}: no {CHECKPOINT} in it, which a run writes at its end; finish the run, or "
-                "give a model file"
-            )
-        path = path / CHECKPOINT
+    path = None if path is None else checkpoint_in(path)
     if path is not None and path.suffix == ".safetensors":
         from ..model import load_model
 

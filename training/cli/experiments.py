@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import data_options, open_data
+from .options import FOLDER, IN_FILE, data_options, open_data
 
 if TYPE_CHECKING:
     from ..literature.rows import Row
-
-_folder = click.Path(path_type=Path, file_okay=False)
 
 
 @click.command()
@@ -39,14 +37,14 @@ _folder = click.Path(path_type=Path, file_okay=False)
 @click.option("--again", is_flag=True, help="Repeat measurements that exist already.")
 @click.option(
     "--runs",
-    type=_folder,
+    type=FOLDER,
     default=Path("runs/experiments"),
     show_default=True,
     help="Folder for the runs: checkpoints and learning curves.",
 )
 @click.option(
     "--results",
-    type=_folder,
+    type=FOLDER,
     default=Path("training/results"),
     show_default=True,
     help="Folder for results.json, predictions, tables and charts.",
@@ -56,7 +54,7 @@ _folder = click.Path(path_type=Path, file_okay=False)
 )
 @click.option(
     "--tags",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=IN_FILE,
     help="Tags of the tracks (CSV of `teach --tags-csv`), for systems that are trained on tags.",
 )
 @data_options

@@ -7,10 +7,7 @@ from typing import Any
 
 import click
 
-from .options import data_argument, data_options, open_data
-
-_file = click.Path(path_type=Path, dir_okay=False, exists=True)
-_folder = click.Path(path_type=Path, file_okay=False)
+from .options import FOLDER, IN_FILE, IN_FOLDER, data_argument, data_options, open_data
 
 
 @click.command()
@@ -19,17 +16,13 @@ _folder = click.Path(path_type=Path, file_okay=False)
 @click.option("--config", "name", default="feedback", show_default=True)
 @click.option("--set", "changes", multiple=True, metavar="SECTION.ENTRY=VALUE")
 @click.option("--start", required=True, help="Initial weights of all variants.")
-@click.option("--lessons", "soft_targets", type=_file, help="Soft targets (`teach`).")
-@click.option(
-    "--speech",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="As for `train`.",
-)
+@click.option("--lessons", "soft_targets", type=IN_FILE, help="Soft targets (`teach`).")
+@click.option("--speech", type=IN_FOLDER, help="As for `train`.")
 @click.option("--seeds", type=click.IntRange(1), default=5, show_default=True)
 @click.option("--first-seed", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--split", type=click.Choice(["valid", "test"]), default="test", show_default=True)
-@click.option("--folder", type=_folder, default=Path("runs/feedback"), show_default=True)
-@click.option("-o", "--output", type=_folder, required=True, help="Folder for the predictions.")
+@click.option("--folder", type=FOLDER, default=Path("runs/feedback"), show_default=True)
+@click.option("-o", "--output", type=FOLDER, required=True, help="Folder for the predictions.")
 def command(
     data: Path,
     name: str,

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .options import data_argument, data_options, open_data
+from .options import FILE, FOLDER, IN_FILE, data_argument, data_options, open_data
 from .progress import progress
 
 
@@ -17,30 +17,25 @@ from .progress import progress
 @click.option("--set", "changes", multiple=True, metavar="SECTION.ENTRY=VALUE")
 @click.option(
     "--start",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=IN_FILE,
     required=True,
     help="EfficientAT's mn04_as_mAP_432.pt, or a model with the backbone to use.",
 )
 @click.option(
     "--folder",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="Folder for a network with this head, as model.safetensors, for `train --start`.",
 )
 @click.option(
     "--baseline",
     "predictions",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="File for the predictions (.csv) of a perceptron on the mean embedding of each clip.",
 )
 @click.option(
     "--split", default="valid", show_default=True, help="Split to predict for --baseline."
 )
-@click.option(
-    "--embedded",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Folder that caches the embeddings.",
-)
+@click.option("--embedded", type=FOLDER, required=True, help="Folder that caches the embeddings.")
 @data_options
 def command(
     data: Path,

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .evaluate import CHECKPOINT
-from .options import Number, data_options, open_data
+from .options import FOLDER, IN_PATH, Number, checkpoint_in, data_options, open_data
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 @click.option(
     "--model",
     "path",
-    type=click.Path(path_type=Path, exists=True),
+    type=IN_PATH,
     help="ONNX file, checkpoint, or the folder of a finished run.  [default: the bundled model]",
 )
 @click.option("--seconds", type=Number(0, 600, min_open=True), default=10.0, show_default=True)
@@ -48,7 +47,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     default=Path("heard"),
     show_default=True,
     help="Folder for the sound (.wav), picture (.png) and metrics (.json), named by the genre.",
@@ -79,16 +78,11 @@ def command(
             "DATA selects a neuron: give it with --method neuron or weights, without --neuron"
         )
 
-    from ..data import DataError
     from ..evaluation import make_folder
     from ..visualisation import by_audio, open_subject, visualise
     from ..visualisation.maximise import genre_index
 
-    if path is not None and path.is_dir():
-        if not (path / CHECKPOINT).is_file():
-            raise DataError(f"{path}: no {CHECKPOINT} in it, which a run writes at its end")
-        path = path / CHECKPOINT
-    subject = open_subject(path)
+    subject = open_subject(None if path is None else checkpoint_in(path))
     if genre is not None:
         genre_index(subject, genre)  # before minutes of decoding
     make_folder(output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+CHECKPOINT = "model.safetensors"  # final weights in the folder of a run
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+IN_PATH = click.Path(path_type=Path, exists=True)
+IN_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
+IN_FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 KINDS = ("auto", "manifest", "folders", "fma", "gtzan", "ballroom", "magnatagatune", "msd")
 
 
@@ -32,7 +39,7 @@ class Number(click.FloatRange):
 data_argument = click.argument("data", type=click.Path(path_type=Path))
 held_speech_option = click.option(
     "--held-speech",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=IN_FOLDER,
     help="Speech that was not used for training, to fit the threshold of `music`.",
 )
 
@@ -42,14 +49,14 @@ def data_options(function: Function) -> Function:
     for option in (
         click.option(
             "--cache",
-            type=click.Path(path_type=Path, file_okay=False),
+            type=FOLDER,
             envvar="STREAMGENRE_CACHE",
             help="Folder for decoded audio (32 kB per second).  [default: a folder in the user's "
             "cache directory; env: STREAMGENRE_CACHE]",
         ),
         click.option(
             "--lists",
-            type=click.Path(path_type=Path, file_okay=False, exists=True),
+            type=IN_FOLDER,
             help="Folder with split lists: the fault-filtered lists of GTZAN.",
         ),
         click.option("--subset", default="", help="FMA: small, medium or large."),
@@ -105,13 +112,41 @@ def open_data(
     return dataset, audio
 
 
-def check_output(output: Path, inputs: Sequence[Path]) -> None:
-    """Check the output path of a model before the work. Raises DataError if it is unusable."""
+def check_model_path(output: Path, inputs: Sequence[Path]) -> None:
+    """Check the path of a new model before the work. Raises DataError if it is unusable."""
     from ..data import DataError
 
     if output.suffix != ".onnx":
         raise DataError(f"{output}: must be a model file; give a name that ends in .onnx")
-    if not output.resolve().parent.is_dir():
-        raise DataError(f"{output}: there is no folder {output.parent}; make it first")
-    if output.resolve() in [path.resolve() for path in inputs]:
-        raise DataError(f"{output}: is an input of this command; give another output")
+    check_outputs([output], inputs)
+
+
+def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path] = ()) -> None:
+    """Check output files before the work. Raises DataError if one cannot be written."""
+    from ..data import DataError
+
+    taken = {path.resolve() for path in inputs}
+    for path in outputs:
+        if not path.resolve().parent.is_dir():
+            raise DataError(f"{path}: there is no folder {path.parent}; make it first")
+        if path.resolve() in taken:
+            raise DataError(
+                f"{path}: is an input or another output of this command; give another name"
+            )
+        if not os.access(path if path.exists() else path.resolve().parent, os.W_OK):
+            raise DataError(f"{path}: cannot be written; give another path")
+        taken.add(path.resolve())
+
+
+def checkpoint_in(path: Path) -> Path:
+    """The checkpoint in the folder of a finished run; any other path is returned as it is."""
+    from ..data import DataError
+
+    if not path.is_dir():
+        return path
+    if not (path / CHECKPOINT).is_file():
+        raise DataError(
+            f"{path}: no {CHECKPOINT} in it, which a run writes at its end; finish the run, or "
+            "give a model file"
+        )
+    return path / CHECKPOINT

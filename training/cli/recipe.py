@@ -3,40 +3,48 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from . import average, evaluate, export, head, teach, train
-from .options import check_output
+from .evaluate import measure, open_model
+from .options import (
+    CHECKPOINT,
+    FILE,
+    FOLDER,
+    IN_FILE,
+    IN_FOLDER,
+    IN_PATH,
+    check_model_path,
+    open_data,
+)
+from .progress import progress
 
-_folder = click.Path(path_type=Path, file_okay=False, exists=True)
+if TYPE_CHECKING:
+    from ..config import Config
+
 START_SHARE = 0.5
 _RUNS = 3  # seeds whose weights are averaged
 _CARD = Path(__file__).parent.parent / "card.json"
-_SPLITS = {"train": '["train"]', "all": '["train", "valid"]'}
+_SPLITS = {"train": '["train"]', "all": '["train", "valid"]'}  # name of a stage -> run.splits
 
 
 @click.command()
-@click.argument("data", type=click.Path(path_type=Path, exists=True))
-@click.option("--peers", type=_folder, required=True, help="Folder of the taggers (`teach`).")
-@click.option(
-    "--trunk",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    required=True,
-    help="EfficientAT's mn04_as_mAP_432.pt.",
-)
-@click.option("--speech", type=_folder, required=True, help="Recorded speech for training.")
-@click.option("--held-speech", type=_folder, required=True, help="Other speech, for `music`.")
+@click.argument("data", type=IN_PATH)
+@click.option("--peers", type=IN_FOLDER, required=True, help="Folder of the taggers (`teach`).")
+@click.option("--trunk", type=IN_FILE, required=True, help="EfficientAT's mn04_as_mAP_432.pt.")
+@click.option("--speech", type=IN_FOLDER, required=True, help="Recorded speech for training.")
+@click.option("--held-speech", type=IN_FOLDER, required=True, help="Other speech, for `music`.")
 @click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--cache", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--cache", type=FOLDER)
 @click.option(
     "--folder",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     default=Path("runs"),
     show_default=True,
     help="Folder for embeddings, runs and figures; existing ones are reused.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True)
+@click.option("-o", "--output", type=FILE, required=True)
 def command(
     data: Path,
     peers: Path,
@@ -55,59 +63,86 @@ def command(
     baseline, and exported with 32-bit and 16-bit weights. All of this is done twice: on `train`, to
     fit temperature and thresholds on `valid`, and on both. Called again, it resumes.
     """
-    check_output(output, [data])
+    check_model_path(output, [data])
     folder.mkdir(parents=True, exist_ok=True)
-    soft_targets, figures, plain = (
-        folder / name for name in ("lessons.safetensors", "figures", "baseline.csv")
-    )
-    where = [str(data), *(("--cache", str(cache)) if cache else ())]
-    shared = [
-        "--speech",
-        str(speech),
-        "--held-speech",
-        str(held_speech),
-        "--lessons",
-        str(soft_targets),
-    ]
-    begin = ["--start", str(trunk), "--embedded", str(folder / "embedded")]
-    if not soft_targets.is_file():
-        taggers = ["--peers", str(peers), "--trunk", str(trunk), "--teacher", teach.NONE]
-        outputs = ["--heard", str(folder / "heard")]
-        _call(teach.command, [*where, *taggers, *outputs, "-o", str(soft_targets)])
+
+    from ..distillation.make import teach
+    from ..distillation.outputs import open_peers
+    from ..distillation.soft_targets import read_soft_targets, write_soft_targets
+    from ..evaluation import Plan, make_folder, write_predictions
+    from ..export.entries import CardChanges, measured_accuracy
+    from ..export.onnx import export_checkpoint
+    from ..heads.finish import mean_of_runs
+    from ..heads.start import baseline, fit_head, labelled_tracks
+    from ..streams.non_music import recordings
+    from ..trainer.train import Trainer
+
+    dataset, audio = open_data(data, "auto", "", None, cache)
+    targets, embedded = folder / "lessons.safetensors", folder / "embedded"
+    if not targets.is_file():
+        with progress() as bars:
+            made = teach(dataset, audio, open_peers(peers), trunk, (), folder / "heard", bars)
+        write_soft_targets(targets, made)
+        click.echo(f"{targets}: soft targets for {len(made.by_key)} tracks, {len(made.tags)} tags")
+    soft_targets = read_soft_targets(targets, dataset.labels)
+    other = recordings(speech)
     for name, splits in _SPLITS.items():
-        start, mean = folder / f"head-{name}", folder / f"mean-{name}"
-        learned = ["--set", f"run.splits={splits}"]
-        if not (start / evaluate.CHECKPOINT).is_file():
-            seeded = ["--set", f"run.seed={seed}"]
-            _call(head.command, [*where, *begin, *learned, *seeded, "--folder", str(start)])
+        start, mean = folder / f"head-{name}" / CHECKPOINT, folder / f"mean-{name}" / CHECKPOINT
+        if not start.is_file():
+            with progress() as bars:
+                config = _config(trunk, splits, seed)
+                fit_head(config, dataset, audio, start.parent, embedded, bars)
+            click.echo(f"{start}: the network with its head")
         runs = []
         for number in range(seed, seed + _RUNS):
             run = folder / f"run-{name}-{number}"
-            runs += ["--run", str(run)]
-            if (run / evaluate.CHECKPOINT).is_file():
-                continue
-            options = ["--config", "pooled", "--start", str(start / evaluate.CHECKPOINT), *learned]
-            options += ["--set", f"run.seed={number}", "--set", "optimiser.teachers=0"]
-            options += ["--folder", str(run), "--uncalibrated"]
-            _call(train.command, [*where, *shared, *options])
-        if not (mean / evaluate.CHECKPOINT).is_file():
-            options = [*shared, *runs, "--start-share", str(START_SHARE)]
-            if name == "all":
-                options += ["--calibrated-as", str(folder / "mean-train")]
-            _call(average.command, [*where, *options, "--folder", str(mean)])
-    bundled = folder / "mean-all"
+            runs.append(run / CHECKPOINT)
+            if not runs[-1].is_file():
+                config = _config(start, splits, number, "optimiser.teachers=0")
+                Trainer(
+                    run, config, dataset.tracks, dataset.labels, audio, other, soft_targets
+                ).run()
+                click.echo(f"trained: {runs[-1]}")
+        if not mean.is_file():
+            mean_of_runs(
+                mean,
+                runs,
+                dataset,
+                audio,
+                start_share=START_SHARE,
+                soft_targets=soft_targets,
+                speech=speech,
+                held_speech=held_speech,
+                calibrated_as=folder / "mean-train" / CHECKPOINT if name == "all" else None,
+                report=click.echo,
+            )
+            click.echo(f"{mean}: the mean of {_RUNS} runs")
+    bundled, plain, figures = mean, folder / "baseline.csv", folder / "figures"
     if not plain.is_file():
-        learned = ["--set", f"run.splits={_SPLITS['all']}", "--split", "test"]
-        _call(head.command, [*where, *begin, *learned, "--baseline", str(plain)])
-    if not (figures / "test.json").is_file():
-        measured = ["--model", str(bundled), "--speech", str(held_speech)]
-        measured += ["--baseline", str(plain), "-o", str(figures)]
-        _call(evaluate.command, [*where, *measured])
-    card = ["--card", str(_CARD), "--results", str(figures / "test.json")]
-    _call(export.command, [str(bundled), *card, "-o", str(output)])
-    half = output.with_stem(f"{output.stem}-half")
-    _call(export.command, [str(bundled), *card, "--half", "-o", str(half)])
+        measured = labelled_tracks(dataset, audio, ("test",))
+        with progress() as bars:
+            config = _config(trunk, _SPLITS["all"])
+            rows = baseline(config, dataset, audio, measured, embedded, bars)
+        write_predictions(plain, measured, dataset.labels, rows)
+        click.echo(f"{plain}: {len(measured)} tracks")
+    results = figures / "test.json"
+    if not results.is_file():
+        make_folder(figures)
+        plan = Plan(
+            speech=held_speech, baseline=plain, data=dataset.fingerprint, audio=audio.source
+        )
+        measure(open_model(bundled), dataset, audio, plan, figures)
+    changes, accuracy = CardChanges.read(_CARD), measured_accuracy(results, bundled)
+    for half in (False, True):
+        path = output.with_stem(f"{output.stem}-half") if half else output
+        worst = export_checkpoint(bundled, path, changes, accuracy, half)
+        click.echo(f"{path}: agrees with PyTorch within {worst:.1e} over 500 carried steps")
 
 
-def _call(command: click.Command, arguments: list[str]) -> None:
-    command.main(arguments, standalone_mode=False)
+def _config(start: Path, splits: str, seed: int | None = None, *changes: str) -> Config:
+    """The config `pooled` with initial weights, splits, and a seed if there is one."""
+    from ..config import read_config
+
+    seeds = () if seed is None else (f"run.seed={seed}",)
+    config = read_config("pooled", [f"run.splits={splits}", *seeds, *changes])
+    return config.model_copy(update={"start": str(start)})

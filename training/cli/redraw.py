@@ -6,15 +6,13 @@ from pathlib import Path
 
 import click
 
+from .options import FOLDER, IN_FILE
+
 
 @click.command()
-@click.argument("figures", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.argument("figures", type=IN_FILE)
 @click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Folder for SPLIT.md and the pictures.",
+    "-o", "--output", type=FOLDER, required=True, help="Folder for SPLIT.md and the pictures."
 )
 def command(figures: Path, output: Path) -> None:
     """Rewrite the report and pictures of an evaluation from FIGURES, the .json of `evaluate`.

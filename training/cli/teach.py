@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import data_argument, data_options, open_data
+from .options import (
+    FILE,
+    FOLDER,
+    IN_FILE,
+    IN_FOLDER,
+    check_outputs,
+    data_argument,
+    data_options,
+    open_data,
+)
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -25,13 +34,13 @@ NONE = "none"  # no other teacher than the trunk
 @click.option(
     "--peers",
     "folder",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=IN_FOLDER,
     required=True,
     help="Folder of the taggers: peers.py with load(name), and their weights.",
 )
 @click.option(
     "--trunk",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=IN_FILE,
     help="EfficientAT's mn04 (.pt), which provides AudioSet tags; required for soft targets.",
 )
 @click.option(
@@ -43,21 +52,16 @@ NONE = "none"  # no other teacher than the trunk
 @click.option(
     "--heard",
     "outputs",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     default=Path("runs/heard"),
     show_default=True,
     help="Folder that caches the outputs of each tagger.",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File for the soft targets (.safetensors).",
-)
+@click.option("-o", "--output", type=FILE, help="File for the soft targets (.safetensors).")
 @click.option(
     "--tags-csv",
     "table",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="File for the tags of one teacher, for train, valid and test (`train --tags`).",
 )
 def command(
@@ -76,8 +80,6 @@ def command(
     music. A teacher takes at most 0.05 s per second of audio. A table of tags uses one teacher; a
     tag is assigned as often as the teacher expects.
     """
-    from ..data import DataError
-
     names = () if names == (NONE,) else names or TEACHERS
     if output is None and table is None:
         raise click.UsageError("give -o for soft targets, --tags-csv for a table of tags, or both")
@@ -85,55 +87,23 @@ def command(
         raise click.UsageError("soft targets (-o) need --trunk")
     if table is not None and len(names) > 1:
         raise click.UsageError("--tags-csv needs a single --teacher")
-    for path in (output, table):
-        if path is not None and not path.resolve().parent.is_dir():
-            raise DataError(f"{path}: there is no folder {path.parent}; make it first")
+    check_outputs([path for path in (output, table) if path is not None])
+    from ..distillation.make import teach
     from ..distillation.outputs import open_peers
+    from ..distillation.soft_targets import write_soft_targets
 
     dataset, audio = open_data(data, **where)
     peers = open_peers(folder)
     messages = []
     with progress() as report:
         if output is not None and trunk is not None:
-            messages.append(
-                _soft_targets(dataset, audio, peers, trunk, names, outputs, output, report)
-            )
+            targets = teach(dataset, audio, peers, trunk, names, outputs, report)
+            write_soft_targets(output, targets)
+            count = f"{len(targets.by_key)} tracks, {len(targets.tags)} tags"
+            messages.append(f"{output}: soft targets for {count}")
         if table is not None:
             messages.append(_tag_table(dataset, audio, peers, names[0], outputs, table, report))
     click.echo("\n".join(messages))
-
-
-def _soft_targets(
-    dataset: DataSet,
-    audio: AudioCache,
-    peers: Any,
-    trunk: Path,
-    names: tuple[str, ...],
-    outputs: Path,
-    output: Path,
-    report: Progress,
-) -> str:
-    """Write the soft targets. Returns a message."""
-    from ..config import Sequences
-    from ..distillation.make import make_soft_targets
-    from ..distillation.outputs import Trunk, cached_outputs, tagger_outputs
-    from ..distillation.soft_targets import write_soft_targets
-
-    tracks = [t for t in dataset.tracks if t.split == "train" and t.key in audio]
-    keys = [t.key for t in tracks]
-    backbone = cached_outputs(outputs / "trunk.npz", audio, keys, Trunk(trunk).outputs, report)
-    teachers, tag_names = {}, {}
-    for name in names:
-        peer = peers.load(name)
-        tag_names[name] = list(peer.labels)
-        compute = partial(tagger_outputs, peer)
-        teachers[name] = cached_outputs(outputs / f"{name}.npz", audio, keys, compute, report)
-    audioset = list(peers.load("mn04").labels)
-    targets = make_soft_targets(
-        tracks, dataset.labels, backbone, audioset, teachers, tag_names, Sequences().class_power
-    )
-    write_soft_targets(output, targets)
-    return f"{output}: soft targets for {len(tracks)} tracks, {len(targets.tags)} tags"
 
 
 def _tag_table(

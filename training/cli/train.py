@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import check_output, data_argument, data_options, held_speech_option, open_data
-
-_folder = click.Path(path_type=Path, file_okay=False)
+from .options import (
+    FILE,
+    FOLDER,
+    IN_FILE,
+    IN_FOLDER,
+    check_model_path,
+    data_argument,
+    data_options,
+    held_speech_option,
+    open_data,
+)
 
 if TYPE_CHECKING:
     from ..evaluation.metrics import TrackMetrics
@@ -38,40 +46,27 @@ if TYPE_CHECKING:
     help="Initial weights: bundled, a model file, a finished run's model.safetensors, or "
     "EfficientAT's mn04 (.pt); '' for none.  [default: that of the config]",
 )
-@click.option("--folder", type=_folder, help="Folder of the run.  [default: runs/CONFIG]")
-@click.option(
-    "--speech",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Folder of recorded speech, used as non-music.",
-)
+@click.option("--folder", type=FOLDER, help="Folder of the run.  [default: runs/CONFIG]")
+@click.option("--speech", type=IN_FOLDER, help="Folder of recorded speech, used as non-music.")
 @held_speech_option
 @click.option(
     "--lessons",
     "soft_targets",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=IN_FILE,
     help="Soft targets written by `teach`: genres, tags, styles.",
 )
 @click.option(
     "--tags",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=IN_FILE,
     help="Train a tagger: a CSV with the column `key`, then one 0 or 1 column per tag.",
 )
-@click.option(
-    "--uncalibrated",
-    is_flag=True,
-    help="Leave temperature and thresholds to `average`.",
-)
+@click.option("--uncalibrated", is_flag=True, help="Leave temperature and thresholds to `average`.")
 @click.option(
     "--folds",
     type=click.IntRange(2, 20),
     help="Cross-validate over train and valid instead, grouped by artist, with this many runs.",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Also export the model there.",
-)
+@click.option("-o", "--output", type=FILE, help="Also export the model there.")
 @data_options
 def command(
     data: Path,
@@ -104,7 +99,7 @@ def command(
     if folds is not None and soft_targets is not None:
         raise click.UsageError("--folds cannot be combined with --lessons: they cover every fold")
     if output is not None:
-        check_output(output, [data])
+        check_model_path(output, [data])
     from ..literature.rows import find_config
 
     config = find_config(name, changes)
@@ -175,7 +170,7 @@ def command(
     if output is not None and is_first_process():
         from ..export.onnx import export_checkpoint
 
-        worst = export_checkpoint(path, output, {}, {})
+        worst = export_checkpoint(path, output)
         click.echo(f"{output}: agrees with PyTorch within {worst:.1e} over 500 carried steps")
         click.echo(f"run it:  streamgenre --model {shlex.quote(str(output))} FILE")
     elif is_first_process() and config.task == "genre":

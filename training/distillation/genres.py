@@ -8,7 +8,7 @@ track without a genre come from regressions fitted on all labelled tracks, and a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from sklearn import linear_model, pipeline, preprocessing
 
 from ..data.record import DataError
 from ..data.split import folds_of
+from .tags import GENRES_OF_TAG
 
 Floats = NDArray[np.floating]
 Integers = NDArray[np.int64]
@@ -23,27 +24,6 @@ Integers = NDArray[np.int64]
 FOLDS = 5
 PENALTY = 0.02  # C of the regressions, chosen by cross-validation
 _UNLIKELY = 0.15  # weight of a genre that is not compatible with the tags of a track
-
-GENRES_OF_TAG: Mapping[str, tuple[str, ...]] = {
-    "pop/rock": ("pop", "rock", "metal"),
-    "electronic": ("electronic", "ambient", "disco"),
-    "r&b": ("soul", "hiphop", "disco"),
-    "rap": ("hiphop",),
-    "jazz": ("jazz",),
-    "blues": ("blues",),
-    "country": ("country",),
-    "folk": ("folk",),
-    "reggae": ("reggae",),
-    "classical": ("classical",),
-    "new age": ("ambient",),
-    "vocal": ("jazz", "pop"),
-    "easy listening": ("jazz", "pop"),
-    "religious": ("soul", "country"),
-    "stage & screen": ("classical", "ambient"),
-    "soundtrack": ("classical", "ambient"),
-    "flamenco": ("folk",),
-}
-"""Genre of AllMusic -> compatible genres of the data set."""
 
 
 def mean_of_track(rows: Floats, probabilities: int = 0) -> Floats:

@@ -3,17 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import Track
+from ..config import Sequences
+from ..data import AudioCache, DataSet, Track
+from ..inference import Progress
 from ..inference.decisions import sigmoid
 from . import genres, tags
-from .outputs import Rows
+from .outputs import Rows, Trunk, cached_outputs, tagger_outputs
 from .soft_targets import FIRST, STEP, SoftTargets, Style, TrackTargets
 
 Floats = NDArray[np.floating]
+
+
+def teach(
+    dataset: DataSet,
+    audio: AudioCache,
+    peers: Any,
+    trunk: Path,
+    names: Sequence[str],
+    outputs: Path,
+    progress: Progress,
+) -> SoftTargets:
+    """Run the trunk and other teachers on the training tracks, and return their soft targets.
+
+    Args:
+        peers: the module of the teachers (outputs.py).
+        trunk: EfficientAT's mn04 (.pt).
+        names: the other teachers.
+        outputs: folder that caches the outputs of each teacher.
+    """
+    tracks = [t for t in dataset.tracks if t.split == "train" and t.key in audio]
+    keys = [t.key for t in tracks]
+    backbone = cached_outputs(outputs / "trunk.npz", audio, keys, Trunk(trunk).outputs, progress)
+    teachers, tag_names = {}, {}
+    for name in names:
+        peer = peers.load(name)
+        tag_names[name] = list(peer.labels)
+        compute = partial(tagger_outputs, peer)
+        teachers[name] = cached_outputs(outputs / f"{name}.npz", audio, keys, compute, progress)
+    audioset = list(peers.load("mn04").labels)
+    power = Sequences().class_power
+    return make_soft_targets(tracks, dataset.labels, backbone, audioset, teachers, tag_names, power)
 
 
 def make_soft_targets(

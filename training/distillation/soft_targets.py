@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from streamgenre.files import replace_bytes
+from streamgenre.model.card import Style as CardStyle
 
 from ..data.record import DataError
 
@@ -64,9 +65,9 @@ class SoftTargets:
     """Names of the teachers and settings."""
 
     @property
-    def style_entries(self) -> list[dict[str, str]]:
-        """Entries of the styles for checkpoints and cards."""
-        return [{"name": s.name, "display": s.display, "parent": s.parent} for s in self.styles]
+    def card_styles(self) -> tuple[CardStyle, ...]:
+        """The styles as they are stored in checkpoints and cards."""
+        return tuple(CardStyle(s.name, s.display, s.parent) for s in self.styles)
 
 
 def write_soft_targets(path: Path, soft_targets: SoftTargets) -> None:

@@ -6,7 +6,9 @@ genres).
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,35 +19,13 @@ MUSIC_CLASS = "Music"
 _MUSIC_FROM, _MUSIC_TO = "Music", "Scary music"  # the music classes of AudioSet are contiguous
 _BESIDE = ("Speech", "Singing", "Choir", "Rapping", "Humming", "Silence", "Noise", "Cheering")
 
+_TABLES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 STYLES: Mapping[str, tuple[str, str]] = {
-    "House music": ("house", "electronic"),
-    "Techno": ("techno", "electronic"),
-    "Dubstep": ("dubstep", "electronic"),
-    "Drum and bass": ("drum and bass", "electronic"),
-    "Trance music": ("trance", "electronic"),
-    "Video game music": ("video game", "electronic"),
-    "New-age music": ("new age", "ambient"),
-    "Punk rock": ("punk", "rock"),
-    "Grunge": ("grunge", "rock"),
-    "Progressive rock": ("progressive rock", "rock"),
-    "Rock and roll": ("rock and roll", "rock"),
-    "Psychedelic rock": ("psychedelic rock", "rock"),
-    "Ska": ("ska", "reggae"),
-    "Funk": ("funk", "soul"),
-    "Gospel music": ("gospel", "soul"),
-    "Rhythm and blues": ("rhythm and blues", "soul"),
-    "Swing music": ("swing", "jazz"),
-    "Bluegrass": ("bluegrass", "country"),
-    "Opera": ("opera", "classical"),
-    "Choir": ("choir", "classical"),
-    "Salsa music": ("salsa", "pop"),
-    "Music of Bollywood": ("Bollywood", "pop"),
-    "Christmas music": ("Christmas", "pop"),
-    "Flamenco": ("flamenco", "folk"),
-    "Traditional music": ("traditional", "folk"),
-    "Beatboxing": ("beatboxing", "hiphop"),
+    name: (style, parent) for name, (style, parent) in _TABLES["styles"].items()
 }
 """Class of AudioSet -> name of the style and its parent genre."""
+GENRES_OF_TAG: Mapping[str, Sequence[str]] = _TABLES["genres"]
+"""Genre of AllMusic -> compatible genres of the data set."""
 
 _STRONG, _SHARE = 0.5, 0.9
 _MUSIC_SHIFT = 2.0

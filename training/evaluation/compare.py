@@ -8,7 +8,7 @@ over the seeds, and the spread is over tracks, not over seeds; that is the stand
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.record import DataError
-from .metrics import (
-    MEASURES,
-    Estimate,
-    Groups,
-    Integers,
-    Result,
-    draws,
-    hits,
-    values,
-    with_interval,
-)
+from .metrics import MEASURES, ByMeasure, Estimate, Groups, Hits, Integers, Result, with_interval
 from .predictions import Predictions, read_predictions
 from .probes.genres import protocol_masks
 
@@ -38,7 +28,7 @@ class Spread(Result):
     standard_deviation: float
 
 
-class SystemMetrics(Result):
+class SystemMetrics(Result, ByMeasure):
     """Of one system; the seeds' spread where there are several."""
 
     seeds: int
@@ -46,11 +36,6 @@ class SystemMetrics(Result):
     macro_recall: Estimate
     top2: Estimate
     over_seeds: Mapping[str, Spread] | None = None
-
-    def __getitem__(self, measure: str) -> Estimate:
-        """The estimate of one of MEASURES."""
-        estimate: Estimate = getattr(self, measure)
-        return estimate
 
 
 class PairedDifference(Result):
@@ -73,18 +58,6 @@ class SideBySide(Result):
     """The same over the tracks of each group of protocols that is there."""
 
 
-@dataclass(frozen=True)
-class _Hits:
-    """Hits of each seed of one system on the common tracks: (seeds, tracks)."""
-
-    right: NDArray[np.float64]
-    among_two: NDArray[np.float64]
-
-    def at(self, mask: NDArray[np.bool_]) -> _Hits:
-        """Only the tracks of a mask."""
-        return _Hits(self.right[:, mask], self.among_two[:, mask])
-
-
 def compare_systems(systems: Mapping[str, Sequence[Path]]) -> SideBySide:
     """Metrics of every system, and differences of the others against the first.
 
@@ -97,21 +70,19 @@ def compare_systems(systems: Mapping[str, Sequence[Path]]) -> SideBySide:
     genres = _common(everything)
     names = sorted(set(genres.values()))
     true = np.array([names.index(genre) for genre in genres.values()])
-    each = {name: _hits(seeds, list(genres)) for name, seeds in read.items()}
     artists = _groups(everything, list(genres))
+    each = {
+        name: [_hits(p, list(genres), true, artists) for p in seeds] for name, seeds in read.items()
+    }
     masks = protocol_masks(_sets(everything[0], list(genres)), list(genres.values()))
     return _side_by_side(
         each,
-        true,
-        artists,
         left_out={
             name: max(len(p.keys) for p in seeds) - len(genres) for name, seeds in read.items()
         },
         groups={
             name: _side_by_side(
-                {n: h.at(mask) for n, h in each.items()},
-                true[mask],
-                None if artists is None else artists[mask],
+                {n: [h.at(mask) for h in seeds] for n, seeds in each.items()},
                 genres=len(np.unique(true[mask])),
             )
             for name, mask in masks.items()
@@ -119,17 +90,22 @@ def compare_systems(systems: Mapping[str, Sequence[Path]]) -> SideBySide:
     )
 
 
-def _side_by_side(
-    each: Mapping[str, _Hits], true: Integers, artists: Groups | None, **more: Any
-) -> SideBySide:
+def _side_by_side(each: Mapping[str, Sequence[Hits]], **more: Any) -> SideBySide:
+    """Compare the hits of the seeds of each system; `more` fields are taken over."""
+    means = {name: Hits.mean(seeds) for name, seeds in each.items()}
     first = next(iter(each))
     return SideBySide(
-        tracks=len(true),
-        systems={name: _metrics(h, true, artists) for name, h in each.items()},
+        tracks=len(means[first].true),
+        systems={name: _metrics(seeds) for name, seeds in each.items()},
         against=first,
         differences={
-            name: _difference(h, each[first], true, artists)
-            for name, h in each.items()
+            name: {
+                m: PairedDifference(
+                    difference=with_interval(value, drawn), above_zero=_above_zero(drawn)
+                )
+                for m, (value, drawn) in hits.less(means[first]).items()
+            }
+            for name, hits in means.items()
             if name != first
         },
         **more,
@@ -163,45 +139,28 @@ def _common(everything: Sequence[Predictions]) -> dict[str, str]:
     return {key: genre for key, genre in genres.items() if key in shared}
 
 
-def _hits(seeds: Sequence[Predictions], keys: Sequence[str]) -> _Hits:
-    pairs = []
-    for p in seeds:
-        row_of = {key: i for i, key in enumerate(p.keys)}
-        rows = [row_of[key] for key in keys]
-        pairs.append(hits(p.probabilities[rows], p.true[rows]))
-    return _Hits(*(np.stack(side) for side in zip(*pairs, strict=True)))
+def _hits(p: Predictions, keys: Sequence[str], true: Integers, groups: Groups | None) -> Hits:
+    """Hits of one file on the common tracks, with the genres in the order of all files."""
+    row_of = {key: i for i, key in enumerate(p.keys)}
+    rows = [row_of[key] for key in keys]
+    return replace(Hits.of(p.probabilities[rows], p.true[rows], groups), true=true)
 
 
-def _metrics(system: _Hits, true: Integers, groups: Groups | None) -> SystemMetrics:
-    right, among_two = system.right.mean(0), system.among_two.mean(0)
-    value, drawn = values(right, among_two, true), draws(right, among_two, true, groups)
+def _metrics(seeds: Sequence[Hits]) -> SystemMetrics:
+    mean = Hits.mean(seeds)
+    value, drawn = mean.values(), mean.draws()
     more = {}
-    if len(system.right) > 1:
-        seeds = [values(*pair, true) for pair in zip(system.right, system.among_two, strict=True)]
+    if len(seeds) > 1:
+        each = [hits.values() for hits in seeds]
         more["over_seeds"] = {
             m: Spread(
-                mean=round(float(np.mean([s[m] for s in seeds])), 4),
-                standard_deviation=round(float(np.std([s[m] for s in seeds], ddof=1)), 4),
+                mean=round(float(np.mean([s[m] for s in each])), 4),
+                standard_deviation=round(float(np.std([s[m] for s in each], ddof=1)), 4),
             )
             for m in MEASURES
         }
     estimates = {m: with_interval(value[m], drawn[m]) for m in MEASURES}
-    return SystemMetrics(seeds=len(system.right), **estimates, **more)
-
-
-def _difference(
-    system: _Hits, first: _Hits, true: Integers, groups: Groups | None
-) -> dict[str, PairedDifference]:
-    mine, other = ((h.right.mean(0), h.among_two.mean(0), true) for h in (system, first))
-    value, against = values(*mine), values(*other)
-    drawn, base = draws(*mine, groups), draws(*other, groups)
-    return {
-        m: PairedDifference(
-            difference=with_interval(value[m] - against[m], drawn[m] - base[m]),
-            above_zero=_above_zero(drawn[m] - base[m]),
-        )
-        for m in MEASURES
-    }
+    return SystemMetrics(seeds=len(seeds), **estimates, **more)
 
 
 def _above_zero(differences: NDArray[np.float64]) -> float | None:

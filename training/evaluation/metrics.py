@@ -11,6 +11,7 @@ predictions always give the same interval.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -69,14 +70,16 @@ class Result(BaseModel):
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
-class _ByMeasure:
+class ByMeasure:
+    """Access to metrics by name."""
+
     def __getitem__(self, measure: str) -> Estimate:
         """The estimate of one of MEASURES."""
-        found: Estimate = getattr(self, measure)
-        return found
+        estimate: Estimate = getattr(self, measure)
+        return estimate
 
 
-class TrackMetrics(Result, _ByMeasure):
+class TrackMetrics(Result, ByMeasure):
     """Metrics of one prediction a track."""
 
     genres: int | None = None  # where the tracks are those of a group of genres
@@ -91,7 +94,7 @@ class TrackMetrics(Result, _ByMeasure):
     """The same over the genres of COMMON tracks or more, where there are others."""
 
 
-class Differences(Result, _ByMeasure):
+class Differences(Result, ByMeasure):
     """Paired differences of TrackMetrics."""
 
     accuracy: Estimate
@@ -151,11 +154,7 @@ def _weights(count: int) -> NDArray[np.float32]:
 def mean_draws(values: ArrayLike, groups: Groups | None = None) -> NDArray[np.float64]:
     """The mean of values (items, ...) in every draw: (DRAWS, ...)."""
     items = np.asarray(values, np.float64)
-    taken = weights(len(items), groups)
-    if groups is None:
-        return np.asarray(taken @ items / len(items))
-    number = taken.sum(1).reshape(-1, *(1,) * (items.ndim - 1))
-    return np.asarray(taken @ items / number)
+    return ratio_draws(items, np.ones(items.shape), groups)
 
 
 def median_draws(values: ArrayLike) -> NDArray[np.float64]:
@@ -204,37 +203,66 @@ def share_with_interval(value: float, draws: NDArray[np.float64], resampled: int
     return with_interval(value, draws)
 
 
-def hits(probabilities: Floats, true: Integers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """1 where the best label is right, and where one of the two best is; 0 elsewhere."""
-    first = probabilities.argmax(1) == true
-    second = np.argsort(probabilities, 1)[:, -2:] == true[:, None]
-    return first.astype(float), (first | second.any(1)).astype(float)
+@dataclass(frozen=True)
+class Hits:
+    """Hits on tracks, 1 or 0 each, or means over seeds."""
 
+    right: Floats  # (tracks,), for the best label
+    among_two: Floats  # (tracks,), for the two best labels
+    true: Integers  # (tracks,), index of each genre
+    groups: Groups | None = None
 
-def values(right: Floats, among_two: Floats, true: Integers) -> dict[str, float]:
-    """The three measures of tracks' hits; a hit may be a mean over seeds."""
-    recall = [right[true == c].mean() for c in np.unique(true)]
-    means = (right.mean(), np.mean(recall), among_two.mean())
-    return dict(zip(MEASURES, map(float, means), strict=True))
+    @classmethod
+    def of(cls, probabilities: Floats, true: Integers, groups: Groups | None = None) -> Hits:
+        """Hits of probabilities (tracks, C)."""
+        first = probabilities.argmax(1) == true
+        second = np.argsort(probabilities, 1)[:, -2:] == true[:, None]
+        return cls(first.astype(float), (first | second.any(1)).astype(float), true, groups)
 
+    @classmethod
+    def mean(cls, seeds: Sequence[Hits]) -> Hits:
+        """Mean over seeds of one system, for the same tracks."""
+        right, among_two = (
+            np.mean([getattr(h, m) for h in seeds], 0) for m in ("right", "among_two")
+        )
+        return replace(seeds[0], right=right, among_two=among_two)
 
-def draws(
-    right: Floats, among_two: Floats, true: Integers, groups: Groups | None = None
-) -> dict[str, NDArray[np.float64]]:
-    """The three measures in every bootstrap draw; macro recall over the classes in the draw."""
-    member = (true[:, None] == np.unique(true)).astype(float)
-    recall = np.nanmean(ratio_draws(member * right[:, None], member, groups), axis=1)
-    means = (mean_draws(right, groups), recall, mean_draws(among_two, groups))
-    return dict(zip(MEASURES, means, strict=True))
+    def at(self, mask: NDArray[np.bool_]) -> Hits:
+        """Only the tracks of a mask."""
+        groups = None if self.groups is None else self.groups[mask]
+        return Hits(self.right[mask], self.among_two[mask], self.true[mask], groups)
+
+    def values(self) -> dict[str, float]:
+        """The three measures."""
+        recall = [self.right[self.true == c].mean() for c in np.unique(self.true)]
+        means = (self.right.mean(), np.mean(recall), self.among_two.mean())
+        return dict(zip(MEASURES, map(float, means), strict=True))
+
+    def draws(self) -> dict[str, NDArray[np.float64]]:
+        """The three measures in every bootstrap draw; macro recall over the classes in the draw."""
+        member = (self.true[:, None] == np.unique(self.true)).astype(float)
+        recall = ratio_draws(member * self.right[:, None], member, self.groups)
+        means = (
+            mean_draws(self.right, self.groups),
+            np.nanmean(recall, axis=1),
+            mean_draws(self.among_two, self.groups),
+        )
+        return dict(zip(MEASURES, means, strict=True))
+
+    def less(self, other: Hits) -> dict[str, tuple[float, NDArray[np.float64]]]:
+        """Paired difference of each measure from other hits on the same tracks: value and draws."""
+        (mine, drawn), (base, base_drawn) = ((h.values(), h.draws()) for h in (self, other))
+        return {m: (mine[m] - base[m], drawn[m] - base_drawn[m]) for m in MEASURES}
 
 
 def plain_metrics(
     probabilities: Floats, true: Integers, groups: Groups | None = None, **more: Any
 ) -> TrackMetrics:
     """Number of tracks, accuracy, macro recall and top-2; `more` fields are taken over."""
-    found, drawn = _drawn(probabilities, true, groups)
+    hits = Hits.of(probabilities, true, groups)
+    value, drawn = hits.values(), hits.draws()
     resampled = len(true) if groups is None else len(np.unique(groups))
-    estimates = {m: share_with_interval(found[m], drawn[m], resampled) for m in MEASURES}
+    estimates = {m: share_with_interval(value[m], drawn[m], resampled) for m in MEASURES}
     return TrackMetrics(tracks=len(true), **estimates, **more)
 
 
@@ -283,16 +311,9 @@ def differences(
     **more: Estimate,
 ) -> Differences:
     """Differences of each measure, paired: within each draw of the same tracks."""
-    (mine, drawn), (other, base) = (_drawn(p, true, groups) for p in (probabilities, against))
-    each = {m: with_interval(mine[m] - other[m], drawn[m] - base[m]) for m in MEASURES}
+    mine, other = (Hits.of(p, true, groups) for p in (probabilities, against))
+    each = {m: with_interval(*difference) for m, difference in mine.less(other).items()}
     return Differences(**each, **more)
-
-
-def _drawn(
-    probabilities: Floats, true: Integers, groups: Groups | None
-) -> tuple[dict[str, float], dict[str, NDArray[np.float64]]]:
-    right, among_two = hits(probabilities, true)
-    return values(right, among_two, true), draws(right, among_two, true, groups)
 
 
 def classes(

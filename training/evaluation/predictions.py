@@ -114,7 +114,7 @@ def read_predictions(path: Path) -> Predictions:
         keys, labels = tuple(row[0] for row in rows), tuple(header[start:])
         for what, names in (("key", keys), ("label", labels)):
             if len(set(names)) != len(names):
-                raise ValueError(f"a {what} stands there twice")
+                raise ValueError(f"two rows or columns have the same {what}")
         genres = tuple(row[2] for row in rows)
         if unknown := set(genres) - set(labels):
             raise ValueError(f"no column for genre {', '.join(sorted(unknown))}")

@@ -1,9 +1,9 @@
-"""Weights stored with sixteen bits: half the file, the same computation.
+"""Storage of weights with 16 bits, for half the file size and the same computation.
 
-The weights are rounded first, in the network itself; then what is a number of sixteen bits is
-stored as one, and a Cast in the graph, folded when it is loaded, gives it back. Parity between the
-engines is that of any other model. The front end's transform keeps its 32 bits: rounding it would
-add noise 70 dB below the loudest band.
+First the weights of the network are rounded. Then values that 16 bits can represent are stored with
+16 bits, and a Cast in the graph, which is folded on loading, converts them back. So the engines
+agree as for any other model. The transform of the front end keeps its 32 bits, because rounding it
+would add noise 70 dB below the loudest band.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 _SUFFIX = ".half"
-_SMALLEST = 64  # values; below it a Cast costs more than it saves
+_SMALLEST = 64  # values; for smaller tensors a Cast costs more than it saves
 
 
 def round_weights(network: nn.Module) -> None:
-    """Round all parameters to what sixteen bits can hold, in place."""
+    """Round all parameters to 16 bits, in place."""
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.copy_(parameter.half().float())
 
 
 def store_half(model: onnx.ModelProto) -> None:
-    """Store with sixteen bits, in place, every weight that loses nothing by it."""
+    """Store all weights with 16 bits that can be represented exactly, in place."""
     casts, tensors = [], []
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)

@@ -1,18 +1,18 @@
-"""A trained network as one ONNX step with its card inside, checked before it is kept.
+"""Exports a trained network as one ONNX step that contains its card.
 
-The TorchScript exporter is used: torch's other one has turned recurrent cells into wrong graphs
-without a word. Either could; so nothing is written unless the ONNX step agrees with PyTorch over
-500 carried steps on noise of changing level.
+The TorchScript exporter is used, because the other exporter of PyTorch has silently produced wrong
+graphs for recurrent cells. The file is written only if the ONNX step agrees with PyTorch over 500
+carried steps on noise of changing level.
 """
 
 from __future__ import annotations
 
 import io
-import json
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any
 
 import numpy as np
 import onnx
@@ -21,47 +21,32 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from streamgenre.audio.logmel import BANDS, STEP
-from streamgenre.errors import StreamgenreError
 from streamgenre.files import replace_bytes
-from streamgenre.model.card import METADATA_KEY, card_to_json, read_card
+from streamgenre.model.card import ModelCard, read_card
 from streamgenre.model.cut import LOGMEL
 from streamgenre.model.engine import Step
 from streamgenre.model.model import load as load_onnx
 from streamgenre.model.onnx import INPUTS, OPTIONAL_OUTPUTS, OUTPUTS, OnnxEngine
-from streamgenre.model.onnxfile import read_onnx
 from streamgenre.networks import step_form
 from streamgenre.networks.calibrated import Calibrated
 from streamgenre.networks.step import StepNetwork
 from streamgenre.package.nodes import name_nodes
 
-from ..card import Calibration, calibration_of, card_entries, styles_of
+from ..card import Calibration, make_card, store_card
+from ..checkpoint import load_network
 from ..inference.parity import PARITY, PARITY_STEPS, carried_steps
+from .entries import CardChanges, ExportError
 from .half import round_weights, store_half
 
 OPSET = 17
-NO_TAGGERS = (
-    "the ONNX contract is of genres, whose probabilities sum to 1: taggers are not exported"
-)
-
-
-class CardChanges(TypedDict, total=False):
-    """Entries of a card that an export may set."""
-
-    name: str
-    version: str
-    about: dict[str, object]
-    live_hop: float
-    file_hop: float
-
-
-class ExportError(StreamgenreError):
-    """The exported step is not the network; nothing was written."""
+NO_CHANGES = CardChanges()
+NO_TAGGERS = "ONNX models are for genres, whose probabilities sum to 1; taggers cannot be exported"
 
 
 def to_onnx(step: Calibrated, window: int) -> onnx.ModelProto:
-    """The step's graph, batch size free, weights under their PyTorch names.
+    """The graph of a step, for any batch size, with the names of the weights in PyTorch.
 
-    The log-mel, where `streamgenre.audio.logmel` can take its place, is named (model/cut.py).
+    The log-mel is named if `streamgenre.audio.logmel` can replace it (model/cut.py).
     """
     step = Calibrated(step_form(step.network), float(step.temperature))
     samples = torch.randn(2, window) * 0.1
@@ -71,12 +56,12 @@ def to_onnx(step: Calibrated, window: int) -> onnx.ModelProto:
     names = [name for name in (*OUTPUTS, *OPTIONAL_OUTPUTS) if given[name] is not None]
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        # What it warns of (batch size, tracing) is what `parity` tries.
+        # It warns about batch size and tracing, which `parity` checks.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             step,
             (samples, state),
-            buffer,  # type: ignore[arg-type]  # a file object works, and its type is not told
+            buffer,  # type: ignore[arg-type]  # a file object works, but is not in its type hints
             dynamo=False,
             opset_version=OPSET,
             do_constant_folding=False,  # folding would rename the weights
@@ -88,11 +73,11 @@ def to_onnx(step: Calibrated, window: int) -> onnx.ModelProto:
     if step.network.reads_logmel:
         _name_logmel(model.graph)
     onnx.checker.check_model(model)
-    # What the exporter wrote as a constant without a name: network_from_onnx looks for it.
+    # network_from_onnx needs the weights that the exporter wrote as constants without a name.
     known = {tensor.name for tensor in model.graph.initializer}
     known |= {name for node in model.graph.node for name in node.output}
     for key, value in step.state_dict().items():
-        if key not in known and value.is_floating_point():  # not how many batches there were
+        if key not in known and value.is_floating_point():  # without counters of batches
             model.graph.initializer.append(numpy_helper.from_array(value.numpy(), key))
     return model
 
@@ -143,17 +128,17 @@ def parity(
 def export(
     network: StepNetwork,
     calibration: Calibration,
-    entries: Mapping[str, object],
+    card: ModelCard,
     target: Path,
     half: bool = False,
 ) -> float:
-    """Write the model file and give its parity; raises ExportError and writes nothing if bad.
+    """Write the model file, and return the largest difference between PyTorch and ONNX Runtime.
 
-    `entries` are those of the card (card.card_entries); `half` stores weights with sixteen bits.
+    `half` stores weights with 16 bits. Raises ExportError and writes nothing if they disagree.
     """
     if half:
         round_weights(network)
-    windows = {hop["window"] for hop in cast(list[dict[str, int]], entries["hops"])}
+    windows = {hop.window for hop in card.hops}
     if len(windows) != 1:
         raise ExportError("the hops of one file must share a window: one graph serves them all")
     (window,) = windows
@@ -162,11 +147,9 @@ def export(
     if half:
         store_half(model)
     name_nodes(model.graph)
-    digest = read_onnx(model.SerializeToString()).sha256
-    helper.set_model_props(model, {METADATA_KEY: card_to_json(entries, digest)})
-    data = model.SerializeToString()
+    data = store_card(model, card)
     card = read_card(data, str(target))
-    # As it runs here, and as it runs elsewhere, its own front end inside.
+    # With the front end of this package, and with the front end of the file.
     here, elsewhere = OnnxEngine(data, card), OnnxEngine(data, card, whole=True)
     worst = parity(step, here, window, PARITY_STEPS, elsewhere)
     if not worst <= PARITY:
@@ -178,54 +161,43 @@ def export(
 def export_checkpoint(
     path: Path,
     target: Path,
-    changes: CardChanges,
-    accuracy: Mapping[float, Mapping[str, float]],
+    changes: CardChanges = NO_CHANGES,
+    accuracy: Mapping[float, Mapping[str, float]] = {},
     half: bool = False,
 ) -> float:
-    """Export a finished checkpoint; `accuracy` of the card by hop, `changes` to its entries.
+    """Export a finished checkpoint. See `export`.
 
-    The hops are those that it was trained for, and those that `accuracy` has figures of.
+    `accuracy` holds the metrics for the card by hop. The card lists these hops and those of the
+    training.
     """
-    from ..checkpoint import load_network
-
     network, about = load_network(path)
-    if json.loads(about["config"]).get("task") == "tags":
+    if about.config.task == "tags":
         raise ExportError(f"{path}: {NO_TAGGERS}")
-    if "calibration" not in about:
-        raise ExportError(f"{path}: was broken off before its calibration; call train again")
-    calibration = calibration_of(about)
-    trained = json.loads(about["config"])["sequences"]["hops"]
-    hops = sorted({*trained, *accuracy}, reverse=True)
-    made: dict[str, Any] = {
-        "name": path.resolve().parent.name,
-        "about": {
-            **_inherited(json.loads(about["config"])["start"]),
-            "temperature": calibration.temperature,
-            "trained_on": {"sha256": about["data"], **json.loads(about.get("dataset", "{}"))},
-            "commit": about["commit"],
+    if about.calibration is None:
+        raise ExportError(f"{path}: was interrupted before its calibration; run train again")
+    hops = sorted({*about.config.sequences.hops, *accuracy}, reverse=True)
+    card = make_card(network, about.network, about.labels, hops, about.calibration, about.styles)
+    data = {} if about.dataset is None else vars(about.dataset)
+    card = replace(
+        card,
+        name=path.resolve().parent.name if changes.name is None else changes.name,
+        version=card.version if changes.version is None else changes.version,
+        hops=tuple(replace(hop, accuracy=accuracy.get(hop.seconds, {})) for hop in card.hops),
+        live_hop=card.live_hop if changes.live_hop is None else changes.live_hop,
+        file_hop=card.file_hop if changes.file_hop is None else changes.file_hop,
+        about={
+            **_inherited(about.config.start),
+            "temperature": about.calibration.temperature,
+            "trained_on": {"sha256": about.data, **data},
+            "commit": about.commit,
+            **changes.about,
         },
-    }
-    known = CardChanges.__annotations__
-    if unknown := set(changes) - set(known):
-        listed = ", ".join(sorted(known))
-        raise ExportError(f"card: cannot set {', '.join(sorted(unknown))}; only {listed}")
-    changes = {**changes, "about": {**made["about"], **changes.get("about", {})}}
-    entries = card_entries(
-        network,
-        json.loads(about["network"]),
-        json.loads(about["labels"]),
-        hops,
-        calibration,
-        styles_of(about),
-        **(made | dict(changes)),
     )
-    for hop in entries["hops"]:
-        hop["accuracy"] = accuracy.get(hop["seconds"], {})
-    return export(network, calibration, entries, target, half)
+    return export(network, about.calibration, card, target, half)
 
 
 def _inherited(start: str) -> dict[str, Any]:
-    """Licence, use and credits of the model that a run started from: they hold on."""
+    """Licence, use and credits of the model with the initial weights, which remain valid."""
     if start != "bundled" and not start.endswith(".onnx"):
         return {}
     card = load_onnx(None if start == "bundled" else Path(start)).card

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -53,29 +52,20 @@ def embed(
     return {key: np.asarray(values[:, 1:], np.float32) for key, values in features.items()}
 
 
-@dataclass(frozen=True)
 class MeanEmbedding:
     """The mean embedding of each whole clip: the inputs of the baseline."""
 
-    means: Tensor  # (clips, E)
-
-    @classmethod
-    def of(cls, clips: Sequence[NDArray[np.float32]]) -> MeanEmbedding:
+    def __init__(self, clips: Sequence[NDArray[np.float32]]) -> None:
         """From the embeddings of clips (windows, E)."""
-        return cls(torch.from_numpy(np.stack([clip.mean(0) for clip in clips])))
-
-    @property
-    def size(self) -> int:
-        """See perceptron.Inputs."""
-        return self.means.shape[1]
+        self._means = torch.from_numpy(np.stack([clip.mean(0) for clip in clips]))
 
     def whole(self) -> Tensor:
         """See perceptron.Inputs."""
-        return self.means
+        return self._means
 
     def draw(self, clips: Tensor, generator: torch.Generator) -> Tensor:
         """See perceptron.Inputs."""
-        return self.means[clips]
+        return self._means[clips]
 
 
 class Excerpts:
@@ -93,11 +83,6 @@ class Excerpts:
         self._counts = torch.tensor([len(c) for c in clips])
         self._first = torch.tensor(np.cumsum([0, *(len(s) for s in sums)])[:-1])
         self._sums = torch.from_numpy(np.concatenate(sums).astype(np.float32))
-
-    @property
-    def size(self) -> int:
-        """See perceptron.Inputs."""
-        return self._sums.shape[1]
 
     def whole(self) -> Tensor:
         """See perceptron.Inputs."""
@@ -126,11 +111,6 @@ class Windows:
         self._counts = torch.tensor([len(clip) for clip in clips])
         self._first = torch.tensor(np.cumsum([0, *(len(clip) for clip in clips)])[:-1])
         self._rows = torch.from_numpy(np.concatenate(clips))
-
-    @property
-    def size(self) -> int:
-        """See perceptron.Inputs."""
-        return self._rows.shape[1]
 
     def whole(self) -> Tensor:
         """The central window of every clip: (clips, E)."""

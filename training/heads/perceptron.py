@@ -20,12 +20,7 @@ Floats = NDArray[np.float32]
 
 
 class Inputs(Protocol):
-    """Pooled embeddings of clips, drawn anew in every epoch."""
-
-    @property
-    def size(self) -> int:
-        """Width D of an input."""
-        ...
+    """Pooled embeddings of clips. Excerpts are drawn in every epoch."""
 
     def whole(self) -> Tensor:
         """Inputs of all whole clips: (clips, D)."""
@@ -123,7 +118,7 @@ def fit(
         ]
 
     inner, inner_bias, outer, outer_bias = (
-        *layer(inputs.size, s.hidden), *layer(s.hidden, classes),
+        *layer(whole.shape[1], s.hidden), *layer(s.hidden, classes),
     )  # fmt: skip
     parameters = [inner, inner_bias, outer, outer_bias]
     optimiser = torch.optim.AdamW(parameters, lr=s.rate, weight_decay=s.weight_decay)

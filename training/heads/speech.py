@@ -9,7 +9,6 @@ other networks no other weight changes, so all previous measurements remain vali
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,7 +48,7 @@ def finish_speech(
     source, about = load_network(path)
     if not isinstance(source, TrunkTFCRNN):
         raise DataError(f"{path}: a speech layer requires a network of kind trunk")
-    description = json.loads(about["network"]) | {"speech": True}
+    description = about.network | {"speech": True}
     network = build(description)
     assert isinstance(network, TrunkTFCRNN)
     network.load_state_dict(network.state_dict() | source.state_dict())
@@ -57,14 +56,12 @@ def finish_speech(
     speech = [clip.samples for clip in recordings(folder)]
     music = [audio[t.key] for t in dataset.tracks if t.split == "train" and t.key in audio]
     losses = fit_speech(network, speech, noises(_NOISES, _PART, 0), music, fit_music)
-    about["network"] = json.dumps(description)
     if fit_music:
-        for outdated in ("calibration", "before_speech"):
-            about.pop(outdated, None)
-    elif source.speech is None and "calibration" in about:
+        about = about.model_copy(update={"calibration": None, "before_speech": None})
+    elif source.speech is None and about.calibration is not None:
         # Previous measurements of the network without the layer remain valid.
-        about["before_speech"] = before
-    write(path, network.state_dict(), about)
+        about = about.model_copy(update={"before_speech": before})
+    write(path, network.state_dict(), about.model_copy(update={"network": description}))
     return losses
 
 

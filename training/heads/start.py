@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -122,14 +121,13 @@ def fit_head(
                 parameter.copy_(value)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "model.safetensors"
-    about = {
-        "network": json.dumps(description),
-        "labels": json.dumps(list(labels)),
-        "config": config.to_json(),
-        "data": audio.source,
-        "styles": "[]",
-        "commit": checkpoint.commit(),
-    }
+    about = checkpoint.Checkpoint(
+        network=description,
+        labels=labels,
+        config=config,
+        data=audio.source,
+        commit=checkpoint.commit(),
+    )
     checkpoint.write(path, network.state_dict(), about)
     return path
 
@@ -158,9 +156,9 @@ def baseline(
     rows = embed(network, audio, keys, embeddings_path(embedded, network.level_range), progress)
     # The embedding is the first part of the features.
     size = network.top.out_channels
-    inputs = MeanEmbedding.of([rows[t.key][:, :size] for t in tracks])
+    inputs = MeanEmbedding([rows[t.key][:, :size] for t in tracks])
     fitted = fit_on(tracks, dataset.labels, inputs, BASELINE, config.run.seed)
-    return fitted.probabilities(MeanEmbedding.of([rows[t.key][:, :size] for t in measured]).means)
+    return fitted.probabilities(MeanEmbedding([rows[t.key][:, :size] for t in measured]).whole())
 
 
 def _windows(tracks: Sequence[Track], audio: AudioCache, window: int) -> torch.Tensor:

@@ -6,7 +6,6 @@ logistic regression with soft targets, which is convex and takes a minute.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,7 +33,7 @@ def finish_styles(
     network, about = load_network(path)
     if not isinstance(network, TrunkTFCRNN) or network.styles is None:
         raise DataError(f"{path}: the network has no styles; average without --lessons")
-    if json.loads(about["styles"]) != soft_targets.style_entries:
+    if about.styles != soft_targets.card_styles:
         raise DataError(f"{path}: its styles differ from those of the soft targets (--lessons)")
     keys = [
         t.key

@@ -8,18 +8,21 @@ from .progress import Progress, no_progress
 from .streaming import (
     Audio,
     Run,
+    batches_of,
     last_share,
     step_weights,
     steps_of,
     stream_tracks,
     weighted_mean,
     window_at,
+    windows_of,
 )
 
 __all__ = [
     "Audio",
     "Progress",
     "Run",
+    "batches_of",
     "last_share",
     "no_progress",
     "step_weights",
@@ -27,4 +30,5 @@ __all__ = [
     "stream_tracks",
     "weighted_mean",
     "window_at",
+    "windows_of",
 ]

@@ -6,7 +6,7 @@ With `carry=False` every step starts from the initial state: the baseline for th
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,9 +66,7 @@ def stream_tracks(
         progress: called with `doing` and the number of steps done, over all batches.
     """
     runs: dict[str, Run] = {}
-    # Batches contain tracks of similar length, longest first, so that finished ones are at the end.
-    order = sorted(keys, key=lambda key: len(audio[key]), reverse=True)
-    batches = [order[first : first + batch] for first in range(0, len(order), batch)]
+    batches = batches_of(audio, keys, batch)
     total = sum(steps_of(len(audio[group[0]]), hop) for group in batches)
     count = itertools.count(1)
     for group in batches:
@@ -95,11 +93,10 @@ def _stream_batch(
     probabilities = np.zeros((*shape, len(engine.card.labels)), np.float32)
     music, norm = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     state = initial_state(engine.card, len(group), hop)
-    for t in range(max(counts)):
-        active = sum(count > t for count in counts)
+    for t, windows in enumerate(windows_of(audio, group, hop)):
+        active = len(windows)
         if not carry or t == reset_before:
             state = initial_state(engine.card, active, hop)
-        windows = np.stack([window_at(audio[key], t, hop) for key in group[:active]])
         step = engine.step(windows, state[:active])
         state = step.next_state
         probabilities[:active, t], music[:active, t] = step.probabilities, step.music
@@ -114,6 +111,23 @@ def _stream_batch(
         )
         for i, (key, count) in enumerate(zip(group, counts, strict=True))
     }
+
+
+def batches_of(audio: Audio, keys: Sequence[str], size: int) -> list[list[str]]:
+    """Divide tracks into batches of similar length, longest first."""
+    order = sorted(keys, key=lambda key: len(audio[key]), reverse=True)
+    return [order[first : first + size] for first in range(0, len(order), size)]
+
+
+def windows_of(audio: Audio, batch: Sequence[str], hop: Hop) -> Iterator[NDArray[np.float32]]:
+    """Yield the windows (active tracks, window) of each step of a batch.
+
+    The tracks are ordered by length, longest first. So the active ones are the first of the batch.
+    """
+    counts = [steps_of(len(audio[key]), hop) for key in batch]
+    for t in range(max(counts)):
+        active = sum(count > t for count in counts)
+        yield np.stack([window_at(audio[key], t, hop) for key in batch[:active]])
 
 
 def steps_of(samples: int, hop: Hop) -> int:

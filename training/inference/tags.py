@@ -15,7 +15,7 @@ from streamgenre.networks.step import StepNetwork
 from ..data import SAMPLE_RATE
 from .decisions import sigmoid
 from .segments import segment_tracks
-from .streaming import last_share, steps_of, window_at
+from .streaming import batches_of, last_share, steps_of, windows_of
 
 _BATCH = 32  # tracks per batch
 
@@ -36,9 +36,8 @@ def tag_scores(
         logits = segment_tracks(network, audio, keys)
         return np.stack([sigmoid(logits[key]).mean(0) for key in keys])
     by_key: dict[str, NDArray[np.float64]] = {}
-    order = sorted(keys, key=lambda key: len(audio[key]), reverse=True)
-    for first in range(0, len(order), _BATCH):
-        by_key |= _streamed(network, audio, order[first : first + _BATCH], hop)
+    for batch in batches_of(audio, keys, _BATCH):
+        by_key |= _streamed(network, audio, batch, hop)
     return np.stack([by_key[key] for key in keys])
 
 
@@ -56,10 +55,8 @@ def _streamed(
     device = next(network.parameters()).device
     state = torch.zeros(len(group), network.state_size, device=device)
     sums: list[NDArray[np.float64]] = []
-    for t in range(counts[0]):
-        active = sum(count > t for count in counts)
-        windows = np.stack([window_at(audio[key], t, read) for key in group[:active]])
-        step = network(torch.from_numpy(windows).to(device), state[:active])
+    for t, windows in enumerate(windows_of(audio, group, read)):
+        step = network(torch.from_numpy(windows).to(device), state[: len(windows)])
         state = step.next_state
         probabilities = sigmoid(step.logits.float().cpu().numpy())
         sums = sums or [np.zeros_like(row) for row in probabilities]

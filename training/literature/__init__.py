@@ -1,6 +1,6 @@
-"""The published systems under one protocol: rows to run, their results, and the tables.
+"""Published systems under one protocol: their configurations, results, tables and charts.
 
-`rows/` holds one TOML file for each section of the literature; `rows.py` reads them, `run.py` runs
-one, `results.py` keeps what came out, `report.py` writes it down. `baselines/` has the systems that
-are not trained by updates: classifiers on computed features.
+`rows/` contains a TOML file for each section of the literature. `rows.py` reads them, `run.py`
+trains and measures a row, `results.py` stores the results, and `report/` writes tables and charts.
+`baselines/` contains the classifiers on computed features.
 """

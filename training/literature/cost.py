@@ -1,7 +1,7 @@
-"""What a network costs: parameters, and multiply-adds for a second of audio.
+"""Cost of a network: parameters, and multiply-adds per second of audio.
 
-Multiply-adds of convolutions, linear and recurrent layers are counted on one forward pass; the
-fixed front end (resampling, spectra) is not, since networks share it.
+The multiply-adds of convolutions, linear and recurrent layers are counted in one forward pass. The
+fixed front end (resampling, spectra) is left out, because networks share it.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 
 
 def parameters(network: nn.Module) -> int:
-    """Weights that are trained."""
+    """Number of trained weights."""
     return sum(p.numel() for p in network.parameters())
 
 
 @torch.inference_mode()
 def macs_per_second(network: StepNetwork, hop: int) -> float:
-    """Multiply-adds per second of audio, read at `hop` samples a step; segments overlap."""
+    """Multiply-adds per second of audio, for steps of `hop` samples or overlapping segments."""
     network.eval()
     samples = torch.zeros(1, network.window_for(hop))
     with _counting(network) as counted:

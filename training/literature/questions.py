@@ -1,9 +1,9 @@
-"""What the papers ask, answered pair by pair from the predictions.
+"""The questions of the papers, answered by comparisons of pairs of systems.
 
-Genres: the difference in accuracy is paired within each bootstrap draw of tracks (Efron &
-Tibshirani 1993, ch. 16), of hits that are means over a system's seeds. Tags: that in ROC-AUC is
-paired tag by tag, and its interval is over draws of tags. Where both sides have SEEDS seeds and
-more, Welch's t-test over the seeds' figures stands beside it.
+For genres, the difference in accuracy is paired within each bootstrap draw of tracks (Efron &
+Tibshirani 1993, ch. 16), using hits that are means over the seeds of a system. For tags, the
+difference in ROC-AUC is paired by tag, with an interval over draws of tags. If both systems have at
+least SEEDS seeds, the p-value of Welch's t-test over seeds is given, too.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ import numpy as np
 from scipy.stats import ttest_ind  # type: ignore[import-untyped]
 
 from ..data import DataError
-from ..evaluation.metrics import Estimate, draws, mean_draws, values, with_interval
+from ..evaluation.metrics import Estimate, mean_draws, with_interval
 from .systems import System
 
 QUESTIONS = Path(__file__).with_suffix(".toml")
-SEEDS = 3  # for a test over them
-LEVEL = 0.05  # below which p is taken for a difference
+SEEDS = 3  # required for the t-test
+LEVEL = 0.05  # significance level
 MEASURES = {"genre": "accuracy", "tags": "roc_auc"}
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked, and the pairs of systems (one, against the other) that answer it."""
+    """A question, and the pairs of systems (system, reference) that answer it."""
 
     ask: str
     pairs: tuple[tuple[str, str], ...]
@@ -41,13 +41,13 @@ class Question:
 
 @dataclass(frozen=True)
 class Compared:
-    """One pair: the difference, and the t-test's p where there are seeds enough."""
+    """The comparison of a pair of systems."""
 
     system: System
     against: System
-    difference: Estimate  # in the measure of their task
-    macro_recall: Estimate | None  # of genres
-    p: float | None
+    difference: Estimate  # of the metric of their task
+    macro_recall: Estimate | None  # for genres
+    p: float | None  # of the t-test; None for too few seeds
 
     @property
     def direction(self) -> int:
@@ -56,13 +56,13 @@ class Compared:
 
 
 def all_questions(path: Path = QUESTIONS) -> tuple[Question, ...]:
-    """In their order."""
+    """Read all questions in order."""
     tables = tomllib.loads(path.read_text(encoding="utf-8"))["question"]
     return tuple(Question(**q | {"pairs": tuple((a, b) for a, b in q["pairs"])}) for q in tables)
 
 
 def answered(systems: Sequence[System]) -> dict[Question, list[Compared]]:
-    """The questions of which there are pairs with results, and those pairs."""
+    """Questions with the comparisons of their pairs that have results."""
     known = {system.name: system for system in systems if system.hits or areas(system)}
     pairs_of = {
         question: [compare(known[a], known[b]) for a, b in question.pairs if known.keys() >= {a, b}]
@@ -72,28 +72,22 @@ def answered(systems: Sequence[System]) -> dict[Question, list[Compared]]:
 
 
 def compare(system: System, against: System) -> Compared:
-    """Raises DataError where the two have not predicted the same tracks or tags."""
+    """Compare a pair. Raises DataError unless both have predicted the same tracks or tags."""
     p = _p(system, against)
     if system.task == against.task == "tags":
         return Compared(system, against, _tag_by_tag(system, against), None, p)
     mine, other = system.hits, against.hits
-    if mine is None or other is None or mine.keys != other.keys:
-        raise DataError(f"{system.name} and {against.name} have no predictions of the same tracks")
-    sides = [(h.right, h.among_two, mine.true) for h in (mine, other)]
-    value, base = (values(*side) for side in sides)
-    drawn, drawn_base = (draws(*side) for side in sides)
-    accuracy, macro_recall = (
-        with_interval(value[m] - base[m], drawn[m] - drawn_base[m])
-        for m in ("accuracy", "macro_recall")
-    )
-    return Compared(system, against, accuracy, macro_recall, p)
+    if mine is None or other is None or system.keys != against.keys:
+        raise DataError(f"{system.name} and {against.name} have no predictions for the same tracks")
+    differences = {m: with_interval(*d) for m, d in mine.less(other).items()}
+    return Compared(system, against, differences["accuracy"], differences["macro_recall"], p)
 
 
 def seeds_apart(systems: Iterable[Sequence[System]]) -> tuple[int, int]:
-    """Pairs of seeds of one system, each a System, that are shown as different; and all pairs.
+    """Numbers of pairs of seeds of one system with a significant difference, and of all pairs.
 
-    It is how often a comparison of one seed a side finds what is not there. Seeds that make no
-    difference at all are left out.
+    This is the false positive rate of a comparison of single seeds. `systems`: a System per seed.
+    Pairs without any difference are left out.
     """
     pairs = [compare(*pair) for seeds in systems for pair in combinations(seeds, 2)]
     drawn = [pair for pair in pairs if any(pair.difference)]
@@ -101,20 +95,20 @@ def seeds_apart(systems: Iterable[Sequence[System]]) -> tuple[int, int]:
 
 
 def sign(difference: Estimate) -> int:
-    """1 better, -1 worse; 0 where the interval holds zero."""
+    """1 for better, -1 for worse, 0 if the interval contains zero."""
     return int(difference.low > 0) - int(difference.high < 0)
 
 
 def _tag_by_tag(system: System, against: System) -> Estimate:
     mine, other = areas(system), areas(against)
     if mine.keys() != other.keys():
-        raise DataError(f"{system.name} and {against.name} have not learnt the same tags")
+        raise DataError(f"{system.name} and {against.name} were trained on different tags")
     apart = np.array([mine[tag] - other[tag] for tag in mine])
     return with_interval(float(apart.mean()), mean_draws(apart))
 
 
 def areas(system: System) -> dict[str, float]:
-    """ROC-AUC of each tag, mean over seeds; none of systems that predict genres."""
+    """ROC-AUC of each tag, the mean over seeds; empty for systems that predict genres."""
     of_tag: dict[str, list[float]] = {}
     for entry in system.entries:
         for tag, metrics in (entry.tags or {}).items():

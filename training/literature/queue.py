@@ -1,4 +1,4 @@
-"""Rows worked off one after another; several processes may share them."""
+"""A queue of rows, which several processes can share."""
 
 from __future__ import annotations
 
@@ -26,16 +26,20 @@ def work_off(
     again: bool = False,
     progress: Callable[[str], object] = print,
 ) -> list[str]:
-    """Run what has no result yet, the rows' own seeds or those given.
+    """Run all rows and seeds without a result; return the names of those that failed.
 
-    `again`: also what has a result from before this call. First seeds come before second ones,
-    stacked rows last. Rows that this data does not support are passed over. A row that fails is
-    reported and does not stop the others; gives the names of those that did. Raises DataError where
-    the results are of other data.
+    First seeds come before second ones, and stacked rows last. Rows that are not possible with this
+    data are skipped. A failure is reported and does not stop the others. Raises DataError if the
+    results are for other data.
+
+    Args:
+        seeds: replace the seeds of the rows.
+        again: repeat measurements from before this call.
+        progress: called with each message.
     """
     check_data(bench.results, bench.audio.source)
     wanted = [(row, seed) for row in rows for seed in (seeds or row.seeds)]
-    # A stacked row needs every seed of its parts, and trains those that nobody has.
+    # A stacked row needs every seed of its parts, and trains the missing ones.
     wanted.sort(
         key=lambda pair: (pair[0].kind == "stacking", (seeds or pair[0].seeds).index(pair[1]))
     )
@@ -50,24 +54,24 @@ def work_off(
                 done = find_result(results, row.system, seed)
                 if done and tuple(done.set or ()) != row.changes:
                     raise DataError(
-                        f"{bench.results}: has it with other config entries; give another folder "
-                        "with --results"
+                        f"{bench.results}: has a result with other config entries; give "
+                        "another folder with --results"
                     )
                 if done and (not again or (done.time or "") >= begun):
                     continue
                 progress(
                     f"{name}: {row.title}; seed {seed}, data {bench.audio.source[:12]}, "
-                    f"commit {_short(checkpoint.commit())}, begun {now()}"
+                    f"commit {_short(checkpoint.commit())}, started {now()}"
                 )
                 result = run_row(bench, row, seed)
         except Timeout:
-            continue  # another process is at it
+            continue  # another process is running it
         except NotHereError as error:
-            progress(f"{name}: passed over: {error}")
+            progress(f"{name}: skipped: {error}")
         except (StreamgenreError, OSError) as error:
             progress(f"{name}: failed: {error}")
             failed.append(name)
-        except Exception:  # a row's own fault must not lose the others
+        except Exception:  # an error in one row must not stop the others
             progress(f"{name}: failed\n{traceback.format_exc()}")
             failed.append(name)
         else:

@@ -1,9 +1,9 @@
-"""The results: one entry a system and seed in `results.json`, predictions beside it.
+"""The results: an entry for each system and seed in `results.json`, and predictions beside it.
 
-A folder of results is of one data set. Every entry has FIELDS, null where there is nothing to say;
-accuracy, macro_recall and other measures of tracks are [value, low, high], 95 % bootstrap.
-Predictions are a file a run, `predictions/SYSTEM-SEED.csv.gz`, or a table of the runs of a section,
-`predictions/SECTION-TASK.csv.gz` (`pack_predictions`).
+A folder of results is for one data set. Every entry has FIELDS, null if not applicable. Accuracy,
+macro recall and other metrics of tracks are [value, low, high] with a 95 % bootstrap interval.
+Predictions are in a file for each run, `predictions/SYSTEM-SEED.csv.gz`, or in a table of the runs
+of a section, `predictions/SECTION-TASK.csv.gz` (`pack_predictions`).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _DIGITS = 5
 
 
 class Measured(Result):
-    """What was measured of a run; None or left out where there is nothing to say."""
+    """Measurements of a run; None or unset if not applicable."""
 
     tracks: int | None = None
     accuracy: Estimate | None = None
@@ -70,18 +70,18 @@ class Measured(Result):
     accuracy_carried: float | None = None
     accuracy_last_step: float | None = None
     updates: int | None = None
-    passes: float | None = None  # how often the training music was heard
-    networks: int | None = None  # of a stacked system
+    passes: float | None = None  # over the training music
+    networks: int | None = None  # number of networks of a stacked system
     pr_auc: float | None = None
     tags: Mapping[str, TagMetrics] | None = None
 
     def __or__(self, more: Measured) -> Measured:
-        """Both; the other's fields replace one's own."""
+        """Fields of both; those of `more` replace the others."""
         return Measured(**(self.fields() | more.fields()))
 
 
 class Entry(Measured):
-    """One run; entries of other versions may have more."""
+    """One run. Entries of other versions may have further fields."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -98,12 +98,12 @@ class Entry(Measured):
     time: str | None = None
     narrowed: str | None = None
     why: str | None = None
-    set: Sequence[str] | None = None  # config entries set otherwise than the table has them
+    set: Sequence[str] | None = None  # overridden config entries
     wall_seconds: float | None = None
 
     @property
     def run(self) -> str:
-        """Its name among the predictions."""
+        """Name of the run in tables of predictions."""
         return f"{self.system}-{self.seed}"
 
     def estimate(self, measure: str) -> Estimate | float | None:
@@ -116,7 +116,7 @@ _ENTRIES = TypeAdapter(list[Entry])
 
 
 def read_results(folder: Path) -> list[Entry]:
-    """The entries of a results folder; none where there is no file yet."""
+    """The entries of a results folder; empty without a file."""
     path = folder / RESULTS
     if not path.is_file():
         return []
@@ -127,7 +127,7 @@ def read_results(folder: Path) -> list[Entry]:
 
 
 def keep_result(folder: Path, entry: Entry) -> None:
-    """Put an entry in the place of the one of the same system and seed, or add it."""
+    """Add an entry, or replace that of the same system and seed."""
     folder.mkdir(parents=True, exist_ok=True)
     whole = Entry(**(dict.fromkeys(FIELDS) | entry.fields()))
     with FileLock(folder / f".{RESULTS}.lock"):
@@ -135,9 +135,9 @@ def keep_result(folder: Path, entry: Entry) -> None:
 
 
 def reword(folder: Path, words: Mapping[str, Mapping[str, str]]) -> None:
-    """Update what entries repeat of their rows: `words` has that of each system, by name.
+    """Update the texts that entries repeat from their rows; `words`: texts by system.
 
-    What was set otherwise than in the table is stated by the entry alone.
+    Entries with an overridden config keep their own `narrowed`.
     """
     if not (folder / RESULTS).is_file():
         return
@@ -154,15 +154,15 @@ def _reworded(entry: Entry, words: Mapping[str, str]) -> Entry:
 
 
 def find_result(results: Sequence[Entry], system: str, seed: int) -> Entry | None:
-    """The entry of a system and a seed."""
+    """The entry of a system and a seed, or None."""
     return next((e for e in results if (e.system, e.seed) == (system, seed)), None)
 
 
 def check_data(folder: Path, data: str) -> None:
-    """Raise DataError where the folder's results are of other data than this (SHA-256)."""
+    """Raise DataError if the results of a folder are for other data than this (SHA-256)."""
     if others := {entry.data for entry in read_results(folder)} - {data}:
         raise DataError(
-            f"{folder}: has results of other data ({', '.join(d[:12] for d in sorted(others))}; "
+            f"{folder}: has results for other data ({', '.join(d[:12] for d in sorted(others))}; "
             f"this is {data[:12]}); give another folder with --results"
         )
 
@@ -174,12 +174,12 @@ def _write(folder: Path, entries: list[Entry]) -> None:
 
 
 def _order(entry: Entry) -> list[str]:
-    """FIELDS first, then what else there is."""
+    """Names of the fields: FIELDS first, then all others."""
     return [*FIELDS, *(key for key in entry.to_json() if key not in FIELDS)]
 
 
 def predictions_of(folder: Path, entry: Entry) -> Path | None:
-    """Where the predictions of an entry are, for `read_predictions`; None where they are not."""
+    """Path of the predictions of an entry for `read_predictions`, or None."""
     single = folder / PREDICTIONS / f"{entry.run}.csv.gz"
     if single.is_file():
         return single
@@ -193,7 +193,7 @@ def _table(folder: Path, entry: Entry) -> Path:
 
 
 def pack_predictions(folder: Path) -> Iterator[Path]:
-    """Merge the predictions of every section and task into one table; gives the tables.
+    """Merge the predictions of every section and task into one table; yield the tables.
 
     The files of single runs are removed.
     """
@@ -209,14 +209,14 @@ def pack_predictions(folder: Path) -> Iterator[Path]:
 
 
 def track_means(segments: Sequence[NDArray[np.floating[Any]]]) -> NDArray[np.float64]:
-    """Mean probabilities (tracks, C), rounded as they are kept, so that figures are of the file."""
+    """Mean probabilities (tracks, C), with the precision of the file of predictions."""
     return np.stack([rows.mean(0) for rows in segments]).astype(np.float64).round(_DIGITS)
 
 
 def genre_metrics(
     segments: Sequence[NDArray[np.floating[Any]]], true: NDArray[np.int64], labels: Sequence[str]
 ) -> Measured:
-    """Metrics of tracks from the probabilities (segments, C) of each: a segment, and their mean."""
+    """Metrics of tracks and of segments from the probabilities (segments, C) of each track."""
     mean = track_means(segments)
     hit = np.array([(rows.argmax(1) == t).mean() for rows, t in zip(segments, true, strict=True)])
     whole = plain_metrics(mean, true)
@@ -224,7 +224,7 @@ def genre_metrics(
     with_tracks = [c for c in each.values() if c.tracks]
     return Measured(
         tracks=len(true),
-        # Each track counts once, however many segments it has.
+        # Every track has the same weight, whatever its number of segments.
         window_accuracy=with_interval(float(hit.mean()), mean_draws(hit)),
         accuracy=whole.accuracy,
         macro_recall=whole.macro_recall,
@@ -240,5 +240,5 @@ def genre_metrics(
 
 
 def _mean(classes: Sequence[ClassMetrics], measure: str) -> float:
-    # A genre that is never predicted has no precision: none of its tracks was found.
+    # A genre that is never predicted has no precision. It counts as 0.
     return round(float(np.mean([getattr(c, measure) or 0.0 for c in classes])), 4)

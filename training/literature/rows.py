@@ -1,9 +1,9 @@
-"""The rows of the table: a system, how it is trained here, and what was published of it.
+"""The rows of the table: a system, its training here, and its published figures.
 
-A file of `rows/` has `section`, `source`, an optional `[base]` config, and `[[row]]` entries whose
-config is laid over it. A row without a `kind` is a network, whose task may be tags; `baseline` and
-`stacking` rows are not trained by updates, `committed` (our own networks) and `released` ones not
-here.
+A file in `rows/` has `section`, `source`, an optional config `[base]`, and entries `[[row]]` whose
+config overrides it. A row without `kind` is a network, for genres or tags. `baseline` and
+`stacking` rows are fitted without a network of their own. `committed` rows (networks of this
+project) and `released` rows are not trained here.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ _OWN = {"system", "title", "source", "published", "why", "kind", "seeds", "narro
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table."""
+    """One row of the table."""
 
     section: int
     system: str  # unique; names folders and files
     title: str
     source: str  # authors, year
     published: str  # figure with its data set
-    why: str  # why ours differs from it
+    why: str  # reason for the difference from our figure
     kind: str = "network"  # network | baseline | stacking | committed | released
     seeds: tuple[int, ...] = (1,)
-    narrowed: str = ""  # what was made smaller here than published
-    changes: tuple[str, ...] = ()  # config entries set otherwise than the table has them
+    narrowed: str = ""  # parts that are smaller here than published
+    changes: tuple[str, ...] = ()  # overridden config entries
     entries: Mapping[str, Any] = field(default_factory=dict)
-    """Config entries of a network; of others what their module (`KIND_row.py`) reads."""
+    """Config entries of a network; for other kinds, the settings that `kinds/KIND.py` reads."""
 
     @property
     def words(self) -> dict[str, str]:
-        """What results repeat of the row."""
+        """Texts of the row that are repeated in its results."""
         return {w: getattr(self, w) for w in ("title", "source", "published", "why", "narrowed")}
 
     @property
@@ -56,16 +56,16 @@ class Row:
         return str(self.entries.get("task", "genre"))
 
     def config(self, seed: int) -> Config:
-        """The config of a network row; hops and stretches are its segment where it has one."""
+        """The config of a network; see `completed`."""
         entries = completed(self.entries)
         entries.setdefault("run", {})["seed"] = seed
         return validated(entries)
 
 
 def completed(entries: Mapping[str, Any]) -> dict[str, Any]:
-    """Config entries with hop and stretch of the network's segment, where they are not given.
+    """Set hop and excerpt length to the length of the network's segment unless they are given.
 
-    Raises DataError where the network cannot be.
+    Raises DataError for an invalid network.
     """
     whole = copy.deepcopy(dict(entries))
     try:
@@ -82,7 +82,7 @@ def completed(entries: Mapping[str, Any]) -> dict[str, Any]:
 def find_config(name: str, changes: Sequence[str] = ()) -> Config:
     """The config of a bundled name, of a TOML file, or of a network of the table.
 
-    `changes` are as in `read_config`. Raises DataError naming what is wrong and what there is.
+    `changes` are as in `read_config`. Raises DataError that names the error and the valid choices.
     """
     if config_path(name).is_file():
         return read_config(name, changes)
@@ -107,43 +107,42 @@ def all_rows() -> tuple[Row, ...]:
             rows.append(_row(file, base, entry))
     names = [row.system for row in rows]
     if len(set(names)) != len(names):
-        raise ValueError(f"a system stands twice in {ROWS}")
+        raise ValueError(f"two systems in {ROWS} have the same name")
     return tuple(rows)
 
 
 def chosen_rows(patterns: Sequence[str]) -> tuple[Row, ...]:
-    """Rows by name or pattern ("choi-*") or section ("9"); all without any.
+    """Select rows by name, pattern ("choi-*") or section ("9"); by default all of them.
 
-    Raises DataError where a pattern meets no row.
+    Raises DataError if a pattern matches no row.
     """
     rows = all_rows()
     if not patterns:
         return rows
-    found: dict[str, Row] = {}
+    chosen: dict[str, Row] = {}
     for pattern in patterns:
-        met = [r for r in rows if pattern == str(r.section) or fnmatch.fnmatch(r.system, pattern)]
-        if not met:
+        own = [r for r in rows if pattern == str(r.section) or fnmatch.fnmatch(r.system, pattern)]
+        if not own:
             raise DataError(f"{pattern}: no such system or section; --list shows them")
-        found |= {row.system: row for row in met}
-    return tuple(found.values())
+        chosen |= {row.system: row for row in own}
+    return tuple(chosen.values())
 
 
 def changed_rows(rows: Sequence[Row], changes: Sequence[str]) -> tuple[Row, ...]:
-    """The networks among rows with config entries changed, as `read_config` takes them.
+    """Return the networks among the rows, with overridden config entries as in `read_config`.
 
-    Raises DataError where a change is none.
+    Raises DataError for an invalid change.
     """
-    found = []
-    for row in rows:
-        if row.kind == "network":
-            entries = _with(row.entries, changes)
-            narrowed = f"otherwise than in the table: {', '.join(changes)}"
-            found.append(replace(row, entries=entries, narrowed=narrowed, changes=tuple(changes)))
-    return tuple(found)
+    narrowed = f"otherwise than in the table: {', '.join(changes)}"
+    return tuple(
+        replace(row, entries=_with(row.entries, changes), narrowed=narrowed, changes=tuple(changes))
+        for row in rows
+        if row.kind == "network"
+    )
 
 
 def _with(entries: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
-    """A copy of config entries, with changes."""
+    """A copy of config entries with changes."""
     copied = copy.deepcopy(dict(entries))
     for change in changes:
         override(copied, change)

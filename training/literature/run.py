@@ -1,4 +1,4 @@
-"""One row, one seed: trained, run on the test tracks, measured, kept."""
+"""Training and measurement of one row with one seed."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ Probabilities = NDArray[np.floating[Any]]
 
 
 class NotHereError(DataError):
-    """A row that cannot be measured on this data, or with what was given beside it."""
+    """A row cannot be measured with this data or without further inputs."""
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Where rows are run: the data, the runs' folder and that of the results."""
+    """The data, and the folders for runs and results."""
 
     dataset: DataSet
     audio: AudioCache
@@ -40,18 +40,18 @@ class Bench:
     tags: Path | None = None  # CSV of the tracks' tags, for tagging rows
 
     def folder(self, row: Row, seed: int) -> Path:
-        """Of one run on this data."""
+        """Folder of a run on this data."""
         return self._here / f"{row.system}-{seed}"
 
     def lock(self, row: Row, seed: int) -> Path:
-        """File that is locked by the process that is at a row."""
+        """File that is locked while a process runs the row."""
         folder = self.folder(row, seed)
         folder.parent.mkdir(parents=True, exist_ok=True)
         return folder.with_name(f"{folder.name}.lock")
 
     @property
     def features(self) -> Path:
-        """Folder of the classical systems' features, measured once."""
+        """Folder that caches the features of the classical systems."""
         return self._here / "features"
 
     @property
@@ -66,7 +66,7 @@ class Bench:
         names: Sequence[str],
         scores: NDArray[np.floating[Any]],
     ) -> None:
-        """Write a run's scores (tracks, C) of the `names` beside the results."""
+        """Write the scores (tracks, C) of a run for its `names` beside the results."""
         path = self.results / PREDICTIONS / f"{row.system}-{seed}.csv.gz"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_predictions(path, tracks, names, scores)
@@ -78,24 +78,24 @@ class Bench:
 
 @dataclass(frozen=True)
 class Outputs:
-    """Probabilities (segments, C) of each track, and what they cost."""
+    """Probabilities (segments, C) of each track, and their cost."""
 
     segments: Sequence[Probabilities]
-    cpu_seconds_per_second: float  # of processor time, a second of audio
+    cpu_seconds_per_second: float  # processor time per second of audio
 
     @property
     def means(self) -> Probabilities:
-        """Of every track (N, C)."""
+        """Mean probabilities of the tracks (N, C)."""
         return np.stack([rows.mean(0) for rows in self.segments])
 
 
 def now() -> str:
-    """The time, UTC, as the results have it."""
+    """The time in UTC, in the format of the results."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def run_row(bench: Bench, row: Row, seed: int) -> Entry:
-    """Train if need be, measure on test, and put the entry into the results."""
+    """Train if needed, measure on `test`, and store the entry in the results."""
     if row.task == "genre" and bench.dataset.task == "tags":
         raise NotHereError(f"{row.system} predicts genres, and {bench.dataset.name} has tags only")
     begun = time.time()
@@ -121,7 +121,7 @@ def run_row(bench: Bench, row: Row, seed: int) -> Entry:
 
 
 def genre_result(bench: Bench, row: Row, seed: int, outputs: Outputs) -> Measured:
-    """The metrics of a genre row on test; its predictions are written beside the results."""
+    """Return the metrics of a row on `test`, and write its predictions beside the results."""
     test = bench.split("test")
     bench.keep(row, seed, test.tracks, bench.dataset.labels, track_means(outputs.segments))
     measured = genre_metrics(outputs.segments, test.true, bench.dataset.labels)
@@ -129,5 +129,5 @@ def genre_result(bench: Bench, row: Row, seed: int, outputs: Outputs) -> Measure
 
 
 def seconds_of(bench: Bench, keys: Sequence[str]) -> float:
-    """Length of tracks together."""
+    """Total duration of tracks."""
     return sum(len(bench.audio[key]) for key in keys) / 16_000

@@ -1,4 +1,4 @@
-"""The entries of one system together: means over its seeds, and how far they can be believed."""
+"""The entries of one system: means over its seeds, standard deviations and intervals."""
 
 from __future__ import annotations
 
@@ -12,34 +12,26 @@ from typing import NamedTuple
 import numpy as np
 
 from ..data import DataError
-from ..evaluation.metrics import Estimate, Floats, Integers, draws, hits, values, with_interval
+from ..evaluation.metrics import Estimate, Hits, Integers, with_interval
 from ..evaluation.predictions import read_predictions
 from .results import Entry, predictions_of
 
 
 class Figure(NamedTuple):
-    """A measure's mean over seeds; None where there is nothing to say."""
+    """The mean of a metric over seeds; None if not applicable."""
 
     value: float
-    deviation: float | None = None  # standard deviation over seeds, of two and more
+    deviation: float | None = None  # standard deviation over at least two seeds
     interval: tuple[float, float] | None = None  # 95 %, over tracks
-
-
-class Hits(NamedTuple):
-    """What a system got right of each track, mean over its seeds."""
-
-    keys: tuple[str, ...]
-    true: Integers  # (tracks,)
-    right: Floats  # (tracks,)
-    among_two: Floats  # (tracks,)
 
 
 @dataclass(frozen=True)
 class System:
-    """One line of the tables."""
+    """One row of the tables."""
 
-    entries: tuple[Entry, ...]  # one a seed
-    hits: Hits | None = None  # None where its predictions are not all there
+    entries: tuple[Entry, ...]  # one per seed
+    keys: tuple[str, ...] = ()  # of the tracks
+    hits: Hits | None = None  # mean over the seeds; None if predictions are missing
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
@@ -55,16 +47,16 @@ class System:
         return self.entries[0].task or "genre"
 
     def text(self, what: str) -> str:
-        """An entry of words; empty where there is none."""
+        """A text of the row; empty if there is none."""
         return str(getattr(self.entries[0], what) or "")
 
     def each(self, measure: str) -> list[float]:
-        """The value of every seed that has it."""
+        """The value of a metric for every seed that has one."""
         values = (entry.estimate(measure) for entry in self.entries)
         return [v.value if isinstance(v, Estimate) else v for v in values if v is not None]
 
     def figure(self, measure: str) -> Figure | None:
-        """Its mean; with several seeds the interval is that of their mean hits."""
+        """Mean of a metric; for several seeds, the interval is that of their mean hits."""
         values = self.each(measure)
         if not values:
             return None
@@ -76,13 +68,13 @@ class System:
         return Figure(float(np.mean(values)), deviation, interval)
 
     def value(self, measure: str) -> float | None:
-        """The mean alone."""
+        """Mean of a metric, without deviation and interval."""
         figure = self.figure(measure)
         return figure and figure.value
 
 
 def systems_of(results: Sequence[Entry], folder: Path) -> list[System]:
-    """Every system of a results folder, by section and name."""
+    """All systems of a results folder, by section and name."""
 
     def place(entry: Entry) -> tuple[int, str]:
         return entry.section, entry.system
@@ -92,57 +84,55 @@ def systems_of(results: Sequence[Entry], folder: Path) -> list[System]:
 
 
 def each_seed(system: System, folder: Path) -> list[System]:
-    """Every seed by itself, of those that can be compared."""
+    """A System for each seed, if they can be compared."""
     if system.task == "genre" and system.hits is None:
         return []
     return [_system((entry,), folder) for entry in system.entries]
 
 
 def section_names(systems: Sequence[System]) -> dict[int, str]:
-    """Section -> the source that most of its systems have."""
+    """Section -> the most frequent source of its systems."""
     names: dict[int, Counter[str]] = {}
     for system in systems:
         names.setdefault(system.section, Counter())[system.text("source")] += 1
     return {section: of.most_common(1)[0][0] for section, of in sorted(names.items())}
 
 
-def mean_hits(paths: Sequence[Path]) -> Hits:
-    """Of one system's files of predictions, one a seed; DataError where they do not match."""
+def mean_hits(paths: Sequence[Path]) -> tuple[tuple[str, ...], Hits]:
+    """Keys of the tracks, and mean hits of files of predictions, one per seed.
+
+    Raises DataError if the files do not match.
+    """
     read = [read_predictions(path) for path in paths]
     first = read[0]
     for path, predictions in zip(paths, read, strict=True):
         if (predictions.keys, predictions.genres) != (first.keys, first.genres):
-            raise DataError(f"{path}: has other tracks or genres than {paths[0]}; measure it again")
-    pairs = [hits(p.probabilities, p.true) for p in read]
-    right, among_two = (np.mean(side, axis=0) for side in zip(*pairs, strict=True))
-    return Hits(first.keys, first.true, right, among_two)
+            raise DataError(
+                f"{path}: has other tracks or genres than {paths[0]}; repeat the measurement"
+            )
+    return first.keys, Hits.mean([Hits.of(p.probabilities, p.true) for p in read])
 
 
 def _system(entries: tuple[Entry, ...], folder: Path) -> System:
-    # Tags are no one genre a track, which is what hits are of.
+    # Hits require one genre per track.
     if entries[0].task == "tags":
         return System(entries)
     paths = [path for entry in entries if (path := predictions_of(folder, entry))]
     if len(paths) < len(entries):
         return System(entries)
-    mean = mean_hits(paths)
-    return System(entries, mean, _intervals(mean))
-
-
-def _intervals(mean: Hits) -> dict[str, tuple[float, float]]:
-    each = (mean.right, mean.among_two, mean.true)
-    value, drawn = values(*each), draws(*each)
-    ends = {measure: with_interval(value[measure], drawn[measure]) for measure in value}
-    return {measure: (low, high) for measure, (_, low, high) in ends.items()}
+    keys, mean = mean_hits(paths)
+    value, drawn = mean.values(), mean.draws()
+    ends = {measure: with_interval(value[measure], drawn[measure])[1:] for measure in value}
+    return System(entries, keys, mean, ends)
 
 
 def labels_of(systems: Sequence[System]) -> list[str]:
-    """The genres; none where no entry names them."""
+    """The genres; empty if no entry names them."""
     entries = (entry for system in systems for entry in system.entries)
     return next((list(entry.labels) for entry in entries if entry.labels), [])
 
 
 def confusions(system: System) -> Integers | None:
-    """Confusion matrix summed over the seeds, (C, C); None where no entry has one."""
+    """Sum of the confusion matrices of all seeds (C, C), or None if there is none."""
     matrices = [entry.confusion for entry in system.entries if entry.confusion]
     return np.sum(matrices, axis=0) if matrices else None

@@ -11,17 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from streamgenre.audio.files import decode_mono
-from streamgenre.errors import StreamgenreError
-
 from ..data import SAMPLE_RATE, DataError
-from ..data.audio_files import EXTENSIONS
 from ..data.decoding import to_int16
+from ..data.recordings import entries, is_recording, read_recording
 from .sequences import NO_GENRE, Clip, noise
 
 _EXCERPT = 30 * SAMPLE_RATE
 _NOISES, _SECONDS = 60, 5
-_KNOWN = EXTENSIONS | {".s16"}  # other files, such as README.txt, are ignored
 _LEVELS = (-40.0, -2.0)  # dBFS, peak of a noise
 Signal = NDArray[np.float64]
 
@@ -31,15 +27,10 @@ def recordings(folder: Path | None) -> list[Clip]:
     if folder is None:
         return []
     clips = []
-    try:
-        paths = sorted(p for p in folder.iterdir() if p.is_file() and p.name[0] != ".")
-    except OSError as error:
-        reason = error.strerror or error
-        raise DataError(f"{folder}: cannot be read: {reason}; give a folder of speech") from None
-    for path in paths:
-        if path.suffix.lower() not in _KNOWN:
+    for path in entries(folder):
+        if not is_recording(path):
             continue
-        samples = _read(path)
+        samples = read_recording(path)
         clips += [
             Clip(samples[i : i + _EXCERPT], NO_GENRE, False)
             for i in range(0, len(samples), _EXCERPT)
@@ -47,16 +38,6 @@ def recordings(folder: Path | None) -> list[Clip]:
     if not clips:
         raise DataError(f"{folder}: contains no recordings; add files such as speech.wav")
     return clips
-
-
-def _read(path: Path) -> np.ndarray:
-    try:
-        if path.suffix.lower() == ".s16":
-            return np.fromfile(path, np.int16)
-        samples = decode_mono(path, SAMPLE_RATE)
-    except (StreamgenreError, OSError) as error:
-        raise DataError(f"{path}: cannot be read as a recording: {error}") from None
-    return to_int16(samples)
 
 
 def held_out(folder: Path | None) -> dict[str, np.ndarray]:

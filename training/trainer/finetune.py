@@ -8,30 +8,26 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from .. import checkpoint
 from ..calibration.calibrate import calibrate
-from ..config import Config
-from ..data import AudioCache, DataError, DataSet
+from ..data import AudioCache, DataSet
 from ..evaluation import Plan, evaluate
-from ..export.onnx import CardChanges, export_checkpoint
+from ..evaluation.metrics import TrackMetrics
+from ..export.entries import CardChanges
+from ..export.onnx import export_checkpoint
 from ..model import load_model
 from .train import Trainer
 
 
 def finetune(
     source: Path, data: DataSet, audio: AudioCache, output: Path, *, updates: int = 150
-) -> dict[str, Any]:
+) -> TrackMetrics:
     """Train `updates` with a frozen backbone and half as many of all weights; export the model.
 
-    Returns the metrics on the `valid` split, which are also written to the card.
+    Returns the metrics on the `valid` split at the longest hop. The card lists those of all hops.
     """
-    _, about = checkpoint.read(source)
-    try:
-        before = Config.model_validate_json(about["config"])
-    except ValueError:
-        raise DataError(f"{source}: its config is not of this version of the trainer") from None
+    before = checkpoint.read(source)[1].config
     length = {"frozen_updates": updates, "updates": updates // 2, "check_every": updates // 3}
     config = before.model_copy(
         update={
@@ -46,9 +42,6 @@ def finetune(
         plan = Plan(split="valid", predictions_only=True)
         hops = evaluate(load_model(path), data.tracks, audio, plan).metrics.hops
         accuracy = {float(hop): metrics.for_card() for hop, metrics in hops.items()}
-        changes: CardChanges = {
-            "name": output.stem,
-            "about": {"measured": "on its valid split"},
-        }
+        changes = CardChanges(name=output.stem, about={"measured": "on its valid split"})
         export_checkpoint(path, output, changes, accuracy)
-    return accuracy[max(accuracy)]
+    return hops[max(hops, key=float)].track_mean

@@ -9,12 +9,10 @@ was killed must resume exactly where it stopped.
 
 from __future__ import annotations
 
-import json
 import math
 import time
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,7 @@ from streamgenre.networks import build_trainable
 from streamgenre.networks.step import TrainableNetwork
 
 from .. import checkpoint
+from ..checkpoint import Checkpoint
 from ..config import Config
 from ..data import SAMPLE_RATE, AudioCache, DataError, Track, fingerprint
 from ..data.tags import multi_hot
@@ -43,13 +42,15 @@ from .validation import TagValidation, Validation
 from .weight_averaging import averaged
 
 _PREPARE = 500  # windows for the standardisation of the features
-_NAMES = {
+_INPUTS = {
+    "network": "network",
+    "labels": "labels",
     "data": "audio",
     "tracks": "tracks or splits",
-    "not_music": "speech",
-    "lessons": "soft targets",
+    "non_music": "speech",
+    "soft_targets": "soft targets",
 }
-_SAME = ("network", "labels", "data", "tracks", "not_music", "lessons", "config")
+"""Entries of a checkpoint that must be those of the run, with their names in messages."""
 
 
 class DivergedError(StreamgenreError):
@@ -134,18 +135,17 @@ class Trainer:
         if soft_targets and styles:
             torch.manual_seed(config.run.seed)  # the same for every variant of the network
             self._tags = torch.nn.Linear(self.network.features_size, len(soft_targets.tags))
-        self._about = {
-            "network": json.dumps(description),
-            "labels": json.dumps(list(labels)),
-            "config": config.to_json(),
-            "data": audio.source,
-            # Identifies the data of this run: tracks with their splits, non-music, soft targets.
-            "tracks": fingerprint(known),
-            "not_music": str(zlib.crc32(b"".join(p.samples.tobytes() for p in other))),
-            "lessons": soft_targets.sha256 if soft_targets else "",
-            "styles": json.dumps(soft_targets.style_entries if soft_targets and styles else []),
-            "commit": checkpoint.commit(),
-        }
+        self._about = Checkpoint(
+            network=description,
+            labels=labels,
+            config=config,
+            data=audio.source,
+            tracks=fingerprint(known),
+            non_music=str(zlib.crc32(b"".join(p.samples.tobytes() for p in other))),
+            soft_targets=soft_targets.sha256 if soft_targets else "",
+            styles=soft_targets.card_styles if soft_targets and styles else (),
+            commit=checkpoint.commit(),
+        )
         self._validation: Validation | TagValidation
         if tagging:
             self._validation = TagValidation(audio, valid, labels, config.sequences.hop_samples)
@@ -170,14 +170,13 @@ class Trainer:
         if not self._finished.is_file():
             return None
         _, about = checkpoint.read(self._finished)
-        whole = self._config.task == "tags" or "calibration" in about
+        whole = self._config.task == "tags" or about.calibration is not None
         return self._finished if whole and self.is_of_this_run(about) else None
 
-    def is_of_this_run(self, about: Mapping[str, str]) -> bool:
+    def is_of_this_run(self, about: Checkpoint) -> bool:
         """Whether a checkpoint has the same config, network, audio, tracks and other inputs."""
-        compared = {k: v for k, v in self._about.items() if k not in ("commit", "config")}
-        same = all(about.get(key) == value for key, value in compared.items())
-        return same and Config.model_validate_json(about["config"]) == self._config
+        compared = ("config", "styles", *_INPUTS)
+        return all(getattr(about, entry) == getattr(self._about, entry) for entry in compared)
 
     def run(self) -> Path:
         """Train to the end, and return the path of the final weights."""
@@ -218,23 +217,28 @@ class Trainer:
         resumed: dict[str, Tensor] = {}
         if self._last.is_file():
             resumed, about = checkpoint.read(self._last)
-            same = {what: about.get(what) == self._about[what] for what in self._about}
-            before = Config.model_validate_json(about["config"])
-            same["config"] = self._config.continues(before)
-            for what in _SAME:
-                if not same[what]:
-                    differs = self._config.differs(before) if what == "config" else what
-                    raise DataError(
-                        f"{self._folder}: holds a run with other {_NAMES.get(differs, differs)}; "
-                        "train into another folder"
-                    )
+            differing = [
+                name
+                for entry, name in _INPUTS.items()
+                if getattr(about, entry) != getattr(self._about, entry)
+            ]
+            if not self._config.continues(about.config):
+                differing.append(self._config.differs(about.config))
+            if differing:
+                raise DataError(
+                    f"{self._folder}: holds a run with other {differing[0]}; train into another "
+                    "folder"
+                )
+            damaged = DataError(f"{self._last}: is damaged; remove it to start again")
+            if about.progress is None:
+                raise damaged
+            self.progress = about.progress
             try:
-                self.progress = Progress(**json.loads(about["progress"]))
                 self.network.load_state_dict(_with("net.", resumed))
                 if self._tags is not None:
                     self._tags.load_state_dict(_with("tags.", resumed))
-            except (KeyError, TypeError, ValueError, RuntimeError):
-                raise DataError(f"{self._last}: is damaged; remove it to start again") from None
+            except RuntimeError:
+                raise damaged from None
         else:
             if self._truth is not None:
                 start_at_rates(self.network, self._truth)
@@ -404,7 +408,7 @@ class Trainer:
             }
             held = {p + k: v for p, group in named.items() for k, v in group.items()}
             held |= gathered | checkpoint.moments(optimizer)
-            about = self._about | {"progress": json.dumps(asdict(self.progress))}
+            about = self._about.model_copy(update={"progress": self.progress})
             checkpoint.write(self._last, held, about)
         self._fabric.barrier()
 

@@ -15,7 +15,7 @@ from streamgenre.networks.step import StepNetwork
 
 from ..data import DataError, Track
 from ..data.tags import multi_hot
-from ..evaluation.metrics import hits, tagging_metrics, values
+from ..evaluation.metrics import Hits, tagging_metrics
 from ..inference import stream_tracks
 from ..inference.decisions import softmax
 from ..inference.segments import segment_tracks
@@ -48,7 +48,7 @@ class Validation:
         """Accuracy, macro recall and log loss, rounded for the log."""
         assert isinstance(network, StepNetwork)
         mean = self._means(copy.deepcopy(network))
-        metrics = values(*hits(mean, np.array(self._true)), np.array(self._true))
+        metrics = Hits.of(mean, np.array(self._true)).values()
         loss = log_loss(self._true, mean, labels=range(len(self._labels)))
         return {
             "valid_accuracy": round(metrics["accuracy"], 5),

@@ -12,7 +12,6 @@ initial weights.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -50,15 +49,15 @@ def average(paths: Sequence[Path], target: Path, start_share: float = 0.0) -> No
     """
     tensors, about = checkpoint.read(paths[0])
     sums = {name: tensor.double() for name, tensor in tensors.items()}
-    start = json.loads(about["config"])["start"]
+    start = about.config.start
     for path in paths[1:]:
         others, theirs = checkpoint.read(path)
         for what in ("network", "labels", "styles", "data"):
-            if theirs.get(what) != about.get(what):
+            if getattr(theirs, what) != getattr(about, what):
                 raise DataError(
                     f"{path}: has another {what} than {paths[0]}; they must be the same"
                 )
-        if json.loads(theirs["config"])["start"] != start:
+        if theirs.config.start != start:
             raise DataError(
                 f"{path}: had other initial weights than {paths[0]}; they must be the same"
             )
@@ -81,8 +80,8 @@ def average(paths: Sequence[Path], target: Path, start_share: float = 0.0) -> No
         }
     if not all(bool(torch.isfinite(tensor).all()) for tensor in mean.values()):
         raise DataError(f"{target}: the mean is not finite; leave out the run that diverged")
-    about.pop("calibration", None)
     target.parent.mkdir(parents=True, exist_ok=True)
-    checkpoint.write(
-        target, mean, about | {"averaged": str(len(paths)), "start_share": str(start_share)}
-    )
+    # Calibration and measurements of the first run do not apply to the mean.
+    changes = {"averaged": len(paths), "start_share": start_share}
+    outdated = {"calibration": None, "before_speech": None}
+    checkpoint.write(target, mean, about.model_copy(update=changes | outdated))

@@ -20,7 +20,7 @@ from streamgenre.networks.logmel import LogMel
 from streamgenre.networks.step import StepNetwork
 from streamgenre.networks.trunk import TrunkTFCRNN
 
-from ..card import calibration_of
+from ..card import Calibration
 from ..checkpoint import load_network
 from ..model import load_model
 from .bands import FRAME
@@ -77,7 +77,8 @@ def open_subject(path: Path | None) -> Subject:
     """
     if path is not None and path.suffix == ".safetensors":
         network, about = load_network(path)
-        temperature, model = calibration_of(about).temperature, load_model(path)
+        temperature = (about.calibration or Calibration()).temperature
+        model = load_model(path)
     else:
         name, data = read_model(path)
         card = read_card(data, name)

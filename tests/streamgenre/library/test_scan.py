@@ -468,6 +468,8 @@ def test_a_later_scan_keeps_corrections(music):
     corrections_path(table).write_text("nonsense", "utf-8")
     with pytest.raises(InputError, match=r"genres.csv.corrections: line 1"):
         next(streamgenre.scan(music, output=table))
+
+
 def test_a_recording_at_an_address_has_the_row_of_the_file(music, model):
     fsspec = pytest.importorskip("fsspec", reason="needs the ray extra")
     system = fsspec.filesystem("memory")

@@ -133,7 +133,7 @@ def exported(folder, styles):
     torch = pytest.importorskip("torch", reason="export needs the train extra")
     pytest.importorskip("onnx", reason="export needs the train extra")
     from streamgenre.networks import build
-    from training.card import Calibration, card_entries
+    from training.card import Calibration, make_card
     from training.export.onnx import export
 
     description = {"kind": "trunk", "classes": 3, "size": 16, "window": 16_000, "styles": styles}
@@ -147,12 +147,12 @@ def exported(folder, styles):
             layer.weight.normal_(0, 1e-4)
             layer.bias.copy_(torch.tensor(biases))
     calibration = Calibration(1.0, Thresholds(0.3, 0.3, -70.0, 0.1, 2.0))
-    named = [dataclasses.asdict(style) for style in STYLES[:styles]]
-    entries = card_entries(network, description, LABELS, [0.5], calibration, named, name="styled")
+    card = make_card(network, description, LABELS, [0.5], calibration, STYLES[:styles])
+    card = dataclasses.replace(card, name="styled")
     path = folder / "styled.onnx"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("training.export.onnx.PARITY_STEPS", 5)
-        export(network, calibration, entries, path)
+        export(network, calibration, card, path)
     return path
 
 
@@ -259,19 +259,18 @@ def test_a_checkpoint_stores_its_styles(tmp_path):
     network = {"kind": "trunk", "classes": 3, "size": 16, "window": 16_000, "styles": 4}
     torch.manual_seed(0)
     config = Config.model_validate({"network": network, "sequences": {"hops": [0.5]}})
-    about = {
-        "network": json.dumps(network),
-        "labels": json.dumps(LABELS),
-        "config": config.model_dump_json(),
-        "styles": json.dumps([dataclasses.asdict(style) for style in STYLES]),
-        "calibration": Calibration().to_json(),
-        "data": "0" * 64,
-        "commit": "",
-    }
+    about = checkpoint.Checkpoint(
+        network=network,
+        labels=LABELS,
+        config=config,
+        styles=STYLES,
+        calibration=Calibration(),
+        data="0" * 64,
+    )
     path = tmp_path / "model.safetensors"
     checkpoint.write(path, build(network).state_dict(), about)
     assert load_model(path).card.styles == STYLES
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("training.export.onnx.PARITY_STEPS", 5)
-        export_checkpoint(path, tmp_path / "m.onnx", {}, {})
+        export_checkpoint(path, tmp_path / "m.onnx")
     assert streamgenre.load(tmp_path / "m.onnx").card.styles == STYLES

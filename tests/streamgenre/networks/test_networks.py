@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from streamgenre.networks.gru import GRUCell  # noqa: E402
 from streamgenre.networks.logmel import LogMel  # noqa: E402
 from streamgenre.networks.step import SequenceOptions  # noqa: E402
 from streamgenre.networks.tfcrnn import TFCRNN  # noqa: E402
-from training.card import Calibration, card_entries  # noqa: E402
+from training.card import Calibration, make_card  # noqa: E402
 from training.export.onnx import ExportError, export, parity  # noqa: E402
 
 RAW = {"kind": "tfcrnn", "classes": 3, "width": 8, "size": 16, "hop": 3_200}
@@ -50,10 +51,8 @@ def hop_of(description):
 def exported(description, path, **changes):
     network, hop = randomised(description), hop_of(description) / 16_000
     calibration = Calibration(1.3, Thresholds(0.3, 0.3, -70.0, 0.1, 2.0))
-    entries = card_entries(
-        network, description, ["a", "b", "c"], [hop], calibration, name="test", **changes
-    )
-    export(network, calibration, entries, path)
+    card = make_card(network, description, ["a", "b", "c"], [hop], calibration)
+    export(network, calibration, replace(card, name="test", **changes), path)
     return path
 
 

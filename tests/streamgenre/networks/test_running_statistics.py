@@ -143,8 +143,8 @@ def test_a_zero_state_selects_the_default_hop():
 @pytest.fixture(scope="module")
 def pooled_model(tmp_path_factory):
     """A model file of an untrained pooled network with two hops."""
+    from training.card import Calibration, make_card
     from training.export.onnx import export
-    from training.model import Calibration, card_entries
 
     torch.manual_seed(0)
     network = build(POOLED).eval()
@@ -153,8 +153,8 @@ def pooled_model(tmp_path_factory):
             if "feedback" in name or "from_state" in name:
                 torch.nn.init.normal_(parameter, std=0.05)
     path = tmp_path_factory.mktemp("pooled") / "pooled.onnx"
-    entries = card_entries(network, POOLED, ["jazz", "pop", "rock"], [2.5, 0.5], Calibration())
-    assert export(network, Calibration(), entries, path) < 1e-4
+    card = make_card(network, POOLED, ["jazz", "pop", "rock"], [2.5, 0.5], Calibration())
+    assert export(network, Calibration(), card, path) < 1e-4
     return path
 
 

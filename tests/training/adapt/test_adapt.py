@@ -23,6 +23,7 @@ from streamgenre.model.model import read_model  # noqa: E402
 from streamgenre.model.onnxfile import read_onnx  # noqa: E402
 from training.adapt import Base, adapt, cautions, graph, usable  # noqa: E402
 from training.adapt.head import Example, Head, choose_strength, fit_head  # noqa: E402
+from training.card import label_entry, store_card  # noqa: E402
 from training.cli.adapt import command, how_to_run  # noqa: E402
 from training.data import AudioCache, DataError, open_dataset  # noqa: E402
 from training.data.split import folds_of  # noqa: E402
@@ -316,7 +317,12 @@ def test_a_head_of_many_genres_passes_the_check(bundled, quick):
     head = Head(weight, np.zeros(60, np.float32), ("next_state",))
     model = graph.with_head(bundled.model, False, head)
     labels = [f"genre {i:02}" for i in range(60)]
-    data = graph.with_card(model, bundled.card, labels, head, {"name": "many"})
+    card = dataclasses.replace(
+        bundled.card,
+        labels=tuple(label_entry(label, i) for i, label in enumerate(labels)),
+        network=graph.description(bundled.card.network, 60, head.reads),
+    )
+    data = store_card(model, card)
     graph.verify(bundled.engine, data, head, "many.onnx")
 
 

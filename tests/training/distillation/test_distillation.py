@@ -23,7 +23,6 @@ from support.runs import Says, rows_of  # noqa: E402
 
 from streamgenre.networks.trunk import TrunkTFCRNN  # noqa: E402
 from training import checkpoint  # noqa: E402
-from training.card import styles_of  # noqa: E402
 from training.config import Optimiser, Sequences, read_config  # noqa: E402
 from training.data import AudioCache, DataError, open_dataset  # noqa: E402
 from training.distillation import genres, tags  # noqa: E402
@@ -796,13 +795,10 @@ def finished(data, audio, soft_targets, tmp_path_factory):
 
 def test_a_distilled_network_names_its_styles(finished, soft_targets):
     network, about = checkpoint.load_network(finished)
-    assert about["lessons"] == soft_targets.sha256
-    expected = [
-        {"name": s.name, "display": s.display, "parent": s.parent} for s in soft_targets.styles
-    ]
-    assert styles_of(about) == expected
+    assert about.soft_targets == soft_targets.sha256
+    assert about.styles == soft_targets.card_styles
     step = network(torch.zeros(1, 8_000), network.initial_state(1, 0.5))
-    assert step.styles.shape == (1, len(expected))
+    assert step.styles.shape == (1, len(about.styles))
     assert [s.name for s in load_model(finished).card.styles] == [
         s.name for s in soft_targets.styles
     ]
@@ -867,7 +863,7 @@ def test_an_interrupted_distillation_resumes_exactly(
         patch.setattr(Trainer, "_save", break_off)
         trainer(tmp_path, data, audio, soft_targets).run()
     _, about = checkpoint.read(tmp_path / "last.safetensors")
-    assert json.loads(about["progress"])["update"] == 2 * checks
+    assert about.progress.update == 2 * checks
     resumed = trainer(tmp_path, data, audio, soft_targets).run()
     assert rows_of(resumed) == rows_of(finished) and len(rows_of(resumed)) == 3
     expected, found = load_file(finished), load_file(resumed)

@@ -10,12 +10,12 @@ pytest.importorskip("mir_eval", reason="evaluation needs the train extra")
 pytest.importorskip("matplotlib", reason="evaluation needs the train extra")
 
 
-from training.evaluation.metrics import MEASURES, differences, median_draws, plain_metrics, values
+from training.evaluation.metrics import MEASURES, Hits, differences, median_draws, plain_metrics
 
 
 def test_macro_recall_weighs_classes_alike():
     true, right = np.array([0] * 9 + [1]), np.array([1.0] * 9 + [0.0])
-    assert values(right, right, true) == {"accuracy": 0.9, "macro_recall": 0.5, "top2": 0.9}
+    assert Hits(right, right, true).values() == {"accuracy": 0.9, "macro_recall": 0.5, "top2": 0.9}
 
 
 def test_intervals_hold_the_value_and_narrow_with_more_tracks():

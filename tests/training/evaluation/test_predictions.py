@@ -51,7 +51,7 @@ def test_a_spreadsheets_marks_are_read_over(tmp_path):
         ("key,set,genre,a,b\nk,s,b,0.25,0.75,1\n", "row 2 has 6 cells"),
         ("key,set,genre,a,b\nk,s,b,nan,0.75\n", "row 2 holds what is no probability"),
         ("key,set,genre,a,b\nk,s,b,0.2,7.5\n", "row 2 holds what is no probability"),
-        ("key,set,genre,b,b\nk,s,b,0.2,0.8\n", "a label stands there twice"),
+        ("key,set,genre,b,b\nk,s,b,0.2,0.8\n", "two rows or columns have the same label"),
         ("key,set,genre,a,b\nk,s,b,0.2," + "1" * 140_000, "field larger|no probability"),
         ("", "columns must be"),
         (None, "no such file"),

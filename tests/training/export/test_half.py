@@ -11,7 +11,7 @@ import streamgenre  # noqa: E402
 from streamgenre.model.engine import initial_state  # noqa: E402
 from streamgenre.model.torch import TorchEngine  # noqa: E402
 from streamgenre.networks import build  # noqa: E402
-from training.card import Calibration, card_entries  # noqa: E402
+from training.card import Calibration, make_card  # noqa: E402
 from training.export.onnx import export  # noqa: E402
 
 NETWORK = {"kind": "trunk", "classes": 3, "size": 16, "window": 16_000, "speech": True}
@@ -24,8 +24,8 @@ def files(tmp_path_factory):
     for half in (False, True):
         torch.manual_seed(0)
         network = build(NETWORK).eval()
-        entries = card_entries(network, NETWORK, list("abc"), (0.5,), Calibration())
-        export(network, Calibration(), entries, folder / f"{half}.onnx", half)
+        card = make_card(network, NETWORK, list("abc"), (0.5,), Calibration())
+        export(network, Calibration(), card, folder / f"{half}.onnx", half)
     return folder / "False.onnx", folder / "True.onnx"
 
 

@@ -27,7 +27,7 @@ from streamgenre.model.torch import TorchEngine  # noqa: E402
 from streamgenre.networks import build  # noqa: E402
 from streamgenre.networks.calibrated import Calibrated  # noqa: E402
 from training import checkpoint  # noqa: E402
-from training.card import UNFITTED, Calibration, card_entries  # noqa: E402
+from training.card import UNFITTED, Calibration, make_card  # noqa: E402
 from training.cli import command  # noqa: E402
 from training.config import Config  # noqa: E402
 from training.data import DataError  # noqa: E402
@@ -173,14 +173,13 @@ def folders(tmp_path):
 def finished(tmp_path, network):
     """A finished run of a network that says nothing of speech."""
     weights = {k: v for k, v in network.state_dict().items() if not k.startswith("speech.")}
-    about = {
-        "network": json.dumps(MUTE),
-        "labels": json.dumps(["a", "b"]),
-        "config": Config(network={"kind": "trunk"}, sequences={"hops": [0.5]}).to_json(),
-        "data": "none",
-        "commit": "",
-        "calibration": Calibration(temperature=0.7).to_json(),
-    }
+    about = checkpoint.Checkpoint(
+        network=MUTE,
+        labels=("a", "b"),
+        config=Config(network={"kind": "trunk"}, sequences={"hops": [0.5]}),
+        data="none",
+        calibration=Calibration(temperature=0.7),
+    )
     (tmp_path / "run").mkdir()
     checkpoint.write(tmp_path / "run" / "model.safetensors", weights, about)
     return tmp_path / "run" / "model.safetensors"
@@ -209,10 +208,9 @@ def test_average_adds_it_and_moves_nothing_else(folders, finished, few_noises):
     after, now = checkpoint.read(made)
     assert after.keys() - before.keys() == {"speech.weight", "speech.bias"}
     assert all(torch.equal(after[name], value) for name, value in before.items())
-    assert json.loads(now["network"]) == TELLING
-    assert {k: v for k, v in now.items() if k not in ("network", "before_speech")} == {
-        k: v for k, v in about.items() if k != "network"
-    }
+    assert now.network == TELLING
+    unchanged = {"network": about.network, "before_speech": None}
+    assert now.model_copy(update=unchanged) == about
     model = load_model(made)
     update = model.stream(0.5).feed(np.zeros(RATE, np.float32), RATE)[0]
     assert update.speech is not None
@@ -227,9 +225,10 @@ def test_a_refitted_music_layer_is_calibrated_again(folders, finished, few_noise
     windows = np.stack([sound[RATE : RATE + WINDOW] for sound in sounds]) / np.float32(32768)
     pooled.prepare(torch.from_numpy(windows))
     _, about = checkpoint.read(finished)
-    about |= {"network": json.dumps(MUTE | {"memory": "statistics"}), "before_speech": "f" * 64}
     old = Calibration(temperature=0.7, thresholds=UNFITTED)
-    checkpoint.write(finished, pooled.state_dict(), about | {"calibration": old.to_json()})
+    changes = {"network": MUTE | {"memory": "statistics"}, "before_speech": "f" * 64}
+    about = about.model_copy(update=changes | {"calibration": old})
+    checkpoint.write(finished, pooled.state_dict(), about)
     made = folders / "telling" / "model.safetensors"
     call(
         "average", folders / "music", "--cache", folders / "cache", "--run", finished.parent,
@@ -237,8 +236,8 @@ def test_a_refitted_music_layer_is_calibrated_again(folders, finished, few_noise
     )  # fmt: skip
     tensors, now = checkpoint.read(made)
     assert not torch.equal(tensors["music.weight"], pooled.state_dict()["music.weight"])
-    assert "before_speech" not in now
-    fitted = Calibration.from_json(now["calibration"])
+    assert now.before_speech is None
+    fitted = now.calibration
     assert fitted.figures["tracks"] > 0 and not old.figures
     # Threshold of the layer that is there: its outputs on the music pass it.
     assert fitted.figures["music_missed"] < 0.05
@@ -261,7 +260,7 @@ def test_figures_of_before_are_those_of_after(folders, finished, few_noises, mon
     finish_speech(finished, data, audio, folders / "speech")
     once = checkpoint.read(finished)[0]
     finish_speech(finished, data, audio, folders / "speech")
-    assert checkpoint.read(finished)[1]["before_speech"] == measured
+    assert checkpoint.read(finished)[1].before_speech == measured
     again = checkpoint.read(finished)[0]
     assert all(torch.equal(again[name], value) for name, value in once.items())
     call("export", finished, "--results", results, "-o", folders / "m.onnx")
@@ -273,7 +272,7 @@ def test_figures_of_before_are_those_of_after(folders, finished, few_noises, mon
 
 def test_only_networks_on_the_trunk_get_it(tmp_path):
     raw = {"kind": "tfcrnn", "classes": 2, "width": 8, "size": 8}
-    about = {"network": json.dumps(raw), "labels": '["a", "b"]', "config": "{}"}
+    about = checkpoint.Checkpoint(network=raw, labels=("a", "b"), config=Config(network=raw))
     checkpoint.write(tmp_path / "m.safetensors", build(raw).state_dict(), about)
     with pytest.raises(DataError, match="requires a network of kind trunk"):
         finish_speech(tmp_path / "m.safetensors", None, None, tmp_path)
@@ -285,8 +284,8 @@ def test_only_networks_on_the_trunk_get_it(tmp_path):
 @pytest.fixture(scope="module")
 def file(network, tmp_path_factory):
     path = tmp_path_factory.mktemp("file") / "telling.onnx"
-    entries = card_entries(network, TELLING, ["a", "b"], (0.5,), Calibration())
-    assert export(network, Calibration(), entries, path) < 1e-4
+    card = make_card(network, TELLING, ["a", "b"], (0.5,), Calibration())
+    assert export(network, Calibration(), card, path) < 1e-4
     return path
 
 
@@ -383,7 +382,7 @@ def test_it_is_of_the_step_alone_and_of_each_stream(model):
 
 def test_a_mean_has_no_figures_of_its_runs(folders, finished):
     tensors, about = checkpoint.read(finished)
-    checkpoint.write(finished, tensors, about | {"before_speech": "of one run"})
+    checkpoint.write(finished, tensors, about.model_copy(update={"before_speech": "of one run"}))
     where = [folders / "music", "--cache", folders / "cache", "--folder", folders / "mean"]
     call("average", *where, "--run", finished.parent, "--run", finished.parent)
-    assert "before_speech" not in checkpoint.read(folders / "mean" / "model.safetensors")[1]
+    assert checkpoint.read(folders / "mean" / "model.safetensors")[1].before_speech is None

@@ -18,7 +18,7 @@ from filelock import FileLock  # noqa: E402
 
 from streamgenre.networks import build  # noqa: E402
 from streamgenre.networks.segment import SegmentNetwork  # noqa: E402
-from training.card import Calibration, card_entries  # noqa: E402
+from training.card import Calibration, make_card  # noqa: E402
 from training.cli import main  # noqa: E402
 from training.config import Config  # noqa: E402
 from training.data import AudioCache, DataError, open_dataset  # noqa: E402
@@ -151,7 +151,7 @@ def test_our_own_rows_are_of_their_committed_predictions(bench):
     assert (bench.results / "predictions" / "own-1.csv.gz").exists()
     told = []
     assert not work_off(bench, chosen_rows(["own-frozen-gru"]), (), progress=told.append)
-    assert "passed over" in told[-1] and "other tracks or genres than this data's test" in told[-1]
+    assert "skipped" in told[-1] and "other tracks or genres than the test split" in told[-1]
 
 
 def test_rows_that_the_data_says_nothing_of_are_passed_over(bench):
@@ -159,12 +159,12 @@ def test_rows_that_the_data_says_nothing_of_are_passed_over(bench):
     tagger = replace(IRVIN, system="small-tagger", entries=IRVIN.entries | {"task": "tags"})
     told = []
     assert work_off(bench, [tagger], (1,), progress=told.append) == []
-    assert "passed over: small-tagger is measured by tags" in told[-1]
+    assert "skipped: small-tagger needs tags" in told[-1]
     tagged = replace(bench, dataset=replace(bench.dataset, task="tags"))
     assert work_off(tagged, [IRVIN], (1,), progress=told.append) == []
     assert "small-rnn predicts genres" in told[-1] and read_results(bench.results) == []
     keep_result(bench.results, Entry(section=1, system="a", seed=1, data="other"))
-    with pytest.raises(DataError, match="results of other data"):
+    with pytest.raises(DataError, match="results for other data"):
         work_off(bench, [IRVIN], (1,), progress=told.append)
 
 
@@ -436,8 +436,8 @@ def test_every_kind_of_network_is_a_model_that_the_product_runs(row, tmp_path, m
     description |= {"width": 8} if "width" in description else {}
     network, calibration = build(description).eval(), Calibration()
     hop = config.sequences.hop_samples[0]
-    entries = card_entries(network, description, ["a", "b", "c"], [hop / SECOND], calibration)
-    export.export(network, calibration, entries, path := tmp_path / "model.onnx")
+    card = make_card(network, description, ["a", "b", "c"], [hop / SECOND], calibration)
+    export.export(network, calibration, card, path := tmp_path / "model.onnx")
     sound = np.random.default_rng(0).normal(0, 0.1, int(2.2 * hop)).astype(np.float32)
     updates = streamgenre.load(path).stream().feed(sound, SECOND)
     assert len(updates) == 2 and sum(updates[-1].probabilities.values()) == pytest.approx(1)

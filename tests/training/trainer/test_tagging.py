@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import replace
 
 import click
@@ -24,7 +23,8 @@ from training.config import Optimiser, read_config  # noqa: E402
 from training.data import AudioCache, DataError, DataSet, Track, open_dataset  # noqa: E402
 from training.data.tags import multi_hot, with_tags  # noqa: E402
 from training.evaluation.metrics import TagMetrics, tagging_metrics  # noqa: E402
-from training.export.onnx import ExportError, export_checkpoint  # noqa: E402
+from training.export.entries import ExportError  # noqa: E402
+from training.export.onnx import export_checkpoint  # noqa: E402
 from training.inference.segments import segment_tracks  # noqa: E402
 from training.inference.tags import tag_scores  # noqa: E402
 from training.model import load_model  # noqa: E402
@@ -271,8 +271,8 @@ def test_a_tagger_starts_with_the_frequency_of_each_tag(kind):
 
 def test_a_tagger_learns_its_tags_through_the_command(finished, tagged, audio):
     network, about = checkpoint.load_network(finished)
-    assert json.loads(about["labels"]) == list(TAGS)
-    assert json.loads(about["config"])["task"] == "tags" and "calibration" not in about
+    assert about.labels == tuple(TAGS)
+    assert about.config.task == "tags" and about.calibration is None
     valid = [t for t in tagged.tracks if t.split == "valid"]
     scores = tag_scores(network, audio, [t.key for t in valid], 5 * SECOND)
     found = tagging_metrics(scores, multi_hot(valid, TAGS), TAGS)
@@ -319,26 +319,26 @@ def test_a_data_set_of_tags_needs_no_table(folder, tmp_path, capsys):
     train(folder, tmp_path, "--kind", "msd", "--set", "run.updates=2", tags=None)
     assert "trained:" in capsys.readouterr().out
     _, about = checkpoint.read(tmp_path / "model.safetensors")
-    assert json.loads(about["labels"]) == list(TAGS)
+    assert about.labels == tuple(TAGS)
 
 
 # What is refused
 
 
 def test_taggers_are_neither_exported_nor_calibrated(finished, tagged, audio, tmp_path):
-    with pytest.raises(ExportError, match="probabilities sum to 1: taggers are not exported"):
+    with pytest.raises(ExportError, match="probabilities sum to 1; taggers cannot be exported"):
         export_checkpoint(finished, tmp_path / "m.onnx", {}, {})
     with pytest.raises(DataError, match="is a tagger"):
         calibrate(finished, tagged, audio, None)
     assert not list(tmp_path.iterdir())
-    with pytest.raises(ExportError, match="taggers are not exported"):
+    with pytest.raises(ExportError, match="taggers cannot be exported"):
         load_model(finished)
 
 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["-o", "m.onnx"], "taggers are not exported"),
+        (["-o", "m.onnx"], "taggers cannot be exported"),
         (["--folds", "3"], "--folds is for genres"),
         (["--uncalibrated"], "--uncalibrated is for genres"),
     ],

@@ -19,7 +19,7 @@ torch = pytest.importorskip("torch", reason="training needs the train extra")
 pytest.importorskip("lightning_fabric", reason="training needs the train extra")
 
 from filelock import FileLock  # noqa: E402
-from safetensors.torch import load_file  # noqa: E402
+from safetensors.torch import load_file, save_file  # noqa: E402
 from support.published import without_dropout  # noqa: E402
 from support.runs import rows_of  # noqa: E402
 
@@ -31,7 +31,8 @@ from training.calibration.calibrate import calibrate  # noqa: E402
 from training.cli import main  # noqa: E402
 from training.config import CONFIGS, Stop, read_config  # noqa: E402
 from training.data import AudioCache, DataError, open_dataset  # noqa: E402
-from training.export.onnx import ExportError, export_checkpoint  # noqa: E402
+from training.export.entries import CardChanges, ExportError  # noqa: E402
+from training.export.onnx import export_checkpoint  # noqa: E402
 from training.inference.decisions import fit_temperature  # noqa: E402
 from training.model import load_model  # noqa: E402
 from training.streams.sequences import NO_GENRE, Batch  # noqa: E402
@@ -109,8 +110,8 @@ def trunk(data, audio, tmp_path_factory):
 
 def test_a_finished_run_describes_its_origin(finished, audio):
     network, about = checkpoint.load_network(finished)
-    assert json.loads(about["labels"]) == ["high", "low"] and about["data"] == audio.source
-    assert json.loads(about["config"])["run"]["updates"] == 8
+    assert about.labels == ("high", "low") and about.data == audio.source
+    assert about.config.run.updates == 8
     assert not network.training
     assert [row["update"] for row in rows_of(finished)] == ["2", "4", "6", "8"]
     assert list((finished.parent / "tensorboard").glob("events*"))
@@ -144,7 +145,7 @@ def test_a_killed_run_resumes_exactly(config, finished, trunk, folder, data, aud
     process.send_signal(signal.SIGKILL)
     _, said = process.communicate()
     at = checkpoint.read(tmp_path / "last.safetensors")[1]
-    assert 0 < json.loads(at["progress"])["update"] < 8, said
+    assert 0 < at.progress.update < 8, said
     whole = finished if config == "tfcrnn" else trunk
     resumed = trainer(tmp_path, data, audio, config=config).run()
     assert rows_of(resumed) == rows_of(whole)
@@ -424,25 +425,26 @@ def test_one_process_trains_in_a_folder(data, audio, tmp_path):
 
 def test_a_damaged_checkpoint_is_named(finished, data, audio, tmp_path):
     tensors, about = checkpoint.read(finished)
-    checkpoint.write(tmp_path / "last.safetensors", tensors, about | {"progress": "{"})
+    metadata = about.metadata()
+    save_file(tensors, tmp_path / "last.safetensors", metadata | {"progress": "{"})
     with pytest.raises(DataError, match="is damaged"):
         trainer(tmp_path, data, audio).run()
-    checkpoint.write(tmp_path / "x.safetensors", tensors, about | {"network": "{}"})
+    save_file(tensors, tmp_path / "x.safetensors", metadata | {"network": "{}"})
     with pytest.raises(ModelFileError, match="does not contain the weights"):
         checkpoint.load_network(tmp_path / "x.safetensors")
-    checkpoint.write(tmp_path / "x.safetensors", tensors, about | {"labels": "["})
+    save_file(tensors, tmp_path / "x.safetensors", metadata | {"labels": "["})
     with pytest.raises(ModelFileError, match="not a checkpoint of this trainer"):
         checkpoint.load_network(tmp_path / "x.safetensors")
 
 
 def test_an_exported_model_is_calibrated_and_measured(trunk, finished, tmp_path):
     with pytest.raises(ExportError, match="before its calibration"):
-        export_checkpoint(finished, tmp_path / "x.onnx", {}, {})
+        export_checkpoint(finished, tmp_path / "x.onnx")
     with pytest.raises(ExportError, match="cannot set labels"):
-        export_checkpoint(trunk, tmp_path / "x.onnx", {"labels": []}, {})
-    export_checkpoint(
-        trunk, tmp_path / "x.onnx", {"about": {"use": "any"}}, {0.5: {"accuracy": 1.0}}
-    )
+        (tmp_path / "card.json").write_text('{"labels": []}')
+        CardChanges.read(tmp_path / "card.json")
+    changes = CardChanges(about={"use": "any"})
+    export_checkpoint(trunk, tmp_path / "x.onnx", changes, {0.5: {"accuracy": 1.0}})
     card = load(tmp_path / "x.onnx").card
     assert card.about["use"] == "any" and card.about["trained_on"]["tracks"] == 10
     assert card.hop(0.5).accuracy == {"accuracy": 1.0} and not card.hop(2.5).accuracy

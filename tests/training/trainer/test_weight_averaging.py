@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
 from streamgenre.networks import build  # noqa: E402
 from training import checkpoint  # noqa: E402
+from training.card import Calibration  # noqa: E402
 from training.config import Config  # noqa: E402
 from training.data import DataError  # noqa: E402
 from training.trainer.weight_averaging import average  # noqa: E402
@@ -20,14 +19,14 @@ NETWORK = {"kind": "tfcrnn", "classes": 3, "width": 8, "size": 16}
 def run(path, seed, start="a.onnx", **changes):
     torch.manual_seed(seed)
     tensors = build(NETWORK).state_dict()
-    about = {
-        "network": json.dumps(NETWORK),
-        "labels": json.dumps(list("abc")),
-        "config": Config(network=NETWORK, start=start).to_json(),
-        "data": "same",
-        "calibration": "of this run alone",
-    }
-    checkpoint.write(path, tensors, about | changes)
+    about = checkpoint.Checkpoint(
+        network=NETWORK,
+        labels=tuple("abc"),
+        config=Config(network=NETWORK, start=start),
+        data="same",
+        calibration=Calibration(temperature=0.7),
+    )
+    checkpoint.write(path, tensors, about.model_copy(update=changes))
     return tensors
 
 
@@ -40,7 +39,7 @@ def test_every_weight_is_the_mean(tmp_path):
         if value.is_floating_point():
             expected = torch.stack([t[name] for t in tensors]).mean(0)
             torch.testing.assert_close(value, expected)
-    assert "calibration" not in about and about["averaged"] == "3"
+    assert about.calibration is None and about.averaged == 3
 
 
 def test_the_mean_can_include_the_initial_weights(tmp_path):

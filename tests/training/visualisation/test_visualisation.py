@@ -261,11 +261,9 @@ def test_a_finished_run_is_visualised(tmp_path):
     description = {"kind": "trunk", "classes": 2, "size": 8, "levelled": True}
     network = build(description).eval()
     config = read_config("trunk", ["sequences.hops=[1.0]"])
-    about = {
-        "network": json.dumps(description), "labels": '["a", "b"]',
-        "config": config.model_dump_json(), "data": "", "commit": "",
-        "calibration": Calibration(2.0).to_json(),
-    }  # fmt: skip
+    about = checkpoint.Checkpoint(
+        network=description, labels=("a", "b"), config=config, calibration=Calibration(2.0)
+    )
     checkpoint.write(tmp_path / "model.safetensors", network.state_dict(), about)
     output = tmp_path / "out"
     done = CliRunner().invoke(

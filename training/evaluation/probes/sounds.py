@@ -16,13 +16,11 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from streamgenre.audio.files import decode_mono
 from streamgenre.audio.resample import Resampler
-from streamgenre.errors import StreamgenreError
 
-from ...data.audio_files import EXTENSIONS
 from ...data.decoding import to_int16
 from ...data.record import SAMPLE_RATE, DataError
+from ...data.recordings import entries, is_recording, read_recording
 
 Samples = NDArray[np.int16]
 SECONDS = 120.0  # of each generated sound
@@ -86,38 +84,18 @@ def recorded(folder: Path) -> dict[str, list[Samples]]:
     where the folder holds no recordings, or one that cannot be read.
     """
     streams: dict[str, list[Samples]] = {}
-    try:
-        entries = sorted(p for p in folder.iterdir() if p.name[0] != ".")
-    except OSError as error:
-        reason = error.strerror or error
-        raise DataError(f"{folder}: cannot be read: {reason}; give a folder of speech") from None
-    for entry in entries:
+    for entry in entries(folder):
         if entry.is_dir():
-            files = [p for p in sorted(entry.rglob("*")) if _is_recording(p)]
+            files = [p for p in sorted(entry.rglob("*")) if is_recording(p)]
             chosen = files[:: -(-len(files) // _MOST_FILES)] if files else []
             if chosen:
                 each = _MOST_SECONDS / len(chosen)
-                streams[f"{entry.name} (folder)"] = [_read(path, each) for path in chosen]
-        elif _is_recording(entry):
-            streams[entry.name] = [_read(entry, _MOST_SECONDS)]
+                streams[f"{entry.name} (folder)"] = [read_recording(path, each) for path in chosen]
+        elif is_recording(entry):
+            streams[entry.name] = [read_recording(entry, _MOST_SECONDS)]
     if not streams:
         raise DataError(f"{folder}: no recordings in it; put files such as speech.wav there")
     return streams
-
-
-def _is_recording(path: Path) -> bool:
-    return path.is_file() and path.name[0] != "." and path.suffix.lower() in EXTENSIONS | {".s16"}
-
-
-def _read(path: Path, longest: float) -> Samples:
-    """The first `longest` seconds of a recording."""
-    count = round(longest * SAMPLE_RATE)
-    try:
-        if path.suffix.lower() == ".s16":
-            return np.fromfile(path, "<i2", count)
-        return to_int16(decode_mono(path, SAMPLE_RATE)[:count])
-    except (StreamgenreError, OSError) as error:
-        raise DataError(f"{path}: not a recording that can be read: {error}") from None
 
 
 def synthesised() -> dict[str, list[Samples]] | str:
@@ -147,7 +125,7 @@ def _spoken(program: str, voice: str, words: str) -> Samples:
 
 
 def excerpts(streams: dict[str, list[Samples]], samples: int) -> Iterator[Samples]:
-    """Excerpts of so many samples, of one stream after the other by turns, from the start again."""
+    """Excerpts of `samples` samples from the streams in turn; streams are repeated."""
     whole = [np.concatenate(clips) for clips in streams.values()]
     turn = 0
     while True:

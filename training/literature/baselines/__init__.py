@@ -1,1 +1,1 @@
-"""Systems without a deep network, as published: features measured once, then a classical model."""
+"""Published systems of computed features and a classical model."""

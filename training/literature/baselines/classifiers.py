@@ -3,21 +3,22 @@
 Sources: Defferrard, Benzi, Vandergheynst, Bresson, "FMA: A Dataset for Music Analysis" (2017) and
 its public code, mdeff/fma (baselines.ipynb), which ran scikit-learn 0.18 on standardised columns
 with its defaults; Irvin, Chartock, Hollander, "Recurrent Neural Networks with Attention for Genre
-Classification" (2016), for `svm-rbf-ovr` and `softmax`, silent on their strength: C = 1, and gamma
-one over the number of columns.
+Classification" (2016), for `svm-rbf-ovr` and `softmax`. The latter does not state the strength of
+the regularisation; here C = 1, and gamma is one over the number of columns.
 
-What the present scikit-learn does otherwise, and what is done about it:
-- `lr`: its default was one logistic regression for each class against the rest, by liblinear; so
-  it is here. kNN takes all rows where there are fewer than 200.
-- SVMs: gamma was one over the number of columns; so it is here. Where as many pairs of classes vote
-  for one class as for another, their summed scores decide, and no longer the classes' order.
-- `adaboost` was SAMME.R, which is gone: SAMME.
-- `qda` took singular covariances with a warning; they are refused now, so each is shrunk by a
-  thousandth towards its mean variance, which is another model where a class has few rows.
-- Rows are not shuffled beforehand: what depends on their order, the two MLPs, shuffles itself.
+Differences of the current scikit-learn, and how they are handled:
+- `lr`: the default was a logistic regression for each class against the rest, with liblinear. The
+  same is used here. kNN uses all rows if there are fewer than 200.
+- SVMs: gamma was one over the number of columns, as it is here. If two classes have the same number
+  of votes, the sums of their scores decide instead of the order of the classes.
+- `adaboost` was SAMME.R, which was removed. SAMME is used instead.
+- `qda` accepted singular covariances with a warning, and now rejects them. So each covariance is
+  shrunk by a thousandth towards its mean variance, which is another model for classes of few rows.
+- Rows are not shuffled beforehand. Only the two MLPs depend on the order, and they shuffle.
 
-Probabilities are the models' own. SVMs have none: theirs are a softmax of the scores of each class
-against the others, which keeps their decision (Platt's scaling would not) and is not calibrated.
+Probabilities are those of the models. For SVMs, which have none, they are a softmax of the scores
+of each class against the others. It keeps the decision, which Platt scaling does not, and is not
+calibrated.
 """
 
 # scikit-learn is not typed.
@@ -50,18 +51,18 @@ from ...inference.decisions import softmax
 
 NEIGHBOURS = 200
 SHRINKAGE = 1e-3
-MLP_EPOCHS = 2_000  # at most: it stops where its loss does
+MLP_EPOCHS = 2_000  # at most; training stops when the loss no longer decreases
 
 
 class OneVsRestRBF(ClassifierMixin, BaseEstimator):
     """An RBF SVM for each class against the rest, all on one kernel matrix.
 
-    libsvm would compute the kernel anew for every class, and entry by entry: with the 11,286
-    columns of spectrograms hours, for what one product of matrices does.
+    libsvm would compute the kernel again for every class, entry by entry. For the 11,286 columns of
+    spectrograms this takes hours, a matrix product takes seconds.
     """
 
     def fit(self, rows: np.ndarray, labels: np.ndarray) -> OneVsRestRBF:
-        """Learns from rows (N, D) and labels (N,)."""
+        """Fit to rows (N, D) with labels (N,)."""
         self.rows_ = rows
         self.model_ = OneVsRestClassifier(SVC(kernel="precomputed"))
         self.model_.fit(self._kernel(rows), labels)
@@ -69,7 +70,7 @@ class OneVsRestRBF(ClassifierMixin, BaseEstimator):
         return self
 
     def decision_function(self, rows: np.ndarray) -> np.ndarray:
-        """Scores (M, C) of rows (M, D); (M,) where there are two classes."""
+        """Scores (M, C) of rows (M, D); (M,) for two classes."""
         return np.asarray(self.model_.decision_function(self._kernel(rows)))
 
     def _kernel(self, rows: np.ndarray) -> np.ndarray:
@@ -101,12 +102,12 @@ MODELS: dict[str, Callable[[int, int], Any]] = {
     "svm-rbf-ovr": lambda _, __: OneVsRestRBF(),
     "softmax": lambda seed, _: LogisticRegression(solver="newton-cg", random_state=seed),
 }
-"""Name -> the untrained model, from a seed and the number of training rows."""
+"""Name -> function that returns the untrained model for a seed and a number of training rows."""
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """A trained model; its columns are standardised with the training rows' constants."""
+    """A trained model; columns are standardised with the constants of the training rows."""
 
     pipeline: Any
     classes: int
@@ -118,25 +119,25 @@ class Classifier:
         else:
             scores = self.pipeline.decision_function(rows)
             known = softmax(scores if scores.ndim == 2 else np.stack([-scores, scores], 1))
-        found = np.zeros((len(rows), self.classes))
-        found[:, self.pipeline.classes_] = known
-        return found
+        probabilities = np.zeros((len(rows), self.classes))
+        probabilities[:, self.pipeline.classes_] = known
+        return probabilities
 
     @property
     def parameters(self) -> int:
-        """The numbers that the model keeps, less the standardisation's.
+        """Number of values that the model stores, without those of the standardisation.
 
-        An SVM with a kernel: its support vectors, each once, their coefficients and the offsets.
-        kNN: its training rows. Trees: feature and threshold of a branch, the
-        probabilities of a leaf.
+        For an SVM with a kernel: its support vectors, each once, their coefficients and the
+        offsets. For kNN: its training rows. For trees: feature and threshold of each branch, and
+        the probabilities of each leaf.
         """
         return _numbers(self.pipeline[-1])
 
 
 def fit(name: str, rows: np.ndarray, labels: np.ndarray, classes: int, seed: int) -> Classifier:
-    """The named model, learnt from rows (N, D) with labels (N,) from 0 to `classes` - 1.
+    """Fit the named model to rows (N, D) with labels (N,) from 0 to `classes` - 1.
 
-    Raises ValueError where there is no such model.
+    Raises ValueError for an unknown name.
     """
     if name not in MODELS:
         raise ValueError(f"unknown classifier {name!r}: one of {', '.join(MODELS)}")
@@ -152,7 +153,7 @@ KEPT = (
     *("means_", "rotations_", "scalings_", "priors_"),  # quadratic discriminants
     "_fit_X",  # nearest neighbours
 )
-"""What scikit-learn's models keep, where none of the cases below holds."""
+"""Attributes with the stored values of the models that need no special case below."""
 
 
 def _numbers(model: Any) -> int:
@@ -195,7 +196,7 @@ def stacked(
     shapes = [{part.shape for part in side} for side in (known, asked)]
     columns = {shape[1] for side in shapes for shape in side}
     if len(known) != len(asked) or len(columns) != 1 or any(len(side) != 1 for side in shapes):
-        raise ValueError("every network gives (N, C) of the known and (M, C) of the asked")
+        raise ValueError("the probabilities of the networks must have the shapes (N, C) and (M, C)")
     model = SVC(kernel="rbf", gamma="scale", break_ties=True)
     model.fit(np.concatenate(known, 1), labels)
     return Classifier(model, columns.pop()).probabilities(np.concatenate(asked, 1))

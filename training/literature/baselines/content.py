@@ -1,15 +1,15 @@
 """Seven low-level features of a track, from its start, middle and end: Falola and Akinola's input.
 
 Source: Falola, Akinola, "Music Genre Classification Using 1D Convolution Neural Network" (2021):
-seven low-level, "content-based" features by its abstract, measured with librosa on 30 s of each
-song, taken from its start, middle and end, by a retelling (which contradicts the abstract in the
-number of genres and the accuracy: falola.py).
+seven low-level, "content-based" features according to its abstract. According to a summary by
+others, they were measured with librosa on 30 s of each song, from its start, middle and end. The
+summary contradicts the abstract in the number of genres and the accuracy (falola.py).
 
-Silent on which seven they are, and on their statistics. Chosen here: those that genre tutorials
-with librosa measure, chroma, energy, spectral centroid, bandwidth and roll-off, zero-crossing rate
-and 20 cepstral coefficients, each by its mean over an excerpt of 10 s (chroma by the mean of all
-twelve). The excerpts follow one another in the vector. Tracks under 30 s are read with overlap,
-those under 10 s repeated to that length.
+The paper does not name the seven features or their statistics. Here they are those of common
+librosa tutorials for genres: chroma, energy, spectral centroid, bandwidth and roll-off,
+zero-crossing rate and 20 cepstral coefficients, each as its mean over an excerpt of 10 s (chroma as
+the mean of all twelve). The vector is the concatenation of the excerpts. The excerpts of tracks
+under 30 s overlap. Tracks under 10 s are repeated to that length.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def content_features(samples: np.ndarray) -> np.ndarray:
     if len(samples) < EXCERPT:
         samples = np.resize(samples, EXCERPT)
     starts = np.linspace(0, len(samples) - EXCERPT, EXCERPTS).round().astype(int)
-    found = [_means(samples[start : start + EXCERPT]) for start in starts]
-    return np.concatenate(found)[None].astype(np.float32)
+    means = [_means(samples[start : start + EXCERPT]) for start in starts]
+    return np.concatenate(means)[None].astype(np.float32)
 
 
 def _means(samples: np.ndarray) -> np.ndarray:

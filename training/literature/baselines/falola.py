@@ -1,11 +1,12 @@
 """The one-dimensional convolutional network over a track's content features.
 
 Source: Falola, Akinola, "Music Genre Classification Using 1D Convolution Neural Network" (2021),
-which names the kind of network and its input (content.py) only. Chosen here: the features as a
-sequence of one channel; two convolutions of 3 with 64 and 128 channels, ReLU; max-pooling of 2; a
-dense layer of 128, ReLU; Adam at 1e-3 on batches of 32, 50 epochs, cross-entropy; standardised
-columns. Contradicted: a retelling has four genres and an accuracy of 92.7 %, the abstract seven and
-92.5 %; 92.7 is its precision. The abstract's are taken.
+which states only the kind of network and its input (content.py). Here, the features are a sequence
+of one channel, followed by two convolutions of size 3 with 64 and 128 channels and ReLU,
+max-pooling by 2, and a dense layer of 128 with ReLU. Training uses Adam at 1e-3, batches of 32, 50
+epochs, cross-entropy, and standardised columns. A summary by others states four genres and an
+accuracy of 92.7 %, the abstract seven and 92.5 %; 92.7 is its precision. The figures of the
+abstract are used.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ EPOCHS = 50
 
 
 class ContentCNN(nn.Module):
-    """Features (B, D) -> logits (B, C); D is even or loses its last position to the pool."""
+    """Features (B, D) -> logits (B, C); an odd D loses its last position in the pooling."""
 
     def __init__(self, features: int, classes: int) -> None:
         super().__init__()
         if features < 2 or classes < 1:
-            raise ValueError(f"two features and a class at least, not {features} and {classes}")
+            raise ValueError(
+                f"at least two features and one class are required, not {features} and {classes}"
+            )
         self.layers = nn.Sequential(
             nn.Conv1d(1, 64, 3, padding=1),
             nn.ReLU(),
@@ -47,7 +50,7 @@ class ContentCNN(nn.Module):
 
 @dataclass(frozen=True)
 class ContentClassifier:
-    """A trained network with the mean and deviation of its training rows."""
+    """A trained network with the mean and standard deviation of its training rows."""
 
     network: ContentCNN
     mean: np.ndarray
@@ -60,26 +63,26 @@ class ContentClassifier:
         return np.asarray(logits.double().softmax(1))
 
     def standardised(self, rows: np.ndarray) -> Tensor:
-        """Rows (M, D) as the network reads them."""
+        """Standardise rows (M, D)."""
         return torch.from_numpy(((rows - self.mean) / self.deviation).astype(np.float32))
 
     @property
     def parameters(self) -> int:
-        """Weights and biases."""
+        """Number of weights and biases."""
         return sum(p.numel() for p in self.network.parameters())
 
 
 def fit(
     rows: np.ndarray, labels: np.ndarray, classes: int, seed: int, epochs: int = EPOCHS
 ) -> ContentClassifier:
-    """The network, learnt from rows (N, D) with labels (N,) from 0 to `classes` - 1."""
+    """Fit the network to rows (N, D) with labels (N,) from 0 to `classes` - 1."""
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = ContentCNN(rows.shape[1], classes)
     deviation = rows.std(0)
-    found = ContentClassifier(network, rows.mean(0), np.where(deviation > 0, deviation, 1.0))
-    features, targets = found.standardised(rows), torch.from_numpy(labels.astype(np.int64))
+    classifier = ContentClassifier(network, rows.mean(0), np.where(deviation > 0, deviation, 1.0))
+    features, targets = classifier.standardised(rows), torch.from_numpy(labels.astype(np.int64))
     optimiser = torch.optim.Adam(network.parameters(), RATE)
     for _ in range(epochs):
         for batch in torch.split(torch.randperm(len(rows), generator=generator), BATCH):
@@ -87,4 +90,4 @@ def fit(
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
-    return found
+    return classifier

@@ -1,17 +1,17 @@
-"""The 518 numbers of a clip that the FMA data set carries: seven statistics of eleven features.
+"""The 518 features of the FMA data set: seven statistics of eleven features over time.
 
 Source: Defferrard, Benzi, Vandergheynst, Bresson, "FMA: A Dataset for Music Analysis" (2017), and
 its public code, mdeff/fma (features.py). That code ran librosa 0.5.0 on clips at their own rate;
-this is the same list with the present librosa at 16 kHz. What that changes:
+these are the same features with the current librosa at 16 kHz. The differences are:
 
-- It passes no sample rate to chroma_stft and to the spectral centroid, bandwidth, contrast and
-  roll-off, so that librosa takes 22,050 Hz. Here the true rate is passed, unless `as_published`.
-- librosa has since rescaled the energy (rmse) and the constant-Q transform: constant factors, or
-  nearly, which standardising takes out.
-- Statistics of a row that does not change: scipy now gives no skew and no kurtosis; here they are
-  0 and -3, as its older version had them.
-- Clips under 1.5 s are repeated to that length: neither the lowest octave of the constant-Q
-  transform nor the smoothing of CENS, 41 frames, fits into less.
+- It passed no sample rate to chroma_stft and to the spectral centroid, bandwidth, contrast and
+  roll-off, so that librosa assumed 22,050 Hz. Here the true rate is passed, unless `as_published`.
+- librosa has since changed the scale of the energy (rmse) and of the constant-Q transform by nearly
+  constant factors, which the standardisation removes.
+- For constant rows, scipy now returns NaN as skew and kurtosis. Here they are 0 and -3, as in its
+  older version.
+- Clips under 1.5 s are repeated to that length, which the lowest octave of the constant-Q transform
+  and the smoothing of CENS (41 frames) need.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 from ...data import SAMPLE_RATE
 
 FFT, HOP = 2_048, 512
-ASSUMED_RATE = 22_050  # Hz: librosa's, where none is passed
+ASSUMED_RATE = 22_050  # Hz, default of librosa
 SHORTEST = SAMPLE_RATE * 3 // 2  # samples
 OCTAVES, NOTES = 7, 12
 
@@ -40,7 +40,7 @@ ROWS = {
     "tonnetz": 6,
     "zcr": 1,
 }
-"""Feature -> its rows, each of which gives the seven statistics."""
+"""Feature -> number of its rows. Each row has seven statistics."""
 
 STATISTICS = ("kurtosis", "max", "mean", "median", "min", "skew", "std")
 
@@ -50,13 +50,13 @@ COLUMNS = tuple(
     for statistic in STATISTICS
     for number in range(rows)
 )
-"""(feature, statistic, number) of the 518 columns, sorted as the published table is."""
+"""(feature, statistic, number) of the 518 columns, in the order of the published table."""
 
 
 def fma_features(samples: np.ndarray, *, as_published: bool = False) -> np.ndarray:
-    """The columns (1, 518) float32 of samples (n,) float32 in [-1, 1] at 16 kHz.
+    """Features (1, 518) float32 of samples (n,) float32 in [-1, 1] at 16 kHz.
 
-    `as_published`: some features are measured as if the rate were 22,050 Hz, see above.
+    `as_published`: assume a rate of 22,050 Hz for some features, see above.
     """
     if len(samples) < SHORTEST:
         samples = np.resize(samples, SHORTEST)
@@ -65,14 +65,14 @@ def fma_features(samples: np.ndarray, *, as_published: bool = False) -> np.ndarr
 
 
 def feature_rows(samples: np.ndarray, assumed: int = SAMPLE_RATE) -> dict[str, np.ndarray]:
-    """Feature -> its rows over time (rows, frames); `assumed`: the rate of those that name none."""
+    """Feature -> values over time (rows, frames); `assumed`: rate of the features listed above."""
     import librosa
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Trying to estimate tuning from empty")  # silence
         magnitude = np.abs(librosa.stft(samples, n_fft=FFT, hop_length=HOP))
         power = magnitude**2
-        # What the transform would find from the samples, by a second Fourier transform.
+        # The transform would compute the same from the samples, with a second Fourier transform.
         tuning = librosa.estimate_tuning(S=magnitude, sr=SAMPLE_RATE, bins_per_octave=NOTES)
         constant_q = np.abs(
             librosa.cqt(
@@ -104,12 +104,12 @@ def feature_rows(samples: np.ndarray, assumed: int = SAMPLE_RATE) -> dict[str, n
 
 
 def _statistics(rows: np.ndarray) -> np.ndarray:
-    """(rows, frames) -> (7 * rows,) float32, each statistic of all rows, in STATISTICS' order."""
+    """(rows, frames) -> (7 * rows,) float32: all rows of each of STATISTICS."""
     from scipy import stats  # type: ignore[import-untyped]
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Precision loss", RuntimeWarning)
-        found = {
+        values = {
             "kurtosis": np.nan_to_num(stats.kurtosis(rows, axis=1), nan=-3.0),
             "max": rows.max(1),
             "mean": rows.mean(1),
@@ -118,4 +118,4 @@ def _statistics(rows: np.ndarray) -> np.ndarray:
             "skew": np.nan_to_num(stats.skew(rows, axis=1), nan=0.0),
             "std": rows.std(1),
         }
-    return np.concatenate([found[name] for name in STATISTICS]).astype(np.float32)
+    return np.concatenate([values[name] for name in STATISTICS]).astype(np.float32)

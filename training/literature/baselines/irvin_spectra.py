@@ -2,14 +2,14 @@
 
 Source: Irvin, Chartock, Hollander, "Recurrent Neural Networks with Attention for Genre
 Classification" (Stanford course project, 2016): "22 x 513" a segment, six segments a clip of 30 s.
-scipy.signal.spectrogram gives just that from frames of 1,024 samples and otherwise its defaults
-(128 samples of overlap, Tukey window, density).
+scipy.signal.spectrogram returns this shape for frames of 1,024 samples and its other defaults (128
+samples of overlap, Tukey window, density).
 
-The description is silent on these, chosen here:
+The description does not state the following. Used here are:
 - logarithm: log(1e-10 + density);
-- resampling: soxr's high quality;
-- tracks that are no multiple of five seconds: as many segments as come nearest, at equal
-  distances from the first sample to the last; shorter ones are repeated to five seconds.
+- resampling: the high quality of soxr;
+- segments of tracks whose length is not a multiple of five seconds: the nearest number of segments,
+  evenly spaced from the first sample to the last. Shorter tracks are repeated to five seconds.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""One way to run every system here: measure features, learn from the training tracks, say the rest.
+"""The interface of all systems in this package: features, training, and prediction.
 
 run(Baseline("fma", "svm-rbf"), ...)           the SVM of the FMA data set, 518 columns
-run(Baseline("fma", "lr", ("mfcc",)), ...)     any other cell of its table
+run(Baseline("fma", "lr", ("mfcc",)), ...)     another cell of its table
 run(Baseline("irvin", "svm-rbf-ovr"), ...)     Irvin, Chartock, Hollander; also "softmax"
 run(Baseline("content", "falola"), ...)        Falola, Akinola
 """
@@ -33,9 +33,9 @@ FALOLA = "falola"
 
 @dataclass(frozen=True)
 class Baseline:
-    """Features and the model that reads them; raises ValueError where there are none such.
+    """Features, and the model that reads them. Raises ValueError for unknown ones.
 
-    `columns`: features of the FMA's eleven, where not all of them are read.
+    `columns`: a selection of the eleven features of FMA; empty for all of them.
     """
 
     features: str
@@ -48,20 +48,22 @@ class Baseline:
         if self.model not in (names := [*classifiers.MODELS, FALOLA]):
             raise ValueError(f"unknown model {self.model!r}: one of {', '.join(names)}")
         if self.columns and not self.features.startswith("fma"):
-            raise ValueError(f"columns are chosen of the FMA's features, not of {self.features!r}")
+            raise ValueError(
+                f"columns can be selected for the features of FMA only, not for {self.features!r}"
+            )
         if odd := set(self.columns) - ROWS.keys():
-            raise ValueError(f"no columns {', '.join(sorted(odd))}: only {', '.join(ROWS)}")
+            raise ValueError(f"no columns {', '.join(sorted(odd))}: choose from {', '.join(ROWS)}")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a system said of the test tracks, and what it cost."""
+    """Predictions of a system for the test tracks, and their cost."""
 
     probabilities: dict[str, np.ndarray]  # test key -> (segments, C), rows summing to 1
     parameters: int  # see `Classifier.parameters` for what counts
-    fit_seconds: float  # of processor time, without the features
-    feature_seconds: float  # CPU seconds per second of audio, when they were measured
-    said_seconds: float  # of processor time, to say them of the features
+    fit_seconds: float  # processor time without the features
+    feature_seconds: float  # processor time per second of audio
+    predict_seconds: float  # processor time without the features
 
 
 def run(
@@ -73,34 +75,37 @@ def run(
     classes: int,
     seed: int,
     folder: Path,
-    jobs: int = 1,
 ) -> Outcome:
-    """The system trained on the tracks `train` with labels 0 to `classes` - 1, and tested.
+    """Train the system on the tracks `train` with labels 0 to `classes` - 1, and test it.
 
-    `audio`: int16 samples at 16 kHz by key; `folder` keeps the features; `jobs`: processes that
-    measure them, and threads that learn. Every segment of a track is a training row of its own.
+    `audio`: int16 samples at 16 kHz by key; `folder` caches the features. Every segment of a track
+    is a training row.
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     if len(train) != len(train_labels):
         raise ValueError(f"{len(train)} training tracks, but {len(train_labels)} labels")
-    found = measured(FEATURES[baseline.features], audio, [*train, *test], folder, jobs)
-    rows, counts = _rows(found.values, train, baseline.columns)
+    features = measured(FEATURES[baseline.features], audio, [*train, *test], folder)
+    rows, counts = _rows(features.values, train, baseline.columns)
     labels = np.repeat(np.asarray(train_labels), counts)
     start = time.process_time()
-    with threadpool_limits(jobs):
+    with threadpool_limits(1):
         model = (
             falola.fit(rows, labels, classes, seed)
             if baseline.model == FALOLA
             else classifiers.fit(baseline.model, rows, labels, classes, seed)
         )
         seconds = time.process_time() - start
-        asked, counts = _rows(found.values, test, baseline.columns)
+        asked, counts = _rows(features.values, test, baseline.columns)
         start = time.process_time()
-        said = np.split(model.probabilities(asked), np.cumsum(counts)[:-1])
-        said_seconds = time.process_time() - start
+        predictions = np.split(model.probabilities(asked), np.cumsum(counts)[:-1])
+        predict_seconds = time.process_time() - start
     return Outcome(
-        dict(zip(test, said, strict=True)), model.parameters, seconds, found.seconds, said_seconds
+        dict(zip(test, predictions, strict=True)),
+        model.parameters,
+        seconds,
+        features.seconds,
+        predict_seconds,
     )
 
 

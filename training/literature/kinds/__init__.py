@@ -1,1 +1,1 @@
-"""How each kind of row is measured: one module a kind, with `measure(bench, row, seed)`."""
+"""Measurement of each kind of row: one module per kind, with `measure(bench, row, seed)`."""

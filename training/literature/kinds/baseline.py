@@ -1,4 +1,4 @@
-"""A classical system of the table: features measured once for all, then a model fitted to them."""
+"""Classical systems: a model on features that are measured once for all rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..run import Bench, Outputs, genre_result, seconds_of
 
 
 def measure(bench: Bench, row: Row, seed: int) -> Measured:
-    """Fits on `train`, predicts `test`."""
+    """Fit on `train` and predict `test`."""
     baseline = Baseline(
         row.entries["features"], row.entries["model"], tuple(row.entries.get("columns", ()))
     )
@@ -27,7 +27,7 @@ def measure(bench: Bench, row: Row, seed: int) -> Measured:
         bench.features,
     )
     segments = [np.asarray(outcome.probabilities[key]) for key in test.keys]
-    cost = outcome.feature_seconds + outcome.said_seconds / seconds_of(bench, test.keys)
+    cost = outcome.feature_seconds + outcome.predict_seconds / seconds_of(bench, test.keys)
     return genre_result(bench, row, seed, Outputs(segments, cost)) | Measured(
         parameters=outcome.parameters,
         train_seconds=round(outcome.fit_seconds, 1),

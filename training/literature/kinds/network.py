@@ -1,4 +1,4 @@
-"""A network of the table: trained by the trainer, measured as its paper reads a track."""
+"""Networks: trained with the trainer of this project, measured on tracks as in their papers."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Trained:
 
     network: StepNetwork
     hop: int  # samples
-    costs: Measured  # its own and those of its training
+    costs: Measured  # of the network and of its training
 
 
 def measure(bench: Bench, row: Row, seed: int) -> Measured:
-    """Trains where the run is not finished yet, and runs on `test`."""
+    """Train unless the run is finished, and predict `test`."""
     run = trained(bench, row, seed)
     network, hop = run.network, run.hop
     measured = genre_result(bench, row, seed, predict(bench, run, "test"))
@@ -54,9 +54,9 @@ def measure(bench: Bench, row: Row, seed: int) -> Measured:
 
 
 def trained(bench: Bench, row: Row, seed: int, dataset: DataSet | None = None) -> Trained:
-    """The run, trained if need be.
+    """Train unless the run is finished, and return it.
 
-    `dataset`: another than the bench's, with the same audio.
+    `dataset`: replaces that of the bench; with the same audio.
     """
     config = row.config(seed)
     folder = bench.folder(row, seed)
@@ -69,14 +69,16 @@ def trained(bench: Bench, row: Row, seed: int, dataset: DataSet | None = None) -
         kept.write_text(json.dumps(spent))
     network, about = load_network(path)
     if not trainer.is_of_this_run(about):
-        raise DataError(f"{folder}: is of another config or data; remove it, or give other --runs")
+        raise DataError(
+            f"{folder}: holds a run with another config or data; remove it, or give another --runs"
+        )
     spent = json.loads(kept.read_text())
     hop = config.sequences.hop_samples[0]
     seconds, updates = spent["seconds"], spent["updates"]
     read = updates * config.sequences.lanes * hop
     passes = read / sum(clip.length for clip in trainer.feed.music)
     costs = Measured(
-        commit=about["commit"],
+        commit=about.commit,
         parameters=parameters(network),
         macs_per_second=round(macs_per_second(network, hop)),
         train_seconds=round(seconds, 1),
@@ -89,7 +91,7 @@ def trained(bench: Bench, row: Row, seed: int, dataset: DataSet | None = None) -
 
 
 def predict(bench: Bench, run: Trained, split: str) -> Outputs:
-    """The tracks of a split, segment by segment, nothing carried from one to the next."""
+    """Predict the segments of the tracks of a split, without a carried state."""
     network = run.network
     if not isinstance(network, SegmentNetwork):
         return _streamed(bench, network, run.hop, split, carry=False)
@@ -103,7 +105,7 @@ def predict(bench: Bench, run: Trained, split: str) -> Outputs:
 def _streamed(bench: Bench, network: StepNetwork, hop: int, split: str, carry: bool) -> Outputs:
     keys = bench.split(split).keys
     seconds = hop / 16_000
-    # The same input as that of segment networks: whole steps, and a shorter track repeated to one.
+    # The same input as for segment networks: whole steps; a shorter track is repeated.
     whole = {key: _whole_steps(bench.audio[key], hop) for key in keys}
     description = {"kind": type(network).__name__}
     model = network_model(network, description, bench.dataset.labels, [seconds], "cpu")

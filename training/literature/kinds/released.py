@@ -1,4 +1,4 @@
-"""Choi's released tagger with its published weights, held against the same tags; not trained."""
+"""The released tagger of Choi et al. with its published weights, measured on the same tags."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WEIGHTS = "STREAMGENRE_CHOI_WEIGHTS"
 
 
 def measure(bench: Bench, row: Row, seed: int) -> Measured:
-    """Ranks the tracks of `test`; raises NotHereError where the weights or the tags are missing."""
+    """Rank the tracks of `test`. Raises NotHereError if the weights or the tags are missing."""
     path = os.environ.get(WEIGHTS, "")
     if not Path(path).is_file():
         raise NotHereError(

@@ -1,4 +1,4 @@
-"""Several networks: their mean, or an SVM fitted to their probabilities of `valid`."""
+"""Several networks: their mean, or an SVM that is fitted on their probabilities for `valid`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .network import Trained, predict, trained
 
 
 def measure(bench: Bench, row: Row, seed: int) -> Measured:
-    """All systems of `of`, each seed, trained where they are not; `last`: svm (default) or mean."""
+    """Combine all seeds of the systems `of`, trained if needed; `last`: svm (default) or mean."""
     last = row.entries.get("last", "svm")
     known: list[Probabilities] = []
     asked: list[Probabilities] = []
@@ -50,6 +50,6 @@ def measure(bench: Bench, row: Row, seed: int) -> Measured:
 
 
 def _trained(bench: Bench, part: Row, seed: int) -> Trained:
-    """The part's network; waits where another process trains it."""
+    """The network of a row. Waits if another process is training it."""
     with FileLock(bench.lock(part, seed)):
         return trained(bench, part, seed)

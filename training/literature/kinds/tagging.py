@@ -1,4 +1,4 @@
-"""A tagger of the table: the same networks, fifty tags instead of one genre."""
+"""Taggers: the same networks with fifty tags instead of one genre."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from .network import trained
 
 
 def measure(bench: Bench, row: Row, seed: int) -> Measured:
-    """Trains where the run is not finished yet, and ranks the tracks of `test` by each tag."""
+    """Train unless the run is finished, and rank the tracks of `test` for each tag."""
     tagged = tagged_data(bench, row)
     run = trained(bench, row, seed, tagged)
     return ranked(bench, row, seed, tagged, run.network, run.hop) | run.costs
 
 
 def tagged_data(bench: Bench, row: Row) -> DataSet:
-    """The data set with tags: its own, or those of the table; raises NotHereError without any."""
+    """The data set with its tags or those of the table. Raises NotHereError if there are none."""
     if bench.dataset.task == "tags":
         return bench.dataset
     if bench.tags is None:
-        raise NotHereError(f"{row.system} is measured by tags: give a table of them with --tags")
+        raise NotHereError(f"{row.system} needs tags: give a table with --tags")
     return with_tags(bench.dataset, bench.tags)
 
 
@@ -42,7 +42,7 @@ def ranked(
     hop: int,
     order: Sequence[int] | None = None,
 ) -> Measured:
-    """Metrics of a tagger on `test`; `order`: its outputs in the order of the data set's tags."""
+    """Metrics of a tagger on `test`; `order`: index of its output for each tag of the data set."""
     names = tagged.tag_names
     tracks = [t for t in tagged.tracks if t.split == "test" and t.key in bench.audio]
     keys = [t.key for t in tracks]

@@ -1,4 +1,4 @@
-"""The table, the questions and the charts, from results.json and the predictions beside it."""
+"""Table, questions and charts of the results, from results.json and the predictions."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .tables import document
 
 
 def write_report(folder: Path) -> list[Path]:
-    """table.md, questions.md and the charts of a folder of results; gives their paths.
+    """Write table.md, questions.md and the charts of a folder of results; return their paths.
 
-    None are written where there are no results yet.
+    Without results, nothing is written.
     """
     results = read_results(folder)
     if not results:

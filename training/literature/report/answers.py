@@ -1,4 +1,4 @@
-"""The questions with their answers as Markdown: no more than the intervals show."""
+"""The questions with their answers as Markdown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WORDS = {"accuracy": "accuracy", "roc_auc": "ROC-AUC"}
 
 
 def write_questions(systems: Sequence[System], folder: Path) -> Path | None:
-    """questions.md, of the pairs that both have results; None where there is no such pair."""
+    """Write questions.md for all pairs with results; None if there are none."""
     found = answered(systems)
     if not found:
         return None
@@ -28,7 +28,7 @@ def write_questions(systems: Sequence[System], folder: Path) -> Path | None:
 
 
 def document(found: Mapping[Question, Sequence[Compared]], shown: int, pairs: int) -> str:
-    """Every question with its tables and its answer; `shown` of `pairs`: see `seeds_apart`."""
+    """All questions with tables and answers; `shown` and `pairs`: see `seeds_apart`."""
     parts = [
         "# Questions of the papers",
         "Genres: differences in accuracy and macro recall on the same test tracks, paired, with "
@@ -49,7 +49,7 @@ def document(found: Mapping[Question, Sequence[Compared]], shown: int, pairs: in
 
 
 def answer(question: Question, compared: Sequence[Compared]) -> str:
-    """One sentence of what the intervals show, and no more."""
+    """One sentence with the differences that the intervals show."""
     words = {1: question.better, -1: question.worse, 0: "no difference shown"}
     parts = []
     for direction, verdict in words.items():
@@ -63,7 +63,7 @@ def answer(question: Question, compared: Sequence[Compared]) -> str:
 
 def _figure(compared: Compared, named: bool) -> str:
     figure = compared.difference.signed()
-    # Tracks and seeds may disagree, and so may the two measures: then both are said.
+    # Tests over tracks and over seeds, or the two metrics, may disagree. Then both are given.
     doubts = []
     if compared.direction:
         if compared.p is None:

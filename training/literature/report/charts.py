@@ -1,7 +1,7 @@
-"""The charts of the results as PNG.
+"""Charts of the results as PNG.
 
-Bars of accuracy; accuracy against cost; recall and confusion of genres; and the two comparisons of
-Choi et al. (2016): four networks at equal parameters, and at equal time.
+They show the accuracy, accuracy against cost, recall and confusion of genres, and the two
+comparisons of Choi et al. (2016): four networks with equal parameters, and with equal time.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _COLOURS = (
 )  # fmt: skip
 _MARKERS = "os^Dv<>PXph*"
 _DPI = 120
-_SHADES = (128, 64, 32, 24)  # of a picture's palette: the first with which it is small enough
-_MOST = 120_000  # bytes
-_APART = 0.02  # in accuracy, of systems that are named
-_ROW, _HEAD = 0.145, 1.7  # a bar, inches; a section's heading, bars
+_SHADES = (128, 64, 32, 24)  # sizes of the palette to try until the file is small enough
+_MOST = 120_000  # bytes of a file
+_APART = 0.02  # gain in accuracy for which a system is labelled
+_ROW, _HEAD = 0.145, 1.7  # height of a bar in inches, and of a heading in bars
 _COLUMNS = 4  # of the small matrices
 _NAME = re.compile(r"choi-(tags-)?(k1c2|k2c1|k2c2|crnn)-([\d.]+)")
 _LINES = {
@@ -46,7 +46,7 @@ _MEASURES = {"genre": ("accuracy", "accuracy of genres"), "tags": ("roc_auc", "R
 
 
 def write_charts(systems: Sequence[System], folder: Path) -> list[Path]:
-    """Draw what there are systems for; gives the paths."""
+    """Draw all charts for which there are systems; return the paths."""
     drawings: dict[str, Callable[[Sequence[System]], Figure | None]] = {
         "accuracy": bars,
         "parameters": lambda s: against(s, "parameters", 1, "parameters"),
@@ -70,7 +70,7 @@ def write_charts(systems: Sequence[System], folder: Path) -> list[Path]:
 
 
 def bars(systems: Sequence[System]) -> Figure | None:
-    """Accuracy of every system with its interval, best first within a section."""
+    """Accuracy of every system with its interval; within a section, the best is first."""
     known = [s for s in systems if s.task == "genre" and s.figure("accuracy")]
     if not known:
         return None
@@ -120,7 +120,7 @@ def _bar(axes: Axes, system: System, y: float, colour: str) -> None:
 
 
 def against(systems: Sequence[System], measure: str, unit: float, words: str) -> Figure | None:
-    """Accuracy against a cost; named are those that are _APART better than every cheaper one."""
+    """Accuracy against cost. Systems that are _APART better than all cheaper ones are labelled."""
     known = [s for s in systems if s.task == "genre" and s.figure("accuracy") and s.value(measure)]
     if not known:
         return None
@@ -144,7 +144,7 @@ def against(systems: Sequence[System], measure: str, unit: float, words: str) ->
             named = -_accuracy(system)
             axes.annotate(
                 system.name, (_cost(system, measure, unit), named), (-4, 2), fontsize=7,
-                textcoords="offset points", ha="right",  # up there is no other
+                textcoords="offset points", ha="right",  # there is free space
             )  # fmt: skip
     logarithmic(axes, aside=0.18)
     axes.set_xlabel(words)
@@ -154,7 +154,7 @@ def against(systems: Sequence[System], measure: str, unit: float, words: str) ->
 
 
 def genres(systems: Sequence[System]) -> Figure | None:
-    """Recall of every genre by every system, best system first within a section."""
+    """Recall of every genre by every system; within a section, the best system is first."""
     known = sorted(
         (s for s in systems if any(e.recall_by_genre for e in s.entries)),
         key=lambda s: (s.section, -(s.value("accuracy") or 0.0)),
@@ -165,8 +165,8 @@ def genres(systems: Sequence[System]) -> Figure | None:
     recall = np.array([_recalls(system, labels) for system in known])
     figure = Figure((7.4, 0.14 * len(known) + 1.9), layout="constrained")
     axes = figure.subplots()
-    axes.set_facecolor("#dddddd")  # where there is no track
-    # In ten shades: the numbers say the rest, and the file stays small.
+    axes.set_facecolor("#dddddd")  # genres without tracks
+    # Ten shades keep the file small, and the cells contain numbers.
     axes.imshow(recall, cmap=colormaps["Blues"].resampled(10), vmin=0, vmax=1, aspect="auto")
     for row, column in np.argwhere(~np.isnan(recall)):
         share = recall[row, column]
@@ -192,7 +192,7 @@ def genres(systems: Sequence[System]) -> Figure | None:
 
 
 def confusion(systems: Sequence[System]) -> Figure | None:
-    """Of each section's most accurate system, the share of a genre's tracks taken for each."""
+    """Confusion matrix of the most accurate system of each section, as shares of a row."""
     known = [s for s in systems if confusions(s) is not None]
     if not known:
         return None
@@ -216,7 +216,7 @@ def confusion(systems: Sequence[System]) -> Figure | None:
         axes.set_yticks(range(len(labels)), labels, fontsize=7)
         axes.set_xticks(range(len(labels)), labels, rotation=90, fontsize=7)
         axes.tick_params(length=0)
-        axes.spines[:].set_color("#cccccc")  # cells without a track are as white as the page
+        axes.spines[:].set_color("#cccccc")  # empty cells are as white as the page
     bar = figure.colorbar(image, ax=panels, shrink=0.4, format=PercentFormatter(1, 0))
     bar.set_label("share of the genre's tracks (row)", fontsize=8)
     bar.ax.tick_params(labelsize=8)
@@ -227,7 +227,7 @@ def confusion(systems: Sequence[System]) -> Figure | None:
 
 
 def _recalls(system: System, labels: Sequence[str]) -> list[float]:
-    """Mean over seeds; NaN where the genre has no track."""
+    """Recall of each genre, the mean over seeds; NaN for a genre without tracks."""
     found = [e.recall_by_genre for e in system.entries if e.recall_by_genre]
     rows = [[f.get(label) for f in found] for label in labels]
     return [
@@ -236,7 +236,7 @@ def _recalls(system: System, labels: Sequence[str]) -> list[float]:
 
 
 def _counted(labels: Sequence[str], systems: Sequence[System]) -> list[str]:
-    """Each genre with its number of test tracks, where that is known."""
+    """Names of the genres with their numbers of test tracks, if known."""
     for system in systems:
         if (matrix := confusions(system)) is not None and len(matrix) == len(labels):
             counts = matrix.sum(1) // len([e for e in system.entries if e.confusion])
@@ -250,10 +250,10 @@ class _Point(NamedTuple):
 
 
 def choi_parameters(systems: Sequence[System], task: str) -> Figure | None:
-    """The measure of a task against parameters, a line a network."""
+    """The metric of a task against parameters, with a line for each network."""
     nets = _nets(systems, task, "parameters")
     if max(map(len, nets.values()), default=0) < 2:
-        return None  # at one size there is nothing along the axis
+        return None  # a single size needs no axis
     figure = Figure((6.0, 4.2), layout="constrained")
     axes = figure.subplots()
     _lines(axes, nets, task)
@@ -263,7 +263,7 @@ def choi_parameters(systems: Sequence[System], task: str) -> Figure | None:
 
 
 def choi_time(systems: Sequence[System]) -> Figure | None:
-    """The measure of each task against the time that one pass of training takes."""
+    """The metric of each task against the time of one pass of training."""
     panels = {task: nets for task in _MEASURES if (nets := _nets(systems, task, "time"))}
     if not panels:
         return None
@@ -277,11 +277,11 @@ def choi_time(systems: Sequence[System]) -> Figure | None:
 
 
 def logarithmic(axes: Axes, aside: float = 0.08) -> None:
-    """Across, with ticks in plain numbers, and room aside (share of the width)."""
+    """A logarithmic x axis with plain numbers as ticks; `aside`: margin as a share of the width."""
     axes.set_xscale("log")
     axes.margins(x=aside)
     low, high = axes.get_xlim()
-    # Over many powers of ten the numbers between them would run into each other.
+    # Over many powers of ten, further numbers would overlap.
     axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5) if high < 300 * low else (1,)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _plain(x)))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -292,7 +292,7 @@ def _plain(x: float) -> str:
 
 
 def _nets(systems: Sequence[System], task: str, across: str) -> dict[str, list[_Point]]:
-    """Network -> its systems that have both figures, by the one across."""
+    """Network -> its systems with both values, in the order of x."""
     nets: dict[str, list[_Point]] = {}
     for system in systems:
         named = _NAME.fullmatch(system.name)
@@ -314,7 +314,7 @@ def _lines(axes: Axes, nets: dict[str, list[_Point]], task: str) -> None:
     spread = ""
     for i, (net, points) in enumerate(nets.items()):
         colour, marker = _LINES[net]
-        aside = 1 + 0.025 * (i - (len(nets) - 1) / 2)  # so that no interval hides another
+        aside = 1 + 0.025 * (i - (len(nets) - 1) / 2)  # so that intervals do not overlap
         x = [p.x * aside for p in points]
         y = [p.system.value(measure) or 0.0 for p in points]
         axes.plot(x, y, color=colour, marker=marker, markersize=6, lw=1.6, label=net)
@@ -334,7 +334,7 @@ def _lines(axes: Axes, nets: dict[str, list[_Point]], task: str) -> None:
 
 
 def _png(figure: Figure) -> bytes:
-    """Without what changes between machines and versions, in few colours."""
+    """A PNG with few colours, without metadata that depend on machine or version."""
     drawn = BytesIO()
     figure.savefig(drawn, format="png", dpi=_DPI, metadata={"Software": None})
     picture = Image.open(drawn).convert("RGB")
@@ -352,7 +352,7 @@ def _colour(section: int) -> str:
 
 
 def _accuracy(system: System) -> float:
-    return -(system.value("accuracy") or 0.0)  # the best first
+    return -(system.value("accuracy") or 0.0)  # sorts the best first
 
 
 def _cost(system: System, measure: str, unit: float) -> float:

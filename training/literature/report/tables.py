@@ -1,4 +1,4 @@
-"""The results as one Markdown document: figures, costs, and what was published beside them."""
+"""The results as a Markdown document: metrics, costs, and published figures."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ _COST_NOTE = (
 
 
 def document(systems: Sequence[System], charts: Sequence[str], questions: str | None) -> str:
-    """The whole document; `charts` and `questions` are names of files beside it."""
+    """The whole document; `charts` and `questions`: names of files beside it."""
     parts = [_head(systems)]
     if questions:
         parts.append(f"Questions of the papers, answered pair by pair: [{questions}]({questions}).")
@@ -78,7 +78,7 @@ def document(systems: Sequence[System], charts: Sequence[str], questions: str | 
 
 
 def shown(figure: Figure | None, digits: int = 3) -> str:
-    """A figure as a cell has it.
+    """Format a figure for a table cell.
 
     >>> shown(Figure(0.5, 0.01, (0.4, 0.6)))
     '0.500 ± 0.010 (0.400 to 0.600)'
@@ -95,7 +95,7 @@ def shown(figure: Figure | None, digits: int = 3) -> str:
 
 
 def training_hours(results: Iterable[Entry]) -> float:
-    """Of processor time; without those of stacked systems, whose networks count already."""
+    """Processor time of all training; stacked systems are left out, as their parts are counted."""
     counted = (e for e in results if not e.networks)
     return sum((e.train_seconds or 0) for e in counted) / 3600
 
@@ -132,7 +132,7 @@ def _head(systems: Sequence[System]) -> str:
 
 
 def _machines(entries: Iterable[Entry]) -> str:
-    """Processors of the runs; entries from before they were noted have none."""
+    """Processors with their numbers of runs; old entries do not contain the processor."""
     counts = Counter((e.machine or "not noted").split(",")[0] for e in entries)
     return "; ".join(f"{name}: {runs} runs" for name, runs in counts.most_common())
 
@@ -157,7 +157,7 @@ def _task(task: str, heading: str, systems: Sequence[System]) -> list[str]:
 
 
 def _elsewhere(systems: Sequence[System]) -> list[str]:
-    """What systems had that were not trained for this table."""
+    """A sentence about the systems that were not trained here."""
     listed = [
         f"`{system.name}` {system.text('budget')}"
         for system in systems
@@ -178,7 +178,7 @@ def _name(system: System) -> str:
 def _cell(system: System, measure: str) -> str:
     figure = system.figure(measure)
     if figure and measure not in ("accuracy", "roc_auc", "pr_auc"):
-        figure = Figure(figure.value, figure.deviation)  # an interval a cell would fill the page
+        figure = Figure(figure.value, figure.deviation)  # without interval, to save space
     return shown(figure)
 
 
@@ -212,7 +212,7 @@ def _published(systems: Sequence[System]) -> list[str]:
     rows = []
     for system in systems:
         if not any(letter.isdigit() for letter in system.text("published")):
-            continue  # words for want of a figure
+            continue  # a text without a figure
         measure = "roc_auc" if system.task == "tags" else "accuracy"
         ours = shown(system.figure(measure))
         if system.task == "tags" and ours != DASH:
@@ -227,6 +227,6 @@ def _published(systems: Sequence[System]) -> list[str]:
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[Any]], left: int = 3) -> str:
-    """A table whose first columns are words."""
+    """A table whose first `left` columns are aligned to the left."""
     head, _, *body = table(header, rows).split("\n")
     return "\n".join([head, "|" + "---|" * left + "---:|" * (len(header) - left), *body])

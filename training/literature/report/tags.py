@@ -1,8 +1,8 @@
-"""Tags by group, against how common they are, and each alone.
+"""Tags by group, in relation to their frequency, and individually.
 
-The fifty tags are the most common ones of the Million Song Dataset's Last.fm annotations, as used
-by Choi et al. (2016); their groups (genre, mood, instrument, era) are those of the same paper, the
-voice among the instruments.
+The fifty tags are the most frequent Last.fm tags of the Million Song Dataset, as used by Choi et
+al. (2016). Their groups (genre, mood, instrument, era) are those of the same paper; voices are
+instruments.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ GROUPS = {
     ),
     "era": ("60s", "70s", "80s", "90s", "00s", "oldies"),
 }  # fmt: skip
-"""Group -> its tags in lower case; every other tag is a genre."""
+"""Group -> its tags in lower case. All other tags are genres."""
 _ORDER = ("genre", *GROUPS)
 _VERDICTS = {1: "better", -1: "worse", 0: "no difference shown"}
 _NOTE = (
@@ -44,7 +44,7 @@ _GROUPS_NOTE = (
 
 
 def group_of(tag: str) -> str:
-    """genre, mood, instrument or era."""
+    """Group of a tag: genre, mood, instrument or era."""
     return next((name for name, tags in GROUPS.items() if tag.lower() in tags), "genre")
 
 
@@ -59,7 +59,7 @@ class TagGroup:
 
 
 def by_group(tags: Mapping[str, TagMetrics]) -> dict[str, TagGroup]:
-    """Group -> means over its tags; tags without an area are left out."""
+    """Group -> means over its tags that have a ROC-AUC."""
     groups = {}
     for group in _ORDER:
         own = [t for name, t in tags.items() if group_of(name) == group and t.roc_auc is not None]
@@ -78,7 +78,7 @@ def against_commonness(tags: Iterable[TagMetrics]) -> tuple[float, float]:
 
 
 def tag_tables(systems: Sequence[System]) -> list[str]:
-    """Parts of the document; none where no entry has its tags."""
+    """Paragraphs with both tables; empty without tags."""
     tagged = [system for system in systems if any(e.tags for e in system.entries)]
     if not tagged:
         return []
@@ -98,7 +98,7 @@ def _groups(system: System) -> tuple[str, ...]:
 
 
 def _each(systems: Sequence[System]) -> list[tuple[Any, ...]]:
-    """Each tag: how often it is true, and how well all systems predict it."""
+    """Rows of the table of tags: frequency, and ROC-AUC over all systems."""
     of_tag: dict[str, list[tuple[TagMetrics, int | None]]] = {}
     for system in systems:
         for entry in system.entries:
@@ -119,7 +119,7 @@ def _mean(values: Iterable[float]) -> float | None:
 
 
 def tag_answers(systems: Sequence[System]) -> list[str]:
-    """Parts of the document; none where no system has predicted two tags of two groups."""
+    """Paragraphs with the comparison of groups; empty without two groups of two tags."""
     of = [found for system in systems if (found := areas(system))]
     tags = sorted(set.intersection(*map(set, of))) if of else []
     mean = {tag: float(np.mean([found[tag] for found in of])) for tag in tags}
@@ -144,7 +144,7 @@ def tag_answers(systems: Sequence[System]) -> list[str]:
 
 
 def _apart(one: Sequence[float], other: Sequence[float]) -> Estimate:
-    """Difference of the means; the two groups are drawn apart."""
+    """Difference of the means; both groups are resampled independently."""
     ends = bootstrap(
         (one, other), lambda a, b, axis: np.mean(a, axis) - np.mean(b, axis), n_resamples=DRAWS,
         method="percentile", rng=0,

@@ -25,7 +25,7 @@ from streamgenre.networks.published.choi import (  # noqa: E402
     parameters,
     scaled_widths,
 )
-from training.card import Calibration, card_entries  # noqa: E402
+from training.card import Calibration, make_card  # noqa: E402
 from training.export.onnx import export, parity  # noqa: E402
 
 COUNTS = {
@@ -155,8 +155,8 @@ def test_onnx_agrees_with_torch(net, tmp_path, monkeypatch):
     network = build(description).eval()
     calibration = Calibration(1.0, Thresholds(0.3, 0.3, -70.0, 0.1, 2.0))
     hop = network.window / 16_000
-    entries = card_entries(network, description, ["a", "b", "c"], [hop], calibration, name="c")
-    export(network, calibration, entries, tmp_path / "m.onnx")
+    card = make_card(network, description, ["a", "b", "c"], [hop], calibration)
+    export(network, calibration, card, tmp_path / "m.onnx")
     data = (tmp_path / "m.onnx").read_bytes()
     engine = OnnxEngine(data, read_card(data, "m"))
     assert parity(Calibrated(network), engine, network.window, steps=1) < 1e-4
