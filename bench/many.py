@@ -153,19 +153,18 @@ def report(result: Many) -> list[str]:
     """The curve, and what it grows by."""
     curve = result.curve
     some = dict.fromkeys(curve[round(i * (len(curve) - 1) / 10)] for i in range(11))
-    lines = [
+    paragraphs = [
         f"{result.files:,} files of {result.contents} contents, one of {result.long_h:g} h, with "
         f"two workers; {result.failed} failed. MB of resident memory:",
-        "",
-        *table(
+        table(
             ("s", "files done", "scanning process", "workers"),
             [
-                [
+                (
                     f"{one.seconds:.0f}",
                     f"{one.done:,}",
                     f"{one.scanning_mb:.1f}",
                     ", ".join(f"{mb:.1f}" for mb in one.workers_mb),
-                ]
+                )
                 for one in some
             ],
         ),
@@ -173,9 +172,8 @@ def report(result: Many) -> list[str]:
     if found := growth(curve):
         own, *workers = found
         theirs = " and ".join(f"{kb:.2f}" for kb in workers)
-        lines += [
-            "",
+        paragraphs.append(
             f"After the first {_SETTLED:.0%} of the files, each further file makes the scanning "
-            f"process grow by {own:.2f} kB, the workers by {theirs} kB.",
-        ]
-    return lines
+            f"process grow by {own:.2f} kB, the workers by {theirs} kB."
+        )
+    return paragraphs

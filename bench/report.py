@@ -167,6 +167,5 @@ def report(result: Reports) -> list[str]:
         )
         for made in result.sizes
     ]
-    return table(
-        ["files", "Parquet to page", "page", "opened", "sort by name", "first search"], rows
-    )
+    head = ["files", "Parquet to page", "page", "opened", "sort by name", "first search"]
+    return [table(head, rows)]

@@ -35,7 +35,7 @@ from streamgenre.networks.step import StepNetwork
 
 from .card import Calibration
 from .config import Config
-from .trainer.schedule import Progress
+from .schedule import Progress
 
 
 @dataclass(frozen=True)

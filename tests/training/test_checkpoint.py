@@ -17,7 +17,7 @@ from training import checkpoint  # noqa: E402
 from training.card import Calibration  # noqa: E402
 from training.checkpoint import Checkpoint, TrainingData  # noqa: E402
 from training.config import Config  # noqa: E402
-from training.trainer.schedule import Progress  # noqa: E402
+from training.schedule import Progress  # noqa: E402
 
 STORED = {  # as earlier versions wrote it
     "network": '{"kind": "trunk", "classes": 2, "level_range": null}',

@@ -30,12 +30,12 @@ from ..config import Config
 from ..data import SAMPLE_RATE, AudioCache, DataError, Track, fingerprint
 from ..data.tags import multi_hot
 from ..distillation.soft_targets import SoftTargets
+from ..schedule import Progress, Verdict
 from ..streams.feed import Feed
 from ..streams.sequences import Clip, music_clips
 from .devices import fabric_for
 from .learner import Inputs, Learner
 from .log import Log
-from .schedule import Progress, Verdict
 from .start import start_at_rates, start_from
 from .training_set import changed_clips, some_groups
 from .validation import TagValidation, Validation

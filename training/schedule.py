@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
-from ..config import Schedule, Stop
+from .config import Schedule, Stop
 
 
 class Verdict(Enum):
