@@ -1,4 +1,4 @@
-"""No result holds infinity or NaN, whatever was heard: JSON has neither."""
+"""Results hold no infinity or NaN for any input: JSON has neither."""
 
 from __future__ import annotations
 

@@ -270,7 +270,7 @@ def test_augmented_powers_are_finite_and_not_negative(lanes, steps, frames, seed
 
 
 def test_augmentation_is_constant_within_a_lane(monkeypatch):
-    for share in ("_PLAYED", "_ROOM", "_NOISY", "_LIMITED", "_CODED", "_MASKED"):
+    for share in ("_PITCH_TEMPO", "_ROOM", "_NOISY", "_LIMITED", "_CODED", "_MASKED"):
         monkeypatch.setattr(augment, share, 1.0)
     same = powers(1, 1, 50, seed=0).expand(3, 4, BANDS, 50).contiguous()
     torch.manual_seed(0)
