@@ -95,7 +95,9 @@ class Model:
             data = (folder / file).read_bytes()
         except OSError as error:
             raise HostError(f"{error.filename}: {error.strerror}; is {folder} a package?") from None
-        except (ValueError, KeyError, TypeError) as error:
+        except KeyError as error:
+            raise HostError(f"{folder}: card.json has no entry {error}; check --model") from None
+        except (ValueError, TypeError) as error:
             raise HostError(f"{folder}: card.json is invalid ({error}); is it a package?") from None
         if hashlib.sha256(data).hexdigest() != digest:
             raise HostError(

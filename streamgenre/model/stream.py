@@ -113,7 +113,7 @@ class Stream:
             share = "all" if self.non_finite >= total else f"{self.non_finite}"
             warnings.append(
                 f"{share} samples are not finite (NaN, infinite or beyond 1e6) and were replaced "
-                "with silence"
+                "with silence (no-music)"
             )
         if self.state_resets:
             warnings.append(f"the state was not finite and was reset {self.state_resets} times")

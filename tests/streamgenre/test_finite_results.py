@@ -1,4 +1,4 @@
-"""No result holds infinity or NaN, whatever was heard: JSON has neither."""
+"""Results hold no infinity or NaN for any input: JSON has neither."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ gaps = st.tuples(st.just("gap"), st.floats(1e-3, 1e4))
 recordings = st.lists(st.one_of(chunks, gaps), min_size=1, max_size=5)
 
 
-def heard(model, recording) -> list[streamgenre.Update]:
+def updates_of(model, recording) -> list[streamgenre.Update]:
     stream = model.stream()
     updates = []
     for kind, length in recording:
@@ -54,10 +54,10 @@ def heard(model, recording) -> list[streamgenre.Update]:
 
 
 def strict(text: str) -> object:
-    """JSON as the standard has it."""
+    """Parsed JSON; NaN and infinity are rejected."""
 
     def refuse(name: str) -> None:
-        raise AssertionError(f"{name} is no JSON")
+        raise AssertionError(f"{name} is not valid JSON")
 
     return json.loads(text, parse_constant=refuse)
 
@@ -65,7 +65,7 @@ def strict(text: str) -> object:
 @given(recordings)
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_updates_and_their_timeline(model, recording):
-    updates = heard(model, recording)
+    updates = updates_of(model, recording)
     timeline = Timeline(model.card, model.card.live_hop)
     for update in updates:
         assert math.isfinite(update.level) and update.level >= DIGITAL_SILENCE
@@ -88,7 +88,7 @@ def test_messages_to_other_programs(model, recording):
     sink = Osc("127.0.0.1:9", model.card)
     sink._socket.close()
     sink._socket = type("Socket", (), {"sendto": lambda self, data, to: sent.append(data)})()
-    updates = heard(model, recording)
+    updates = updates_of(model, recording)
     for update in updates:
         sink(update, datetime.now(UTC), "microphone")
     assert len(sent) == len(updates)

@@ -151,7 +151,7 @@ def test_the_gates_depend_only_on_the_current_window(seed):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_sequences_equal_carried_single_steps(variant, first, frozen, zero_feedback, monkeypatch):
     """Also with resets of the state within the sequence."""
-    monkeypatch.setattr("streamgenre.networks.backbone.augmented", lambda power, amount: power)
+    monkeypatch.setattr("streamgenre.networks.trunk.augmented", lambda power, amount: power)
     network = backbone(variant, first, zero_feedback=zero_feedback, styles=2)
     windows, state = sound(3, 4), states(3)
     fresh = torch.zeros(3, 4, dtype=torch.bool)
@@ -270,7 +270,7 @@ def test_augmented_powers_are_finite_and_not_negative(lanes, steps, frames, seed
 
 
 def test_augmentation_is_constant_within_a_lane(monkeypatch):
-    for share in ("_PLAYED", "_ROOM", "_NOISY", "_LIMITED", "_CODED", "_MASKED"):
+    for share in ("_PITCH_TEMPO", "_ROOM", "_NOISY", "_LIMITED", "_CODED", "_MASKED"):
         monkeypatch.setattr(augment, share, 1.0)
     same = powers(1, 1, 50, seed=0).expand(3, 4, BANDS, 50).contiguous()
     torch.manual_seed(0)

@@ -134,7 +134,7 @@ def test_a_package_with_nodes_without_names_is_refused(package, tmp_path):
     onnx.helper.set_model_props(model, {METADATA_KEY: card_to_json(entries, digest)})
     onnx.save(model, folder / "model.onnx")
     write_sums(folder)
-    with pytest.raises(PackageError, match=r"model\.onnx has nodes without a name"):
+    with pytest.raises(PackageError, match=r"model\.onnx has nodes without unique names"):
         verification.verify(folder)
 
 
@@ -420,7 +420,7 @@ def test_the_python_host_matches_the_stream(package, pcm, file):
     ("arguments", "given", "code", "message"),
     [
         (["nowhere"], b"", 5, "is nowhere a package?"),
-        (["{package}", "--model", "other.onnx"], b"", 5, "card.json has no 'other.onnx'"),
+        (["{package}", "--model", "other.onnx"], b"", 5, "card.json has no entry 'other.onnx'"),
         (["{package}"], b"", 3, "no audio"),
         (["{package}", "--check"], b"", 0, ""),
         (["{package}", "--model", "model.onnx", "--check"], b"", 0, ""),
