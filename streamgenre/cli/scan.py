@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from ..audio.address import scheme
+from ..durations import clock
 from ..errors import InputError, one_line
 from .options import compute_option, model_option
 
@@ -192,9 +193,9 @@ def _display() -> Iterator[tuple[Callable[[Progress], None], Callable[[str], Non
 def progress_line(now: Progress) -> str:
     """Files, hours, speed, errors and time left."""
     total = f"{now.files:,}" if now.listed else f"{now.files:,}+"
-    parts = [f"{now.done:,} of {total} files", f"{now.seconds / 3600:,.1f} h of audio"]
+    parts = [f"{now.done:,} of {total} files", _audio(now)]
     if now.elapsed > 1 and now.seconds:
-        parts.append(f"{now.seconds / now.elapsed:,.0f} x real time")
+        parts.append(_speed(now))
     parts.append(f"{now.failed:,} {'error' if now.failed == 1 else 'errors'}")
     if now.left is not None:
         parts.append(f"{_duration(now.left)} left")
@@ -208,11 +209,18 @@ def _summary(now: Progress) -> str:
     if now.failed:
         parts.append(f"{now.failed:,} with an error")
     if now.seconds:
-        hours, speed = now.seconds / 3600, now.seconds / max(now.elapsed, 1e-3)
-        parts.append(
-            f"{hours:,.1f} h of audio in {_duration(now.elapsed)} ({speed:,.0f} x real time)"
-        )
+        parts.append(f"{_audio(now)} in {_duration(now.elapsed)} ({_speed(now)})")
     return ", ".join(parts)
+
+
+def _audio(now: Progress) -> str:
+    hours = now.seconds / 3600
+    return f"{hours:,.1f} h of audio" if hours >= 1 else f"{clock(now.seconds)} of audio"
+
+
+def _speed(now: Progress) -> str:
+    speed = now.seconds / max(now.elapsed, 1e-3)
+    return f"{speed:,.0f} x real time" if speed >= 10 else f"{speed:.1f} x real time"
 
 
 def _duration(seconds: float) -> str:

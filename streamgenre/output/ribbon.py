@@ -37,6 +37,7 @@ _AXIS_STEPS = (
 )
 
 
+_SHORTEST_NAME = 4  # columns of a coloured band: an edge, and letters that say something
 _WORDS = {"no-music": "no music", "gap": "no signal"}
 
 
@@ -107,12 +108,12 @@ def runs(segments: Sequence[Segment | None]) -> Iterator[list[Segment | None]]:
 
 def ribbon(card: ModelCard, segments: Sequence[Segment], width: int) -> Text:
     """One line of `width` columns, with names inside, so that it is readable without colour."""
-    return _bands(card, segments, width, "|", "-", ".", True)
+    return _bands(card, segments, width, "|", "-", ".", 1)
 
 
 def bands(card: ModelCard, segments: Sequence[Segment], width: int) -> list[Text]:
     """Bands of colour, two lines high, with names in the first; for terminals with colours."""
-    return [_bands(card, segments, width, "▏", " ", "·", named) for named in (True, False)]
+    return [_bands(card, segments, width, "▏", " ", "·", n) for n in (_SHORTEST_NAME, width + 1)]
 
 
 def _bands(
@@ -122,8 +123,9 @@ def _bands(
     edge: str,
     fill: str,
     quiet: str,
-    named: bool,
+    shortest: int,
 ) -> Text:
+    """One line; names in the bands of at least `shortest` columns, cut off to fit."""
     line = Text(no_wrap=True, overflow="crop")
     for run in runs(columns(segments, width)):
         size, decision = len(run), run[0]
@@ -131,7 +133,7 @@ def _bands(
             line.append(" " * size)
             continue
         name = edge
-        if named:
+        if size >= shortest:
             name += label_text(card, decision.status, decision.genre)
         if cell_len(name) > size:
             name = set_cell_size(name, size)

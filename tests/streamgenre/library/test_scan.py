@@ -449,6 +449,11 @@ def test_the_line_of_progress():
     )
     soon = scanning.Progress(listed=True, work=10**9, worked=10**6, elapsed=1)
     assert soon.left is None and ", 0 errors" in progress_line(soon)[-10:]
+    small = scanning.Progress(files=3, listed=True, done=1, seconds=75, elapsed=10)
+    assert (
+        progress_line(small)
+        == "1 of 3 files, 1:15 of audio, 7.5 x real time, 0 errors, 0:00:00 left"
+    )
 
 
 def test_a_later_scan_keeps_corrections(music):
