@@ -19,8 +19,6 @@ from streamgenre.library.tagging.genre import read_genre
 from streamgenre.library.tagging.write import tag_files, undo_tags
 
 STEPS = {"open", "os.rename", "os.remove", "os.truncate", "shutil.copyfile", "shutil.copystat"}
-FOLDER, EVERY = Path(sys.argv[1]), int(sys.argv[2])
-RESULTS = FOLDER / "r.csv"
 
 
 def killed(call, step):
@@ -108,4 +106,7 @@ def main():
     print(tried)
 
 
-main()
+if __name__ == "__main__":
+    FOLDER, EVERY = Path(sys.argv[1]), int(sys.argv[2])
+    RESULTS = FOLDER / "r.csv"
+    main()

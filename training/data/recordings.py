@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamgenre.audio.files import decode_mono
-from streamgenre.errors import StreamgenreError
+from streamgenre.errors import StreamgenreError, reason
 
 from .audio_files import EXTENSIONS
 from .decoding import to_int16
@@ -36,5 +36,7 @@ def read_recording(path: Path, seconds: float | None = None) -> NDArray[np.int16
         if path.suffix.lower() == ".s16":
             return np.fromfile(path, "<i2", -1 if count is None else count)
         return to_int16(decode_mono(path, SAMPLE_RATE)[:count])
-    except (StreamgenreError, OSError) as error:
-        raise DataError(f"{path}: cannot be read as a recording: {error}") from None
+    except StreamgenreError as error:  # which names the file
+        raise DataError(f"{error}; remove it from the folder") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {reason(error)}") from None

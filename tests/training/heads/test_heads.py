@@ -31,7 +31,7 @@ def fitted(inputs, genres, settings=QUICK):
 
 def test_the_baseline_learns_genres_from_mean_embeddings(clips):
     made, genres = clips
-    inputs = MeanEmbedding.of(made)
+    inputs = MeanEmbedding(made)
     probabilities = fitted(inputs, genres).probabilities(inputs.whole())
     assert probabilities.shape == (90, 3)
     np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)

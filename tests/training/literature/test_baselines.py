@@ -282,7 +282,7 @@ def test_the_stack_believes_the_network_that_knows():
 def test_networks_that_do_not_match_are_not_stacked():
     net = np.full((4, 2), 0.5)
     for known, asked in [([net], [net, net]), ([net, net[:2]], [net, net]), ([net], [net[:, :1]])]:
-        with pytest.raises(ValueError, match="every network"):
+        with pytest.raises(ValueError, match="must have the shapes"):
             stacked(known, np.array([0, 1, 0, 1]), asked)
 
 

@@ -126,7 +126,7 @@ def test_a_row_leaves_its_figures_its_predictions_and_where_they_come_from(bench
     assert [r.system for r in results] == ["small-crnn", "small-rnn"]
     for system, line in zip(("small-rnn", "small-crnn"), told[::2], strict=True):
         assert line.startswith(f"{system}-1: ") and bench.audio.source[:12] in line
-        assert "seed 1" in line and "commit" in line and "begun 20" in line
+        assert "seed 1" in line and "commit" in line and "started 20" in line
     for result in results:
         assert result.data == bench.audio.source and result.seed == 1
         assert result.tracks == 6 and 0 <= result.accuracy[0] <= 1

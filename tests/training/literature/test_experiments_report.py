@@ -273,7 +273,7 @@ def test_systems_of_other_tracks_are_not_compared(tmp_path):
     later = entry(tmp_path, 1, "other", 2, ())
     tags = [tagger(name, 0.7, (0, 0, 0, 0)) for name in ("a", "b")]
     del tags[0]["tags"]["sad"]
-    with pytest.raises(DataError, match="same tags"):
+    with pytest.raises(DataError, match="different tags"):
         compare(*systems_of(map(typed, tags), tmp_path))
     with pytest.raises(DataError, match="other tracks or genres"):
         systems_of(map(typed, [other, later]), tmp_path)

@@ -374,7 +374,9 @@ def test_fine_tuning_to_other_genres(trunk, data, audio, tmp_path):
     found = finetune(trunk, data, audio, tmp_path / "own.onnx", updates=3)
     card = load(tmp_path / "own.onnx").card
     assert card.label_names == ("high", "low")
-    assert found["tracks"] == 2 and card.hop(2.5).accuracy == found
+    accuracy = card.hop(2.5).accuracy
+    assert accuracy["tracks"] == found.tracks == 2
+    assert accuracy["accuracy"] == found.accuracy.value
 
 
 def test_configs_are_typed_and_can_be_overridden():
