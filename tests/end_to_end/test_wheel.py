@@ -87,7 +87,7 @@ def test_train_evaluate_and_run(run, music):
     pytest.importorskip("lightning_fabric", reason="needs the train extra")
     output = run(
         "train", music, "--config", "small", "--folder", "first", "-o", "own.onnx",
-        "--set", "run.frozen_updates=30", "--set", "run.check_every=15",
+        "--set", "run.frozen_updates=60", "--set", "run.check_every=30",
         "--set", "sequences.lanes=4", "--set", "sequences.stretch=[2.0, 6.0]",
     )  # fmt: skip
     assert "own.onnx: agrees with PyTorch" in output

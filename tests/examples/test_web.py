@@ -8,6 +8,7 @@ import http.server
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -160,8 +161,9 @@ def test_the_microphone_is_classified(page):
     page.click("text=Listen")
     page.wait_for_selector("h1:text-is('Classical')")
     page.wait_for_selector("#announcer:text-is('Classical')", state="attached")
-    page.wait_for_selector("#source:text-matches('Listening 0:0[6-9]')")
-    assert "%" in page.inner_text("#said") and "for 0:0" in page.inner_text("#said")
+    # A busy machine may skip seconds of the display.
+    page.wait_for_selector("#source:text-matches('Listening 0:(0[6-9]|[1-5][0-9])')")
+    assert re.search("%.* for 0:", page.inner_text("#said"))
     assert page.inner_text("#bars .top .label") == "Classical"
     assert float(page.evaluate("level.firstChild.style.getPropertyValue('--share')")) > 0.3
     page.click("text=Stop")
@@ -170,14 +172,14 @@ def test_the_microphone_is_classified(page):
     assert len(steps) >= 12 and steps[-1]["genre"] == "classical"
     assert [step["time"] for step in steps[:3]] == [0.5, 1.0, 1.5]
     page.click("text=Listen")  # a second time, from the start
-    page.wait_for_selector("#source:text-matches('Listening 0:0[1-3]')")
+    page.wait_for_selector("#source:text-matches('Listening 0:0[1-9]')")
     page.click("text=Stop")
 
 
 def test_a_slow_device_is_reported(page):
     """Time advances by the lost audio."""
     page.click("text=Listen")
-    page.wait_for_selector("#source:text-matches('Listening 0:0[1-3]')")
+    page.wait_for_selector("#source:text-matches('Listening 0:0[1-9]')")
     (worker,) = page.workers
     worker.evaluate("() => { for (const end = Date.now() + 6500; Date.now() < end; ); }")
     page.wait_for_selector("#error:text-matches('too slow: [1-9][.][0-9] s of audio')")
