@@ -1,8 +1,7 @@
-"""A plugin of beets: genres from the audio, on import and with `beet streamgenre`.
+"""A plugin for beets that sets genres on import and with `beet streamgenre`.
 
-It is a module of the namespace package beetsplug, where beets looks for plugins. Files are
-classified in processes of their own, as by `streamgenre scan`, so that one that crashes a decoder
-does not end beets.
+beets searches for plugins in the namespace package beetsplug. Files are classified in separate
+processes, as by `streamgenre scan`, so that a decoder crash does not end beets.
 """
 
 from __future__ import annotations
@@ -24,15 +23,15 @@ from streamgenre.errors import StreamgenreError
 from streamgenre.library.groups import Groups
 from streamgenre.library.row import Row, shown_path
 from streamgenre.library.tagging.names import genre_names
-from streamgenre.library.tagging.plan import Choice, decide, genres_for
+from streamgenre.library.tagging.plan import TagOptions, decide, genres_for
 
 _CONFIDENCE = "streamgenre_confidence"
 
 
 class StreamgenrePlugin(BeetsPlugin):
-    """Sets `genres` and the flexible field `streamgenre_confidence` of items."""
+    """Sets the fields `genres` and `streamgenre_confidence` of items."""
 
-    item_types = {_CONFIDENCE: types.FLOAT}  # noqa: RUF012  # the name that beets gives it
+    item_types = {_CONFIDENCE: types.FLOAT}  # noqa: RUF012  # an attribute defined by beets
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,13 +51,13 @@ class StreamgenrePlugin(BeetsPlugin):
             self.import_stages = [self.imported]
 
     def commands(self) -> Sequence[ui.Subcommand]:
-        """`beet streamgenre`."""
+        """The command `beet streamgenre`."""
         command = ui.Subcommand("streamgenre", help="set genres from the audio")
         command.parser.add_option(
-            "-f", "--force", action="store_true", help="also where there is a genre"
+            "-f", "--force", action="store_true", help="replace existing genres"
         )
         command.parser.add_option(
-            "-p", "--pretend", action="store_true", help="show the genres only"
+            "-p", "--pretend", action="store_true", help="only show the genres"
         )
         command.func = self._command
         return [command]
@@ -76,7 +75,7 @@ class StreamgenrePlugin(BeetsPlugin):
             raise ui.UserError(f"streamgenre: {error}") from None
 
     def imported(self, _: ImportSession, task: ImportTask) -> None:
-        """A stage of the import; beets writes the tags after it."""
+        """Import stage. beets writes the tags after it."""
         try:
             for item, genres, confidence in self._classified(
                 task.imported_items(), self.config["force"].get(bool)
@@ -94,9 +93,9 @@ class StreamgenrePlugin(BeetsPlugin):
     def _classified(
         self, items: Iterable[Item], force: bool
     ) -> Iterator[tuple[Item, tuple[str, ...], float]]:
-        """The items that get a genre, with it and its confidence."""
+        """Yield each item that gets a genre, with the genre values and the confidence."""
         by = self.config["by"].as_choice(["track", "album", "artist"])
-        choice = Choice(
+        options = TagOptions(
             names=genre_names(self.config["map"].as_str() or None),
             min_confidence=self.config["min_confidence"].as_number(),
             styles=self.config["styles"].get(bool),
@@ -104,7 +103,7 @@ class StreamgenrePlugin(BeetsPlugin):
         taken = {
             shown_path(os.fsdecode(item.path)): item
             for item in items
-            # With a group's genre, all its tracks are heard.
+            # The genre of a group depends on all of its tracks.
             if force or by != "track" or not item.genres
         }
         if not taken:
@@ -118,7 +117,7 @@ class StreamgenrePlugin(BeetsPlugin):
         for row in rows:
             item = taken[row.path]
             decision = decide(row, by, groups)
-            genres, unwanted = genres_for(row, decision, choice)
+            genres, unwanted = genres_for(row, decision, options)
             if unwanted is not None:
                 self._log.info("{}: {}", item, unwanted)
             elif force or not item.genres:
@@ -135,5 +134,5 @@ class StreamgenrePlugin(BeetsPlugin):
 
 
 def _described(row: Row, item: Item) -> Row:
-    """The row with what beets knows of the file, which may not be in its tags yet."""
+    """The row with artist and album from beets, which may not be in the tags yet."""
     return replace(row, artist=item.albumartist or item.artist or None, album=item.album or None)

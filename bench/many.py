@@ -1,8 +1,8 @@
-"""Memory of `scan` over many files, a very long one among them.
+"""Measure the memory of `scan` over many files, one of which is very long.
 
-The scanning process and its workers are watched while they read many short files of a few hundred
-different contents in several formats. A twelve-hour recording is among the first, so that it is
-open while most of the others are read. Linux only.
+The library has many short files in several formats, which are hard links to a few hundred
+recordings, and one recording of twelve hours. The long recording is near the start, so that it is
+open while most other files are read. The memory of all processes is sampled. Linux only.
 """
 
 from __future__ import annotations
@@ -29,27 +29,25 @@ TITLE = "memory of a scan of many files"
 _FILES, _CONTENTS = 10_000, 300
 _LONG = 12 * 3600.0  # s
 _FORMATS = ("mp3", "flac", "ogg", "opus", "wav")
-_SHORTEST, _STEP, _LENGTHS = 1.0, 0.5, 6  # s; different lengths of the short files
-_EVERY = 1.0  # s between looks at the memory
-_SETTLED = 0.2  # part of the files after which memory should no longer grow
-
-
+_SHORTEST, _STEP, _LENGTHS = 1.0, 0.5, 6  # s, s, number of lengths of the short files
+_EVERY = 1.0  # s between samples
+_SETTLED = 0.2  # share of the files after which memory should no longer grow
 _JOBS = 2
 _SCAN = f"""
 import sys
 from streamgenre.library.scan import scan
 
-def tell(now):
-    print(now.done, now.failed, flush=True)
+def show(progress):
+    print(progress.done, progress.failed, flush=True)
 
-for _ in scan(sys.argv[1], output=sys.argv[2], jobs={_JOBS}, progress=tell):
+for _ in scan(sys.argv[1], output=sys.argv[2], jobs={_JOBS}, progress=show):
     pass
 """
 
 
 @dataclass(frozen=True)
-class Look:
-    """Memory at one moment."""
+class MemorySample:
+    """Resident memory at one time."""
 
     seconds: float
     done: int
@@ -58,38 +56,38 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Many:
-    """Memory over the course of a scan."""
+class ScanMemory:
+    """Memory during a scan."""
 
     files: int
     contents: int
     long_h: float
     seconds: float
     failed: int
-    curve: tuple[Look, ...]
+    curve: tuple[MemorySample, ...]
 
 
-def measure(options: Options) -> Many:
-    """Scan with two workers, and look at all processes every second."""
+def measure(options: Options) -> ScanMemory:
+    """Scan with two workers, and sample the memory of all processes every second."""
     if not Path("/proc/self/status").exists():
         raise Skipped("needs /proc, as on Linux")
     files, contents, long = (100, 10, 60.0) if options.quick else (_FILES, _CONTENTS, _LONG)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "library"
         _write(folder, files, contents, long)
-        return _watched(folder, files, contents, long / 3600)
+        return _sampled(folder, files, contents, long / 3600)
 
 
 def _write(folder: Path, files: int, contents: int, long: float) -> None:
-    """The short files are links to their contents; their names keep the order of the scan."""
+    """Write the library. The names of the files define the order of the scan."""
     folder.mkdir()
-    heard = music(120.0)
+    samples = music(120.0)
     made = []
     for i in range(contents):
         path = folder.parent / f"{i}.{_FORMATS[i % len(_FORMATS)]}"
         seconds = _SHORTEST + _STEP * (i % _LENGTHS)
-        first = 3_500 * i % (len(heard) - 5 * RATE)
-        piece = heard[first : first + round(seconds * RATE)]
+        first = 3_500 * i % (len(samples) - 5 * RATE)
+        piece = samples[first : first + round(seconds * RATE)]
         recordings.write_samples(path, piece, RATE)
         made.append(path)
     for i in range(files - 1):
@@ -99,8 +97,8 @@ def _write(folder: Path, files: int, contents: int, long: float) -> None:
     recordings.longer(folder / f"{files // 10:05} long.mp3", minute, long)
 
 
-def _watched(folder: Path, files: int, contents: int, long_h: float) -> Many:
-    curve: list[Look] = []
+def _sampled(folder: Path, files: int, contents: int, long_h: float) -> ScanMemory:
+    curve: list[MemorySample] = []
     began = time.monotonic()
     done = failed = 0
     table = folder.parent / "genres.csv"
@@ -117,27 +115,30 @@ def _watched(folder: Path, files: int, contents: int, long_h: float) -> Many:
         counting = threading.Thread(target=count)
         counting.start()
         while scanning.poll() is None:
-            with suppress(OSError):  # a process that has just ended
+            with suppress(OSError):  # a process has just ended
                 workers = tuple(memory(pid, "VmRSS") for pid in _children(scanning.pid))
                 own = memory(scanning.pid, "VmRSS")
-                curve.append(Look(time.monotonic() - began, done, own, workers))
+                curve.append(MemorySample(time.monotonic() - began, done, own, workers))
             time.sleep(_EVERY)
         counting.join()
     if scanning.returncode:
-        raise RuntimeError(f"the scan ended with {scanning.returncode}")
+        raise RuntimeError(f"the scan exited with code {scanning.returncode}")
     seconds = time.monotonic() - began
-    # Without the starts of the processes, in which their memory has not settled.
+    # Omit the start of the processes.
     some = [one for one in curve if one.done and len(one.workers_mb) == _JOBS]
     some = some[:: max(1, len(some) // 200)]
-    return Many(files, contents, long_h, seconds, failed, tuple(some))
+    return ScanMemory(files, contents, long_h, seconds, failed, tuple(some))
 
 
 def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def growth(curve: Sequence[Look]) -> list[float]:
-    """kB a file of the scanning process and of each worker: lines fitted to the settled part."""
+def growth(curve: Sequence[MemorySample]) -> list[float]:
+    """Growth in kB per file of the scanning process and of each worker.
+
+    It is the slope of a line fitted to the settled part. Empty if there are too few samples.
+    """
     files = curve[-1].done
     settled = [one for one in curve if one.done > _SETTLED * files]
     workers = min((len(one.workers_mb) for one in settled), default=0)
@@ -149,13 +150,13 @@ def growth(curve: Sequence[Look]) -> list[float]:
     return [float(np.polyfit(done, mb, 1)[0]) * 1024 for mb in curves]
 
 
-def report(result: Many) -> list[str]:
-    """The curve, and what it grows by."""
+def report(result: ScanMemory) -> list[str]:
+    """The memory curve and its growth."""
     curve = result.curve
     some = dict.fromkeys(curve[round(i * (len(curve) - 1) / 10)] for i in range(11))
     paragraphs = [
-        f"{result.files:,} files of {result.contents} contents, one of {result.long_h:g} h, with "
-        f"two workers; {result.failed} failed. MB of resident memory:",
+        f"{result.files:,} files with {result.contents} different contents, one of them "
+        f"{result.long_h:g} h long; two workers; {result.failed} failed. Resident memory in MB:",
         table(
             ("s", "files done", "scanning process", "workers"),
             [
@@ -169,11 +170,11 @@ def report(result: Many) -> list[str]:
             ],
         ),
     ]
-    if found := growth(curve):
-        own, *workers = found
+    if slopes := growth(curve):
+        own, *workers = slopes
         theirs = " and ".join(f"{kb:.2f}" for kb in workers)
         paragraphs.append(
-            f"After the first {_SETTLED:.0%} of the files, each further file makes the scanning "
-            f"process grow by {own:.2f} kB, the workers by {theirs} kB."
+            f"After the first {_SETTLED:.0%} of the files, the scanning process grows by {own:.2f} "
+            f"kB per file, and the workers by {theirs} kB per file."
         )
     return paragraphs

@@ -1,8 +1,8 @@
-"""Reports of large libraries: making them, and the time until a browser shows the page.
+"""Measure reports of large libraries: writing them, and opening the page in a browser.
 
-The library is made up: artists with albums, tags of which some are wrong, some unsure files, some
-without music. The page is opened in Chromium, a new process each time, from the call to the first
-rows on the screen; then a sort and a search of all rows are timed inside the page.
+The library is synthetic: artists with albums, some wrong tags, some unsure files, and some files
+without music. Each round opens the page in a new Chromium process and measures the time until the
+first rows are visible. Then a sort and a search over all rows are timed inside the page.
 """
 
 from __future__ import annotations
@@ -44,26 +44,31 @@ _SEARCH = """() => { const find = document.getElementById("find"), t = performan
 
 
 @dataclass(frozen=True)
-class Made:
-    """Figures of one size."""
+class SizeFigures:
+    """Figures for one size of the library."""
 
     files: int
-    parquet: float  # s, to read the table and write the page
-    page: int  # bytes
-    opened: Spread  # s
-    sort: Spread  # s
-    search: Spread  # s, the first one, which prepares the text of all rows
+    parquet: float
+    """Seconds to read the Parquet file and write the page."""
+    page: int
+    """Size of the page in bytes."""
+    opened: Spread
+    """Seconds until the first rows are visible."""
+    sort: Spread
+    """Seconds."""
+    search: Spread
+    """Seconds of the first search, which prepares the text of all rows."""
 
 
 @dataclass(frozen=True)
 class Reports:
-    """The result of this measurement."""
+    """Figures by size of the library."""
 
-    sizes: tuple[Made, ...]
+    sizes: tuple[SizeFigures, ...]
 
 
 def library_rows(files: int, seed: int = 0, root: str = "/music") -> Iterator[Row]:
-    """The rows of a made-up library."""
+    """Yield the rows of a synthetic library."""
     draw = random.Random(seed)
     made = 0
     while made < files:
@@ -130,7 +135,7 @@ def measure(options: Options) -> Reports:
         return Reports(tuple(_measured(start, Path(folder), files, rounds) for files in sizes))
 
 
-def _measured(start: object, folder: Path, files: int, rounds: int) -> Made:
+def _measured(start: object, folder: Path, files: int, rounds: int) -> SizeFigures:
     assert callable(start)
     results, page_file = folder / "genres.parquet", folder / "report.html"
     write_results(results, library_rows(files), LABELS)
@@ -151,21 +156,21 @@ def _measured(start: object, folder: Path, files: int, rounds: int) -> Made:
         search.append(page.evaluate(_SEARCH) / 1e3)
         running.close()
     spreads = map(Spread.of, (opened, sort, search))
-    return Made(files, taken, page_file.stat().st_size, *spreads)
+    return SizeFigures(files, taken, page_file.stat().st_size, *spreads)
 
 
 def report(result: Reports) -> list[str]:
-    """The table of the measurement."""
+    """The table of figures."""
     rows: list[Sequence[object]] = [
         (
-            f"{made.files:,}",
-            f"{made.parquet:.1f} s",
-            f"{made.page / 1e6:.1f} MB",
-            f"{made.opened.median:.2f} s",
-            f"{made.sort.median * 1e3:.0f} ms",
-            f"{made.search.median * 1e3:.0f} ms",
+            f"{one.files:,}",
+            f"{one.parquet:.1f} s",
+            f"{one.page / 1e6:.1f} MB",
+            f"{one.opened.median:.2f} s",
+            f"{one.sort.median * 1e3:.0f} ms",
+            f"{one.search.median * 1e3:.0f} ms",
         )
-        for made in result.sizes
+        for one in result.sizes
     ]
     head = ["files", "Parquet to page", "page", "opened", "sort by name", "first search"]
     return [table(head, rows)]

@@ -1,8 +1,8 @@
-"""A whole library: rates of `scan` with one process and with two.
+"""Measure the speed of `scan` with one and two processes, compared with decoding alone.
 
-Rates are those of whole runs, start-up included, against processes that decode, mix and resample
-the same files and do nothing else. All cases are taken in turn, on the clock and in processor time;
-where other work shares the cores, the latter tells more.
+Each case is a complete run, including start-up. The baseline decodes, mixes and resamples the same
+files without classification. The cases alternate in each round. CPU time is also measured, because
+it is less affected by other programs on the same cores.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ TITLE = "scanning a library, against decoding it alone"
 
 _FORMATS = ("mp3", "flac")
 _LENGTH = 240.0  # s of each recording
-_COPIES = 16  # so that all rounds take under four minutes on two cores
+_COPIES = 16  # all rounds take less than four minutes on two cores
 _ALONE = "decoding alone, 2 processes"
 _CASES = {"scan, 1 process": 1, "scan, 2 processes": 2}
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Seconds of each case, round by round, for one format."""
+    """Seconds of each case in each round, for one format."""
 
     audio_s: float
     clock_s: dict[str, list[float]]
@@ -42,7 +42,7 @@ class Rates:
 
 
 def measure(options: Options) -> dict[str, Rates]:
-    """Rates by format."""
+    """Measure the rates of each format."""
     copies, length, rounds = (4, 10.0, 1) if options.quick else (_COPIES, _LENGTH, 3)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -50,7 +50,7 @@ def measure(options: Options) -> dict[str, Rates]:
 
 
 def rate(folder: Path, form: str, copies: int, length: float, rounds: int) -> Rates:
-    """Seconds on the clock and of the processors, round by round, of each case."""
+    """Measure the wall-clock and CPU time of each case in each round."""
     folder.mkdir()
     first = recordings.write(folder / f"0.{form}", length)
     paths = [first, *(folder / f"{i}.{form}" for i in range(1, copies))]
@@ -78,7 +78,7 @@ def _scan(folder: Path, jobs: int) -> None:
 
 
 def _decode(shares: list[list[Path]]) -> None:
-    """A process for each share: the product's own decoding, mixing and resampling."""
+    """Decode, mix and resample with streamgenre's own code, in one process per share."""
     running = [
         subprocess.Popen(
             [sys.executable, "-m", "bench.file.alone", "ours", *map(str, share)], cwd=ROOT
@@ -91,7 +91,7 @@ def _decode(shares: list[list[Path]]) -> None:
 
 
 def report(result: Mapping[str, Rates]) -> list[str]:
-    """The rates, then how they compare."""
+    """The rates and a comparison."""
     rows, compared = [], []
     one_process, two = _CASES
     for form, one in result.items():
@@ -101,18 +101,18 @@ def report(result: Mapping[str, Rates]) -> list[str]:
             rows.append([form, name, speed.format(0), f"{cost:.2f}"])
         faster = _ratio(one.clock_s, one_process, two)
         compared.append(
-            f"- {form}: two processes do {faster:.2f} times as much as one, and "
-            f"{_ratio(one.clock_s, _ALONE, two):.0%} of what decoding alone does on the clock, "
-            f"{_ratio(one.processor_s, _ALONE, two):.0%} in processor time."
+            f"- {form}: two processes are {faster:.2f} times as fast as one. They reach "
+            f"{_ratio(one.clock_s, _ALONE, two):.0%} of the speed of decoding alone by the clock, "
+            f"and {_ratio(one.processor_s, _ALONE, two):.0%} by CPU time."
         )
     return [
-        "Times real time, median (worst to best), and milliseconds of processor time for a second "
-        "of audio:",
-        table(("format", "case", "times real time", "processor, ms"), rows),
+        "Speed as a multiple of real time, median (worst to best), and CPU time per second of "
+        "audio:",
+        table(("format", "case", "times real time", "CPU, ms"), rows),
         "\n".join(compared),
     ]
 
 
 def _ratio(seconds: Mapping[str, list[float]], base: str, case: str) -> float:
-    """How many times faster `case` is than `base`: the median of the rounds."""
+    """Speed of `case` relative to `base`: median over the rounds."""
     return statistics.median(b / c for b, c in zip(seconds[base], seconds[case], strict=True))

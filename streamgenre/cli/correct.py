@@ -1,4 +1,4 @@
-"""`streamgenre correct`: genres that a person states, kept beside the results of a scan."""
+"""`streamgenre correct`: edit the genre corrections of a scan."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..library.corrections import Corrections, Target
     from ..library.row import Row
 
-_NAMED = 3  # artists in a hint
+_MAX_NAMES = 3  # artists in a hint
 
 
 @click.command(
@@ -28,15 +28,15 @@ _NAMED = 3  # artists in a hint
 @click.argument("results", type=click.Path(path_type=Path))
 @click.argument("target", required=False)
 @click.argument("genre", required=False)
-@click.option("--artist", metavar="NAME", help="Only the album of this artist, with album:TITLE.")
-@click.option("--new", is_flag=True, help="Take GENRE as it is, even if it looks mistyped.")
+@click.option("--artist", metavar="NAME", help="With album:TITLE: only albums of this artist.")
+@click.option("--new", is_flag=True, help="Accept GENRE even if it resembles another genre.")
 @click.option("--remove", is_flag=True, help="Remove the correction of TARGET.")
 @click.option("--list", "show", is_flag=True, help="Print all corrections.")
 @click.option(
     "--manifest",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="CSV",
-    help="Write the corrected files and their genres as training music for `adapt`.",
+    help="Write the corrected files and their genres as training data for `adapt`.",
 )
 def command(
     results: Path,
@@ -48,7 +48,9 @@ def command(
     show: bool,
     manifest: Path | None,
 ) -> None:
-    """State the genre of files, an album or an artist. Scans and reports keep to it.
+    """Correct the genre of files, an album or an artist.
+
+    Scans, reports and `streamgenre tags` use the corrected genre.
 
     RESULTS is the table of a scan. TARGET is album:TITLE, artist:NAME, path:FILE (or a folder), or
     glob:PATTERN.
@@ -71,11 +73,11 @@ def command(
         return
     if manifest is not None:
         if manifest.resolve() == results.resolve():
-            raise click.UsageError(f"{manifest}: is the table itself; give another name")
-        written = write_manifest(manifest, table)
-        for note in written.notes:
-            click.echo(f"streamgenre: {one_line(note)}", err=True)
-        click.echo(f"{manifest}: {_files(written.tracks)} of {len(written.genres)} genres")
+            raise click.UsageError(f"{manifest}: is the table itself; choose another name")
+        summary = write_manifest(manifest, table)
+        for warning in summary.warnings:
+            click.echo(f"streamgenre: {one_line(warning)}", err=True)
+        click.echo(f"{manifest}: {_files(summary.tracks)} of {len(summary.genres)} genres")
         return
     assert target is not None
     wanted = Target.parse(_absolute(target), artist)
@@ -93,11 +95,11 @@ def command(
     found = _files_of(list(table), wanted)
     if name not in labels:
         click.echo(
-            f"streamgenre: {one_line(name)} is no genre of the model; it has {', '.join(labels)}. "
-            "To teach it: --manifest, then streamgenre adapt",
+            f"streamgenre: {one_line(name)} is not a genre of the model, which has "
+            f"{', '.join(labels)}; to train a model with it, see --manifest and streamgenre adapt",
             err=True,
         )
-    write_corrections(results, known.with_one(Correction(wanted, name)))
+    write_corrections(results, known.with_correction(Correction(wanted, name)))
     update_corrected(results)
     click.echo(f"{one_line(wanted)}: {one_line(name)}, {_files(len(found))}")
     _hint_several(wanted, found)
@@ -107,21 +109,21 @@ def _check_usage(
     target: str | None, genre: str | None, remove: bool, show: bool, manifest: Path | None
 ) -> None:
     if sum([remove, show, manifest is not None]) > 1:
-        raise click.UsageError("give one of --list, --remove and --manifest")
+        raise click.UsageError("use only one of --list, --remove and --manifest")
     if (show or manifest is not None) and (target is not None or on_the_command_line("artist")):
-        raise click.UsageError("--list and --manifest need RESULTS only")
+        raise click.UsageError("--list and --manifest take only RESULTS")
     if show or manifest is not None:
         return
     if target is None:
-        raise click.UsageError("give a TARGET and a GENRE, or --list")
+        raise click.UsageError("pass a TARGET and a GENRE, or --list")
     if remove and genre is not None:
-        raise click.UsageError("--remove needs a TARGET, and no GENRE")
+        raise click.UsageError("--remove takes a TARGET, but no GENRE")
     if not remove and genre is None:
-        raise click.UsageError(f"give a GENRE for {target}")
+        raise click.UsageError(f"pass a GENRE for {target}")
 
 
 def _absolute(target: str) -> str:
-    """A target with its path as the results have it."""
+    """Convert the path of a target to the form used in the results."""
     from ..library.row import shown_path
 
     kind, mark, name = target.partition(":")
@@ -139,67 +141,68 @@ def _list(known: Corrections) -> None:
 
 
 def _no_correction(known: Corrections, wanted: Target) -> None:
-    from ..library.names import meant
+    from ..library.names import closest_name
 
-    close = meant(str(wanted), [str(one.target) for one in known])
+    close = closest_name(str(wanted), [str(one.target) for one in known])
     hint = f"; did you mean {close!r}?" if close else "; --list prints all"
-    raise click.UsageError(f"there is no correction of {str(wanted)!r}{hint}")
+    raise click.UsageError(f"there is no correction for {str(wanted)!r}{hint}")
 
 
 def _checked_genre(genre: str, labels: Sequence[str], known: Corrections, new: bool) -> str:
-    """The genre in the spelling that is in use; raises UsageError for one that looks mistyped."""
-    from ..library.corrections import LONGEST
-    from ..library.names import meant, spelled
+    """Return the genre in the spelling already in use.
+
+    Raises UsageError if the genre is invalid, or if it resembles another one and `new` is false.
+    """
+    from ..library.corrections import MAX_GENRE
+    from ..library.names import closest_name, spelling_key
     from ..library.report.tables import WITHOUT_GENRE
 
     name = " ".join(genre.split())
-    if not name or len(name) > LONGEST or not name.isprintable():
-        raise click.UsageError(f"a genre has 1 to {LONGEST} printable characters")
+    if not name or len(name) > MAX_GENRE or not name.isprintable():
+        raise click.UsageError(f"a genre has 1 to {MAX_GENRE} printable characters")
     if name in WITHOUT_GENRE:
-        raise click.UsageError(f"{name!r} is no genre but a status; give a genre")
+        raise click.UsageError(f"{name!r} is a status, not a genre")
     used = [*labels, *dict.fromkeys(one.genre for one in known)]
-    same = next((one for one in used if spelled(one) == spelled(name)), None)
+    same = next((one for one in used if spelling_key(one) == spelling_key(name)), None)
     if same is not None:
         return same
-    close = None if new else meant(name, used)
+    close = None if new else closest_name(name, used)
     if close is not None:
-        raise click.UsageError(
-            f"no genre {name!r}; did you mean {close!r}? If not, add --new to use it as it is"
-        )
+        raise click.UsageError(f"unknown genre {name!r}; did you mean {close!r}? If not, add --new")
     return name
 
 
 def _files_of(rows: Sequence[Row], wanted: Target) -> list[Row]:
-    """The rows that a target is for; raises UsageError if there are none."""
-    from ..library.names import meant
+    """The rows that match a target. Raises UsageError if there are none."""
+    from ..library.names import closest_name
 
-    test = wanted.test()
-    found = [row for row in rows if test(row)]
+    matches = wanted.matcher()
+    found = [row for row in rows if matches(row)]
     if found:
         return found
-    what = {"album": "is of the album", "artist": "is by the artist"}.get(wanted.kind, "matches")
+    what = {"album": "has the album", "artist": "has the artist"}.get(wanted.kind, "matches")
     by = f" by {wanted.artist!r}" if wanted.artist else ""
     close = None
     if wanted.kind in ("album", "artist"):
         names = [row.album if wanted.kind == "album" else row.artist for row in rows]
-        close = meant(wanted.name, filter(None, names))
+        close = closest_name(wanted.name, filter(None, names))
     hint = f"; did you mean {close!r}?" if close and not by else "; check the name"
     raise click.UsageError(f"no file of the results {what} {wanted.name!r}{by}{hint}")
 
 
 def _hint_several(wanted: Target, found: Sequence[Row]) -> None:
-    """Say so if an album's title is that of several albums."""
+    """Print a hint if several albums have this title."""
     from ..library.groups import Groups
 
     if wanted.kind != "album" or wanted.artist is not None:
         return
     albums = Groups(found).albums
     if len(albums) > 1:
-        names = [album.artist or "several artists" for album in albums[:_NAMED]]
-        more = f" and {len(albums) - _NAMED} more" if len(albums) > _NAMED else ""
+        names = [album.artist or "several artists" for album in albums[:_MAX_NAMES]]
+        more = f" and {len(albums) - _MAX_NAMES} more" if len(albums) > _MAX_NAMES else ""
         click.echo(
             f"streamgenre: {len(albums)} albums have this title (by {one_line(', '.join(names))}"
-            f"{more}), and all are corrected; --artist NAME selects one",
+            f"{more}); all were corrected; use --artist NAME to select one",
             err=True,
         )
 

@@ -1,4 +1,4 @@
-"""`streamgenre radio`: many stations at once, and a log of what they play."""
+"""`streamgenre radio`: monitor many radio stations and log what they play."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     _Write = Callable[[Sequence[Entry]], None]
     _Show = Callable[[Sequence[View]], None]
 
-_PATIENCE = 10.0  # s to end all connections after Ctrl-C
-_SHOWN = 0.5  # s between two drawings of the table
+_PATIENCE = 10.0  # s to close all connections after Ctrl-C
+_REFRESH = 0.5  # s between updates of the table
 
 
 class _Duration(click.ParamType):  # type: ignore[type-arg]  # no generic before click 8.2
@@ -55,15 +55,15 @@ class _Duration(click.ParamType):  # type: ignore[type-arg]  # no generic before
     type=_Duration(),
     default="60s",
     show_default=True,
-    help="Write a line for each station at least this often.",
+    help="Maximum time between two lines of a station.",
 )
 @click.option(
     "--for",
     "listen",
     type=_Duration(),
-    help="Listen to each station for so long.  [default: all the time]",
+    help="Listen to each station for this time.  [default: no limit]",
 )
-@click.option("--every", type=_Duration(), help="With --for: listen again after this time.")
+@click.option("--every", type=_Duration(), help="With --for: time between two starts of a station.")
 @click.option("--hop", type=float, metavar="S", help="Seconds between steps; see `info`.")
 @model_option
 @compute_option
@@ -79,16 +79,16 @@ def command(
 ) -> int:
     """Listen to many radio stations at once and log what each of them plays.
 
-    A LIST is a playlist of stations (m3u, pls), a file or an address, or the address of a station.
-    The log has a line of JSON for each change of a station and for each station now and then.
-    Stations that are down are tried again. Ctrl-C ends the command.
+    A LIST is a playlist of stations (m3u, pls; a file or an address), or the address of a station.
+    The log has one JSON line for each change, and regular lines in between. Connections that fail
+    are retried. Press Ctrl-C to stop.
     """
     if every is not None and listen is None:
         raise click.UsageError("--every needs --for, the time to listen to each station")
     if every is not None and listen is not None and every <= listen:
         raise click.UsageError("--every must be longer than --for")
     if output is not None and output.is_dir():
-        raise click.UsageError(f"{output}: is a folder; give a file in it")
+        raise click.UsageError(f"{output}: is a folder; choose a file in it")
     from ..model.model import load
     from ..radio.monitor import Radio, Schedule
     from ..radio.stations import read_stations
@@ -100,7 +100,7 @@ def command(
     for error in errors:
         click.echo(f"streamgenre: {one_line(error)}", err=True)
     if not stations:
-        raise InputError("there are no stations to listen to; give a playlist or addresses")
+        raise InputError("there are no stations to listen to; pass a playlist or addresses")
     interrupt.patience = _PATIENCE
     schedule = Schedule(listen, every)
     with _display(loaded.card) as show, _log(output, show is not None) as write:
@@ -112,14 +112,18 @@ def command(
             if isinstance(sys.exc_info()[1], (KeyboardInterrupt, SystemExit)):
                 write(radio.take())
             if radio.lost:
-                click.echo(f"streamgenre: {radio.lost:,} lines were lost: too slow", err=True)
+                click.echo(
+                    f"streamgenre: {radio.lost:,} log lines were dropped because writing was too "
+                    "slow",
+                    err=True,
+                )
     return InputError.exit_code if errors else 0
 
 
 def _follow(radio: Radio, write: _Write, show: _Show | None) -> None:
     """Write the log and show the stations until the schedule has ended."""
     while True:
-        entries = radio.take(_SHOWN)
+        entries = radio.take(_REFRESH)
         write(entries)
         if show is not None:
             show(radio.views)
@@ -129,12 +133,12 @@ def _follow(radio: Radio, write: _Write, show: _Show | None) -> None:
 
 @contextmanager
 def _log(output: Path | None, shown: bool) -> Iterator[_Write]:
-    """Yield a function that writes entries, each as a line, and flushes them.
+    """Yield a function that writes entries as lines and flushes them.
 
-    If the stations are shown on the same terminal, there is no log without -o.
+    If standard output is the terminal that shows the table, the log is only written with -o.
     """
     if output is None and shown and sys.stdout.isatty():
-        click.echo("streamgenre: showing the stations; add -o radio.jsonl to keep a log", err=True)
+        click.echo("streamgenre: no log is written; add -o radio.jsonl to write one", err=True)
         yield lambda entries: None
         return
     if output is None or str(output) == "-":
@@ -173,7 +177,7 @@ def _write(file: TextIO, entries: Sequence[Entry]) -> None:
 
 @contextmanager
 def _display(card: ModelCard) -> Iterator[_Show | None]:
-    """Yield a function that shows the stations on standard error; None without a terminal."""
+    """Yield a function that shows the stations on standard error, or None without a terminal."""
     from ..live.display.screen import possible
     from ..output.console import Console
 

@@ -1,4 +1,4 @@
-"""`streamgenre report`: what a scanned library holds, or what radio stations played."""
+"""`streamgenre report`: a report of a scanned library or of a radio log."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
     type=click.Choice(["html", "csv"]),
     default="html",
     show_default=True,
-    help="One page with tables, plots and a player, or a folder with a CSV file for each table.",
+    help="One page with tables, plots and a player, or a folder with one CSV file per table.",
 )
 @model_option
 def command(results: Path, output: Path | None, kind: str, model: Path | None) -> None:
-    """Report the genres of a library by artist, album, year and folder, and files to look at.
+    """Report genres by artist, album, year and folder, and files to review.
 
-    RESULTS is the table of a scan, or the log of `streamgenre radio`: then the page shows the day
-    and week of each station. --model has the names and colours of genres: give the model that made
-    RESULTS if it is not the bundled one.
+    RESULTS is the table of a scan, or a log of `streamgenre radio`. For a radio log, the page shows
+    what each station plays by hour of the day and of the week. If RESULTS was not made with the
+    bundled model, pass --model, which defines the names and colours of genres.
     """
     from ..library.report.csv_files import write_csv_files
-    from ..library.report.inputs import kind_of
+    from ..library.report.inputs import input_kind
     from ..library.report.looks import looks
     from ..library.report.page import write_page
     from ..library.report.tables import build
@@ -52,11 +52,11 @@ def command(results: Path, output: Path | None, kind: str, model: Path | None) -
     if kind == "csv" and output is not None and output.is_file():
         raise click.UsageError(f"{output}: is a file; --format csv needs a folder")
     if kind == "html" and output is not None and output.is_dir():
-        raise click.UsageError(f"{output}: is a folder; give a file in it")
+        raise click.UsageError(f"{output}: is a folder; choose a file in it")
     target = output or results.with_suffix(".html")
     if target.resolve() == results.resolve():
         raise click.UsageError(f"{target}: is the input; choose another name for -o")
-    of_radio = kind_of(results) == "radio"
+    of_radio = input_kind(results) == "radio"
     name, data = read_model(model)
     card = read_card(data, name)
     if of_radio:
@@ -77,7 +77,7 @@ def command(results: Path, output: Path | None, kind: str, model: Path | None) -
 
 
 def _usual_unsure(table: Results, card: ModelCard) -> float | None:
-    """The threshold of the card, if its model made the results; else the rows tell it."""
+    """The threshold of the card if its model made the results; None derives it from the rows."""
     from ..library.row import model_name
 
     first = next(iter(table), None)

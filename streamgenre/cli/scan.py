@@ -1,4 +1,4 @@
-"""`streamgenre scan`: classify a whole library into a table, in several processes."""
+"""`streamgenre scan`: classify a whole library into a table."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from .options import compute_option, model_option
 if TYPE_CHECKING:
     from ..library.scan import Progress
 
-_EVERY = 30.0  # s between lines of progress where there is no terminal
-_SHOWN = 20  # errors printed; the table contains all
+_EVERY = 30.0  # s between lines of progress without a terminal
+_MAX_ERRORS = 20  # printed; the table contains all
 
 
 @click.command(
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="A journal is kept beside the results (OUTPUT.journal). After an interruption, or if "
-    "files were added, run the same command again. Only missing files are classified.",
+    epilog="A journal is kept next to the results (OUTPUT.journal). After an interruption, or when "
+    "files were added, run the same command again. Only new and changed files are classified.",
 )
 @click.argument("paths", metavar="PATH...", nargs=-1, type=click.Path(path_type=str))
 @click.option(
@@ -49,14 +49,14 @@ _SHOWN = 20  # errors printed; the table contains all
     "--include",
     multiple=True,
     metavar="PATTERN",
-    help="Classify files that match, instead of those with extensions of audio and video. Can be "
+    help="Classify matching files instead of those with an audio or video extension. Can be "
     "repeated.",
 )
 @click.option(
     "--exclude",
     multiple=True,
     metavar="PATTERN",
-    help="Skip files and folders that match. Can be repeated.",
+    help="Skip matching files and folders. Can be repeated.",
 )
 @click.option("--follow", is_flag=True, help="Follow symbolic links to folders.")
 @click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes.  [default: cores]")
@@ -101,20 +101,20 @@ def command(
     from ..library.scan import scan
     from . import interrupt
 
-    interrupt.patience = 5.0  # to end the workers
+    interrupt.patience = 5.0  # s to end the workers
     check_format(output)
     if engine == "ray":
         from ..library.cluster import check_ray
 
         check_ray()
-        interrupt.patience = 20.0  # Ray ends slowly
+        interrupt.patience = 20.0  # Ray needs longer
     for path in paths:
         if not (scheme(path) or os.path.lexists(path) or glob.has_magic(path)):
             raise InputError(f"{path}: no such file or folder; check the path")
     last: Progress | None = None
     errors = 0
     try:
-        with _display() as (show, say):
+        with _display() as (show, print_line):
 
             def progress(now: Progress) -> None:
                 nonlocal last
@@ -140,10 +140,10 @@ def command(
             for row in rows:
                 if row.error is not None:
                     errors += 1
-                    if errors <= _SHOWN:
-                        say(one_line(f"streamgenre: {row.path}: {row.error}"))
-                    elif errors == _SHOWN + 1:
-                        say("streamgenre: further errors are in the table only")
+                    if errors <= _MAX_ERRORS:
+                        print_line(one_line(f"streamgenre: {row.path}: {row.error}"))
+                    elif errors == _MAX_ERRORS + 1:
+                        print_line("streamgenre: further errors are in the table only")
     except (KeyboardInterrupt, SystemExit):
         if last is not None:
             click.echo(
@@ -156,7 +156,7 @@ def command(
         click.echo("streamgenre: no audio files found; see --include", err=True)
         return 0
     click.echo(f"{output}: {_summary(last)}")
-    # The files in a folder that cannot be listed have no rows.
+    # Files in a folder that cannot be listed have no rows.
     return InputError.exit_code if last.unlisted else 0
 
 
@@ -164,7 +164,7 @@ def command(
 def _display() -> Iterator[tuple[Callable[[Progress], None], Callable[[str], None]]]:
     """Yield a function that shows the progress, and one that prints a line above it.
 
-    On a terminal, the progress is a line that changes; elsewhere, a line now and then.
+    On a terminal, the progress is a line that is updated. Otherwise, a line is printed regularly.
     """
     if sys.stderr.isatty():
         from rich.live import Live
@@ -191,7 +191,7 @@ def _display() -> Iterator[tuple[Callable[[Progress], None], Callable[[str], Non
 
 
 def progress_line(now: Progress) -> str:
-    """Files, hours, speed, errors and time left."""
+    """Format the progress: files, hours, speed, errors and remaining time."""
     total = f"{now.files:,}" if now.listed else f"{now.files:,}+"
     parts = [f"{now.done:,} of {total} files", _audio(now)]
     if now.elapsed > 1 and now.seconds:

@@ -1,4 +1,4 @@
-"""`streamgenre tags`: the genres of a table into the tags of its files, and back."""
+"""`streamgenre tags`: write the genres of a scan to the tags of its files, or undo this."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .options import extra, on_the_command_line
 if TYPE_CHECKING:
     from ..library.tagging.plan import TagChange
 
-_WORDS = {
+_OUTCOMES = {
     "planned": "to be written",
     "written": "written",
     "restored": "restored",
@@ -27,26 +27,26 @@ _WORDS = {
 
 @click.command(
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="What the files stated before is kept in RESULTS.tags; --undo needs that file. The "
-    "audio in the files is never changed.",
+    epilog="The previous genres are stored in RESULTS.tags. --undo needs that file. The audio is "
+    "never changed.",
 )
 @click.argument("results", metavar="RESULTS", type=click.Path(path_type=Path))
 @click.option("--write", is_flag=True, help=f"Write the tags.{extra('tags')}")
-@click.option("--undo", is_flag=True, help="Give all files the genres back that they had before.")
+@click.option("--undo", is_flag=True, help="Restore the previous genres of all files.")
 @click.option(
     "--min-confidence",
     type=click.FloatRange(0, 1),
     default=0.0,
     metavar="P",
-    help="Leave files alone whose genre has a lower probability, for example 0.6.",
+    help="Skip files whose genre has a lower probability, for example 0.6.",
 )
-@click.option("--only-missing", is_flag=True, help="Leave files alone that state a genre.")
+@click.option("--only-missing", is_flag=True, help="Skip files that have a genre.")
 @click.option(
     "--by",
     type=click.Choice(["track", "album", "artist"]),
     default="track",
     show_default=True,
-    help="Write the genre of each file, or that of its whole album or artist.",
+    help="Write the genre of each file, or of its whole album or artist.",
 )
 @click.option(
     "--map",
@@ -55,7 +55,7 @@ _WORDS = {
     help="Names to write: id3v1, beets, musicbrainz, or a TOML file.  [default: those of the "
     "model]",
 )
-@click.option("--styles", is_flag=True, help="Write styles such as House behind the genre.")
+@click.option("--styles", is_flag=True, help="Also write styles such as House, after the genre.")
 def command(
     results: Path,
     write: bool,
@@ -66,15 +66,15 @@ def command(
     names: str | None,
     styles: bool,
 ) -> int:
-    """Write the genres in RESULTS, a table of `streamgenre scan`, into the tags of the files.
+    """Write the genres of RESULTS, a table of `streamgenre scan`, to the tags of the files.
 
-    Without --write, only print what would be written. Corrections (see `streamgenre correct`) win
-    over the model.
+    Without --write, only print the planned changes. Corrections (see `streamgenre correct`) have
+    precedence over the model.
     """
     if undo and on_the_command_line(
         "write", "min_confidence", "only_missing", "by", "names", "styles"
     ):
-        raise click.UsageError("--undo takes no other option")
+        raise click.UsageError("--undo cannot be combined with other options")
     from ..library.tagging.write import tag_files, undo_tags
     from . import interrupt
 
@@ -98,18 +98,20 @@ def command(
     except (KeyboardInterrupt, SystemExit):
         if write or undo:
             click.echo(
-                f"streamgenre: interrupted; {counts['written'] + counts['restored']:,} files are "
-                "done and complete; run the same command again to continue",
+                f"streamgenre: interrupted after {counts['written'] + counts['restored']:,} files, "
+                "which are complete; run the same command again to continue",
                 err=True,
             )
         raise
-    parts = [f"{counts[outcome]:,} {words}" for outcome, words in _WORDS.items() if counts[outcome]]
+    parts = [
+        f"{counts[outcome]:,} {words}" for outcome, words in _OUTCOMES.items() if counts[outcome]
+    ]
     total = counts.total()
     click.echo(
         f"{total:,} {'file' if total == 1 else 'files'}: {', '.join(parts) or 'nothing to do'}"
     )
     if counts["planned"]:
-        click.echo("streamgenre: nothing is written without --write", err=True)
+        click.echo("streamgenre: nothing was written; add --write to write the tags", err=True)
     return OutputError.exit_code if counts["failed"] else 0
 
 
@@ -125,6 +127,6 @@ def _print(changes: Iterator[TagChange], counts: Counter[str]) -> None:
 def _line(change: TagChange) -> str:
     old = "; ".join(change.old) or "none"
     if change.outcome == "skipped":
-        stated = f"{old}: " if change.old else ""
-        return f"{change.path}: {stated}skipped, {change.why}"
+        existing = f"{old}: " if change.old else ""
+        return f"{change.path}: {existing}skipped, {change.why}"
     return f"{change.path}: {old} → {'; '.join(change.new) or 'none'}"

@@ -1,8 +1,8 @@
-"""Classify files on a Ray cluster: Ray Data gives blocks of files to a pool of actors.
+"""Classify files on a Ray cluster: Ray Data distributes blocks of files to a pool of actors.
 
-Each actor takes one core and keeps a worker process with the model, as the local engine does, so
-that a file that crashes a decoder costs only its own row. Ray runs a block again whose actor or
-machine is lost. The journal and the results stay with the process that scans.
+Each actor uses one core and keeps the model in a worker process, like the local engine, so that a
+decoder crash affects only one file. If an actor or machine is lost, Ray repeats its blocks. The
+scanning process writes the journal and the results.
 """
 
 from __future__ import annotations
@@ -23,49 +23,49 @@ from typing import Any
 
 from ..errors import ConfigError, StreamgenreError, first_line
 from ..extras import install_command
-from .pool import Finished, ProcessPool, Waiting
+from .pool import Finished, NextFile, ProcessPool
 from .reading import AudioRead
 from .row import LibraryFile, Row
 from .worker import Settings
 
-_BLOCK = 32  # files at most that an actor takes at once, and loses if it is killed
-_GROUP = 10_000  # files of a run of Ray Data; at least as many an actor as below
-_AN_ACTOR = 1_000
-_AHEAD = 2  # blocks at an actor, so that it need not wait for the next
+_MAX_BLOCK = 32  # files; a block is repeated if its actor is killed
+_RUN_FILES = 10_000  # minimum number of files of a Ray Data run, if there are as many
+_RUN_FILES_PER_ACTOR = 1_000  # the same for each actor
+_BLOCKS_PER_ACTOR = 2  # in flight, so that an actor does not wait for the next block
 
 
 def check_ray() -> None:
-    """Raise ConfigError, with the remedy, if Ray Data is not installed."""
+    """Raise ConfigError if Ray Data is not installed."""
     if find_spec("ray") is None or find_spec("pyarrow") is None:
         raise ConfigError(f"the engine ray needs Ray: {install_command('ray')}")
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """Of an actor, as JSON."""
+    """The answer of an actor as JSON."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """A run of Ray Data has ended, or failed with an error."""
+    """A run of Ray Data ended, with an error if it failed."""
 
     error: BaseException | None
 
 
 class ClusterPool:
-    """The actors of a scan.
+    """A pool of Ray actors.
 
-    It uses the cluster that this process is connected to, else that of RAY_ADDRESS or of this
-    machine, else it starts one on this machine.
+    The cluster is the one that this process is connected to, or the one of RAY_ADDRESS, or the one
+    of this machine. If there is none, Ray is started on this machine.
 
     Args:
-        settings: of each worker.
-        data: the model file if it is not a bundled one, which all machines have.
-        jobs: number of actors; None for one a core of the cluster.
-        model: what rows say of the model.
-        events: where the answers go.
+        settings: settings of each worker.
+        data: the model file; None for bundled models, which all machines have.
+        jobs: number of actors; None selects one per core of the cluster.
+        model: value of the column `model`.
+        events: queue for the answers.
     """
 
     def __init__(
@@ -78,10 +78,10 @@ class ClusterPool:
     ) -> None:
         check_ray()
         self._events, self._arguments = events, (settings, data, model)
-        self._group: list[LibraryFile] = []  # to be given to the next run
-        self._files: dict[str, LibraryFile] = {}  # that the present run has
+        self._group: list[LibraryFile] = []  # files of the next run
+        self._files: dict[str, LibraryFile] = {}  # files of the current run without a row
         self._running = self._closed = False
-        # Statistics of use would go to Ray's makers; who wants that sets the variable.
+        # Do not send usage statistics, unless the user has set the variable.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         self._ray = import_module("ray")
         self._data = import_module("ray.data")
@@ -91,7 +91,7 @@ class ClusterPool:
                 self._ray.init(
                     include_dashboard=False, log_to_driver=False, logging_level=logging.CRITICAL
                 )
-            except Exception as error:  # of many kinds
+            except Exception as error:  # Ray raises many types
                 raise StreamgenreError(
                     f"Ray cannot start or be reached: {first_line(error)}; check RAY_ADDRESS and "
                     "`ray status`"
@@ -102,15 +102,15 @@ class ClusterPool:
 
     @property
     def busy(self) -> bool:
-        """Whether files that it took have no row yet."""
+        """Whether files in the pool have no row yet."""
         return self._running or bool(self._group)
 
-    def fill(self, waiting: Waiting, listed: bool) -> None:
-        """Start a run once there are enough files, or there will be no more."""
+    def fill(self, next_file: NextFile, listed: bool) -> None:
+        """Start a run as soon as there are enough files, or the listing is complete."""
         if self._running:
             return
-        wanted = max(_GROUP, _AN_ACTOR * self._jobs)
-        while len(self._group) < wanted and (file := waiting()) is not None:
+        wanted = max(_RUN_FILES, _RUN_FILES_PER_ACTOR * self._jobs)
+        while len(self._group) < wanted and (file := next_file()) is not None:
             self._group.append(file)
         if self._group and (listed or len(self._group) == wanted):
             files, self._group = self._group, []
@@ -119,9 +119,9 @@ class ClusterPool:
             threading.Thread(target=self._run, args=(files,), daemon=True).start()
 
     def _run(self, files: list[LibraryFile]) -> None:
-        """In a thread: have the actors answer for these files."""
+        """Run Ray Data over these files. Called in a thread."""
         try:
-            size = min(_BLOCK, math.ceil(len(files) / (_AHEAD * self._jobs)))
+            size = min(_MAX_BLOCK, math.ceil(len(files) / (_BLOCKS_PER_ACTOR * self._jobs)))
             blocks = math.ceil(len(files) / size)
             dataset = self._data.from_items(
                 [{"file": json.dumps(asdict(file))} for file in files], override_num_blocks=blocks
@@ -132,14 +132,13 @@ class ClusterPool:
                 batch_format="pyarrow",
                 num_cpus=1,
                 compute=self._data.ActorPoolStrategy(
-                    size=min(self._jobs, blocks), max_tasks_in_flight_per_actor=_AHEAD
+                    size=min(self._jobs, blocks), max_tasks_in_flight_per_actor=_BLOCKS_PER_ACTOR
                 ),
             )
             dataset.context.enable_progress_bars = False
             dataset.context.print_on_execution_start = False
-            dataset.context.execution_no_progress_timeout_s = (
-                -1
-            )  # a block of long files takes hours
+            # No timeout, because a block of long files can take hours.
+            dataset.context.execution_no_progress_timeout_s = -1
             for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
                 for text in batch["answer"].to_pylist():
                     self._events.put(_Answer(text))
@@ -148,8 +147,8 @@ class ClusterPool:
             if not self._closed:
                 self._events.put(_Ended(error))
 
-    def take(self, event: Any) -> Iterator[Finished | AudioRead]:
-        """What an actor answered, or the end of a run."""
+    def handle(self, event: Any) -> Iterator[Finished | AudioRead]:
+        """Process the answer of an actor, or the end of a run."""
         if isinstance(event, _Answer):
             content = json.loads(event.text)
             file = self._files.pop(content["path"], None)
@@ -159,28 +158,28 @@ class ClusterPool:
         elif isinstance(event, _Ended):
             self._running = False
             if event.error is not None:
-                raise _explained(event.error)
+                raise _with_remedy(event.error)
             if self._files:
                 raise StreamgenreError(
                     f"Ray lost {len(self._files)} files; run the same command again"
                 )
 
     def check(self) -> None:
-        """Nothing: Ray looks after the actors, and they after their workers."""
+        """Do nothing: Ray monitors the actors, and each actor monitors its worker."""
 
     def close(self) -> None:
-        """End the actors. A cluster that was there before goes on."""
+        """End the actors. Shut Ray down only if this pool has started it."""
         self._closed = True
         if self._started:
             self._ray.shutdown()
 
 
 class _Actor:
-    """Answers for blocks of files, in a process of the cluster."""
+    """Classifies blocks of files in a process of the cluster."""
 
     def __init__(self, settings: Settings, data: bytes | None, model: str) -> None:
         if data is not None:
-            self._folder = tempfile.TemporaryDirectory()  # as long as the actor lives
+            self._folder = tempfile.TemporaryDirectory()  # deleted with the actor
             path = Path(self._folder.name) / "model.onnx"
             path.write_bytes(data)
             settings = replace(settings, model=str(path))
@@ -200,8 +199,8 @@ class _Actor:
         return {"answer": answers}
 
 
-def _explained(error: BaseException) -> StreamgenreError:
-    """The error of a run with cause and remedy."""
+def _with_remedy(error: BaseException) -> StreamgenreError:
+    """Convert an error of a run to one with its cause and a remedy."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, StreamgenreError):

@@ -1,16 +1,16 @@
-"""Corrections of genres, kept in a file beside the results of a scan.
+"""Genre corrections, stored in a file next to the results of a scan.
 
-The file has the name of the results with `.corrections` behind it. It is text: JSON, one object a
-line. The first line names the format, each other one is a correction:
+Its name is that of the results with `.corrections` appended. It contains JSON lines. The first line
+identifies the format, and each further line is a correction:
 
     {"streamgenre": "corrections", "format": 1}
     {"target": "album:Kind of Blue", "genre": "jazz"}
     {"target": "album:Greatest Hits", "artist": "Queen", "genre": "rock"}
     {"target": "glob:*/Christmas/*", "genre": "christmas"}
 
-It can be edited by hand. Where several corrections fit a file, a path counts more than a pattern, a
-pattern more than an album, and an album more than an artist; of two patterns, the one further down
-counts.
+The file can be edited by hand. If several corrections match a file, a path has precedence over a
+pattern, a pattern over an album, and an album over an artist. Later patterns have precedence over
+earlier ones.
 """
 
 from __future__ import annotations
@@ -29,35 +29,35 @@ from .names import artists_in, folded
 from .row import Row
 
 CORRECTIONS = ".corrections"
-"""What the name of the corrections has behind the name of the results."""
+"""Suffix of the corrections file."""
 KINDS = ("path", "glob", "album", "artist")
-"""What a target can be, those that count more first."""
-LONGEST = 200
-"""Characters of a genre at most."""
+"""Kinds of targets, in order of precedence."""
+MAX_GENRE = 200
+"""Maximum length of a genre in characters."""
 _HEADER = {"streamgenre": "corrections", "format": 1}
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The files that a correction is for."""
+    """The files to which a correction applies."""
 
     kind: str
     """One of KINDS."""
     name: str
-    """A path of a file or folder, a pattern of paths, a title, or a name."""
+    """Path of a file or folder, pattern, title of an album, or name of an artist."""
     artist: str | None = None
-    """Of an album: the artist whose album of this title is meant; None means any."""
+    """For albums: restricts the target to albums of this artist."""
 
     @classmethod
     def parse(cls, text: str, artist: str | None = None) -> Target:
-        """The target in a text such as "album:Kind of Blue"; raises ConfigError."""
+        """Parse a text such as "album:Kind of Blue". Raises ConfigError."""
         kind, _, name = text.partition(":")
         if kind not in KINDS or not name.strip():
             raise ConfigError(
-                f"{text!r} is no target; give path:FILE, glob:PATTERN, album:TITLE or artist:NAME"
+                f"invalid target {text!r}; use path:FILE, glob:PATTERN, album:TITLE or artist:NAME"
             )
         if artist is not None and kind != "album":
-            raise ConfigError(f"{text!r}: an artist can be added to an album only")
+            raise ConfigError(f"{text!r}: an artist can only be added to an album")
         return cls(kind, name, artist)
 
     def __str__(self) -> str:
@@ -65,12 +65,12 @@ class Target:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """Equal for targets that mean the same."""
+        """Equal for equivalent targets."""
         plain = self.kind == "path"
         return self.kind, self.name if plain else folded(self.name), folded(self.artist or "")
 
-    def test(self) -> Callable[[Row], bool]:
-        """A function that says whether a row is meant."""
+    def matcher(self) -> Callable[[Row], bool]:
+        """Return a function that tests whether a row matches."""
         if self.kind == "path":
             below = self.name.rstrip("/" + os.sep) + os.sep
             return lambda row: row.path == self.name or row.path.startswith(below)
@@ -83,13 +83,13 @@ class Target:
 
 
 def _artists(row: Row) -> list[str]:
-    """The text of the tag, and each artist in it."""
+    """The whole tag, and each artist in it."""
     text = row.artist or ""
     return [folded(text), *map(folded, artists_in(text))]
 
 
 def _glob(pattern: str) -> Callable[[Row], bool]:
-    """As the patterns of a scan: without a slash for the name, with one for the end of the path."""
+    """Match the end of the path if the pattern has a slash, otherwise the name."""
     fits = re.compile(translate(pattern.lower())).fullmatch
     if "/" not in pattern:
         return lambda row: fits(_slashed(row).rpartition("/")[2]) is not None
@@ -103,18 +103,18 @@ def _slashed(row: Row) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A genre for some files."""
+    """A genre and the files to which it applies."""
 
     target: Target
     genre: str
 
 
 class Corrections:
-    """The corrections of one table of results, in the order in which they were given."""
+    """The corrections of one results file, in the order in which they were added."""
 
     def __init__(self, corrections: Iterable[Correction] = ()) -> None:
         self._all = tuple(corrections)
-        # A path of a folder is longer, and so counts more, than that of a folder above it.
+        # Longer paths come first, so that a folder has precedence over its parent.
         ranked = sorted(
             enumerate(self._all),
             key=lambda item: (
@@ -124,7 +124,7 @@ class Corrections:
                 -item[0],
             ),
         )
-        self._ranked = [(one.target.test(), one.genre) for _, one in ranked]
+        self._ranked = [(one.target.matcher(), one.genre) for _, one in ranked]
 
     def __iter__(self) -> Iterator[Correction]:
         return iter(self._all)
@@ -133,32 +133,32 @@ class Corrections:
         return len(self._all)
 
     def genre_of(self, row: Row) -> str | None:
-        """The corrected genre of a row; None if no correction is for it."""
-        return next((genre for meant, genre in self._ranked if meant(row)), None)
+        """The corrected genre of a row; None if no correction matches."""
+        return next((genre for matches, genre in self._ranked if matches(row)), None)
 
     def applied(self, row: Row) -> Row:
-        """The row with its correction in `corrected`."""
+        """The row with `corrected` set."""
         genre = self.genre_of(row)
         return row if genre == row.corrected else replace(row, corrected=genre)
 
-    def with_one(self, correction: Correction) -> Corrections:
-        """These and one more, which replaces that of the same target."""
+    def with_correction(self, correction: Correction) -> Corrections:
+        """Return a copy with a correction added. It replaces one with the same target."""
         return Corrections((*self.without(correction.target), correction))
 
     def without(self, target: Target) -> Corrections:
-        """These without that of a target."""
+        """Return a copy without the correction of a target."""
         return Corrections(one for one in self._all if one.target.key != target.key)
 
 
 def corrections_path(results: str | os.PathLike[str]) -> Path:
-    """Where the corrections of a file of results are."""
+    """Path of the corrections file of a results file."""
     return Path(os.fspath(results) + CORRECTIONS)
 
 
 def read_corrections(results: str | os.PathLike[str]) -> Corrections | None:
-    """The corrections of a file of results; None if there is no such file.
+    """Read the corrections of a results file; None if there is no corrections file.
 
-    Raises InputError, which names the line, if it cannot be read.
+    Raises InputError with the line number if a line is invalid.
     """
     path = corrections_path(results)
     try:
@@ -178,8 +178,8 @@ def read_corrections(results: str | os.PathLike[str]) -> Corrections | None:
             found.append(_correction(record))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise InputError(
-                f"{path}: line {number} is no correction such as "
-                '{"target": "album:TITLE", "genre": "jazz"}; correct the line or remove it'
+                f"{path}: line {number} is not a correction such as "
+                '{"target": "album:TITLE", "genre": "jazz"}; edit or remove the line'
             ) from None
     return Corrections(found)
 
@@ -192,7 +192,7 @@ def _correction(record: dict[str, str]) -> Correction:
 
 
 def write_corrections(results: str | os.PathLike[str], corrections: Corrections) -> None:
-    """Replace the corrections of a file of results, atomically. Raises OutputError."""
+    """Write the corrections of a results file atomically. Raises OutputError."""
     records = [_HEADER, *map(_record, corrections)]
     lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in records]
     data = "".join(lines).encode("utf-8", "backslashreplace")

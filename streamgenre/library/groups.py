@@ -1,12 +1,13 @@
-"""Albums and artists of a library, and what their tracks say together.
+"""Group the tracks of a library by album and artist, and aggregate their probabilities.
 
-The probabilities of a group are the mean over its tracks, each weighted by its seconds of music.
+The probabilities of a group are the mean over its tracks, weighted by seconds of music.
 
-An album is its title together with its artist, or, for a compilation, with its folder. Folders of
-discs (`CD 1`) count as the folder above. The artist of a track is the first one that its tag names.
-Where tracks of one title in one folder name several artists, those with few tracks are guests on
-the album of the artist who has most, and an artist with three or more has an album. Where no artist
-has half of the tracks and guests have more than half, the whole is a compilation.
+An album is identified by title and artist, or by title and folder if it is a compilation. A disc
+folder such as `CD 1` counts as its parent folder. The artist of a track is the first one in its
+tag. If tracks with the same title in one folder have several artists, each artist with three or
+more tracks has an album, and the others are guests on the album of the most frequent artist. If
+guests have more than half of the tracks, and no artist has more than half, the album is a
+compilation.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from .names import artists_in, folded
 from .row import Row, split_path
 
 _DISC = re.compile(r"(?:cd|dis[ck]|disque|lp|side)[\W_]*(?:\d{1,2}|[a-d])", re.I)
-_ANYBODY = frozenset({"", "various", "various artists", "va", "v.a.", "unknown", "unknown artist"})
-_OWN_ALBUM = 3  # tracks of an artist that can be an album beside others of its title
-_USUAL_UNSURE = 0.42  # probability below which a verdict is unsure, where the rows do not tell
+_NOT_AN_ARTIST = frozenset(
+    {"", "various", "various artists", "va", "v.a.", "unknown", "unknown artist"}
+)
+_MIN_ALBUM = 3  # tracks from which an artist has an album instead of being a guest
+_DEFAULT_UNSURE = 0.42  # threshold if it cannot be derived from the rows
 
 _AlbumKey = tuple[str, str, str]  # title, artist and folder
 
@@ -38,24 +41,25 @@ class Group:
     kind: Literal["album", "artist"]
     name: str
     artist: str | None
-    """The artist; None for a compilation and for an album without one."""
+    """The artist; None for compilations and for albums without an artist."""
     folder: str | None
-    """The folder of a compilation or of an album without an artist; else None."""
+    """The folder, for compilations and albums without an artist; otherwise None."""
     files: int
+    """Number of files."""
     failed: int
-    """Files with an error."""
+    """Number of files with an error."""
     seconds: float
-    """Of audio."""
+    """Seconds of audio."""
     musical_seconds: float
-    """Of music."""
+    """Seconds of music."""
     verdict: Verdict | None
-    """What the model says; None if all files have an error."""
+    """The prediction for all tracks together; None if all files have an error."""
     corrected: str | None
-    """The genre to which more than half of the files are corrected."""
+    """The corrected genre of more than half of the files, if there is one."""
 
     @property
     def final_genre(self) -> str | None:
-        """The correction where there is one, else the genre of the model."""
+        """The corrected genre if there is one, otherwise the predicted genre."""
         if self.corrected is not None:
             return self.corrected
         return None if self.verdict is None else self.verdict.genre
@@ -63,18 +67,18 @@ class Group:
 
 @dataclass(slots=True)
 class Tally:
-    """The sum of some rows."""
+    """Sums over rows."""
 
     files: int = 0
     failed: int = 0
     seconds: float = 0.0
     musical: float = 0.0  # s
     music: float = 0.0  # s, weighted by the probability of music
-    probabilities: dict[str, float] = field(default_factory=dict)  # times seconds of music
+    probabilities: dict[str, float] = field(default_factory=dict)  # weighted by seconds of music
     corrections: Counter[str] = field(default_factory=Counter)
 
     def add(self, row: Row) -> None:
-        """Count a row."""
+        """Add a row."""
         self.files += 1
         if row.corrected is not None:
             self.corrections[row.corrected] += 1
@@ -89,7 +93,7 @@ class Tally:
             self.probabilities[label] = self.probabilities.get(label, 0.0) + weight * probability
 
     def merge(self, other: Tally) -> None:
-        """Count all rows of another tally."""
+        """Add all rows of another tally."""
         self.files += other.files
         self.failed += other.failed
         self.seconds += other.seconds
@@ -100,7 +104,7 @@ class Tally:
         self.corrections.update(other.corrections)
 
     def without(self, row: Row) -> Tally:
-        """The tally before this row was counted; its corrections do not matter."""
+        """Return a tally without this row. Corrections are omitted."""
         weight = row.musical_seconds
         one = row.probabilities or {}
         rest = {
@@ -117,7 +121,10 @@ class Tally:
         )
 
     def verdict(self, unsure: float) -> Verdict | None:
-        """What the model says of the rows together; None if it has no result for any."""
+        """The prediction for all rows together; None if no row has a result.
+
+        `unsure`: probability that the most probable label must reach.
+        """
         if self.files == self.failed or not self.probabilities:
             return None
         labels = list(self.probabilities)
@@ -141,7 +148,7 @@ class Tally:
 
     @property
     def corrected(self) -> str | None:
-        """The genre to which more than half of the files are corrected."""
+        """The corrected genre of more than half of the files, if there is one."""
         for genre, count in self.corrections.most_common(1):
             if 2 * count > self.files:
                 return genre
@@ -151,17 +158,19 @@ class Tally:
 class Groups:
     """The albums and artists of a library.
 
-    `rows`: all of them, read once; what is kept grows with the number of albums and artists.
-    `unsure`: probability that a label must reach to be the genre of a group; None: as in the rows,
-    between the most confident unsure one and the least confident one with a genre.
+    Rows without an album or artist tag belong to no album or artist.
 
-    A row without an album or artist in its tags belongs to none.
+    Args:
+        rows: all rows, iterated once. Memory grows with the number of albums and artists.
+        unsure: probability that a label must reach to become the genre of a group. None derives it
+            from the rows: the midpoint between the highest confidence of unsure rows and the lowest
+            confidence of rows with a genre.
     """
 
     def __init__(self, rows: Iterable[Row], unsure: float | None = None) -> None:
         albums: dict[tuple[str, str], dict[str, Tally]] = defaultdict(lambda: defaultdict(Tally))
         artists: dict[str, Tally] = defaultdict(Tally)
-        self._names: dict[str, str] = {}  # folded -> as first written
+        self._names: dict[str, str] = {}  # folded name -> its first spelling
         sure, doubtful = 1.0, 0.0
         for row in rows:
             if row.confidence is not None:
@@ -175,7 +184,7 @@ class Groups:
             if artist:
                 artists[artist].add(row)
         if unsure is None:
-            unsure = (doubtful + sure) / 2 if 0 < doubtful < sure < 1 else _USUAL_UNSURE
+            unsure = (doubtful + sure) / 2 if 0 < doubtful < sure < 1 else _DEFAULT_UNSURE
         self._artists = {
             artist: self._group("artist", artist, artist, None, tally, unsure)
             for artist, tally in artists.items()
@@ -195,24 +204,26 @@ class Groups:
 
     @property
     def albums(self) -> Sequence[Group]:
+        """All albums."""
         return tuple(self._albums.values())
 
     @property
     def artists(self) -> Sequence[Group]:
+        """All artists."""
         return tuple(self._artists.values())
 
     def album_of(self, row: Row) -> Group | None:
-        """The album of a row."""
+        """The album of a row, or None."""
         place = self._place.get(self._key(row))
         return None if place is None else self._albums[place]
 
     def rest_of_album(self, row: Row) -> Verdict | None:
-        """What the model says of the other tracks of the album of a row."""
+        """The prediction for the other tracks on the album of a row, or None."""
         place = self._place.get(self._key(row))
         return None if place is None else self._tallies[place].without(row).verdict(self.unsure)
 
     def artist_of(self, row: Row) -> Group | None:
-        """The artist of a row: the first one that its tag names."""
+        """The artist of a row, or None."""
         return self._artists.get(self._key(row)[1])
 
     def _key(self, row: Row) -> _AlbumKey:
@@ -222,7 +233,7 @@ class Groups:
         self._names.setdefault(keys[1], artist)
         return (
             keys[0],
-            "" if keys[1] in _ANYBODY else keys[1],
+            "" if keys[1] in _NOT_AN_ARTIST else keys[1],
             _album_folder(split_path(row.path)[0]),
         )
 
@@ -250,18 +261,18 @@ class Groups:
 
 
 def _places(title: str, folder: str, parts: dict[str, Tally]) -> Iterator[tuple[str, _AlbumKey]]:
-    """Which album the tracks of each artist are of, for one title in one folder."""
+    """Yield each artist and the album of their tracks, for one title in one folder."""
     files = sum(tally.files for tally in parts.values())
-    guests = sum(tally.files for tally in parts.values() if tally.files < _OWN_ALBUM)
+    guests = sum(tally.files for tally in parts.values() if tally.files < _MIN_ALBUM)
     main = max(parts, key=lambda artist: parts[artist].files)
     mixed = 2 * guests > files >= 2 * parts[main].files
     for artist, tally in parts.items():
-        by = "" if mixed else artist if tally.files >= _OWN_ALBUM and artist else main
+        by = "" if mixed else artist if tally.files >= _MIN_ALBUM and artist else main
         yield artist, (title, by, "" if by else folder)
 
 
 @lru_cache(4_096)
 def _album_folder(folder: str) -> str:
-    """The folder of an album; that above it for the folder of a disc."""
+    """The folder of an album: the parent of a disc folder, otherwise the folder itself."""
     above, name = split_path(folder)
     return above if _DISC.fullmatch(name) else folder

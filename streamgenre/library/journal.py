@@ -1,7 +1,7 @@
 """The journal of a scan: an SQLite file with all listed files and their rows.
 
-A row is reused for a file with the same path, size, modification time, model and hop. Every row is
-committed immediately, so that a killed scan loses only the files in progress.
+A row is reused if path, size, modification time, model and hop are unchanged. Every row is
+committed immediately, so a killed scan loses only the files in progress.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .row import LibraryFile, Row, Unlisted
 from .tagging.record import Record
 
 JOURNAL = ".journal"
-"""What the name of a journal has behind the name of the results."""
+"""Suffix of the journal of a results file."""
 _FORMAT = 1
 _APPLICATION = 0x53474A31  # "SGJ1", in SQLite's header
 _TABLES = """
@@ -38,14 +38,14 @@ CREATE TABLE IF NOT EXISTS files (
 CREATE TEMP TABLE waiting (
     number INTEGER PRIMARY KEY, path BLOB NOT NULL, size INTEGER NOT NULL, modified INTEGER NOT NULL
 );
-CREATE TEMP TABLE tagged (  -- states of files whose tags were written
+CREATE TEMP TABLE tagged (  -- states of files before and after their tags were written
     path BLOB, size INTEGER, modified INTEGER,
-    chain INTEGER NOT NULL,  -- the same number: the same audio
-    tag_genre TEXT,          -- before the first time
+    chain INTEGER NOT NULL,  -- states with the same number have the same audio
+    tag_genre TEXT,          -- before the first write
     PRIMARY KEY (path, size, modified)
 );
 """
-_AHEAD = 256  # waiting files read at a time
+_AHEAD = 256  # waiting files fetched at a time
 
 
 class _OtherFileError(sqlite3.Error):
@@ -56,8 +56,8 @@ class Journal:
     """An open journal for one run. It is a context manager and not thread-safe.
 
     Args:
-        path: the file; None selects a temporary one.
-        made_with: identifies the model and the settings on which rows depend.
+        path: the file; None uses a temporary file.
+        made_with: identifies the model and the settings that rows depend on.
         refresh: discard all rows.
         retry_failed: discard rows with an error.
 
@@ -101,8 +101,8 @@ class Journal:
             self._db.close()
             raise
 
-    def found(self, files: Iterable[LibraryFile]) -> list[tuple[LibraryFile, Row | None]]:
-        """Add listed files, each once. Returns them with their row, None if there is none yet."""
+    def add(self, files: Iterable[LibraryFile]) -> list[tuple[LibraryFile, Row | None]]:
+        """Add listed files. Returns each new one with its row, or None if it has no row yet."""
         taken: list[tuple[LibraryFile, Row | None]] = []
         with _transaction(self._db):
             for file in files:
@@ -112,13 +112,13 @@ class Journal:
                     (path,),
                 ).fetchone()
                 if known is not None and known[2] == self._run:
-                    continue  # it was listed twice
+                    continue  # listed twice
                 same = known is not None and self._same_audio(file, known[0], known[1])
                 if same and known[4] == self._made_with and not (known[3] and self._retry_failed):
                     self._db.execute("UPDATE files SET run = ? WHERE path = ?", (self._run, path))
                     row = Row.of(json.loads(known[5]))
                     if known[:2] != (file.size, file.modified):
-                        row = self._tagged(file, row)
+                        row = self._row_after_tagging(file, row)
                     taken.append((file, row))
                     continue
                 self._put(file, None)
@@ -129,8 +129,8 @@ class Journal:
                 taken.append((file, None))
         return taken
 
-    def learn(self, records: Iterable[Record]) -> None:
-        """Take up what was written into the tags of files: their rows stay valid."""
+    def add_tag_writes(self, records: Iterable[Record]) -> None:
+        """Add records of written tags. The rows of these files remain valid."""
         with _transaction(self._db):
             for number, record in enumerate(records):
                 path, before, after = os.fsencode(record.path), record.before, record.after
@@ -148,7 +148,7 @@ class Journal:
                 )
 
     def _same_audio(self, file: LibraryFile, size: int | None, modified: int | None) -> bool:
-        """Whether a file is as it was, except perhaps for its genre tag."""
+        """Whether a file is unchanged except for its genre tag."""
         if (size, modified) == (file.size, file.modified):
             return True
         return bool(
@@ -159,8 +159,8 @@ class Journal:
             ).fetchone()
         )
 
-    def _tagged(self, file: LibraryFile, row: Row) -> Row:
-        """The kept row of a file of which only the tags were written."""
+    def _row_after_tagging(self, file: LibraryFile, row: Row) -> Row:
+        """Update the size and time in the row of a file whose genre tag was written."""
         row = replace(row, size=file.size, mtime=file.modified / 1e9)
         self._db.execute(
             "UPDATE files SET size = ?, modified = ?, row = ? WHERE path = ?",
@@ -173,8 +173,8 @@ class Journal:
         )
         return row
 
-    def with_own_genre(self, file: LibraryFile, row: Row) -> Row:
-        """The row with the genre that the tags of a file stated before they were written."""
+    def with_original_genre(self, file: LibraryFile, row: Row) -> Row:
+        """The row with `tag_genre` as it was before tags were written."""
         found = self._db.execute(
             "SELECT tag_genre FROM tagged WHERE (path, size, modified) = (?, ?, ?)",
             (_resolved(file), file.size, file.modified),
@@ -182,14 +182,14 @@ class Journal:
         return row if found is None else replace(row, tag_genre=found[0])
 
     def next_waiting(self) -> LibraryFile | None:
-        """The next file without a row. Each file is returned once per run."""
+        """Return the next file without a row, or None. Each file is returned once per run."""
         if not self._ahead:
             rows = self._db.execute(
                 "SELECT number, path, size, modified FROM waiting ORDER BY number LIMIT ?",
                 (_AHEAD,),
             ).fetchall()
             self._ahead.extend(LibraryFile(os.fsdecode(p), s, m) for _, p, s, m in rows)
-            if rows:  # numbers restart at 1 when the table is empty
+            if rows:  # SQLite restarts the numbers when the table is empty
                 self._db.execute("DELETE FROM waiting WHERE number <= ?", (rows[-1][0],))
         return self._ahead.popleft() if self._ahead else None
 
@@ -212,7 +212,7 @@ class Journal:
         )
 
     def rows(self) -> Iterator[Row]:
-        """The rows of the files that this run listed, in the order of their paths."""
+        """Yield the rows of all files listed in this run, sorted by path."""
         for (row,) in self._db.execute(
             "SELECT row FROM files WHERE run = ? AND row IS NOT NULL ORDER BY path", (self._run,)
         ):

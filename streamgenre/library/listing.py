@@ -1,4 +1,4 @@
-"""List audio files recursively, with one folder in memory at a time."""
+"""List audio files recursively. Only one folder is in memory at a time."""
 
 from __future__ import annotations
 
@@ -33,41 +33,41 @@ _DEEPEST_LIST = 4
 _RESOURCE_FORK = "._"  # prefix of files in which macOS stores attributes on other file systems
 _CHUNK = 1 << 16
 
-Found = LibraryFile | Unlisted
+ListingEntry = LibraryFile | Unlisted
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Selects files below a folder. Files that are named explicitly are always included.
+    """Selects files below a folder. Files that are passed explicitly are always included.
 
-    Patterns support the wildcards *, ? and [...] and ignore case. A pattern without a slash applies
-    to the name, one with a slash to the path relative to the given folder.
+    Patterns support the wildcards *, ? and [...] and ignore case. A pattern without a slash is
+    matched against the name, one with a slash against the path relative to the given folder.
     """
 
     include: tuple[str, ...] = ()
-    """Patterns of files to include; empty selects files with an extension in AUDIO."""
+    """Patterns of files to include. If empty, files with an extension in AUDIO are included."""
     exclude: tuple[str, ...] = ()
     """Patterns of files and folders to exclude."""
     follow: bool = False
-    """Follow symbolic links to folders. Each folder is listed once, real ones first."""
+    """Follow symbolic links to folders. Each folder is listed once; real folders come first."""
 
-    def takes(self, relative: str) -> bool:
+    def includes(self, relative: str) -> bool:
         """Whether to include the file at this path relative to the given folder."""
         name = relative.rpartition("/")[2]
-        if self.leaves_out(relative) or name.startswith(_RESOURCE_FORK):
+        if self.excludes(relative) or name.startswith(_RESOURCE_FORK):
             return False
         if self.include:
             return _matches(relative, self.include)
         return Path(name).suffix.lower() in AUDIO
 
-    def takes_below(self, relative: str) -> bool:
-        """The same, with the folders on the way to it."""
+    def includes_below(self, relative: str) -> bool:
+        """Whether to include the file, with `exclude` also applied to its parent folders."""
         folders = relative.split("/")[:-1]
-        return self.takes(relative) and not any(
-            self.leaves_out("/".join(folders[: i + 1])) for i in range(len(folders))
+        return self.includes(relative) and not any(
+            self.excludes("/".join(folders[: i + 1])) for i in range(len(folders))
         )
 
-    def leaves_out(self, relative: str) -> bool:
+    def excludes(self, relative: str) -> bool:
         """Whether a file or folder is excluded."""
         return _matches(relative, self.exclude)
 
@@ -80,19 +80,19 @@ def _matches(relative: str, patterns: Sequence[str]) -> bool:
     )
 
 
-def list_files(paths: Iterable[str], selection: Selection) -> Iterator[Found]:
-    """List the files of paths, which can be files, folders and playlists.
+def list_files(paths: Iterable[str], selection: Selection) -> Iterator[ListingEntry]:
+    """List the files of paths, which can be files, folders, playlists, globs and fsspec URLs.
 
-    A file below two of the paths is listed twice. Files of a folder are sorted by name.
+    A file below two of the paths is listed twice. The files of a folder are sorted by name.
     """
     walk = _Walk(selection)
     for path in paths:
-        yield from _given(path, walk, 0)
+        yield from _list_path(path, walk, 0)
     yield from walk.linked()
 
 
 def read_paths(file: BinaryIO) -> Iterator[str]:
-    """The paths in a file, one per line, or separated by NUL if there is one near the start."""
+    """Read paths from a file: separated by NUL if its start contains one, otherwise by newlines."""
     rest = chunk = file.read(_CHUNK)
     mark = b"\0" if b"\0" in chunk else b"\n"
     while chunk:
@@ -108,12 +108,12 @@ def _path(line: bytes) -> str:
     return os.fsdecode(line.removesuffix(b"\r"))
 
 
-def _given(path: str, walk: _Walk, depth: int) -> Iterator[Found]:
+def _list_path(path: str, walk: _Walk, depth: int) -> Iterator[ListingEntry]:
     if is_remote(path):
-        yield from _at_address(path, walk)
+        yield from _list_address(path, walk)
         return
     if scheme(path):
-        yield Unlisted(shown(path), "is an address; scan only accepts files and folders")
+        yield Unlisted(shown(path), "is an address; scan accepts only files and folders")
         return
     path = os.path.abspath(path)  # noqa: PTH100  # links stay as they are
     try:
@@ -127,14 +127,14 @@ def _given(path: str, walk: _Walk, depth: int) -> Iterator[Found]:
                 yield Unlisted(path, "the playlists refer to each other", True)
                 return
             for entry in _entries(Path(path)):
-                yield from _given(entry, walk, depth + 1)
+                yield from _list_path(entry, walk, depth + 1)
         else:
             yield LibraryFile(path, status.st_size, status.st_mtime_ns)
     except (OSError, ValueError) as error:
         if isinstance(error, FileNotFoundError) and glob.has_magic(path):
             matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207  # has its root
             for match in matches:
-                yield from _given(match, walk, depth)
+                yield from _list_path(match, walk, depth)
             if matches:
                 return
         yield Unlisted(path, _why(error))
@@ -142,10 +142,10 @@ def _given(path: str, walk: _Walk, depth: int) -> Iterator[Found]:
         yield Unlisted(path, str(error), holds_files=True)
 
 
-def _at_address(address: str, walk: _Walk) -> Iterator[Found]:
+def _list_address(address: str, walk: _Walk) -> Iterator[ListingEntry]:
     try:
-        for relative, file in Remote(address).given():
-            if not relative or walk.selection.takes_below(relative):
+        for relative, file in Remote(address).files():
+            if not relative or walk.selection.includes_below(relative):
                 yield file
     except InputError as error:
         yield Unlisted(shown(address), str(error), holds_files=True)
@@ -155,7 +155,7 @@ def _entries(path: Path) -> list[str]:
     with path.open("rb") as file:
         data = file.read(_LONGEST_LIST + 1)
     if is_hls(data):
-        raise InputError("is a playlist of a live stream (HLS); scan only accepts files")
+        raise InputError("is a playlist of a live stream (HLS); scan accepts only files")
     entries = None if len(data) > _LONGEST_LIST else entries_of(data, path.parent, path.name)
     if not entries:
         raise InputError("is not a playlist, or has no entries")
@@ -163,15 +163,15 @@ def _entries(path: Path) -> list[str]:
 
 
 class _Walk:
-    """Walks through folders. With `follow`, remembers the listed ones."""
+    """Walks through folders. With `follow`, it remembers the folders it has listed."""
 
     def __init__(self, selection: Selection) -> None:
         self.selection = selection
-        self._links: deque[tuple[str, str]] = deque()  # to folders, listed after all real ones
+        self._links: deque[tuple[str, str]] = deque()  # to folders; listed after real folders
         self._seen: set[tuple[int, int]] = set()
 
-    def folder(self, root: str, below: str = "") -> Iterator[Found]:
-        """The files below a folder; `below`: its path relative to the given folder."""
+    def folder(self, root: str, below: str = "") -> Iterator[ListingEntry]:
+        """List the files below a folder. `below`: its path relative to the given folder."""
         waiting = [(root, below)]
         while waiting:
             path, below = waiting.pop()
@@ -188,12 +188,12 @@ class _Walk:
                 relative = f"{below}/{entry.name}" if below else entry.name
                 try:
                     if entry.is_dir(follow_symlinks=False):
-                        if not self.selection.leaves_out(relative):
+                        if not self.selection.excludes(relative):
                             folders.append((entry.path, relative))
                     elif _links_to_folder(entry):
-                        if self.selection.follow and not self.selection.leaves_out(relative):
+                        if self.selection.follow and not self.selection.excludes(relative):
                             self._links.append((entry.path, relative))
-                    elif self.selection.takes(relative):
+                    elif self.selection.includes(relative):
                         status = entry.stat()
                         if stat.S_ISREG(status.st_mode):
                             yield LibraryFile(entry.path, status.st_size, status.st_mtime_ns)
@@ -201,8 +201,8 @@ class _Walk:
                     yield Unlisted(entry.path, _why(error))
             waiting += reversed(folders)
 
-    def linked(self) -> Iterator[Found]:
-        """The files below linked folders that were not listed yet."""
+    def linked(self) -> Iterator[ListingEntry]:
+        """List the files below linked folders that were not listed yet."""
         while self._links:
             yield from self.folder(*self._links.popleft())
 

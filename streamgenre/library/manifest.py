@@ -1,8 +1,7 @@
-"""Corrected files as training music: the manifest that `streamgenre adapt` and `train` read.
+"""Write corrected files as a manifest, the training data of `streamgenre adapt` and `train`.
 
-It is a CSV with the columns `key,genre,path,artist,title,split`. Paths are absolute. All tracks are
-in the training part, as adapt measures by cross-validation, in which the tracks of an artist stay
-together.
+A manifest is a CSV file with the columns `key,genre,path,artist,title,split`. Paths are absolute.
+All tracks are in the training split, because `adapt` uses cross-validation, grouped by artist.
 """
 
 from __future__ import annotations
@@ -18,56 +17,58 @@ from ..files import text_replacement
 from .row import Row, system_path
 
 _COLUMNS = ("key", "genre", "path", "artist", "title", "split")
-_FEW = 2  # tracks of a genre with which nothing can be measured
+_FEW = 2  # files of a genre, too few for cross-validation
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """What is in a manifest."""
+class ManifestSummary:
+    """The content of a manifest."""
 
     tracks: int
     genres: tuple[str, ...]
-    notes: tuple[str, ...]
-    """What adapt would complain about, and files that were left out."""
+    warnings: tuple[str, ...]
+    """Omitted files, and genres with too few files."""
 
 
-def write_manifest(path: str | os.PathLike[str], rows: Iterable[Row]) -> Written:
+def write_manifest(path: str | os.PathLike[str], rows: Iterable[Row]) -> ManifestSummary:
     """Write the corrected files among the rows to a CSV file, atomically.
 
-    Files with an error, files that are gone, and names that are not UTF-8 are left out and noted.
-    Raises InputError if none is left, and OutputError.
+    Files with an error, missing files, and paths that are not UTF-8 are omitted with a warning.
+    Raises InputError if no file remains, and OutputError.
     """
     counts: dict[str, int] = {}
-    notes: list[str] = []
+    warnings: list[str] = []
     lines = []
     for row in rows:
         if row.corrected is None:
             continue
         if why := _unusable(row):
-            notes.append(f"{row.path}: left out, as {why}")
+            warnings.append(f"{row.path}: omitted, because {why}")
             continue
         counts[row.corrected] = counts.get(row.corrected, 0) + 1
         names = row.artist or "", row.title or ""
         lines.append((row.path, row.corrected, row.path, *names, "train"))
     if not lines:
-        raise InputError("no file of the results is corrected; streamgenre correct --help")
+        raise InputError("no file of the results has a correction; see streamgenre correct --help")
     if len(counts) == 1:
-        notes.append(f"all files are {next(iter(counts))}; adapt needs two genres or more")
+        warnings.append(f"all files are {next(iter(counts))}; adapt needs at least two genres")
     few = [genre for genre, count in counts.items() if count <= _FEW]
     if few:
-        notes.append(f"{', '.join(few)}: {_FEW} files or fewer; adapt needs a dozen for each genre")
+        warnings.append(
+            f"{', '.join(few)}: at most {_FEW} files; adapt needs about a dozen per genre"
+        )
     with text_replacement(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_COLUMNS)
         writer.writerows(lines)
-    return Written(len(lines), tuple(counts), tuple(notes))
+    return ManifestSummary(len(lines), tuple(counts), tuple(warnings))
 
 
 def _unusable(row: Row) -> str | None:
-    """Why a file is no training music."""
+    """Why a file cannot be used for training; None if it can."""
     if row.error is not None:
         return "it could not be read"
     name = system_path(row.path)
     if name != row.path:
-        return "its name is not UTF-8"
-    return None if Path(name).exists() else "it is gone"
+        return "its path is not UTF-8"
+    return None if Path(name).exists() else "it does not exist"

@@ -1,4 +1,4 @@
-"""Names of artists, albums and genres as people write them: which are the same, which are close."""
+"""Compare names of artists, albums and genres, ignoring differences in spelling."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import lru_cache
 
-_TYPING_ERROR = 2  # characters by which a mistyped name is longer or shorter
+_MAX_LENGTH_DIFFERENCE = 2  # characters, of a mistyped name
 
 
 @lru_cache(4_096)  # the tracks of an album follow each other
 def folded(name: str) -> str:
-    """A name without differences of case, white space and Unicode form.
+    """Normalise case, white space and Unicode form.
 
     >>> folded(" Kind  of BLUE ") == folded("Kind of Blue")
     True
@@ -21,17 +21,17 @@ def folded(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
-def spelled(genre: str) -> str:
-    """A genre without differences of spelling: letters and digits alone.
+def spelling_key(genre: str) -> str:
+    """Reduce a genre to its letters and digits, in lower case.
 
-    >>> spelled("Hip-Hop") == spelled("hiphop")
+    >>> spelling_key("Hip-Hop") == spelling_key("hiphop")
     True
     """
     return re.sub(r"[\W_]+", "", folded(genre))
 
 
 def artists_in(text: str) -> list[str]:
-    """The artists that a tag names.
+    """Split an artist tag into its artists.
 
     >>> artists_in("Miles Davis; John Coltrane")
     ['Miles Davis', 'John Coltrane']
@@ -39,14 +39,16 @@ def artists_in(text: str) -> list[str]:
     return [name for part in text.split(";") if (name := part.strip())]
 
 
-def meant(name: str, known: Iterable[str]) -> str | None:
-    """The known name that a mistyped one may stand for.
+def closest_name(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that a possibly mistyped name resembles, or None.
 
-    >>> meant("clasical", ["classical", "jazz"]), meant("nu metal", ["metal"])
-    ('classical', None)
+    >>> closest_name("clasical", ["classical", "jazz"])
+    'classical'
+    >>> closest_name("nu metal", ["metal"]) is None
+    True
     """
     by_fold = {folded(one): one for one in known}
     written = folded(name)
-    near = [one for one in by_fold if abs(len(one) - len(written)) <= _TYPING_ERROR]
+    near = [one for one in by_fold if abs(len(one) - len(written)) <= _MAX_LENGTH_DIFFERENCE]
     close = get_close_matches(written, near, n=1, cutoff=0.75)
     return by_fold[close[0]] if close else None

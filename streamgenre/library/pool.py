@@ -1,7 +1,7 @@
-"""A pool of worker processes on this machine, and the files that they have.
+"""A pool of worker processes on this machine.
 
-If a worker crashes, each of its files is retried alone. If the worker crashes again, this is the
-error of that file.
+If a worker crashes, each of its files is retried alone in a worker. If that worker crashes too, the
+crash is reported as the error of the file.
 """
 
 from __future__ import annotations
@@ -20,57 +20,57 @@ from .reading import BATCH, AudioRead
 from .row import LibraryFile, Row
 from .worker import Settings
 
-FILES_AT_WORKER = 2 * BATCH  # files: those that are open, and as many that are next
-_STALLED = 600.0  # s without a word from a worker that has started and has files
-_LIFETIME = 10_000  # files that a worker takes; then a new one follows: C libraries may leak
+FILES_AT_WORKER = 2 * BATCH  # the open files, and as many in the worker's queue
+_STALLED = 600.0  # s without a message from a worker with files; then it is killed
+_LIFETIME = 10_000  # files; then the worker is replaced, because C libraries may leak memory
 TICK = 1.0
-"""Seconds between looks at the clock."""
+"""Seconds between two checks of the workers."""
 
-Waiting = Callable[[], LibraryFile | None]
-"""Gives the next file to classify, each once; None: there is none now."""
+NextFile = Callable[[], LibraryFile | None]
+"""Returns the next file to classify, or None if there is none at the moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The row of a file."""
+    """A classified file and its row."""
 
     file: LibraryFile
     row: Row
 
 
 class Pool(Protocol):
-    """Classifies files somewhere. What happens there is put into a queue of events."""
+    """Classifies files in other processes, which report to a queue of events."""
 
     @property
     def busy(self) -> bool:
-        """Whether files that it took have no row yet."""
+        """Whether files in the pool have no row yet."""
         ...
 
-    def fill(self, waiting: Waiting, listed: bool) -> None:
-        """Take files while there is room; `listed`: no more will be found."""
+    def fill(self, next_file: NextFile, listed: bool) -> None:
+        """Fetch files while there is capacity. `listed`: whether the listing is complete."""
         ...
 
-    def take(self, event: Any) -> Iterator[Finished | AudioRead]:
-        """What an event of this pool says. Raises StreamgenreError if the pool cannot work."""
+    def handle(self, event: Any) -> Iterator[Finished | AudioRead]:
+        """Process an event of the queue. Raises StreamgenreError if the pool cannot continue."""
         ...
 
     def check(self) -> None:
-        """Look after what gives no event; to be called about every TICK."""
+        """Check for stalled workers. Call it about every TICK seconds."""
         ...
 
     def close(self) -> None:
-        """End everything at once."""
+        """End all processes immediately."""
         ...
 
 
 class ProcessPool:
-    """Processes on this machine.
+    """A pool of processes on this machine.
 
     Args:
-        settings: of each worker.
+        settings: settings of each worker.
         jobs: number of workers.
-        model: what rows say of the model.
-        events: where workers' messages go.
+        model: value of the column `model`.
+        events: queue for the messages of the workers; None creates one.
     """
 
     def __init__(
@@ -79,12 +79,12 @@ class ProcessPool:
         self._settings, self._jobs, self._model = settings, jobs, model
         self._events: queue.Queue[Any] = queue.Queue() if events is None else events
         self._workers: list[WorkerProcess] = []
-        self._suspects: deque[LibraryFile] = deque()  # each to be the only one of a worker
-        self._next: LibraryFile | None = None  # waits for a worker with room
+        self._suspects: deque[LibraryFile] = deque()  # files of crashed workers, to retry alone
+        self._next: LibraryFile | None = None  # fetched, but not assigned yet
         self._checked = time.monotonic()
 
     def classify(self, files: Iterable[LibraryFile]) -> Iterator[Finished | AudioRead]:
-        """Classify these files. The workers stay, for the next call."""
+        """Classify files and yield their results. The workers are kept for the next call."""
         left = iter(files)
         while True:
             self.fill(lambda: next(left, None), listed=True)
@@ -95,31 +95,31 @@ class ProcessPool:
             except queue.Empty:
                 event = None
             self.check()
-            yield from self.take(event)
+            yield from self.handle(event)
 
     @property
     def busy(self) -> bool:
-        """Whether files that it took have no row yet."""
+        """Whether files in the pool have no row yet."""
         at_workers = any(worker.files for worker in self._workers)
         return bool(at_workers or self._suspects or self._next)
 
-    def fill(self, waiting: Waiting, listed: bool) -> None:
-        """Give workers what they have room for, as evenly as it goes."""
-        for old in [one for one in self._workers if one.given >= _LIFETIME and not one.files]:
+    def fill(self, next_file: NextFile, listed: bool) -> None:
+        """Assign files to workers while there is capacity, distributed evenly."""
+        for old in [one for one in self._workers if one.assigned >= _LIFETIME and not one.files]:
             self._workers.remove(old)
             old.close()
         while self._suspects and (worker := self._idle()) is not None:
             worker.alone = True
-            worker.give(self._suspects.popleft())
+            worker.assign(self._suspects.popleft())
         while True:
-            self._next = self._next or waiting()
-            if self._next is None or (worker := self._with_room()) is None:
+            self._next = self._next or next_file()
+            if self._next is None or (worker := self._least_busy()) is None:
                 return
-            worker.give(self._next)
+            worker.assign(self._next)
             self._next = None
 
-    def take(self, event: Any) -> Iterator[Finished | AudioRead]:
-        """What a worker's message says."""
+    def handle(self, event: Any) -> Iterator[Finished | AudioRead]:
+        """Process a message of a worker."""
         if isinstance(event, Message):
             if event.content is None:
                 if event.worker in self._workers:
@@ -128,8 +128,9 @@ class ProcessPool:
                 yield from self._message(event.worker, event.content)
 
     def check(self) -> None:
-        """End workers that hang. If this process did not run for a while, neither did they."""
+        """Kill workers that make no progress."""
         now = time.monotonic()
+        # If this process was suspended (laptop lid, SIGSTOP), the workers probably were, too.
         slept = now - self._checked > 10 * TICK
         self._checked = now
         for worker in self._workers:
@@ -139,7 +140,7 @@ class ProcessPool:
                 worker.kill(f"no progress in {_STALLED:g} s")
 
     def close(self) -> None:
-        """End all workers, and wait for that."""
+        """Kill all workers and wait for them."""
         for worker in self._workers:
             worker.close()
 
@@ -160,36 +161,34 @@ class ProcessPool:
             yield Finished(file, Row.of(content["row"]))
 
     def _lost(self, worker: WorkerProcess) -> Iterator[Finished]:
-        """A worker has ended: its files are tried once more, one by one."""
+        """Handle the end of a worker: retry its files one by one."""
         self._workers.remove(worker)
-        cause = worker.cause()  # waits for its end
+        cause = worker.cause()  # waits for the process
         worker.close()
         if not worker.ready:
-            raise StreamgenreError(
-                f"a worker ended during its start ({cause}); run streamgenre doctor"
-            )
+            raise StreamgenreError(f"a worker failed to start ({cause}); run streamgenre doctor")
         for file in worker.files.values():
             if worker.alone:
-                error = f"ended the process that read it ({cause}); the file may be damaged"
+                error = f"crashed the process that read it ({cause}); the file may be damaged"
                 yield Finished(file, Row.failed(file, error, self._model))
             else:
                 self._suspects.append(file)
 
     def _idle(self) -> WorkerProcess | None:
-        """A worker without files, if need be a new one."""
+        """Return a worker without files, or start one if there are fewer than `jobs`."""
         for worker in self._workers:
-            if not worker.files and worker.given < _LIFETIME:
+            if not worker.files and worker.assigned < _LIFETIME:
                 return worker
         return self._start() if len(self._workers) < self._jobs else None
 
-    def _with_room(self) -> WorkerProcess | None:
-        """The worker with the fewest files."""
+    def _least_busy(self) -> WorkerProcess | None:
+        """Return the worker with the fewest files; None if all are full."""
         if (worker := self._idle()) is not None:
             return worker
         free = [
             one
             for one in self._workers
-            if not one.alone and len(one.files) < FILES_AT_WORKER and one.given < _LIFETIME
+            if not one.alone and len(one.files) < FILES_AT_WORKER and one.assigned < _LIFETIME
         ]
         return min(free, key=lambda one: len(one.files), default=None)
 

@@ -1,4 +1,4 @@
-"""Worker processes, from the perspective of the parent process."""
+"""The parent's side of a worker process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_N
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message from a worker; `content` is None after its end."""
+    """A message from a worker. `content` is None after the process has ended."""
 
     worker: WorkerProcess
     content: dict[str, Any] | None
@@ -44,7 +44,7 @@ class WorkerProcess:
         )
         self.files: dict[str, LibraryFile] = {}
         """Assigned files without a result, by path."""
-        self.given = 0
+        self.assigned = 0
         """Number of files assigned so far."""
         self.alone = False
         """Whether its current file must be processed alone."""
@@ -56,12 +56,12 @@ class WorkerProcess:
         self._write(asdict(settings))
         threading.Thread(target=self._read, daemon=True).start()
 
-    def give(self, file: LibraryFile) -> None:
+    def assign(self, file: LibraryFile) -> None:
         """Assign a file."""
         if not self.files:
             self.last = time.monotonic()
         self.files[file.path] = file
-        self.given += 1
+        self.assigned += 1
         self._write(asdict(file))
 
     def _write(self, message: dict[str, Any]) -> None:
@@ -78,12 +78,12 @@ class WorkerProcess:
         self._events.put(Message(self, None))
 
     def kill(self, why: str) -> None:
-        """Kill it. Its last message follows."""
+        """Kill the process. A last message without content follows."""
         self._why = why
         self._process.kill()
 
     def close(self) -> None:
-        """Kill it and wait for its end."""
+        """Kill the process and wait for it."""
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
@@ -92,7 +92,7 @@ class WorkerProcess:
                     pipe.close()
 
     def cause(self) -> str:
-        """Why it ended."""
+        """Wait for the process and return why it ended."""
         code = self._process.wait()
         if self._why:
             return self._why

@@ -1,7 +1,7 @@
 """Classify many files in one process: a thread decodes while the network runs batches.
 
-Open files are decoded in turns of one hop, so that their steps fill batches. The number of open
-files bounds the memory.
+The open files are decoded round-robin, one hop at a time, so that their steps form batches. Memory
+is bounded by the number of open files.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from .remote import is_remote, open_binary
 from .row import LibraryFile, Row, Tags, model_name, shown_path
 from .tags import read_tags
 
-Supply = queue.SimpleQueue[LibraryFile | None]
-"""Files to read; None marks the end."""
+FileQueue = queue.SimpleQueue[LibraryFile | None]
+"""Queue of files to read; None marks the end."""
 BATCH = 8
-"""Number of open files. More would improve little: a batch of 8 costs 0.75 of single steps, a batch
-of 16 costs 0.72."""
+"""Number of open files. Larger batches gain little: per step, a batch of 8 takes 0.75 of the time
+of single steps, and a batch of 16 takes 0.72."""
 
 
 @dataclass(frozen=True, slots=True)
 class AudioRead:
-    """Seconds of audio that were read from all files since the last report."""
+    """Seconds of audio read from all files since the previous report."""
 
     seconds: float
 
@@ -46,20 +46,20 @@ class AudioRead:
 _REPORT_AFTER = 30.0  # s of audio
 
 
-class _Opened:
-    """A file in the decoding thread."""
+class _OpenFile:
+    """An open file in the decoding thread."""
 
     def __init__(self, file: LibraryFile) -> None:
         self.file = file
         self.tags = Tags()
         self.rejected = False
-        """Set by the network's thread if it accepts no more samples."""
+        """Set by the other thread if it accepts no more samples of this file."""
         self._source: Source | None = None
         self._remote: BinaryIO | None = None
         self._blocks: Iterator[NDArray[np.float32] | Gap] = iter(())
 
-    def turn(self, seconds: float) -> Iterator[_Samples | _End]:
-        """The next samples, about `seconds` of them, or the end."""
+    def read(self, seconds: float) -> Iterator[_Samples | _End]:
+        """Decode about `seconds` of audio, up to the end of the file."""
         try:
             if self._source is None:
                 self.tags = read_tags(self.file.path)
@@ -81,7 +81,7 @@ class _Opened:
                     continue  # only network streams have gaps
                 done += len(block) / self._source.sample_rate
                 yield _Samples(self, block, self._source.sample_rate)
-        except Exception as error:  # any error of a decoder concerns only this file
+        except Exception as error:  # an error of a decoder affects only this file
             names = (self.file.path, getattr(self._remote, "name", ""), "<stream>")
             self._close()
             yield _End(self, error=_reason(error, names))
@@ -94,21 +94,21 @@ class _Opened:
 
 @dataclass(frozen=True, slots=True)
 class _Samples:
-    opened: _Opened
+    opened: _OpenFile
     block: NDArray[np.float32]
     rate: int
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    opened: _Opened
+    opened: _OpenFile
     warnings: tuple[str, ...] = ()
     error: str | None = None
 
 
-def _decode(files: Supply, parts: queue.Queue[_Samples | _End | None], seconds: float) -> None:
-    """Read files in turns of `seconds`, BATCH of them at a time."""
-    opened: deque[_Opened] = deque()
+def _decode(files: FileQueue, parts: queue.Queue[_Samples | _End | None], seconds: float) -> None:
+    """Decode BATCH files at a time, round-robin, `seconds` of audio per turn."""
+    opened: deque[_OpenFile] = deque()
     more = True
     while opened or more:
         while more and len(opened) < BATCH:
@@ -119,21 +119,21 @@ def _decode(files: Supply, parts: queue.Queue[_Samples | _End | None], seconds: 
             if file is None:
                 more = False
             else:
-                opened.append(_Opened(file))
+                opened.append(_OpenFile(file))
         if not opened:
             continue
-        reading = opened.popleft()
+        current = opened.popleft()
         ended = False
-        for part in reading.turn(seconds):
+        for part in current.read(seconds):
             parts.put(part)
             ended = isinstance(part, _End)
         if not ended:
-            opened.append(reading)
+            opened.append(current)
     parts.put(None)
 
 
 class _Track:
-    """The results of a file so far."""
+    """The accumulated results of a file."""
 
     def __init__(self, model: Model, hop: float) -> None:
         self.timeline = Timeline(model.card, hop)
@@ -156,11 +156,11 @@ class _Track:
 
 
 def classify_files(
-    model: Model, files: Supply, hop: float
+    model: Model, files: FileQueue, hop: float
 ) -> Iterator[tuple[LibraryFile, Row] | AudioRead]:
-    """Yield the row of each finished file, and periodic reports of the audio read.
+    """Yield the row of each finished file, and regular reports of the amount of audio read.
 
-    `hop`: seconds, one of the hops of the card.
+    `hop`: seconds; one of the hops of the model card.
     """
     parts: queue.Queue[_Samples | _End | None] = queue.Queue(4 * BATCH)
     threading.Thread(target=_decode, args=(files, parts, hop), daemon=True).start()
@@ -181,16 +181,16 @@ def classify_files(
 
 
 class _Tracks:
-    """The streams of the open files, in the network's thread."""
+    """The streams of all open files, in the thread that runs the network."""
 
     def __init__(self, model: Model, hop: float) -> None:
         self._model, self._hop = model, hop
         self._pool = model.pool(hop, batch=BATCH, patience=math.inf)
-        self._streams: dict[_Opened, PooledStream] = {}
+        self._streams: dict[_OpenFile, PooledStream] = {}
         self._tracks: dict[PooledStream, _Track] = {}
 
     def feed(self, part: _Samples) -> None:
-        """Feed samples, and run the steps that are due."""
+        """Feed samples, and run a batch if it is complete."""
         stream = self._streams.get(part.opened)
         if stream is None:
             stream = self._streams[part.opened] = self._pool.stream()
@@ -201,11 +201,11 @@ class _Tracks:
                 stream.feed(part.block, part.rate)
             except SignalError as error:
                 track.error, part.opened.rejected = str(error), True
-        # Steps wait until a batch is full, or all open files have one.
+        # A batch is complete if it is full, or if each open file has a step in it.
         self._collect(self._pool.waiting >= len(self._streams))
 
     def finish(self, end: _End) -> Row:
-        """The row of a file that was read completely, or failed."""
+        """Return the row of a file that ended or failed."""
         stream = self._streams.pop(end.opened, None)
         if stream is None:
             because = f" ({'; '.join(end.warnings)})" if end.warnings else ""
@@ -229,12 +229,12 @@ class _Tracks:
                 track.append(update)
 
 
-def _failed(model: Model, opened: _Opened, error: str) -> Row:
+def _failed(model: Model, opened: _OpenFile, error: str) -> Row:
     tags = asdict(opened.tags)
     return replace(Row.failed(opened.file, error, model_name(model.card)), **tags)
 
 
-def _row(model: Model, opened: _Opened, track: _Track) -> Row:
+def _row(model: Model, opened: _OpenFile, track: _Track) -> Row:
     file, timeline = opened.file, track.timeline
     verdict = timeline.verdict()
     return Row(
@@ -263,7 +263,7 @@ def _rounded(probability: float) -> float:
 
 
 def _reason(error: Exception, names: Sequence[str]) -> str:
-    """The cause without the name of the file, which has its own column."""
+    """The error message without the path, which has its own column."""
     if isinstance(error, StreamgenreError):
         text = str(error)
         for name in filter(None, names):

@@ -1,7 +1,7 @@
-"""Files at addresses such as s3://bucket/music, by fsspec.
+"""List and open files at fsspec URLs such as s3://bucket/music.
 
-fsspec has the file systems of the cloud providers and many others, each in a package of its own
-(s3fs, gcsfs, adlfs). Web pages and radio streams are no files, so http addresses are refused.
+fsspec supports many file systems, such as those of cloud providers, through separate packages
+(s3fs, gcsfs, adlfs). HTTP addresses are not supported, because they can be web pages or streams.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from ..errors import InputError, first_line
 from ..extras import install_command
 from .row import LibraryFile
 
-_NO_FILES = ("http", "https", "icy")
-_TIMES = ("mtime", "LastModified", "last_modified", "updated", "created")  # as file systems say
+_HTTP = ("http", "https", "icy")
+_TIMES = ("mtime", "LastModified", "last_modified", "updated", "created")  # depends on the system
 
 
 def is_remote(path: str) -> bool:
-    """Whether a path is an address that fsspec may know.
+    """Whether a path is a URL for fsspec.
 
     >>> is_remote("s3://music/a.mp3"), is_remote("music/a.mp3"), is_remote("http://host/radio")
     (True, False, False)
     """
-    return scheme(path) not in ("", *_NO_FILES)
+    return scheme(path) not in ("", *_HTTP)
 
 
 def open_binary(path: str) -> BinaryIO:
-    """Open a path or an address for reading. Raises OSError, for an address InputError."""
+    """Open a path or URL for reading. Raises OSError for a path and InputError for a URL."""
     if not is_remote(path):
         return Path(path).open("rb")
     system, inner = _system(path)
@@ -45,15 +45,16 @@ def open_binary(path: str) -> BinaryIO:
 
 
 class Remote:
-    """A folder, file or glob at an address. Raises InputError if it cannot be listed."""
+    """A folder, file or glob at a URL. Raises InputError if its file system is not available."""
 
     def __init__(self, address: str) -> None:
         self._system, self._path = _system(address)
 
-    def given(self) -> Iterator[tuple[str, LibraryFile]]:
-        """Files with their paths below the address; that of a file or of a match is empty.
+    def files(self) -> Iterator[tuple[str, LibraryFile]]:
+        """Yield each file with its path relative to the folder; empty for a single file or a glob.
 
-        One folder at a time, so that memory does not grow with the number of files.
+        Folders are listed one at a time, so memory does not grow with the number of files. Raises
+        InputError if the URL cannot be listed.
         """
         try:
             yield from self._listed()
@@ -78,9 +79,9 @@ class Remote:
         for folder, folders, files in self._system.walk(self._path, detail=True, on_error="raise"):
             below = str(folder).rstrip("/").removeprefix(root).lstrip("/")
             for name in sorted(files):
-                if name:  # a store may have an entry for the folder itself
+                if name:  # object stores may have an entry for the folder itself
                     yield f"{below}/{name}".lstrip("/"), self._file(files[name])
-            for name in sorted(folders):  # the order in which walk goes on
+            for name in sorted(folders):  # walk continues in the order of this dict
                 folders[name] = folders.pop(name)
 
     def _file(self, info: dict[str, Any]) -> LibraryFile:
@@ -89,7 +90,7 @@ class Remote:
 
 
 def _modified(info: dict[str, Any]) -> int:
-    """ns since the epoch; 0 if the file system does not say."""
+    """Time of the last change in ns since the epoch; 0 if the file system does not report it."""
     for name in _TIMES:
         value = info.get(name)
         if isinstance(value, datetime.datetime):
@@ -100,11 +101,11 @@ def _modified(info: dict[str, Any]) -> int:
 
 
 def _system(address: str) -> tuple[Any, str]:
-    """The file system of an address, and the path in it."""
+    """The file system of a URL, and the path in it."""
     if find_spec("fsspec") is None:
-        raise InputError(f"addresses need fsspec: {install_command('ray')}")
+        raise InputError(f"URLs need fsspec: {install_command('ray')}")
     try:
         system, path = import_module("fsspec.core").url_to_fs(address)
         return system, path
-    except (ImportError, ValueError) as error:  # names the package that is missing
+    except (ImportError, ValueError) as error:  # the message names the missing package
         raise InputError(first_line(error)) from None

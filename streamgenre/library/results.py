@@ -29,7 +29,7 @@ _ROW_GROUP = 10_000
 _WHOLE = ("size", "year")
 _REAL = ("mtime", "duration", "confidence", "music", "speech")
 _NESTED = ("styles", "segments")
-_SINCE = "corrected"  # a column that tables of earlier versions lack
+_CORRECTED = "corrected"  # tables of earlier versions do not have this column
 _TEXT = (
     "path", "status", "genre", "corrected", "artist", "album", "title", "tag_genre", "error",
     "model",
@@ -40,14 +40,15 @@ def check_format(path: str | os.PathLike[str]) -> str:
     """The extension of a results file. Raises ConfigError if it is unknown or needs pyarrow."""
     extension = Path(path).suffix.lower()
     if extension not in FORMATS:
-        raise ConfigError(f"{path}: results end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
+        known = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+        raise ConfigError(f"{path}: the extension of results must be {known}")
     if extension == ".parquet":
         _pyarrow(path)
     return extension
 
 
 def write_results(path: str | os.PathLike[str], rows: Iterable[Row], labels: Sequence[str]) -> None:
-    """Write rows to a file, which is replaced atomically. Raises ConfigError and OutputError."""
+    """Write rows to a file atomically. Raises ConfigError and OutputError."""
     _WRITERS[check_format(path)](path, rows, labels)
 
 
@@ -111,9 +112,9 @@ _WRITERS: dict[str, Callable[[str | os.PathLike[str], Iterable[Row], Sequence[st
 
 
 def update_corrected(path: str | os.PathLike[str]) -> None:
-    """Write the corrections beside a file of results into its column `corrected`, atomically.
+    """Update the column `corrected` of a results file from its corrections file, atomically.
 
-    A table with columns of other programs is left as it is: they would be lost.
+    A table with additional columns is not changed, because they would be lost.
     """
     results = read_results(path)
     labels = results.labels
@@ -122,9 +123,10 @@ def update_corrected(path: str | os.PathLike[str]) -> None:
 
 
 class Results:
-    """The rows of a results file. Iteration reads them one at a time.
+    """The rows of a results file. Iteration reads one row at a time.
 
-    The column `corrected` follows the corrections file, including corrections made after the scan.
+    The values of `corrected` come from the corrections file if there is one, so they are up to date
+    even if it changed after the scan.
     """
 
     def __init__(self, path: Path) -> None:
@@ -149,13 +151,13 @@ class Results:
         else:
             first = next(self._stored(), None)
             names = columns(()) if first is None else [*first]
-        if _SINCE not in names:
-            names.insert(names.index("genre") + 1, _SINCE)
+        if _CORRECTED not in names:
+            names.insert(names.index("genre") + 1, _CORRECTED)
         return names
 
     @property
     def labels(self) -> list[str]:
-        """The labels of the model, in its order."""
+        """The labels of the model, in order."""
         return [
             name.removeprefix(PROBABILITY) for name in self.columns if name.startswith(PROBABILITY)
         ]
@@ -178,10 +180,10 @@ class Results:
     def _records(self) -> Iterator[dict[str, Any]]:
         corrections = read_corrections(self.path)
         for record in self._stored():
-            record.setdefault(_SINCE, None)
+            record.setdefault(_CORRECTED, None)
             if corrections is not None:
                 tags = {name: record[name] for name in ("artist", "album")}
-                record[_SINCE] = corrections.genre_of(Row(record["path"], None, None, **tags))
+                record[_CORRECTED] = corrections.genre_of(Row(record["path"], None, None, **tags))
             yield record
 
     def _stored(self) -> Iterator[dict[str, Any]]:
@@ -190,7 +192,7 @@ class Results:
 
 
 class _readable:  # noqa: N801  # read as a statement
-    """Turns errors of damaged or missing files into InputError."""
+    """Converts errors of missing or damaged files to InputError."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -202,18 +204,18 @@ class _readable:  # noqa: N801  # read as a statement
         if isinstance(error, FileNotFoundError):
             raise InputError(f"{self._path}: no such file; check the path") from None
         if isinstance(error, (OSError, ValueError, KeyError, TypeError, csv.Error)):
-            why = reason(error) if isinstance(error, OSError) else "it is not a result of a scan"
+            why = reason(error) if isinstance(error, OSError) else "it is not the table of a scan"
             raise InputError(f"{self._path}: cannot be read: {why}") from None
 
 
 def _check(names: Iterable[str]) -> None:
     """Raise ValueError if columns of results are missing."""
-    if not {*columns(())} - {_SINCE} <= {*names}:
+    if not {*columns(())} - {_CORRECTED} <= {*names}:
         raise ValueError("columns are missing")
 
 
 def _read_csv(path: Path) -> Iterator[dict[str, Any]]:
-    csv.field_size_limit(1 << 30)  # enough for the segments of a day
+    csv.field_size_limit(1 << 30)  # segments of long recordings exceed the default
     with path.open(encoding="utf-8", newline="") as file:
         records = csv.DictReader(file, strict=True)
         _check(records.fieldnames or ())
@@ -256,10 +258,10 @@ _READERS: dict[str, Callable[[Path], Iterator[dict[str, Any]]]] = {
 
 
 def read_results(path: str | os.PathLike[str]) -> Results:
-    """The results of a scan: an iterable of Row with `columns`, `len()` and `to_pandas()`.
+    """Open the results of a scan: an iterable of Row with `columns`, `len()` and `to_pandas()`.
 
-    Raises InputError if the file cannot be read, and ConfigError if its extension is not one of
-    FORMATS, or if it is Parquet and pyarrow is missing.
+    Raises InputError if the file cannot be read, and ConfigError if its extension is not in FORMATS
+    or if pyarrow is missing for Parquet.
     """
     file = Path(path)
     results = Results(file)
@@ -273,8 +275,8 @@ def _pyarrow(path: str | os.PathLike[str]) -> Any:
         return import_module("pyarrow")
     except ImportError:
         raise ConfigError(
-            f"{path}: Parquet needs pyarrow: {install_command('library')}; or use a name that ends "
-            "in .csv or .jsonl"
+            f"{path}: Parquet needs pyarrow: {install_command('library')}; or use the extension "
+            ".csv or .jsonl"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""A file of a library and its row in the results."""
+"""Files of a library and their rows in the results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PROBABILITY = "probability_"
 
 @dataclass(frozen=True, slots=True)
 class LibraryFile:
-    """A listed file. A changed size or time means changed content."""
+    """A listed file. Its content counts as changed if its size or time changes."""
 
     path: str
     """Absolute path; invalid bytes are surrogates (os.fsdecode)."""
@@ -29,7 +29,7 @@ class LibraryFile:
 
 @dataclass(frozen=True, slots=True)
 class Unlisted:
-    """A folder or list that cannot be read, or a path at which there is no file."""
+    """A path without a file, or a folder or list that cannot be read."""
 
     path: str
     error: str
@@ -63,10 +63,11 @@ class Row:
     status: str | None = None
     """"genre", "unsure" or "no-music"."""
     genre: str | None = None
-    """What the model says; None unless `status` is "genre"."""
+    """The genre predicted by the model; None unless `status` is "genre"."""
     corrected: str | None = None
-    """The genre stated with `streamgenre correct`; it counts instead of what the model says."""
+    """The genre set with `streamgenre correct`, which overrides the prediction."""
     confidence: float | None = None
+    """Probability of the most probable label."""
     probabilities: Mapping[str, float] | None = None
     """Label -> mean probability over the music. A table has one column per label."""
     styles: Mapping[str, float] | None = None
@@ -89,7 +90,7 @@ class Row:
 
     @property
     def final_genre(self) -> str | None:
-        """The correction where there is one, else the genre of the model."""
+        """The corrected genre if there is one, otherwise the predicted genre."""
         return self.genre if self.corrected is None else self.corrected
 
     @property
@@ -97,28 +98,28 @@ class Row:
         """Seconds of music: the weight of the row in the verdict of an album or artist."""
         if self.segments is None:
             return (self.duration or 0.0) * (self.music or 0.0)
-        heard = (one for one in self.segments if one.status in ("genre", "unsure"))
-        return sum(one.end - one.start for one in heard)
+        musical = (one for one in self.segments if one.status in ("genre", "unsure"))
+        return sum(one.end - one.start for one in musical)
 
     def to_dict(self, labels: Sequence[str]) -> dict[str, Any]:
-        """The row as a dictionary of columns, with `probability_<label>` for each label."""
-        found: dict[str, Any] = {}
+        """Convert to a dictionary of columns, with `probability_<label>` for each label."""
+        record: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name == "probabilities":
                 known = value or {}
-                found.update({PROBABILITY + label: known.get(label) for label in labels})
+                record.update({PROBABILITY + label: known.get(label) for label in labels})
             elif field.name == "segments":
-                found["segments"] = None if value is None else [asdict(one) for one in value]
+                record["segments"] = None if value is None else [asdict(one) for one in value]
             elif field.name == "styles":
-                found["styles"] = None if value is None else dict(value)
+                record["styles"] = None if value is None else dict(value)
             else:
-                found[field.name] = value
-        return found
+                record[field.name] = value
+        return record
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Row:
-        """The row from a dictionary of `to_dict`; other entries are ignored."""
+        """Create a row from a dictionary as returned by `to_dict`. Other keys are ignored."""
         values: dict[str, Any] = {}
         probabilities: dict[str, float] = {}
         for name, value in record.items():
@@ -133,7 +134,7 @@ class Row:
 
     @classmethod
     def failed(cls, file: LibraryFile | Unlisted, error: str, model: str) -> Row:
-        """The row of a file without a result."""
+        """Create the row of a file that could not be classified."""
         if isinstance(file, Unlisted):
             return cls(shown_path(file.path), None, None, error=one_line(error), model=model)
         modified = file.modified / 1e9
@@ -145,12 +146,12 @@ _NAMES = frozenset(field.name for field in fields(Row))
 
 
 def columns(labels: Sequence[str]) -> list[str]:
-    """The names of the columns, in order."""
+    """Names of all columns, in order."""
     return [*Row("", None, None).to_dict(labels)]
 
 
 def shown_path(path: str) -> str:
-    r"""A path in UTF-8, with each invalid byte as % and two hexadecimal digits.
+    r"""Convert a path to valid UTF-8; each invalid byte becomes % and two hexadecimal digits.
 
     >>> shown_path("100% \u00fc.mp3"), shown_path("a\udcff.mp3")
     ('100% ü.mp3', 'a%FF.mp3')
@@ -164,15 +165,15 @@ def shown_path(path: str) -> str:
 
 
 def split_path(path: str) -> tuple[str, str]:
-    """Folder and name of an absolute path; much faster than pathlib, for all rows of a library."""
+    """Split an absolute path into folder and name. Much faster than pathlib."""
     folder, _, name = path.rpartition(os.sep)
     return folder or os.sep, name
 
 
 def system_path(shown: str) -> str:
-    """The path that `shown_path` made this text of, as the system has it (os.fsdecode).
+    """Invert `shown_path`. Returns a path as from os.fsdecode.
 
-    A % with two digits can also be a part of the name: then the file of that name is there.
+    A literal % followed by two digits is ambiguous. It is kept if a file of that name exists.
     """
     if os.path.lexists(shown) or not _ESCAPED.search(shown):
         return shown

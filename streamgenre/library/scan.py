@@ -23,7 +23,7 @@ from ..model.model import BUNDLED, Compute, read_model
 from .cluster import ClusterPool, check_ray
 from .corrections import Corrections, read_corrections
 from .journal import JOURNAL, Journal
-from .listing import Found, Selection, list_files, read_paths
+from .listing import ListingEntry, Selection, list_files, read_paths
 from .pool import TICK, Finished, Pool, ProcessPool
 from .results import check_format, write_results
 from .row import LibraryFile, Row, Unlisted, model_name
@@ -31,7 +31,8 @@ from .tagging.record import SUFFIX, read_records
 from .worker import Settings
 
 _LISTED_AT_ONCE, _LISTED_AHEAD = 500, 8
-_LEAST_WORKED, _LEAST_SHARE = 2e8, 0.05  # bytes, and share of all, before time left is estimated
+# The remaining time is estimated after this number of bytes, or this share of all bytes.
+_MIN_WORKED, _MIN_SHARE = 2e8, 0.05
 
 Engine = Literal["local", "ray"]
 PathLike = str | os.PathLike[str]
@@ -64,8 +65,8 @@ class Progress:
 
     @property
     def left(self) -> float | None:
-        """Estimated seconds left; None while unknown."""
-        if not self.listed or self.worked < min(_LEAST_WORKED, _LEAST_SHARE * self.work):
+        """Estimated remaining seconds; None while unknown."""
+        if not self.listed or self.worked < min(_MIN_WORKED, _MIN_SHARE * self.work):
             return None
         if not self.worked:
             return 0.0
@@ -73,10 +74,10 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class _Listed:
-    """Files from the listing, None at the end, or an error."""
+class _Listing:
+    """A group of files from the listing thread, None at the end, or an error."""
 
-    found: tuple[Found, ...] | None
+    found: tuple[ListingEntry, ...] | None
     error: BaseException | None = None
 
 
@@ -99,20 +100,18 @@ def scan(
 ) -> Iterator[Row]:
     """Classify every audio file below the paths in several processes, and yield the rows.
 
-    Rows of an earlier run come first, the others as they are finished. Closing the iterator ends
-    the scan.
-
-    Corrections beside `output` are in the column `corrected`.
+    Rows known from an earlier run are yielded immediately, the others when they are finished.
+    Closing the iterator ends the scan. The column `corrected` has the corrections of `output`.
 
     Args:
         paths: files, folders, playlists (m3u, m3u8, pls), globs, and fsspec URLs such as
             s3://bucket/music.
-        output: where to write the results at the end: .parquet, .csv or .jsonl. A journal beside
-            it, with `.journal` appended to the name, allows an interrupted scan to continue. None:
-            neither is written.
-        files_from: more paths, one per line, or separated by NUL.
-        include: patterns of file names to take instead of the known extensions.
-        exclude: patterns of files and folders to leave out.
+        output: file for the results, written at the end: .parquet, .csv or .jsonl. A journal next
+            to it, with `.journal` appended to the name, allows an interrupted scan to continue.
+            None writes neither.
+        files_from: more paths, one per line or separated by NUL.
+        include: patterns of files to include instead of the known extensions.
+        exclude: patterns of files and folders to exclude.
         follow: follow symbolic links to folders.
         hop: seconds between steps; None selects the card's hop for files.
         model: a model file; None selects the bundled model.
@@ -124,8 +123,8 @@ def scan(
         retry_failed: classify files with an error again.
         progress: called after each event.
 
-    Raises ConfigError, ModelFileError, OutputError, and InputError (of the corrections file) before
-    the first row. A file that cannot be read is not an error; its row has the reason.
+    Raises ConfigError, ModelFileError, OutputError, and InputError (for the corrections file)
+    before the first row. If a file cannot be read, its row contains the reason.
     """
     given = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     if jobs is not None and jobs < 1:
@@ -137,7 +136,7 @@ def scan(
     if engine == "ray":
         check_ray()
         if compute == "cuda":
-            raise ConfigError("the ray engine runs on CPU cores; leave out compute")
+            raise ConfigError("the ray engine runs on CPU cores; omit compute")
     elif engine != "local":
         raise ConfigError(f"engine must be local or ray, not {engine!r}")
     name, data = read_model(model)
@@ -159,7 +158,7 @@ def scan(
     events: queue.Queue[Any] = queue.Queue()
     with Journal(journal, made_with, refresh, retry_failed) as opened:
         if output is not None:
-            opened.learn(read_records(Path(os.fspath(output) + SUFFIX)))
+            opened.add_tag_writes(read_records(Path(os.fspath(output) + SUFFIX)))
         pool: Pool
         if engine == "ray":
             shipped = None if settings.model in (None, *BUNDLED) else data
@@ -171,7 +170,7 @@ def scan(
             for row in rows:
                 yield corrections.applied(row)
         if output is not None:
-            corrections = _corrections(output)  # some may have been made since the start
+            corrections = _corrections(output)  # they may have changed since the start
             write_results(output, map(corrections.applied, opened.rows()), card.label_names)
 
 
@@ -188,7 +187,7 @@ def cores() -> int:
 
 
 def _model_path(model: PathLike) -> str:
-    """The absolute path for the workers; names of bundled models stay as they are."""
+    """Absolute path of a model file, for the workers. Names of bundled models are kept."""
     return str(Path(model).absolute()) if Path(model).exists() else os.fspath(model)
 
 
@@ -205,14 +204,14 @@ class _Scan:
     ) -> None:
         self._labels, self._model = card.label_names, model_name(card)
         self._journal, self._pool, self._events = journal, pool, events
-        self._tell = progress
+        self._on_progress = progress
         self._room = threading.Semaphore(_LISTED_AHEAD)
-        self._ended = False  # tells the listing thread to stop
+        self._ended = False  # stops the listing thread
         self._began = time.monotonic()
         self._progress = Progress()
 
-    def rows(self, files: Iterator[Found]) -> Generator[Row, None, None]:
-        """Yield the row of each file until all have one."""
+    def rows(self, files: Iterator[ListingEntry]) -> Generator[Row, None, None]:
+        """Yield the row of each file."""
         threading.Thread(target=self._list, args=(files,), daemon=True).start()
         try:
             while True:
@@ -224,7 +223,7 @@ class _Scan:
                 except queue.Empty:
                     event = None
                 self._pool.check()
-                yield from self._take(event)
+                yield from self._handle(event)
                 self._update(elapsed=time.monotonic() - self._began)
             if missing := self._progress.files - self._progress.done:
                 raise StreamgenreError(f"{missing} files have no row; run the same command again")
@@ -233,37 +232,37 @@ class _Scan:
             self._room.release()
             self._pool.close()
 
-    def _list(self, files: Iterator[Found]) -> None:
-        """Runs in a thread: list files in groups, with a limited number in advance."""
+    def _list(self, files: Iterator[ListingEntry]) -> None:
+        """List files in groups, up to a limit ahead of their use. Runs in a thread."""
         try:
             while group := tuple(islice(files, _LISTED_AT_ONCE)):
                 self._room.acquire()
                 if self._ended:
                     return
-                self._events.put(_Listed(group))
-            self._events.put(_Listed(None))
+                self._events.put(_Listing(group))
+            self._events.put(_Listing(None))
         except BaseException as error:
-            self._events.put(_Listed(None, error))
+            self._events.put(_Listing(None, error))
 
-    def _take(self, event: Any) -> Iterator[Row]:
-        if isinstance(event, _Listed):
+    def _handle(self, event: Any) -> Iterator[Row]:
+        if isinstance(event, _Listing):
             if event.error is not None:
                 raise event.error
             if event.found is None:
                 self._update(listed=True)
             else:
                 self._room.release()
-                yield from self._found(event.found)
+                yield from self._add(event.found)
             return
-        for answer in self._pool.take(event):
+        for answer in self._pool.handle(event):
             if isinstance(answer, Finished):
-                yield self._finished(answer.file, answer.row)
+                yield self._store(answer.file, answer.row)
             else:
                 self._update(seconds=self._progress.seconds + answer.seconds)
 
-    def _found(self, found: Sequence[Found]) -> Iterator[Row]:
+    def _add(self, found: Sequence[ListingEntry]) -> Iterator[Row]:
         listed = [file for file in found if isinstance(file, LibraryFile)]
-        for file, row in self._journal.found(listed):
+        for file, row in self._journal.add(listed):
             self._update(files=self._progress.files + 1)
             if row is None:
                 self._update(work=self._progress.work + file.size)
@@ -279,8 +278,8 @@ class _Scan:
                 self._count(row)
                 yield row
 
-    def _finished(self, file: LibraryFile, row: Row) -> Row:
-        row = self._journal.with_own_genre(file, row)
+    def _store(self, file: LibraryFile, row: Row) -> Row:
+        row = self._journal.with_original_genre(file, row)
         self._journal.put(file, row, self._labels)
         self._update(worked=self._progress.worked + file.size)
         self._count(row)
@@ -296,5 +295,5 @@ class _Scan:
 
     def _update(self, **changes: Any) -> None:
         self._progress = replace(self._progress, **changes)
-        if self._tell is not None:
-            self._tell(self._progress)
+        if self._on_progress is not None:
+            self._on_progress(self._progress)

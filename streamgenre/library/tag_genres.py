@@ -1,8 +1,8 @@
-"""Which labels of a model the genre in the tags of a file can mean.
+"""Map genre tags to the labels of a model.
 
-Tags hold anything: "Hip-Hop/Rap", "Alternative Rock", "Jazz; Vocal". The whole text is looked up
-first, then its parts, then their words, so that "Blues Rock" means either. A text without a known
-word, such as "Soundtrack", means nothing, and then no claim is made about it.
+Genre tags are free text: "Hip-Hop/Rap", "Alternative Rock", "Jazz; Vocal". The lookup tries the
+whole text first, then its parts, then their words. A tag can match several labels: "Blues Rock"
+matches blues and rock. A tag without a known word, such as "Soundtrack", matches none.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Collection
 from functools import lru_cache
 from itertools import pairwise
 
-from .names import folded, spelled
+from .names import folded, spelling_key
 
-_MEANINGS = """
+_SYNONYMS = """
 ambient: newage drone darkambient chillout
 blues: deltablues chicagoblues bluesy
 classical: classic opera operatic baroque orchestral orchestra symphony symphonic chamber
@@ -37,42 +37,43 @@ soul: rnb rb randb rhythmandblues funk motown neosoul gospel
 """
 
 
-def _read(text: str) -> dict[str, frozenset[str]]:
-    meanings: dict[str, set[str]] = {}
+def _parse(text: str) -> dict[str, frozenset[str]]:
+    """Word -> labels."""
+    labels_of: dict[str, set[str]] = {}
     for label, words in re.findall(r"^(\w+): ((?:.|\n +)*)", text, re.M):
         for word in (label, *words.split()):
-            meanings.setdefault(word, set()).add(label)
-    return {word: frozenset(labels) for word, labels in meanings.items()}
+            labels_of.setdefault(word, set()).add(label)
+    return {word: frozenset(labels) for word, labels in labels_of.items()}
 
 
-_LABELS = _read(_MEANINGS)
+_LABELS = _parse(_SYNONYMS)
 
 
-def labels_meant(tag: str, labels: Collection[str]) -> frozenset[str]:
-    """The labels that a tag can mean, of those that there are; empty if none is known.
+def labels_of_tag(tag: str, labels: Collection[str]) -> frozenset[str]:
+    """The labels that a genre tag can refer to. Empty if it has no known word.
 
-    >>> sorted(labels_meant("Pop/Rock", ["jazz", "pop", "rock"]))
+    >>> sorted(labels_of_tag("Pop/Rock", ["jazz", "pop", "rock"]))
     ['pop', 'rock']
-    >>> sorted(labels_meant("Hip-Hop", ["hiphop"])), sorted(labels_meant("Other", ["hiphop"]))
+    >>> sorted(labels_of_tag("Hip-Hop", ["hiphop"])), sorted(labels_of_tag("Other", ["hiphop"]))
     (['hiphop'], [])
     """
-    return _meant(folded(tag), tuple(labels))
+    return _lookup(folded(tag), tuple(labels))
 
 
 @lru_cache(10_000)  # a library has few genres
-def _meant(tag: str, labels: tuple[str, ...]) -> frozenset[str]:
-    own = {spelled(label): frozenset([label]) for label in labels}
+def _lookup(tag: str, labels: tuple[str, ...]) -> frozenset[str]:
+    own = {spelling_key(label): frozenset([label]) for label in labels}
 
     def known(text: str) -> frozenset[str]:
-        name = spelled(text)
+        name = spelling_key(text)
         return own.get(name) or _LABELS.get(name, frozenset()) & {*labels}
 
     if whole := known(tag):
         return whole
     found: set[str] = set()
     for part in re.split(r"[;,/|+\\]", tag):
-        if meant := known(part):
-            found |= meant
+        if matches := known(part):
+            found |= matches
             continue
         words = re.findall(r"\w+", part)
         texts = [*words, *(a + b for a, b in pairwise(words))]

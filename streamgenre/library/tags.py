@@ -1,6 +1,6 @@
-"""Artist, album, title, year and genre from the tags of a file.
+"""Read artist, album, title, year and genre from the tags of a file.
 
-mutagen reads most formats. If it is not installed or finds nothing, FFmpeg's metadata is used.
+mutagen supports most formats. If it is not installed or finds no tags, FFmpeg's metadata is used.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ except ImportError:
     mutagen = None  # type: ignore[assignment]
 
 _YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d)(?!\d)")
-_LONGEST = 1_000  # characters; longer values are damaged or not names
+_MAX_LENGTH = 1_000  # characters; longer values are not names
 _DATES = ("originaldate", "date", "year", "tyer", "tdrc", "wm/year")
 
 
 def read_tags(path: str) -> Tags:
-    """The tags of a file; empty if there are none or they cannot be read."""
+    """Read the tags of a file. Empty if there are none, or if they cannot be read."""
     return _tags(_with_mutagen(path) or _with_ffmpeg(path))
 
 
@@ -36,7 +36,7 @@ def _with_mutagen(path: str) -> dict[str, str]:
             found: Any = mutagen.File(file, easy=True)
             tags = None if found is None else found.tags
             return {} if tags is None else {str(k).lower(): _text(v) for k, v in tags.items()}
-    except Exception:  # damaged tags can raise almost anything
+    except Exception:  # mutagen raises many types for damaged tags
         return {}
 
 
@@ -44,7 +44,7 @@ def _with_ffmpeg(path: str) -> dict[str, str]:
     try:
         with open_binary(path) as file:
             return {name.lower(): text for name, text in metadata(file).items()}
-    except Exception:  # the decoder reports the reason
+    except Exception:  # decoding reports the error
         return {}
 
 
@@ -55,7 +55,7 @@ def _text(value: Any) -> str:
 def _tags(found: Mapping[str, str]) -> Tags:
     def text(*names: str) -> str | None:
         for name in names:
-            value = " ".join(found.get(name, "").replace("\0", "; ").split())[:_LONGEST]
+            value = " ".join(found.get(name, "").replace("\0", "; ").split())[:_MAX_LENGTH]
             if value:
                 return value.encode("utf-8", "replace").decode()
         return None

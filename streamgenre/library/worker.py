@@ -1,8 +1,8 @@
 """A worker process that classifies files: `python -m streamgenre.library.worker`.
 
-It is started by process.py. It reads one line of JSON with its settings and one line per file from
-standard input, and writes one line per answer to standard output. It ends when its input ends, and
-so with its parent process.
+process.py starts it. It reads JSON lines from standard input: first its settings, then one line per
+file. It writes one JSON line per answer to standard output. It exits at the end of its input, and
+therefore with its parent process.
 """
 
 from __future__ import annotations
@@ -26,42 +26,42 @@ class Settings:
     compute: str
     hop: float
     sha256: str
-    """Hash of the model, to detect that the file was replaced meanwhile."""
+    """Hash of the model, to detect that the file was replaced in the meantime."""
 
 
 def main() -> None:
-    """Answer until the input ends."""
+    """Classify files until the input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process handles Ctrl-C
-    given, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "w", encoding="ascii")
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for number in (0, 1):  # C libraries must not read or write messages
-        os.dup2(nothing, number)
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "w", encoding="ascii")
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1):  # keep C libraries from using the pipes
+        os.dup2(null, number)
     try:
-        _answer(given, answers)
+        _serve(requests, answers)
     except BrokenPipeError:
         pass
     except BaseException as error:
         known = isinstance(error, StreamgenreError)
-        text = str(error) if known else f"a worker cannot run: {type(error).__name__}: {error}"
+        text = str(error) if known else f"a worker failed: {type(error).__name__}: {error}"
         _send(answers, {"failed": one_line(text), "kind": type(error).__name__ if known else ""})
     os._exit(0)  # the decoding thread may be inside a C library
 
 
-def _answer(given: IO[bytes], answers: IO[str]) -> None:
-    settings = Settings(**json.loads(given.readline()))
+def _serve(requests: IO[bytes], answers: IO[str]) -> None:
+    settings = Settings(**json.loads(requests.readline()))
 
     from ..model.model import load
-    from .reading import AudioRead, Supply, classify_files
+    from .reading import AudioRead, FileQueue, classify_files
     from .row import LibraryFile
 
     model = load(settings.model, settings.compute)  # type: ignore[arg-type]  # checked before
     if model.card.sha256 != settings.sha256:
         raise ModelFileError("the model file was replaced during the scan; run the command again")
     _send(answers, {"ready": True})
-    files: Supply = queue.SimpleQueue()
+    files: FileQueue = queue.SimpleQueue()
 
     def read() -> None:
-        for line in given:
+        for line in requests:
             files.put(LibraryFile(**json.loads(line)))
         os._exit(0)
 

@@ -1,1 +1,1 @@
-"""Many radio stations at once: what each plays over the day, as a log and as a page."""
+"""Monitor many radio stations at once, log what they play, and write a page from the log."""

@@ -1,7 +1,8 @@
-"""What stations played over days and weeks, from their log: hours of the week, and outages.
+"""Summarise a radio log: genres by hour of the week, and outages, for each station.
 
-A line of the log holds until the next one of its station. If that comes much later than lines
-usually do, nobody listened meanwhile: the log ended without a last line, as in a power cut.
+An entry is valid until the next entry of the same station. If the next entry is much later than
+usual, the monitor was not running in between, for example because of a power cut. Such time is
+not counted.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from itertools import pairwise
 from .log import Entry
 
 GAP, PAUSED = "gap", "paused"
-_HOLDS, _LEAST_HOLDS = 1.5, 90.0  # times the usual time between lines; s
-_USUAL = 0.99  # quantile
+# Maximum validity of an entry: this factor times the usual interval, but at least 90 s.
+_VALIDITY_FACTOR, _MIN_VALIDITY = 1.5, 90.0
+_USUAL_QUANTILE = 0.99
 
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A time in which a station could not be heard."""
+    """A period in which no audio was received from a station."""
 
     start: datetime
     seconds: float
@@ -31,17 +33,17 @@ class Outage:
 
 @dataclass(slots=True)
 class StationHistory:
-    """What one station played."""
+    """Genres and outages of one station."""
 
     name: str
     url: str
     hours: dict[tuple[int, int], dict[str, float]] = field(default_factory=dict)
-    """(weekday from Monday, hour of local time) -> genre or status -> seconds."""
+    """(weekday, hour) -> genre or status -> seconds. Local time; Monday is 0."""
     outages: list[Outage] = field(default_factory=list)
 
     @property
     def seconds(self) -> dict[str, float]:
-        """Genre or status -> seconds, over the whole time, the longest first."""
+        """Genre or status -> total seconds, in descending order."""
         total: dict[str, float] = {}
         for parts in self.hours.values():
             for decision, seconds in parts.items():
@@ -50,14 +52,14 @@ class StationHistory:
 
     @property
     def shares(self) -> dict[str, float]:
-        """Genre or status -> share of the time with sound, the largest first."""
+        """Genre or status -> share of the time with audio, in descending order."""
         sound = {name: seconds for name, seconds in self.seconds.items() if name != GAP}
         total = sum(sound.values())
         return {name: seconds / total for name, seconds in sound.items()} if total else {}
 
     @property
     def availability(self) -> float | None:
-        """Share of the time without outages; None if nobody listened."""
+        """Share of the monitored time without outages; None if there is no such time."""
         total = sum(self.seconds.values())
         down = sum(outage.seconds for outage in self.outages)
         return max(0.0, 1 - down / total) if total else None
@@ -65,27 +67,28 @@ class StationHistory:
 
 @dataclass(frozen=True, slots=True)
 class RadioHistory:
-    """What all stations of a log played."""
+    """The history of all stations in a log."""
 
     stations: tuple[StationHistory, ...]
     start: datetime
-    """Local time of the first line."""
+    """Local time of the first entry."""
     end: datetime
+    """Local time of the last entry."""
     damaged: int
-    """Lines that could not be read."""
+    """Number of lines that could not be parsed."""
 
 
-class _Lines:
-    """The lines of a station, compactly: a log of weeks has millions."""
+class _Columns:
+    """The entries of one station. Arrays save memory: the log of some weeks has millions."""
 
     def __init__(self) -> None:
-        self.times = array("d")
+        self.times = array("d")  # s since the epoch
         self.decisions = array("l")  # numbers of _Names
         self.errors = array("l")
 
 
 class _Names:
-    """Texts by number."""
+    """Assigns consecutive numbers to strings."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -99,50 +102,54 @@ class _Names:
 
 
 def history(entries: Iterable[Entry | None], zone: tzinfo | None = None) -> RadioHistory | None:
-    """The history in a log; None if there is no line.
+    """Compute the history of all stations; None if there are no entries.
 
-    `entries`: see read_log. `zone`: the time zone of hours and weekdays; None: the system's.
+    Args:
+        entries: see `read_log`; None stands for a damaged line.
+        zone: time zone of hours and weekdays; None selects the system's.
     """
-    names, lines, damaged = _Names(), {}, 0  # type: _Names, dict[tuple[str, str], _Lines], int
+    names, damaged = _Names(), 0
+    stations: dict[tuple[str, str], _Columns] = {}
     for entry in entries:
         if entry is None:
             damaged += 1
             continue
-        of = lines.setdefault((entry.station, entry.url), _Lines())
-        of.times.append(entry.clock.timestamp())
-        of.decisions.append(names.number(entry.reading.genre or entry.reading.status))
-        of.errors.append(names.number(entry.reading.error or ""))
-    if not lines:
+        columns = stations.setdefault((entry.station, entry.url), _Columns())
+        columns.times.append(entry.clock.timestamp())
+        columns.decisions.append(names.number(entry.reading.genre or entry.reading.status))
+        columns.errors.append(names.number(entry.reading.error or ""))
+    if not stations:
         return None
-    holds = _holding(lines.values(), names)
-    stations = tuple(
-        _station(name, url, _spans(of, names, holds), zone) for (name, url), of in lines.items()
+    validity = _validity(stations.values(), names)
+    histories = tuple(
+        _station(name, url, _spans(columns, names, validity), zone)
+        for (name, url), columns in stations.items()
     )
-    first = min(min(of.times) for of in lines.values())
-    last = max(max(of.times) for of in lines.values())
-    return RadioHistory(stations, _local(first, zone), _local(last, zone), damaged)
+    first = min(min(columns.times) for columns in stations.values())
+    last = max(max(columns.times) for columns in stations.values())
+    return RadioHistory(histories, _local(first, zone), _local(last, zone), damaged)
 
 
 def _local(time: float, zone: tzinfo | None) -> datetime:
     return datetime.fromtimestamp(time, zone).astimezone(zone)
 
 
-def _holding(lines: Iterable[_Lines], names: _Names) -> float:
-    """Seconds that a line holds at most."""
+def _validity(stations: Iterable[_Columns], names: _Names) -> float:
+    """Maximum number of seconds for which an entry is valid."""
     paused = names.number(PAUSED)
-    apart = sorted(
+    intervals = sorted(
         second - first
-        for of in lines
-        for (first, second), decision in zip(pairwise(of.times), of.decisions, strict=False)
+        for one in stations
+        for (first, second), decision in zip(pairwise(one.times), one.decisions, strict=False)
         if decision != paused
     )
-    usual = apart[math.ceil(_USUAL * len(apart)) - 1] if apart else 0.0
-    return max(_LEAST_HOLDS, _HOLDS * usual)
+    usual = intervals[math.ceil(_USUAL_QUANTILE * len(intervals)) - 1] if intervals else 0.0
+    return max(_MIN_VALIDITY, _VALIDITY_FACTOR * usual)
 
 
 @dataclass(slots=True)
 class _Span:
-    """A time with one decision; s since the epoch."""
+    """A period with one decision. Times in seconds since the epoch."""
 
     start: float
     end: float
@@ -150,42 +157,42 @@ class _Span:
     error: str
 
 
-def _spans(lines: _Lines, names: _Names, holds: float) -> Iterator[_Span]:
-    """What is known of a station, in the order of time, neighbours of one decision joined."""
-    order = sorted(range(len(lines.times)), key=lines.times.__getitem__)
-    present: _Span | None = None
+def _spans(columns: _Columns, names: _Names, validity: float) -> Iterator[_Span]:
+    """Yield the spans of a station in temporal order; adjacent equal decisions are merged."""
+    order = sorted(range(len(columns.times)), key=columns.times.__getitem__)
+    current: _Span | None = None
     for i, number in enumerate(order):
-        start = lines.times[number]
-        following = lines.times[order[i + 1]] if i + 1 < len(order) else start
-        end = min(following, start + holds)
-        decision = names.texts[lines.decisions[number]]
-        error = names.texts[lines.errors[number]]
-        if present and present.decision == decision and present.end == start:
-            present.end, present.error = end, error or present.error
+        start = columns.times[number]
+        following = columns.times[order[i + 1]] if i + 1 < len(order) else start
+        end = min(following, start + validity)
+        decision = names.texts[columns.decisions[number]]
+        error = names.texts[columns.errors[number]]
+        if current and current.decision == decision and current.end == start:
+            current.end, current.error = end, error or current.error
             continue
-        if present:
-            yield present
-        present = _Span(start, end, decision, error)
-    if present:
-        yield present
+        if current:
+            yield current
+        current = _Span(start, end, decision, error)
+    if current:
+        yield current
 
 
 def _station(name: str, url: str, spans: Iterable[_Span], zone: tzinfo | None) -> StationHistory:
-    found = StationHistory(name, url)
+    station = StationHistory(name, url)
     for span in spans:
         if span.decision == PAUSED:
             continue
         if span.decision == GAP:
-            if not span.error:  # it was just being connected to
+            if not span.error:  # the connection was being established
                 continue
             start = _local(span.start, zone)
-            found.outages.append(Outage(start, span.end - span.start, span.error))
+            station.outages.append(Outage(start, span.end - span.start, span.error))
         at = span.start
-        while at < span.end:
+        while at < span.end:  # split at full hours
             local = _local(at, zone)
-            over = local.minute * 60 + local.second + local.microsecond / 1e6
-            end = min(span.end, at + max(3600 - over, 1e-3))
-            parts = found.hours.setdefault((local.weekday(), local.hour), {})
+            past_hour = local.minute * 60 + local.second + local.microsecond / 1e6
+            end = min(span.end, at + max(3600 - past_hour, 1e-3))
+            parts = station.hours.setdefault((local.weekday(), local.hour), {})
             parts[span.decision] = parts.get(span.decision, 0.0) + end - at
             at = end
-    return found
+    return station

@@ -1,4 +1,4 @@
-"""The log of radio stations: a line of JSON for each change, and for each station now and then."""
+"""The log of radio stations: JSON lines, one for each change and one at regular intervals."""
 
 from __future__ import annotations
 
@@ -16,28 +16,29 @@ from ..update import Status
 SCHEMA = 1
 RadioStatus = Status | Literal["paused"]
 _STATUSES = {*get_args(Status), "paused"}
-_LONGEST_LINE = 1 << 20  # characters
+_MAX_LINE = 1 << 20  # characters
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What is known of a station at one time."""
+    """The state of a station at one time."""
 
     status: RadioStatus = "gap"
-    """"gap": no sound arrives; "paused": nobody listens to it for now."""
+    """"gap": no audio is received; "paused": the schedule has no connection to it."""
     genre: str | None = None
     """The decided label; None unless status is "genre"."""
     confidence: float | None = None
-    """Smoothed probability of the genre, or else of the most probable label; None without sound."""
+    """Smoothed probability of the genre, or of the most probable label without one. None during
+    gaps and pauses."""
     probabilities: Mapping[str, float] = field(default_factory=dict)
-    """Label -> smoothed probability; empty without sound."""
+    """Label -> smoothed probability; empty during gaps and pauses."""
     title: str | None = None
-    """The title that the station sends."""
+    """The title sent by the station (ICY)."""
     error: str | None = None
-    """Why no sound arrives."""
+    """Why no audio is received."""
 
     def differs(self, other: Reading) -> bool:
-        """Whether a change from one to the other is worth a line."""
+        """Whether status, genre, title or error differ."""
         return (self.status, self.genre, self.title, self.error) != (
             other.status,
             other.genre,
@@ -48,17 +49,18 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the log."""
+    """One line of the log."""
 
     clock: datetime
-    """With its time zone."""
+    """Timezone-aware."""
     station: str
+    """Name of the station."""
     url: str
-    """Without user name and password."""
+    """Address without user name and password."""
     reading: Reading
 
     def to_json(self) -> str:
-        """The line, without its end."""
+        """The entry as JSON, without a newline."""
         reading = self.reading
         confidence = None if reading.confidence is None else round(reading.confidence, 4)
         return dumps(
@@ -78,17 +80,17 @@ class Entry:
 
 
 def read_log(path: Path) -> Iterator[Entry | None]:
-    """The lines of a log in their order; None for each that is damaged, as by a crash.
+    """Yield the entries of a log in file order, and None for each damaged line.
 
     Raises InputError if the file cannot be read.
     """
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
-            while line := file.readline(_LONGEST_LINE):
+            while line := file.readline(_MAX_LINE):
                 if line.strip():
                     yield _entry(line)
     except OSError as error:
-        raise InputError(f"{path}: {reason(error)}; give the log of streamgenre radio") from None
+        raise InputError(f"{path}: {reason(error)}; pass a log of streamgenre radio") from None
 
 
 def _entry(line: str) -> Entry | None:

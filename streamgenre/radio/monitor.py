@@ -1,4 +1,8 @@
-"""Listen to many stations: a thread for each receives it, and one steps all of them as batches."""
+"""Classify many radio stations at once.
+
+Each station has a thread that receives and decodes it. One more thread runs the steps of all
+stations in batches and creates the entries of the log.
+"""
 
 from __future__ import annotations
 
@@ -18,90 +22,92 @@ from .log import Entry, Reading
 from .receiver import Lost, Patience, Receiver, Sound, Title
 from .stations import Station
 
-_TICK = 0.25  # s between two looks at all stations
-_LONGEST_TURN = 0.5  # s for what has arrived
-_AT_ONCE = 16  # events of a station before the next one's turn
-_WAITING_HOP = 0.5  # s that a hop waits for those of other stations
-_MOST_ENTRIES = 10_000  # that wait to be taken
-_TOGETHER = 20  # stations that are begun within the time for one, with a schedule
-_CLOSING = 4.0  # s for the stepping thread, and for all receivers
+_TICK = 0.25  # s between iterations of the main loop
+_MAX_RECEIVE = 0.5  # s per iteration for received events
+_EVENTS_PER_TURN = 16  # events of a station before the next station is served
+_BATCH_PATIENCE = 0.5  # s for which a step waits for steps of other stations
+_MAX_ENTRIES = 10_000  # in the queue
+_CONCURRENT = 20  # stations received at the same time with a schedule
+_CLOSE_TIMEOUT = 4.0  # s, for the main loop, and again for all receivers
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """When stations are listened to. In seconds."""
+    """Listening times of each station, in seconds."""
 
     listen: float | None = None
-    """At a time; None: always."""
+    """Duration of one session; None means unlimited."""
     every: float | None = None
-    """From one start to the next; None: once."""
+    """Interval between the starts of two sessions; None means a single session."""
 
     def __post_init__(self) -> None:
         if self.every is not None and (self.listen is None or self.every <= self.listen):
-            raise ConfigError("a station can only be listened to again after a shorter listening")
+            raise ConfigError("`every` needs `listen` and must be longer than it")
 
     def first(self, number: int, stations: int) -> float:
-        """From the start of all until that of a station: they are spread over the time."""
+        """Delay of the first session of a station. Starts are spread evenly."""
         if self.listen is None:
             return 0.0
-        step = self.listen / _TOGETHER
+        step = self.listen / _CONCURRENT
         return number * (step if self.every is None else min(step, self.every / stations))
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A station for display."""
+    """The current state of a station, for display."""
 
     station: Station
     reading: Reading
     since: float
-    """s since its status or genre changed."""
+    """Seconds since its status or genre changed."""
 
 
 class _Channel:
-    """A station, and what is known of it."""
+    """The connection, stream and log state of a station."""
 
     def __init__(self, station: Station, starts: float) -> None:
         self.station = station
         self.receiver: Receiver | None = None
         self.stream: PooledStream | None = None
         self.reading = Reading("paused")
-        self.title: str | None = None  # of the present connection
-        self.held: Lost | None = None  # until what was heard before is in the log
-        self.changed = time.monotonic()  # status or genre
-        self.starts, self.ends = starts, math.inf
+        self.title: str | None = None  # of the current connection
+        self.held: Lost | None = None  # deferred until earlier audio is logged
+        self.changed = time.monotonic()  # time of the last change of status or genre
+        self.starts, self.ends = starts, math.inf  # next start, and end of the session
         self.logged = self.reading
         self.logged_at = -math.inf
 
     @property
     def unlogged(self) -> bool:
-        """Whether sound was heard of which the log does not know yet."""
+        """Whether received audio is not yet reflected in the log."""
         if self.stream is None:
             return False
         return self.stream.waits or self.reading.differs(self.logged)
 
-    def read(self, reading: Reading) -> None:
-        """Replace what is known."""
-        now = self.reading
-        if (now.status, now.genre) != (reading.status, reading.genre):
+    def update(self, reading: Reading) -> None:
+        """Set the reading."""
+        old = self.reading
+        if (old.status, old.genre) != (reading.status, reading.genre):
             self.changed = time.monotonic()
         self.reading = reading
 
 
 class Radio:
-    """Iterate over it for the entries of the log, as they come; or call `take`.
+    """Receives and classifies many stations. A context manager.
 
-    A context manager, which closes it. Stations that are down are tried again, for ever, and never
-    delay the others.
+    Iterate over it to get log entries as soon as they are available, or call `take`. Connections
+    that fail are retried indefinitely and never delay other stations.
 
     Args:
-        stations: what to listen to.
+        stations: the stations to receive.
         model: the model to run.
-        hop: seconds between a station's updates; None: the card's hop for files.
-        interval: s after which a station without a change gets an entry, too.
-        schedule: when to listen to each.
-        patience: when connections are given up.
-        shortest: s between two entries of a station at least.
+        hop: seconds between the updates of a station; None selects the card's hop for files.
+        interval: maximum number of seconds between two entries of a station.
+        schedule: listening times; None means all the time.
+        patience: timeouts of connections, and pauses between attempts.
+        shortest: minimum number of seconds between two entries of a station.
+
+    Raises ConfigError if an argument is invalid.
     """
 
     def __init__(
@@ -120,17 +126,17 @@ class Radio:
         self._interval, self._shortest = interval, min(shortest, interval)
         self._schedule, self._patience = schedule or Schedule(), patience or Patience()
         seconds = model.card.file_hop if hop is None else hop
-        self._pool = model.pool(seconds, patience=_WAITING_HOP)
+        self._pool = model.pool(seconds, patience=_BATCH_PATIENCE)
         now = time.monotonic()
         self._channels = [
             _Channel(station, now + self._schedule.first(i, len(stations)))
             for i, station in enumerate(stations)
         ]
         self._by_stream: dict[PooledStream, _Channel] = {}
-        self._leaving: list[Receiver] = []  # stopped, and maybe not ended yet
+        self._stopped: list[Receiver] = []  # their threads may still run
         self._entries: deque[Entry] = deque()
         self.lost = 0
-        """Entries that were dropped because nobody took them."""
+        """Number of entries dropped because the queue was full."""
         self._arrived = threading.Condition()
         self._stopping = threading.Event()
         self._failure: BaseException | None = None
@@ -149,24 +155,25 @@ class Radio:
 
     @property
     def ended(self) -> bool:
-        """Whether there will be no further entries: it is closed, or the schedule has ended."""
+        """Whether no more entries are created, because it is closed or the schedule has ended."""
         return not self._thread.is_alive()
 
     @property
     def views(self) -> list[View]:
-        """All stations in their order, as they are now."""
+        """The current state of all stations, in their order."""
         now = time.monotonic()
         return [View(one.station, one.reading, now - one.changed) for one in self._channels]
 
     def take(self, timeout: float = 0.0) -> list[Entry]:
-        """New entries; waits for the first one, `timeout` seconds at most.
+        """Remove and return all queued entries. Waits up to `timeout` seconds for the first one.
 
-        None come any more once `ended`. Raises what ended the stepping thread.
+        If the queue is empty and `ended` is true, no more entries follow. Re-raises an error of
+        the worker thread.
         """
-        ends = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout
         with self._arrived:
             while not self._entries and not self.ended:
-                left = ends - time.monotonic()
+                left = deadline - time.monotonic()
                 if left <= 0:
                     break
                 self._arrived.wait(min(left, _TICK))
@@ -177,88 +184,89 @@ class Radio:
         return taken
 
     def close(self) -> bool:
-        """Stop listening; last entries can still be taken. False if a thread hangs."""
+        """Close all connections. Queued entries can still be taken. False if a thread hangs."""
         self._stopping.set()
-        self._thread.join(_CLOSING)
-        ends = time.monotonic() + _CLOSING
-        receivers = [one.receiver for one in self._channels if one.receiver] + self._leaving
+        self._thread.join(_CLOSE_TIMEOUT)
+        deadline = time.monotonic() + _CLOSE_TIMEOUT
+        receivers = [one.receiver for one in self._channels if one.receiver] + self._stopped
         for receiver in receivers:
             receiver.stop()
-        joined = [receiver.join(max(0.0, ends - time.monotonic())) for receiver in receivers]
+        joined = [receiver.join(max(0.0, deadline - time.monotonic())) for receiver in receivers]
         return all(joined) and not self._thread.is_alive()
 
     def _run(self) -> None:
         try:
             while not self._stopping.wait(_TICK):
-                self._begin_and_end()
+                self._follow_schedule()
                 self._receive()
                 for stream, update in self._pool.collect():
-                    self._heard(stream, update)
+                    self._apply(stream, update)
                 self._log()
                 if all(one.starts == math.inf and not one.receiver for one in self._channels):
                     break
             for channel in self._channels:
                 if channel.receiver is not None:
-                    self._end(channel)
+                    self._disconnect(channel)
         except BaseException as failure:
             self._failure = failure
 
-    def _begin_and_end(self) -> None:
+    def _follow_schedule(self) -> None:
+        """Start and end sessions that are due."""
         now, schedule = time.monotonic(), self._schedule
         for channel in self._channels:
             if channel.receiver is not None and now >= channel.ends:
-                self._end(channel)
+                self._disconnect(channel)
             if channel.receiver is None and now >= channel.starts:
                 channel.receiver = Receiver(channel.station, self._patience)
                 channel.ends = math.inf if schedule.listen is None else now + schedule.listen
                 channel.starts = math.inf
                 if schedule.every is not None:
                     channel.starts = now + schedule.every
-                # Nothing is known yet, and nothing to log.
-                channel.read(Reading())
+                # While connecting, there is nothing to log yet.
+                channel.update(Reading())
                 channel.logged, channel.logged_at = channel.reading, now
-        self._leaving = [one for one in self._leaving if not one.join(0)]
+        self._stopped = [one for one in self._stopped if not one.join(0)]
 
-    def _end(self, channel: _Channel) -> None:
-        """Stop listening to a station for now."""
+    def _disconnect(self, channel: _Channel) -> None:
+        """End the session of a station and log it as paused."""
         assert channel.receiver is not None
         channel.receiver.stop()
-        self._leaving.append(channel.receiver)
+        self._stopped.append(channel.receiver)
         channel.receiver = channel.held = None
-        self._forget(channel)
-        if channel.reading.differs(channel.logged):  # it was about to be logged
+        self._drop_stream(channel)
+        if channel.reading.differs(channel.logged):  # log the last change first
             self._write(channel)
-        channel.read(Reading("paused"))
+        channel.update(Reading("paused"))
         self._write(channel)
 
     def _receive(self) -> None:
-        """Feed what has arrived, some of each station in turn."""
-        waiting = [one for one in self._channels if one.receiver is not None]
-        for channel in waiting:
+        """Process received events, round-robin over the stations."""
+        pending = [one for one in self._channels if one.receiver is not None]
+        for channel in pending:
             channel.receiver.check()  # type: ignore[union-attr]
-        ends = time.monotonic() + _LONGEST_TURN
-        while waiting and time.monotonic() < ends:  # a slow processor must not delay the log
-            waiting = [one for one in waiting if self._take_some(one)]
+        deadline = time.monotonic() + _MAX_RECEIVE
+        while pending and time.monotonic() < deadline:  # a slow CPU must not delay the log
+            pending = [one for one in pending if self._process_events(one)]
 
-    def _take_some(self, channel: _Channel) -> bool:
-        """Whether there may be more."""
+    def _process_events(self, channel: _Channel) -> bool:
+        """Process some events of a station. Returns whether more may be queued."""
         receiver = channel.receiver
         assert receiver is not None
-        for _ in range(_AT_ONCE):
+        for _ in range(_EVENTS_PER_TURN):
             event = channel.held or receiver.take()
             if event is None:
                 return False
             if isinstance(event, Title):
                 channel.title = event.text
                 if channel.reading.status != "gap":
-                    channel.read(replace(channel.reading, title=event.text))
+                    channel.update(replace(channel.reading, title=event.text))
             elif isinstance(event, Lost):
                 channel.held = event
                 if channel.unlogged:
                     return False
                 channel.held = None
-                self._forget(channel)
-                channel.read(Reading(error=event.error))
+                self._drop_stream(channel)
+                channel.update(Reading(error=event.error))
             else:
                 self._feed(channel, receiver, event)
         return True
@@ -270,26 +278,26 @@ class Radio:
         try:
             channel.stream.feed(sound.samples, sound.sample_rate)
         except StreamgenreError as error:
-            self._forget(channel)
+            self._drop_stream(channel)
             receiver.skip(str(error))
 
-    def _forget(self, channel: _Channel) -> None:
-        """Drop the stream and title of a connection that is over."""
+    def _drop_stream(self, channel: _Channel) -> None:
+        """Drop the stream and the title of a lost connection."""
         channel.title = None
         if channel.stream is not None:
             del self._by_stream[channel.stream]
             channel.stream = None
 
-    def _heard(self, stream: PooledStream, update: Update) -> None:
+    def _apply(self, stream: PooledStream, update: Update) -> None:
         channel = self._by_stream.get(stream)
-        if channel is None:  # of a connection that is lost meanwhile
+        if channel is None:  # the connection was lost in the meantime
             return
         smoothed = stream.smoothed
         confidence = max(smoothed.values()) if update.genre is None else smoothed[update.genre]
-        channel.read(Reading(update.status, update.genre, confidence, smoothed, channel.title))
+        channel.update(Reading(update.status, update.genre, confidence, smoothed, channel.title))
 
     def _log(self) -> None:
-        """Entries of what has changed, and of what was not mentioned for long."""
+        """Create entries for stations that changed or whose interval has elapsed."""
         now = time.monotonic()
         for channel in self._channels:
             if channel.receiver is None:
@@ -304,7 +312,7 @@ class Radio:
         entry = Entry(datetime.now(UTC), station.name, station.address, channel.reading)
         with self._arrived:
             self._entries.append(entry)
-            while len(self._entries) > _MOST_ENTRIES:
+            while len(self._entries) > _MAX_ENTRIES:
                 self._entries.popleft()
                 self.lost += 1
             self._arrived.notify()

@@ -1,6 +1,6 @@
-"""The page of a radio log: shares of genres, outages, and heat maps of each station's day and week.
+"""Write a radio log as an HTML page: genre shares, outages, and heat maps of each station.
 
-It is one file, requests nothing, and has no script.
+The page is one file, makes no requests, and has no script.
 """
 
 from __future__ import annotations
@@ -19,57 +19,64 @@ from .history import GAP, RadioHistory, StationHistory, history
 from .log import read_log
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_WORDS = {"unsure": "Unsure", "no-music": "No music", GAP: "No signal"}
-_MOST_GENRES = 6  # rows of a day
-_LEAST_SHARE = 0.01  # of a station that is listed under a genre
-_MOST_OUTAGES = 10  # of a station, the latest
-_FAINTEST = 0.12  # opacity, so that every colour can be seen
-_UNKNOWN = "#8a8a8a"  # of labels that the model does not have
-_TOGGLED = 12  # stations, from which on their maps are folded
+_STATUS_NAMES = {"unsure": "Unsure", "no-music": "No music", GAP: "No signal"}
+_MAX_GENRES = 6  # rows of the daily map
+_MIN_SHARE = 0.01  # share of a genre from which a station is listed under it
+_MAX_OUTAGES = 10  # listed per station
+_MIN_OPACITY = 0.12  # keeps every colour visible
+_UNKNOWN_COLOUR = "#8a8a8a"  # for labels that the model does not have
+_COLLAPSE_FROM = 12  # number of stations from which their maps are collapsed
 
 
 def write_page(
     target: Path, log: Path, labels: Sequence[Label], zone: tzinfo | None = None
 ) -> RadioHistory:
-    """Write the page of a log, atomically; returns what is in it.
+    """Write the page of a log atomically, and return its history.
 
-    `labels`: of the model, for names and colours of genres. `zone`: the time zone of hours; None:
-    the system's. Raises InputError, also for a log without lines, and OutputError.
+    Args:
+        target: the page.
+        log: a log of `streamgenre radio`.
+        labels: labels of the model, for the names and colours of genres.
+        zone: time zone of the page; None selects the system's.
+
+    Raises InputError if the log cannot be read or has no entries, and OutputError.
     """
-    found = history(read_log(log), zone)
-    if found is None:
-        raise InputError(f"{log}: has no line of a radio log; give what streamgenre radio wrote")
+    summary = history(read_log(log), zone)
+    if summary is None:
+        raise InputError(
+            f"{log}: contains no entry of a radio log; pass a log of streamgenre radio"
+        )
     with text_replacement(target) as file:
-        file.write(_Page(found, labels).html())
-    return found
+        file.write(_Page(summary, labels).html())
+    return summary
 
 
 class _Page:
-    def __init__(self, found: RadioHistory, labels: Sequence[Label]) -> None:
-        self._found = found
+    def __init__(self, history: RadioHistory, labels: Sequence[Label]) -> None:
+        self._history = history
         self._names = {label.name: label.display for label in labels}
         self._colours = {label.name: label.colour for label in labels}
 
     def html(self) -> str:
-        found = self._found
-        heard = sum(
+        history = self._history
+        received = sum(
             seconds
-            for station in found.stations
+            for station in history.stations
             for decision, seconds in station.seconds.items()
             if decision != GAP
         )
-        zone = found.end.tzname() or "local time"
+        zone = history.end.tzname() or "local time"
         template = Path(__file__).with_name("page.html").read_text("utf-8")
         damaged = ""
-        if found.damaged:
-            lines = "1 line" if found.damaged == 1 else f"{found.damaged:,} lines"
+        if history.damaged:
+            lines = "1 line" if history.damaged == 1 else f"{history.damaged:,} lines"
             damaged = f'<p class="alarm">{lines} of the log could not be read.</p>'
-        count = len(found.stations)
+        count = len(history.stations)
         return Template(template).substitute(
             title=f"{count} radio station{'s' * (count != 1)}",
             period=_text(
-                f"{found.start:%Y-%m-%d %H:%M} to {found.end:%Y-%m-%d %H:%M} ({zone}), "
-                f"{heard / 3600:,.1f} h of sound"
+                f"{history.start:%Y-%m-%d %H:%M} to {history.end:%Y-%m-%d %H:%M} ({zone}), "
+                f"{received / 3600:,.1f} h of audio"
             ),
             damaged=damaged,
             rows="\n".join(map(self._row, self._numbered())),
@@ -78,15 +85,15 @@ class _Page:
         )
 
     def _numbered(self) -> Iterable[tuple[int, StationHistory]]:
-        return enumerate(self._found.stations, 1)
+        return enumerate(self._history.stations, 1)
 
     def _name(self, decision: str) -> str:
-        return _text(self._names.get(decision) or _WORDS.get(decision, decision))
+        return _text(self._names.get(decision) or _STATUS_NAMES.get(decision, decision))
 
     def _style(self, decision: str) -> str:
-        if decision in _WORDS:
+        if decision in _STATUS_NAMES:
             return f"--c:var(--{decision})"
-        return f"--c:{self._colours.get(decision, _UNKNOWN)}"
+        return f"--c:{self._colours.get(decision, _UNKNOWN_COLOUR)}"
 
     def _row(self, numbered: tuple[int, StationHistory]) -> str:
         number, station = numbered
@@ -96,11 +103,11 @@ class _Page:
             f'title="{self._name(name)} {share:.0%}"></i>'
             for name, share in shares.items()
         )
-        main = "Never heard"
+        main = "No audio"
         if shares:
             first = next(iter(shares))
             main = f"{self._dot(first)}{self._name(first)} {shares[first]:.0%}"
-        up = "" if available is None else f"{_percent(available)}"
+        up = "" if available is None else _percent(available)
         return (
             f'<tr><th scope="row"><a href="#s{number}">{_text(station.name)}</a></th>'
             f'<td>{main}</td><td class="bar" aria-hidden="true"><div>{bar}</div></td>'
@@ -111,11 +118,11 @@ class _Page:
         return f'<span class="dot" style="{self._style(decision)}"></span>'
 
     def _genres(self) -> Iterator[str]:
-        """Each genre with the stations that play it, most first."""
+        """Yield each genre with its stations, in descending order of their share."""
         listed: dict[str, list[tuple[float, int, str]]] = {}
         for number, station in self._numbered():
             for name, share in station.shares.items():
-                if name not in _WORDS and share >= _LEAST_SHARE:
+                if name not in _STATUS_NAMES and share >= _MIN_SHARE:
                     listed.setdefault(name, []).append((share, number, station.name))
         for name, stations in sorted(
             listed.items(), key=lambda item: -sum(share for share, *_ in item[1])
@@ -130,8 +137,8 @@ class _Page:
 
     def _station(self, numbered: tuple[int, StationHistory]) -> str:
         number, station = numbered
-        opened = " open" if len(self._found.stations) < _TOGGLED else ""
-        maps = self._maps(station) if station.shares else '<p class="quiet">Never heard.</p>'
+        opened = " open" if len(self._history.stations) < _COLLAPSE_FROM else ""
+        maps = self._maps(station) if station.shares else '<p class="quiet">No audio received.</p>'
         return (
             f'<details id="s{number}"{opened}><summary><h3>{_text(station.name)}</h3></summary>'
             f'<p class="quiet address">{_text(station.url)}</p>'
@@ -139,13 +146,13 @@ class _Page:
         )
 
     def _maps(self, station: StationHistory) -> str:
-        genres = [name for name in station.shares if name not in _WORDS]
-        shown = genres[:_MOST_GENRES] + [name for name in _WORDS if name in station.seconds]
+        genres = [name for name in station.shares if name not in _STATUS_NAMES]
+        shown = genres[:_MAX_GENRES] + [name for name in _STATUS_NAMES if name in station.seconds]
         by_hour: dict[int, dict[str, float]] = {}
         for (_, hour), parts in station.hours.items():
             for name, seconds in parts.items():
-                of = by_hour.setdefault(hour, {})
-                of[name] = of.get(name, 0.0) + seconds
+                total = by_hour.setdefault(hour, {})
+                total[name] = total.get(name, 0.0) + seconds
         day = "".join(
             f'<span class="label">{self._name(name)}</span>'
             + "".join(self._day_cell(name, hour, by_hour.get(hour, {})) for hour in range(24))
@@ -160,14 +167,14 @@ class _Page:
             for weekday, name in enumerate(_DAYS)
         )
         legend = "".join(f"<li>{self._dot(name)}{self._name(name)}</li>" for name in shown)
-        said = ", ".join(
+        summary = ", ".join(
             f"{self._name(name)} {share:.0%}" for name, share in station.shares.items()
         )
         return (
-            f'<div class="maps"><figure><figcaption>Day: share of each hour</figcaption>'
-            f'<div class="map" role="img" aria-label="{said}">{day}{_HOURS}</div></figure>'
-            f"<figure><figcaption>Week: most of each hour</figcaption>"
-            f'<div class="map week" role="img" aria-label="{said}">{week}{_HOURS}</div>'
+            f'<div class="maps"><figure><figcaption>Share by hour of the day</figcaption>'
+            f'<div class="map" role="img" aria-label="{summary}">{day}{_HOURS}</div></figure>'
+            f"<figure><figcaption>Most frequent by hour of the week</figcaption>"
+            f'<div class="map week" role="img" aria-label="{summary}">{week}{_HOURS}</div>'
             f'<ul class="legend">{legend}</ul></figure></div>'
         )
 
@@ -184,22 +191,22 @@ class _Page:
         name = max(parts, key=parts.__getitem__)
         total = sum(parts.values())
         ranked = sorted(parts.items(), key=lambda item: -item[1])
-        said = ", ".join(f"{self._name(one)} {seconds / total:.0%}" for one, seconds in ranked)
-        return self._cell(name, parts[name] / total, f"{at}, {said}")
+        shares = ", ".join(f"{self._name(one)} {seconds / total:.0%}" for one, seconds in ranked)
+        return self._cell(name, parts[name] / total, f"{at}, {shares}")
 
-    def _cell(self, name: str, share: float, said: str) -> str:
-        opacity = _FAINTEST + (1 - _FAINTEST) * share if share else 0.0
-        return f'<i style="{self._style(name)};--o:{opacity:.2f}" title="{said}"></i>'
+    def _cell(self, name: str, share: float, title: str) -> str:
+        opacity = _MIN_OPACITY + (1 - _MIN_OPACITY) * share if share else 0.0
+        return f'<i style="{self._style(name)};--o:{opacity:.2f}" title="{title}"></i>'
 
     def _outages(self, station: StationHistory) -> str:
         if not station.outages:
             return ""
-        latest = station.outages[: -_MOST_OUTAGES - 1 : -1]
+        latest = station.outages[: -_MAX_OUTAGES - 1 : -1]
         total = sum(outage.seconds for outage in station.outages)
         count = len(station.outages)
-        head = f"{count} outage{'s' * (count != 1)}, {clock(total)} in all"
+        head = f"{count} outage{'s' * (count != 1)}, {clock(total)} in total"
         if count > len(latest):
-            head += f", the last {len(latest)} of which:"
+            head += f"; the latest {len(latest)}:"
         rows = "".join(
             f"<tr><td>{outage.start:%Y-%m-%d %H:%M:%S}</td><td>{clock(outage.seconds)}</td>"
             f"<td>{_text(outage.error)}</td></tr>"
@@ -218,7 +225,7 @@ _HOURS = '<span class="label"></span>' + "".join(
 
 
 def _percent(share: float) -> str:
-    """A share of nearly all, which is not rounded to all.
+    """Format a share; only 1 itself becomes 100%.
 
     >>> _percent(1.0), _percent(0.9996), _percent(0.5)
     ('100%', '99.9%', '50.0%')
@@ -227,5 +234,5 @@ def _percent(share: float) -> str:
 
 
 def _text(text: str) -> str:
-    """Any text inside HTML, on one line."""
+    """Escape a text for HTML, on one line."""
     return escape(one_line(text))

@@ -1,4 +1,4 @@
-"""Receive one station in a thread of its own: connect, decode, and connect again."""
+"""Receive one station in its own thread: connect, decode, and reconnect after failures."""
 
 from __future__ import annotations
 
@@ -19,25 +19,26 @@ from ..audio.files.radio import Connection, connect
 from ..errors import InputError, StreamgenreError, reason
 from .stations import Station
 
-_MOST_WAITING = 64  # events: some six seconds of sound
-_MOST_SERVERS = 20  # of a playlist, tried in turn
-_MARGIN = 5.0  # s after which the socket itself gives up
-_POLL = 0.1  # s between checks whether to stop
+_MAX_QUEUE = 64  # events: about six seconds of audio
+_MAX_SERVERS = 20  # of a playlist, tried in turn
+_MARGIN = 5.0  # s added to the socket's timeout, so that `check` comes first
+_POLL = 0.1  # s between checks of the stop flag
 
 
 @dataclass(frozen=True)
 class Patience:
-    """When a connection is given up, and when it is made again. In seconds."""
+    """Timeouts of connections, and pauses between attempts. In seconds."""
 
     silence: float = 30.0
-    """Without any sound after which a connection is given up, whatever else arrives."""
+    """Maximum time without decoded audio. After it, the connection is closed."""
     first: float = 1.0
-    """Pause before the second attempt; each further one is twice as long."""
+    """Pause before the first retry. Each further pause is twice as long."""
     longest: float = 300.0
+    """Maximum pause."""
     steady: float = 30.0
-    """Of sound, after which the pauses begin anew."""
+    """Audio in one connection after which the pauses start again at `first`."""
     ahead: float = 10.0
-    """Of sound that is taken ahead of real time: servers send that much at the start."""
+    """Maximum audio received ahead of real time. Servers send a burst at the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +51,14 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Title:
-    """The station sends a title, or no more."""
+    """The station sent a new title; None if it has none."""
 
     text: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The connection is lost, or cannot be made."""
+    """The connection was lost or could not be established."""
 
     error: str
 
@@ -66,50 +67,50 @@ Event = Sound | Title | Lost
 
 
 class Receiver:
-    """Receives a station until `stop`. Its events wait in a bounded queue: see `take`.
+    """Receives a station until `stop` is called. See `take` for its events.
 
-    A reader that is late makes the server wait, not the memory grow.
+    The queue of events is bounded. If it is full, the thread stops reading from the network.
     """
 
     def __init__(self, station: Station, patience: Patience) -> None:
         self.station = station
         self._patience = patience
-        self._events: queue.Queue[Event] = queue.Queue(_MOST_WAITING)
+        self._events: queue.Queue[Event] = queue.Queue(_MAX_QUEUE)
         self._stopping = threading.Event()
         self._breaker = Breaker()
-        self._broken = ""  # why, if not by the server
-        self._awaited: float | None = None  # since when sound is awaited
-        self._seconds = 0.0  # of sound in this connection
+        self._broken = ""  # why this side closed the connection
+        self._awaited: float | None = None  # time since which audio is awaited
+        self._seconds = 0.0  # audio received in this connection
         self._thread = threading.Thread(
             target=self._run, name=f"streamgenre radio {station.name}", daemon=True
         )
         self._thread.start()
 
     def take(self) -> Event | None:
-        """The next event; None if there is none now."""
+        """Return the next event, or None if the queue is empty."""
         try:
             return self._events.get_nowait()
         except queue.Empty:
             return None
 
     def check(self) -> None:
-        """Break a connection that has brought no sound for too long."""
+        """Close the connection if it delivered no audio for `Patience.silence`."""
         awaited, limit = self._awaited, self._patience.silence
         if awaited is not None and time.monotonic() - awaited > limit:
-            self.skip(f"no sound for {limit:g} s")
+            self.skip(f"no audio for {limit:g} s")
 
     def skip(self, why: str) -> None:
-        """Break the present connection; another attempt follows after a pause."""
+        """Close the current connection. The thread reconnects after a pause."""
         self._broken = why
         self._breaker.interrupt()
 
     def stop(self) -> None:
-        """Tell the thread to end, which may be waiting for the network. Does not wait."""
+        """Ask the thread to end, even while it waits for the network. Returns immediately."""
         self._stopping.set()
         self._breaker.interrupt()
 
     def join(self, timeout: float) -> bool:
-        """Wait for the end of the thread after `stop`; False if it does not come in time."""
+        """Wait up to `timeout` seconds for the thread. Returns whether it has ended."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
@@ -121,7 +122,7 @@ class Receiver:
                 error = self._receive()
             except StreamgenreError as failed:
                 error = str(failed).removeprefix(f"{self.station.address}: ")
-            except Exception as failed:  # whatever a server can do, others go on
+            except Exception as failed:  # whatever a server sends, keep retrying
                 error = reason(failed)
             self._awaited = None
             self._put(Lost(self._broken or error))
@@ -130,7 +131,7 @@ class Receiver:
             self._stopping.wait(min(pause, self._patience.longest))
 
     def _receive(self) -> str:
-        """Pass sound and titles on; returns why it ended, or raises it."""
+        """Queue audio and titles until the connection ends. Returns or raises the reason."""
         connection = self._connect()
         source, title = connection.source, None
         began = time.monotonic()
@@ -153,16 +154,16 @@ class Receiver:
         return source.warnings[-1]
 
     def _connect(self) -> Connection:
-        """The stream at the station's address, or the first that a playlist there leads to."""
-        waiting = [(self.station.url, 0)]
+        """Connect to the station, or to the first working address of its playlist."""
+        pending = [(self.station.url, 0)]
         failure = InputError("a playlist without addresses")
-        for _ in range(_MOST_SERVERS):
-            if not waiting or self._stopping.is_set():
+        for _ in range(_MAX_SERVERS):
+            if not pending or self._stopping.is_set():
                 break
-            url, depth = waiting.pop(0)
+            url, depth = pending.pop(0)
             self._awaited = time.monotonic()
             self._breaker, self._broken = Breaker(), ""
-            if self._stopping.is_set():  # which the breaker before may have been told
+            if self._stopping.is_set():  # `stop` may have interrupted the previous breaker
                 break
             try:
                 if depth:
@@ -170,9 +171,9 @@ class Receiver:
                 stall = self._patience.silence + _MARGIN
                 return connect(resolved(url), shown(url), stall, None, True, self._breaker)
             except PlaylistError as listed:
-                failure = InputError("playlists refer to each other without end")
+                failure = InputError("the playlists refer to each other")
                 if depth < DEEPEST_LIST:
-                    waiting = [(entry, depth + 1) for entry in listed.entries] + waiting
+                    pending = [(entry, depth + 1) for entry in listed.entries] + pending
             except ConnectionLostError as error:
                 failure = error
             except InputError as error:

@@ -1,4 +1,4 @@
-"""The stations to listen to, from playlists and addresses."""
+"""Read the list of stations from playlists and addresses."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ..audio.files.playlist import Entry, PlaylistError, check_entry, entries_of
 from ..errors import InputError, one_line
 
 LISTS = (".m3u", ".m3u8", ".pls")
-_LONGEST_NAME = 100  # characters
-_FETCHING = 15.0  # s without data
+_MAX_NAME = 100  # characters
+_FETCH_TIMEOUT = 15.0  # s without data
 
 
 @dataclass(frozen=True)
 class Station:
-    """A station: its name, and the URL of its stream or of a playlist of its servers."""
+    """A radio station."""
 
     name: str
     url: str
-    """Possibly with a password."""
+    """URL of the stream, or of a playlist of its servers. May contain a password."""
 
     @property
     def address(self) -> str:
@@ -32,10 +32,11 @@ class Station:
 
 
 def read_stations(names: Iterable[str]) -> tuple[tuple[Station, ...], list[InputError]]:
-    """The stations of playlists and addresses, each URL once, and what cannot be read of them.
+    """Return the stations of playlists and addresses without duplicates, and the errors.
 
-    An address is a station, unless its path ends in .m3u, .m3u8 or .pls and it lists several. If
-    such a list cannot be fetched now, its address counts as a station, which is tried again.
+    An address is a station, unless its path ends in .m3u, .m3u8 or .pls and it lists several
+    stations. If such a playlist cannot be fetched, its address becomes a station, so that it is
+    retried later.
     """
     found: dict[str, Station] = {}
     errors: list[InputError] = []
@@ -54,7 +55,7 @@ def read_stations(names: Iterable[str]) -> tuple[tuple[Station, ...], list[Input
 
 
 def _listed(name: str) -> Sequence[Entry]:
-    """The addresses that a name stands for."""
+    """The entries of a playlist, or the address itself."""
     address = resolved(name)
     if is_url(address):
         entries = _fetched(address)
@@ -67,15 +68,15 @@ def _listed(name: str) -> Sequence[Entry]:
         open_recording(Recording(address)).close()
     except PlaylistError as listed:
         return listed.listed
-    raise InputError(f"{name}: is a recording; give a playlist of stations (m3u, pls)")
+    raise InputError(f"{name}: is a recording; pass a playlist of stations (m3u, pls)")
 
 
 def _fetched(address: str) -> Sequence[Entry]:
-    """The entries of a playlist on the network; none if it is something else, or not there."""
+    """Download a playlist; empty if it cannot be fetched or is not a playlist."""
     if not address.split("?")[0].lower().endswith(LISTS):
         return ()
     try:
-        file = HttpFile(address, _FETCHING)
+        file = HttpFile(address, _FETCH_TIMEOUT)
     except InputError:
         return ()
     try:
@@ -87,7 +88,7 @@ def _fetched(address: str) -> Sequence[Entry]:
 def _station(entry: Entry) -> Station:
     where, title = entry
     if not Recording(where).is_url:
-        raise InputError(f"the entry {shown(where)} is not the address of a station")
+        raise InputError(f"the entry {shown(where)} is not an http(s) address")
     url = resolved(where)
     name = one_line(" ".join(title.split())) or shown(url).split("://", 1)[1].rstrip("/")
-    return Station(name[:_LONGEST_NAME].removeprefix("...@"), url)
+    return Station(name[:_MAX_NAME].removeprefix("...@"), url)

@@ -1,4 +1,4 @@
-"""The stations as a small table on a terminal."""
+"""Show the stations as a table on a terminal."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ..output.ribbon import label_text, style
 from .log import Reading
 from .monitor import View
 
-_FIXED = 4  # lines beside the rows: the head, the summary, the cursor, and one that others use
+_FIXED = 4  # lines that are not rows: header, summary, cursor, and one for messages
 
 
 def table(views: Sequence[View], card: ModelCard, seconds: float, height: int) -> Group:
-    """A row for each station, as many as fit, those that are listened to first.
+    """A table with one row per station, as many as fit. Paused stations come last.
 
-    `seconds`: since the start. `height`: of the terminal in lines.
+    `seconds`: time since the start. `height`: lines of the terminal.
     """
     shown = sorted(views, key=lambda view: view.reading.status == "paused")
     shown = shown[: max(1, height - _FIXED)]
@@ -51,10 +51,10 @@ def _now(card: ModelCard, reading: Reading) -> Text:
 
 
 def _summary(views: Sequence[View], shown: int, seconds: float) -> str:
-    heard = sum(view.reading.status not in ("gap", "paused") for view in views)
+    playing = sum(view.reading.status not in ("gap", "paused") for view in views)
     down = sum(view.reading.error is not None for view in views)
     parts = [f"{len(views)} {'station' if len(views) == 1 else 'stations'}"]
     if shown < len(views):
         parts.append(f"{shown} shown")
-    parts += [f"{heard} heard", f"{down} down", clock(seconds), "Ctrl-C ends"]
+    parts += [f"{playing} playing", f"{down} down", clock(seconds), "Ctrl-C to stop"]
     return " · ".join(parts)

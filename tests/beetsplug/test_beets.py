@@ -1,4 +1,4 @@
-"""The plugin sets genres of music that beets imports, and of music in its library."""
+"""The plugin for beets sets genres on import and by command."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from support.paths import EXAMPLES, ROOT
 
 FOLDER = os.environ.get("BEETS", "")
-"""Where beets is, if it is not installed in this environment."""
+"""Folder of beets, if it is not installed in this environment."""
 mutagen = pytest.importorskip("mutagen", reason="needs the tags extra")
 pytestmark = pytest.mark.skipif(
     not (find_spec("beets") or Path(FOLDER, "beets").is_dir()), reason="needs beets"
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def beet(tmp_path):
-    """Runs `beet` with a library of its own; takes settings of the plugin at first."""
+    """A function that runs `beet` with a new library; its `configure` writes the settings."""
 
     def configure(**settings):
         lines = [f"  {name}: {value}" for name, value in ({"jobs": 1} | settings).items()]
@@ -70,8 +70,8 @@ def test_on_import_and_by_command(beet, music, tmp_path):
     beet("import", "-q", "-A", music)
     listed = beet("ls", "-f", "$title: $genres, $streamgenre_confidence")
     assert "classical-brandenburg-2.ogg: Classical, 0." in listed
-    assert "metal-farewell.ogg: Noise" in listed  # it had a genre
-    beet("write")  # music that is imported as it is keeps its tags until then
+    assert "metal-farewell.ogg: Noise" in listed  # it already had a genre
+    beet("write")  # with -A, tags are only written now
     assert sorted(genres(tmp_path / "library").values()) == [["Classical"], ["Noise"]]
     assert beet("streamgenre").strip() == ""
     shown = beet("streamgenre", "--pretend", "--force", "metal")
@@ -80,7 +80,7 @@ def test_on_import_and_by_command(beet, music, tmp_path):
     assert ["Noise"] not in genres(tmp_path / "library").values()
 
 
-def test_without_auto_nothing_is_set_on_import(beet, music, tmp_path):
+def test_no_genres_on_import_without_auto(beet, music, tmp_path):
     beet.configure(auto="no", map="musicbrainz", by="album", force="yes")
     beet("import", "-q", "-A", music)
     assert None in genres(tmp_path / "library").values()

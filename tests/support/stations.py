@@ -1,7 +1,7 @@
-"""Twenty-two radio stations, good ones and all kinds of bad ones, on this machine.
+"""A local server of 22 radio stations, some of which fail in various ways.
 
-`python tests/support/stations.py LIST.m3u` serves them in real time until Ctrl-C, and writes the
-playlist of them.
+`python tests/support/stations.py LIST.m3u` writes a playlist of them and serves them in real time
+until Ctrl-C.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-if __name__ == "__main__":  # as a program, from a checkout
+if __name__ == "__main__":  # run as a script from a checkout
     sys.path += [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 from support.audio_files import encode
 from support.paths import EXAMPLES
 
 SECONDS = 12
-_INTERVAL = 4_096  # bytes of sound between titles
-_BURST = 4.0  # s that a station sends at once, as they do
+_INTERVAL = 4_096  # bytes of audio between titles
+_BURST = 4.0  # s of audio sent immediately, as real stations do
 _TITLE = "Motörhead – Don't stop; 'now'"
 _LATIN = "Bj\xf6rk - J\xf3ga"
 _FORMS = {
@@ -43,7 +43,7 @@ GOOD = (
     "redirect to a good one", "latin titles", "old shoutcast", "chunked", "wrong length",
     "playlist",
 )  # fmt: skip
-"""Stations that play music, always."""
+"""Stations that play music all the time."""
 DOWN = {
     "dead port": "no server answers",
     "html": "is a web page",
@@ -51,19 +51,19 @@ DOWN = {
     "garbage": "",
     "404": "(404)",
     "503": "(503)",
-    "trickle": "no sound for",
+    "trickle": "no audio for",
 }
-"""Stations that never play, and a part of what is said of them."""
+"""Stations that never play music -> part of the error message."""
 
 
 class Stations:
-    """Serves the stations. `paced`: in real time, otherwise as fast as they are read."""
+    """Serves the stations. `paced`: in real time instead of as fast as the client reads."""
 
     def __init__(self, paced: bool = False) -> None:
         self._paced = paced
         self._sounds = {name: _encoded(*form) for name, form in _FORMS.items()}
         self._sounds["silence"] = _encoded(*_FORMS["mp3"], silent=True)
-        self._over = threading.Event()
+        self._closing = threading.Event()
         stations = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -83,12 +83,12 @@ class Stations:
         return self
 
     def __exit__(self, *_):
-        self._over.set()
+        self._closing.set()
         self._http.shutdown()
         self._http.server_close()
 
     def urls(self) -> dict[str, str]:
-        """Name and address of each station."""
+        """Name -> address of each station."""
         names = [
             *(f"good {name}" for name in _FORMS), "chained", "redirect to a good one",
             "latin titles", "old shoutcast", "chunked", "wrong length", "playlist.pls", "silent",
@@ -101,7 +101,7 @@ class Stations:
         return {**found, "dead port": f"http://127.0.0.1:{_free_port()}/"}
 
     def playlist(self, path: Path) -> Path:
-        """Write a playlist of them."""
+        """Write a playlist of all stations and return its path."""
         lines = [f"#EXTINF:-1,{name}\n{url}\n" for name, url in self.urls().items()]
         path.write_text("#EXTM3U\n" + "".join(lines), encoding="utf-8")
         return path
@@ -141,11 +141,11 @@ class Stations:
         self._head(handler, {"icy-name": name})
         if name == "trickle":
             for byte in itertools.cycle(self._sounds["mp3"]):
-                if self._over.wait(0.02):
+                if self._closing.wait(0.02):
                     return None
                 handler.wfile.write(bytes([byte]))
         if name == "garbage":
-            while not self._over.wait(0.02):
+            while not self._closing.wait(0.02):
                 handler.wfile.write(os.urandom(4_096))
         if name == "chained":
             return self._send(handler, self._endless("ogg", "opus"), "ogg")
@@ -153,7 +153,7 @@ class Stations:
             once = iter([self._sounds["mp3"][: len(self._sounds["mp3"]) // 2]])
             self._send(handler, once, "mp3")
             if name == "stalls":
-                self._over.wait()
+                self._closing.wait()
             return None
         form = "silence" if name == "silent" else name.removeprefix("good ")
         return self._send(handler, self._endless(form), form)
@@ -175,14 +175,14 @@ class Stations:
         began, sent = time.monotonic(), 0
         for part in parts:
             early = sent / second - _BURST - (time.monotonic() - began)
-            if self._over.wait(max(0.0, early) if self._paced else 0.0):
+            if self._closing.wait(max(0.0, early) if self._paced else 0.0):
                 return
             handler.wfile.write(part)
             sent += len(part)
 
 
 def _titled(parts, title):
-    """Sound with a title after each interval of whole length; the parts are joined first."""
+    """Insert a title block after every _INTERVAL bytes of audio, as in the ICY protocol."""
     block = b"StreamTitle='" + title + b"';StreamUrl='';"
     block = block.ljust(-(-len(block) // 16) * 16, b"\0")
     block, waiting = bytes([len(block) // 16]) + block, b""
@@ -190,11 +190,11 @@ def _titled(parts, title):
         waiting += part
         while len(waiting) >= _INTERVAL:
             yield waiting[:_INTERVAL] + block
-            waiting, block = waiting[_INTERVAL:], b"\0"  # the title stays
+            waiting, block = waiting[_INTERVAL:], b"\0"  # an empty block keeps the title
 
 
 def _encoded(form, codec, silent=False):
-    """Twelve seconds of metal, or of nothing."""
+    """Encode 12 seconds of metal, or of silence."""
     samples, rate = soundfile.read(EXAMPLES / "metal-farewell.ogg", frames=SECONDS * 44_100)
     if rate == 44_100 and codec == "libvorbis":  # chained streams have different rates
         samples, rate = samples[::2], 22_050

@@ -1,4 +1,4 @@
-"""Kill runs of `tags` at their steps: `python tag_kills.py FOLDER EVERY`.
+"""Kill `tags` at every n-th step: `python tag_kills.py FOLDER EVERY`.
 
 FOLDER has `music`, a copy of it `kept`, and the results `r.csv`. Each run is a forked process that
 is killed by SIGKILL at its n-th step that touches a file, for n = 1, 1 + EVERY, ...: once while it
@@ -22,7 +22,7 @@ STEPS = {"open", "os.rename", "os.remove", "os.truncate", "shutil.copyfile", "sh
 
 
 def killed(call, step):
-    """Whether a process that makes the call is killed at that step before it ends."""
+    """Run the call in a process that is killed at this step. False if it has fewer steps."""
     child = os.fork()
     if child:
         _, status = os.waitpid(child, 0)
@@ -55,7 +55,7 @@ def state():
 
 
 def restart():
-    """The files and results as they were at first, with their times."""
+    """Restore the initial files and results, including times."""
     shutil.rmtree(FOLDER / "music")
     shutil.copytree(FOLDER / "kept", FOLDER / "music")
     for name in ("r.csv.tags", "r.csv.journal", "r.csv.journal-wal", "r.csv.journal-shm"):
@@ -68,12 +68,12 @@ def write():
 
 
 def undo():
-    """Give all files their genres back."""
+    """Restore the genre of all files."""
     return undo_tags(RESULTS)
 
 
 def check(before):
-    """All files are whole, with the old or the new genre; after a run and an undo, as before."""
+    """Check that files are complete, and that a run and an undo restore them."""
     for name, (genres, audio) in state().items():
         assert audio == before[name][1], name
         assert genres in (before[name][0], ["Jazz"]), (name, genres)

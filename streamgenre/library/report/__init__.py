@@ -1,1 +1,1 @@
-"""What a scanned library holds, as tables and as a page."""
+"""Reports of a scanned library: tables, CSV files and an HTML page."""

@@ -1,4 +1,4 @@
-"""A report as CSV files: one for each table, by its name."""
+"""Write a report as CSV files, one per table."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .tables import Report
 
 
 def write_csv_files(folder: str | os.PathLike[str], report: Report) -> None:
-    """Write `genres.csv` and so on into a folder, which is made; each file is replaced atomically.
+    """Write each table as NAME.csv to a folder. Each file is replaced atomically.
 
-    Raises OutputError.
+    The folder is created if it does not exist. Raises OutputError.
     """
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be made: {reason(error)}") from None
+        raise OutputError(f"{folder}: cannot be created: {reason(error)}") from None
     for table in report.tables:
         with text_replacement(Path(folder, f"{table.name}.csv")) as file:
             writer = csv.writer(file, lineterminator="\n")

@@ -1,7 +1,4 @@
-"""What a file is that somebody wants a report of: its first line tells.
-
-A kind of input is a function that says whether the first line is one of its own.
-"""
+"""Detect the kind of an input of `streamgenre report` by its first line."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from ..row import columns
 
 InputKind = Literal["scan", "radio"]
 
-_LONGEST = 1 << 24  # bytes of a first line: a row with the segments of a day
+_MAX_LINE = 1 << 24  # bytes; rows of long recordings have many segments
 
 
 def _is_row(record: Mapping[str, object]) -> bool:
@@ -35,30 +32,31 @@ _JSON_LINES: dict[InputKind, Callable[[Mapping[str, object]], bool]] = {
     "scan": _is_row,
     "radio": _is_radio,
 }
+"""Kind -> function that tests the first line."""
 
 
-def kind_of(path: str | os.PathLike[str]) -> InputKind:
-    """The kind of an input. Raises InputError if the file is missing or of no known kind."""
+def input_kind(path: str | os.PathLike[str]) -> InputKind:
+    """Detect the kind of a file. Raises InputError if it is missing or of an unknown kind."""
     file = Path(path)
     if file.suffix.lower() != ".jsonl":
         return "scan"
     try:
         with file.open("rb") as opened:
-            line = opened.readline(_LONGEST)
+            line = opened.readline(_MAX_LINE)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; check the path") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {reason(error)}") from None
     if not line.strip():
-        return "scan"  # without rows
+        return "scan"  # a table without rows
     try:
         record = json.loads(line)
-        for kind, is_one in _JSON_LINES.items():
-            if isinstance(record, dict) and is_one(record):
+        for kind, matches in _JSON_LINES.items():
+            if isinstance(record, dict) and matches(record):
                 return kind
     except ValueError:
         pass
     raise InputError(
-        f"{path}: it is not a result of a scan, nor a log of radio stations; give a file that "
-        "streamgenre scan or streamgenre radio wrote"
+        f"{path}: it is not the table of a scan or a log of radio stations; pass a file written by "
+        "streamgenre scan or streamgenre radio"
     )

@@ -1,15 +1,15 @@
 "use strict";
-// Tables that show only the rows in view, with sorting, searching and a player.
+// Tables that render only the visible rows, with sorting, search and a player.
 {
-  const ROW = 48; // px, the height of a row in the style sheet
-  const SPARE = 8; // rows above and below those in view
-  const MOST = 200_000; // rows; browsers limit the height of an element
-  const WITHOUT = { unsure: "Unsure", "no-music": "No music", error: "Error" };
+  const ROW = 48; // px, the row height in the style sheet
+  const MARGIN = 8; // rows rendered above and below the visible ones
+  const MAX_ROWS = 200_000; // browsers limit the height of an element
+  const STATUS_NAMES = { unsure: "Unsure", "no-music": "No music", error: "Error" };
   const NUMBERS = new Set(["count", "share", "hours", "seconds", "year"]);
 
   const $$ = (id) => document.getElementById(id);
   const data = JSON.parse($$("data").textContent);
-  $$("data").remove(); // its text is no longer needed
+  $$("data").remove(); // free the memory
   const { files, folders } = data;
   const order = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
@@ -30,7 +30,7 @@
     const [hours, minutes, rest] = [whole / 3600, (whole / 60) % 60, whole % 60].map(Math.floor);
     return hours ? hours + ":" + two(minutes) + ":" + two(rest) : minutes + ":" + two(rest);
   };
-  const display = (genre) => data.genres[genre]?.[0] ?? WITHOUT[genre] ?? genre;
+  const display = (genre) => data.genres[genre]?.[0] ?? STATUS_NAMES[genre] ?? genre;
   const colour = (genre) => data.genres[genre]?.[1];
   const titleOf = (file) => files.title[file] || files.name[file];
   const pathOf = (file) => folders[files.folder[file]][0] + "/" + files.name[file];
@@ -47,17 +47,17 @@
 
   // Tables
 
-  /** A table with the numbers of its rows in order, and of those that a search has found. */
+  /** Add the state of the view to a table: shown columns, row order, and search results. */
   const prepared = (table) => {
     const column = (name) => table.columns.find((one) => one.name === name);
     const corrected = column("corrected");
     if (corrected) {
-      // The correction is the genre; beside it is what the model says.
+      // Show the correction as the genre, and the prediction in its own column.
       const genre = column("genre");
-      const stated = corrected.cells;
-      corrected.title = "Model says";
-      corrected.cells = stated.map((cell, row) => (cell === null ? null : genre.cells[row] ?? column("status")?.cells[row] ?? null));
-      genre.cells = genre.cells.map((cell, row) => stated[row] ?? cell);
+      const corrections = corrected.cells;
+      corrected.title = "Prediction";
+      corrected.cells = corrections.map((cell, row) => (cell === null ? null : genre.cells[row] ?? column("status")?.cells[row] ?? null));
+      genre.cells = genre.cells.map((cell, row) => corrections[row] ?? cell);
     }
     const filled = (one) => one.cells.some((cell) => cell !== null && cell !== "");
     const status = column("status");
@@ -66,7 +66,7 @@
       (one) =>
         one.kind !== "part" &&
         (one.kind !== "status" || !column("genre")) &&
-        !tags.includes(one.name) && // they are beside the file
+        !tags.includes(one.name) && // shown in the file column
         (filled(one) || (one.kind === "genre" && one.name !== "corrected")),
     );
     const parts = table.columns.filter((one) => one.kind === "part");
@@ -77,15 +77,15 @@
   let current = null;
 
   const sort = (table, column) => {
-    const usual = NUMBERS.has(column.kind) && column.kind !== "year"; // large numbers first
-    table.down = table.sorted === column ? !table.down : usual;
+    const initial = NUMBERS.has(column.kind) && column.kind !== "year"; // large numbers first
+    table.down = table.sorted === column ? !table.down : initial;
     table.sorted = column;
     const { cells, kind } = column;
     const keys = NUMBERS.has(kind) ? cells : cells.map((cell, row) => textOf(kind, cell) || withoutGenre(table, column, row));
     const compare = NUMBERS.has(kind) ? (a, b) => a - b : order.compare;
     const empty = (row) => keys[row] === null || keys[row] === "";
     table.order = table.order.slice().sort((a, b) => {
-      if (empty(a) || empty(b)) return empty(a) - empty(b); // last, whichever way
+      if (empty(a) || empty(b)) return empty(a) - empty(b); // always last
       return table.down ? compare(keys[b], keys[a]) : compare(keys[a], keys[b]);
     });
     search(table, table.find);
@@ -94,7 +94,7 @@
   const withoutGenre = (table, column, row) =>
     column.name === "genre" && table.status ? display(table.status.cells[row]) : "";
 
-  /** All text of a row in small letters, kept once it was asked for. */
+  /** The text of a row in lower case, cached. */
   const searched = (table, row) =>
     (table.texts[row] ??= table.columns
       .filter((one) => one.kind !== "part")
@@ -110,7 +110,7 @@
       : table.order;
   };
 
-  // What is on the screen
+  // Rendering
 
   const cellOf = (table, column, row) => {
     const { kind, name } = column;
@@ -181,18 +181,18 @@
     return make("tr", { class: "space", "aria-hidden": "true" }, cell);
   };
 
-  let drawn = ""; // which rows
-  /** Put the rows in view into the table. */
-  const draw = (anew = false) => {
+  let drawn = ""; // range of the rendered rows
+  /** Render the visible rows. */
+  const draw = (force = false) => {
     const view = $$("view");
     const body = view.querySelector("tbody");
     if (!body) return;
-    const rows = Math.min(current.found.length, MOST);
-    const first = Math.max(0, Math.floor(view.scrollTop / ROW) - SPARE);
-    // Not the height of the view, which is small while it has few rows.
-    const last = Math.min(rows, Math.ceil((view.scrollTop + innerHeight) / ROW) + SPARE);
+    const rows = Math.min(current.found.length, MAX_ROWS);
+    const first = Math.max(0, Math.floor(view.scrollTop / ROW) - MARGIN);
+    // Use the height of the window, because the view is small while it has few rows.
+    const last = Math.min(rows, Math.ceil((view.scrollTop + innerHeight) / ROW) + MARGIN);
     const now = first + "-" + last;
-    if (now === drawn && !anew) return;
+    if (now === drawn && !force) return;
     drawn = now;
     const focused = document.activeElement?.dataset?.file;
     const width = current.shown.length + (current.parts.length ? 1 : 0);
@@ -217,20 +217,20 @@
     return head;
   };
 
-  /** Show a table from its first row. */
+  /** Show a table, scrolled to its first row. */
   const show = (table) => {
     current = table;
     const heads = table.shown.map((column) => headOf(table, column));
     if (table.parts.length) heads.push(make("th", { scope: "col", class: "parts" }, "Genres of the files"));
     const grid = make("table", { "aria-rowcount": table.found.length + 1 });
     grid.append(make("thead", {}, make("tr", {}, ...heads)), make("tbody"));
-    const none = make("p", { class: "none" }, table.find ? "Nothing found." : "Nothing to show.");
+    const none = make("p", { class: "none" }, table.find ? "No matches." : "No entries.");
     $$("view").replaceChildren(table.found.length ? grid : none);
     $$("view").scrollTop = 0;
     $$("view").setAttribute("aria-labelledby", "tab-" + table.name);
     $$("about").textContent = table.about;
     $$("shown").textContent = table.find ? count(table.found.length) + " of " + count(table.rows) : "";
-    if (table.found.length > MOST) $$("shown").textContent += " (the first " + count(MOST) + " are shown)";
+    if (table.found.length > MAX_ROWS) $$("shown").textContent += " (showing the first " + count(MAX_ROWS) + ")";
     $$("find").value = table.find;
     for (const tab of $$("tabs").children) {
       const chosen = tab.dataset.name === table.name;
@@ -269,7 +269,7 @@
     return folders[files.folder[file]][1] + name;
   };
   const play = (file) => {
-    if (player.file === file && !$$("trouble").hidden) player.file = null; // try again
+    if (player.file === file && !$$("trouble").hidden) player.file = null; // retry
     if (player.file === file) {
       if (player.audio.paused) player.audio.play().catch(() => {});
       else player.audio.pause();
@@ -286,8 +286,8 @@
   player.audio.onerror = () => {
     $$("trouble").textContent =
       files.name[player.file] +
-      " cannot be played. Keep the page where it was made, and the files where they were scanned. " +
-      "If the file is there, this browser does not know its format.";
+      " cannot be played. Links are relative: do not move the page or the files. " +
+      "If the file exists, this browser does not support its format.";
     $$("trouble").hidden = false;
     draw(true);
   };

@@ -1,7 +1,7 @@
-"""A report as one HTML page, which requests nothing but the recordings that are played.
+"""Write a report as one HTML page, which requests nothing except the recordings it plays.
 
-The tables are JSON inside the page, column by column. A file is stored once, as its folder, name
-and tags; tables refer to it by its number. page.js shows only the rows that are in view.
+The tables are embedded as JSON, column by column. Each file is stored once, with its folder, name
+and tags; tables refer to it by number. page.js renders only the visible rows.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from .looks import Look
 from .tables import WITHOUT_GENRE, Cell, Report, Table
 
 _AS_IN_JS = "!*'()"
-"""What JavaScript's encodeURIComponent leaves, beside letters, digits and `-_.~`."""
-_FEWEST_YEARS = 2
-_TICKS = 12  # labels below the years at most
-_WORDS = {"unsure": "Unsure", "no-music": "No music", "error": "Errors"}
+"""Characters that JavaScript's encodeURIComponent does not escape, besides those of `quote`."""
+_MIN_YEARS = 2  # for a plot
+_MAX_TICKS = 12
+_STATUS_NAMES = {"unsure": "Unsure", "no-music": "No music", "error": "Errors"}
 _ON_PAGE = "files", "artists", "albums", "years", "folders"
-_WATCHED = ("unsure", "tags", "outliers", "sound")
+_TO_REVIEW = ("unsure", "tags", "outliers", "sound")
 
 
 def write_page(
     path: str | os.PathLike[str], report: Report, title: str, looks: Mapping[str, Look]
 ) -> None:
-    """Write the page of a report, atomically; raises OutputError.
+    """Write the page of a report atomically. Raises OutputError.
 
-    `looks`: of each genre. Links to recordings are relative to the folder of the page.
+    `looks`: genre -> its look. Links to recordings are relative to the folder of the page.
     """
     page = _Page(report, title, looks, Path(os.path.realpath(path)).parent)
     with text_replacement(path) as file:
@@ -63,19 +63,19 @@ class _Page:
             bars="\n".join(self._bars()),
             years=self._years(),
             sound=self._sound(),
-            watched="\n".join(self._watched()),
+            review="\n".join(self._review()),
             data=_script(self._data()),
         )
 
     def _parts(self) -> Iterator[tuple[str, str, str | None, int]]:
-        """(key, words, colour, files) of each genre, then of the files without one."""
+        """Yield (key, display name, colour, files) of each genre, then of files without a genre."""
         counts = self._report.counts
         for genre in sorted(self._report.genres, key=lambda genre: -counts[genre]):
             if counts[genre]:
                 yield genre, self._looks[genre].display, self._looks[genre].colour, counts[genre]
         for status in WITHOUT_GENRE:
             if counts[status]:
-                yield status, _WORDS[status], None, counts[status]
+                yield status, _STATUS_NAMES[status], None, counts[status]
 
     def _ribbon(self) -> Iterator[str]:
         for _, words, colour, files in self._parts():
@@ -97,12 +97,12 @@ class _Page:
             )
 
     def _years(self) -> str:
-        """Files by year, as columns of genres on each other; empty for less than two years."""
+        """A stacked bar plot of files by year and genre. Empty if there are too few years."""
         table = self._report.table("years")
         names = [column.name for column in table.columns]
         first = next(i for i, column in enumerate(table.columns) if column.kind == "part")
         rows = [row for row in table.rows if isinstance(row[0], int)]
-        if len(rows) < _FEWEST_YEARS:
+        if len(rows) < _MIN_YEARS:
             return ""
         begin, end = _year(rows[0]), _year(rows[-1])
         most = max(_count(row) for row in rows)
@@ -123,7 +123,7 @@ class _Page:
                         f'width="{width * 0.88:.2f}" height="{height:.2f}"/>'
                     )
             drawn.append("</g>")
-        step = next(s for s in (1, 2, 5, 10, 20, 50, 100, 200) if (end - begin) / s <= _TICKS)
+        step = next(s for s in (1, 2, 5, 10, 20, 50, 100, 200) if (end - begin) / s <= _MAX_TICKS)
         ticks = "".join(
             f'<span style="--at:{(year - begin + 0.5) / (end - begin + 1):.4f}">{year}</span>'
             for year in range(-(-begin // step) * step, end + 1, step)
@@ -155,13 +155,13 @@ class _Page:
             for name, part, colour in parts
         )
         return (
-            '<section aria-labelledby="sound-title"><h2 id="sound-title">What is heard</h2>'
+            '<section aria-labelledby="sound-title"><h2 id="sound-title">Content</h2>'
             f'<div class="ribbon low">{ribbon}</div><ul class="legend">{items}</ul></section>'
         )
 
-    def _watched(self) -> Iterator[str]:
-        """Links to the tables of files to look at."""
-        for name in _WATCHED:
+    def _review(self) -> Iterator[str]:
+        """Links to the tables of files to review."""
+        for name in _TO_REVIEW:
             table = self._report.table(name)
             yield (
                 f'<a href="#{name}"><b>{len(table.rows):,}</b><span>{_html(table.title)}</span></a>'
@@ -188,7 +188,7 @@ class _Page:
             "folders": [[folder, _link(folder, self._folder)] for folder in folders],
             "files": {"folder": places, "name": names, **tags, "link": links},
             "tables": [
-                _table(self._report.table(name), numbers) for name in (*_ON_PAGE, *_WATCHED)
+                _table(self._report.table(name), numbers) for name in (*_ON_PAGE, *_TO_REVIEW)
             ],
         }
         return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
@@ -221,11 +221,11 @@ def _table(table: Table, numbers: Mapping[str, int]) -> dict[str, object]:
 
 
 def _link(shown: str, page: Path) -> str:
-    """The address of a folder from that of the page, with a slash at its end."""
+    """Relative URL of a folder from the folder of the page, with a trailing slash."""
     folder = system_path(shown)
     try:
         relative = os.path.relpath(folder, page)
-        if not Path(page, relative).exists():  # a link to a folder is in its way
+        if not Path(page, relative).exists():  # a symbolic link on the way changes ".."
             relative = os.path.relpath(os.path.realpath(folder), page)
     except ValueError:  # another drive of Windows
         return Path(folder).as_uri() + "/"
@@ -233,12 +233,12 @@ def _link(shown: str, page: Path) -> str:
 
 
 def _html(text: str) -> str:
-    """Any text inside HTML, on one line."""
+    """Escape a text for HTML, on one line."""
     return escape(one_line(text))
 
 
 def _script(text: str) -> str:
-    """JSON inside a script element: neither an end tag nor a comment can begin in it."""
+    """Escape JSON for a script element, so that it cannot contain an end tag or a comment."""
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 

@@ -1,7 +1,7 @@
-"""The tables of a report: shares by genre, artist, album, year and folder, and files to look at.
+"""Build the tables of a report: genre shares by artist, album, year and folder; files to review.
 
-The share of a genre in a group is the part of its files: of each file, the correction counts, else
-the genre of the model, else its status. All shares of a group sum to 1.
+Each file counts as its corrected genre, otherwise as its predicted genre, otherwise as its status.
+The shares of a group are fractions of its files and sum to 1.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..groups import Group, Groups
-from ..names import spelled
+from ..names import spelling_key
 from ..row import Row, split_path
-from ..tag_genres import labels_meant
+from ..tag_genres import labels_of_tag
 
 Cell = str | int | float | None
 Kind = Literal[
     "file", "text", "genre", "status", "count", "share", "part", "hours", "seconds", "year"
 ]
-"""How a column is shown. `file`: a path; `part`: the share of a genre, one of many in a row."""
+"""How a column is displayed. `file`: a path. `part`: the share of one genre."""
 
 WITHOUT_GENRE = ("unsure", "no-music", "error")
-"""What a file can be that has no genre."""
-_LEAST_ALBUM = 3  # tracks of an album that can have an outlier
-_MUSICAL = 0.9  # share of music from which a file is left out of the table of sound
+"""The statuses of files without a genre."""
+_MIN_ALBUM = 3  # tracks from which an album can have outliers
+_MUSICAL = 0.9  # share of music below which a file is in the table `sound`
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,33 +33,34 @@ class Column:
     """A column of a table."""
 
     name: str
-    """In CSV."""
+    """Name in CSV files."""
     title: str
-    """On the page."""
+    """Title on the page."""
     kind: Kind = "text"
     minor: bool = False
-    """Left out on a narrow screen."""
+    """Hidden on narrow screens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of cells by columns."""
+    """A table of a report."""
 
     name: str
     title: str
     about: str
+    """Description for the page."""
     columns: tuple[Column, ...]
     rows: Sequence[tuple[Cell, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """Seconds of a file or library by what is heard. Speech is an estimate."""
+    """Seconds of music, speech and other audio in a file or library. Speech is an estimate."""
 
     music: float = 0.0
     speech: float = 0.0
     other: float = 0.0
-    """Silence, noise, and whatever else is neither."""
+    """Silence, noise, and everything else."""
 
     def __add__(self, more: Sound) -> Sound:
         return Sound(self.music + more.music, self.speech + more.speech, self.other + more.other)
@@ -67,24 +68,26 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that a report says."""
+    """The content of a report."""
 
     genres: tuple[str, ...]
-    """Labels of the model, and those of corrections."""
+    """Labels of the model, and further genres of corrections."""
     tables: tuple[Table, ...]
     files: int
+    """Number of files."""
     seconds: float
+    """Seconds of audio."""
     sound: Sound
     counts: Counter[str]
-    """Files by genre or, without one, by status."""
+    """Number of files by genre, or by status if they have no genre."""
 
     def table(self, name: str) -> Table:
-        """A table by its name."""
+        """Return the table with this name."""
         return next(one for one in self.tables if one.name == name)
 
 
 def category_of(row: Row) -> tuple[str, str | None]:
-    """ "genre" and the final genre, or one of WITHOUT_GENRE and None."""
+    """("genre", final genre), or (one of WITHOUT_GENRE, None)."""
     if row.corrected is not None:
         return "genre", row.corrected
     if row.error is None and row.status == "genre" and row.genre is not None:
@@ -94,7 +97,7 @@ def category_of(row: Row) -> tuple[str, str | None]:
 
 
 def sound_of(row: Row) -> Sound:
-    """What is heard in a file, in seconds."""
+    """Seconds of music, speech and other audio in a file."""
     seconds = row.duration or 0.0
     music = min(row.musical_seconds, seconds)
     speech = min(seconds - music, seconds * (row.speech or 0.0))
@@ -103,7 +106,7 @@ def sound_of(row: Row) -> Sound:
 
 @dataclass(slots=True)
 class _Share:
-    """Files and audio of a group by genre or status."""
+    """Files and seconds of a group by genre or status."""
 
     files: Counter[tuple[str, str | None]] = field(default_factory=Counter)
     seconds: Counter[tuple[str, str | None]] = field(default_factory=Counter)
@@ -116,7 +119,7 @@ class _Share:
 
 @dataclass(slots=True)
 class _Groups:
-    """The shares of groups of one kind, by what identifies them."""
+    """Key of a group -> its shares."""
 
     shares: dict[Cell, _Share] = field(default_factory=dict)
 
@@ -125,15 +128,15 @@ class _Groups:
 
 
 def build(rows: Iterable[Row], labels: Sequence[str], unsure: float | None = None) -> Report:
-    """The report of the rows of a scan, which are iterated twice.
+    """Build the report of a scan. The rows are iterated twice.
 
-    `labels`: of the model. `unsure`: see Groups.
+    `labels`: labels of the model. `unsure`: see `Groups`.
     """
     return _Builder(Groups(rows, unsure), labels).report(rows)
 
 
 class _Builder:
-    """Takes one row after another."""
+    """Builds a report row by row."""
 
     def __init__(self, groups: Groups, labels: Sequence[str]) -> None:
         self._groups, self._labels = groups, labels
@@ -195,31 +198,33 @@ class _Builder:
             self._lists["unsure"].append((row.path, *first, *second, *names))
         if genre is not None:
             self._compare(row, genre, album)
-        said = "error" if row.error is not None else row.status
+        status_cell = "error" if row.error is not None else row.status
         self._lists["files"].append(
-            (row.path, said, row.genre, row.corrected, row.confidence, row.duration, *names,
+            (row.path, status_cell, row.genre, row.corrected, row.confidence, row.duration, *names,
              row.year, row.tag_genre, row.error)
         )  # fmt: skip
 
     def _compare(self, row: Row, genre: str, album: Group | None) -> None:
-        """Compare a file with its tag, and with the rest of its album."""
+        """Compare the genre of a file with its tag and with the rest of its album."""
         names = row.artist, row.album, row.title
-        found = row.probabilities or {}
-        meant = labels_meant(row.tag_genre or "", self._known)
-        if meant and genre not in meant:
-            own = sum(found.get(label, 0.0) for label in meant)
+        probabilities = row.probabilities or {}
+        tagged = labels_of_tag(row.tag_genre or "", self._known)
+        if tagged and genre not in tagged:
+            own = sum(probabilities.get(label, 0.0) for label in tagged)
             self._lists["tags"].append(
                 (row.path, row.tag_genre, row.genre, row.corrected, row.confidence, round(own, 4),
                  *names)
             )  # fmt: skip
-        if row.corrected is not None or album is None or album.files < _LEAST_ALBUM:
+        if row.corrected is not None or album is None or album.files < _MIN_ALBUM:
             return
-        if album.corrected is not None and spelled(album.corrected) == spelled(genre):
+        if album.corrected is not None and spelling_key(album.corrected) == spelling_key(genre):
             return
         rest = self._groups.rest_of_album(row)
         if rest is None or rest.genre is None or rest.genre == genre:
             return
-        distance = sum(abs(p - rest.probabilities.get(label, 0.0)) for label, p in found.items())
+        distance = sum(
+            abs(p - rest.probabilities.get(label, 0.0)) for label, p in probabilities.items()
+        )
         self._lists["outliers"].append(
             (row.path, genre, row.confidence, album.name, album.artist, rest.genre,
              round(rest.confidence, 4), row.title, round(distance / 2, 4))
@@ -284,10 +289,10 @@ def _in_order(item: tuple[Cell, _Share]) -> tuple[bool, int, str]:
 
 def _of_group(group: Group, album: bool) -> tuple[Cell, ...]:
     verdict = group.verdict
-    said: tuple[Cell, ...] = ("error", None, group.corrected, None)
+    cells: tuple[Cell, ...] = ("error", None, group.corrected, None)
     if verdict is not None:
-        said = verdict.status, verdict.genre, group.corrected, round(verdict.confidence, 4)
-    return (group.name, *((group.artist, group.folder) if album else ()), *said)
+        cells = verdict.status, verdict.genre, group.corrected, round(verdict.confidence, 4)
+    return (group.name, *((group.artist, group.folder) if album else ()), *cells)
 
 
 def _two_best(row: Row) -> list[tuple[str | None, float | None]]:
@@ -327,21 +332,21 @@ _ALBUM = (
 )
 _YEAR, _FOLDER = Column("year", "Year", "year"), Column("folder", "Folder")
 _ABOUT = {
-    "artists": ("Artists", "What the tracks of an artist say together."),
-    "albums": ("Albums", "What the tracks of an album say together."),
-    "years": ("Years", "The year in the tags."),
-    "folders": ("Folders", "Files directly in each folder."),
+    "artists": ("Artists", "The prediction for all tracks of an artist together."),
+    "albums": ("Albums", "The prediction for all tracks of an album together."),
+    "years": ("Years", "Files by the year in their tags."),
+    "folders": ("Folders", "Files in each folder, without subfolders."),
 }
 _LISTS: dict[str, tuple[str, str, str, tuple[Column, ...]]] = {
     "unsure": (
         "unsure",
         "Unsure",
-        "Music without a probable genre. The least confident results come first.",
+        "Music without a confident prediction. The least confident results come first.",
         (
             _FILE,
-            Column("best", "Perhaps", "genre"),
+            Column("best", "Most probable", "genre"),
             Column("best_probability", "Probability", "share"),
-            Column("second", "Or", "genre", minor=True),
+            Column("second", "Second", "genre", minor=True),
             Column("second_probability", "Probability", "share", minor=True),
             *_NAMES,
         ),
@@ -349,21 +354,21 @@ _LISTS: dict[str, tuple[str, str, str, tuple[Column, ...]]] = {
     "tags": (
         "tags",
         "Likely wrong tags",
-        "The tags name another genre than the model. The most confident results come first.",
+        "The genre tag differs from the prediction. The most confident results come first.",
         (
             _FILE,
             Column("tag_genre", "Tag"),
             Column("genre", "Genre", "genre"),
             Column("corrected", "Corrected", "genre", minor=True),
             Column("confidence", "Confidence", "share"),
-            Column("tag_probability", "Probability of the tag", "share", minor=True),
+            Column("tag_probability", "Tag probability", "share", minor=True),
             *_NAMES,
         ),
     ),
     "outliers": (
         "outliers",
         "Outliers",
-        "Tracks of another genre than the rest of their album. The most different come first.",
+        "Tracks whose genre differs from the rest of their album. The most different come first.",
         (
             _FILE,
             Column("genre", "Genre", "genre"),
@@ -371,7 +376,7 @@ _LISTS: dict[str, tuple[str, str, str, tuple[Column, ...]]] = {
             Column("album", "Album", minor=True),
             Column("album_artist", "Artist", minor=True),
             Column("album_genre", "Rest of the album", "genre"),
-            Column("album_confidence", "Confidence of the rest", "share", minor=True),
+            Column("album_confidence", "Album confidence", "share", minor=True),
             Column("title", "Title", minor=True),
             Column("distance", "Difference", "share", minor=True),
         ),
@@ -392,7 +397,7 @@ _LISTS: dict[str, tuple[str, str, str, tuple[Column, ...]]] = {
     "files": (
         "files",
         "All files",
-        "Every file of the scan.",
+        "All files of the scan.",
         (
             _FILE,
             Column("status", "Status", "status"),

@@ -1,1 +1,1 @@
-"""Genres of a scan in the tags of its files: planned, written, and undone."""
+"""Plan, write and undo the genre tags of scanned files."""

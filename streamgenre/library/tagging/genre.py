@@ -1,7 +1,7 @@
-"""The genre tag of one file: read exactly as it is stored, written, and restored.
+"""Read, write and restore the genre tag of one file.
 
-mutagen reads and writes the containers. Three places that it does not cover are handled beside it:
-the genre byte of ID3v1, whose other bytes stay; an APEv2 tag in a file with ID3; and the INFO list
+The containers are read and written by mutagen. This module adds three cases that mutagen does not
+support: changing only the genre byte of ID3v1, an APEv2 tag in a file with ID3, and the INFO list
 of wav files.
 """
 
@@ -41,32 +41,33 @@ _APE_TEXT = 0
 
 
 class GenreTag(ABC):
-    """The tag of a file. `put` and `restore` write to the file at once, not atomically."""
+    """The genre tag of a file. Writes are immediate and not atomic."""
 
     genre: Genre
+    """The genre fields, exactly as stored."""
     names: tuple[str, ...]
-    """The genres for people."""
+    """The genres as text, for display."""
     others: str
-    """Hash of everything else in the tag."""
+    """Hash of all other fields."""
 
     def __init__(self, path: Path, kind: Any) -> None:
         self.path, self.kind = path, kind
 
     @abstractmethod
-    def put(self, genres: Sequence[str]) -> None:
-        """Replace the genre by these values."""
+    def set_genres(self, genres: Sequence[str]) -> None:
+        """Write these genres. They replace the stored ones."""
 
     @abstractmethod
     def restore(self, genre: Genre) -> None:
-        """Put back what the same file stated before."""
+        """Write the genre fields that the file had before."""
 
-    def states(self, genres: Sequence[str]) -> bool:
-        """Whether exactly these values are stored, wherever the file states a genre."""
+    def matches(self, genres: Sequence[str]) -> bool:
+        """Whether all genre fields of the file have exactly these values."""
         places: dict[str, list[str]] = {}
         for field in self.genre.fields:
             if field.name != _V1:
                 places.setdefault(field.name.lower(), []).extend(field.values)
-        # The INFO list has one value, which ends with NUL.
+        # The INFO list has a single value, terminated by NUL.
         info = [value.encode("latin-1") for value in places.pop(_INFO.lower(), [])]
         return (
             bool(places or info)
@@ -76,11 +77,11 @@ class GenreTag(ABC):
 
 
 def read_genre(path: Path, kind: type | None = None) -> GenreTag:
-    """The genre tag of a file.
+    """Read the genre tag of a file.
 
-    `kind`: what another GenreTag found, for a copy whose name does not show its format. Raises
-    InputError if the tags cannot be read or are of a format that cannot be written, and ConfigError
-    if mutagen is missing.
+    `kind`: the `kind` of another GenreTag, for a copy whose extension does not show its format.
+    Raises InputError if the tags cannot be read or the format is not supported, and ConfigError if
+    mutagen is missing.
     """
     if mutagen is None:
         raise ConfigError(f"tags need mutagen: {install_command('tags')}")
@@ -93,7 +94,7 @@ def read_genre(path: Path, kind: type | None = None) -> GenreTag:
         return _of_kind(path, kind)
     except InputError:
         raise
-    except Exception as error:  # of damaged tags mutagen raises almost anything
+    except Exception as error:  # mutagen raises many types for damaged tags
         raise InputError(f"{path}: its tags cannot be read: {first_line(error)}") from None
 
 
@@ -128,7 +129,7 @@ def _hash(parts: Iterable[object]) -> str:
     return digest.hexdigest()
 
 
-# ID3v1: the last 128 bytes of a file, of which the last one is the number of the genre.
+# ID3v1: the last 128 bytes of a file. The last byte is the genre number.
 
 _V1, _INFO = "ID3v1", "IGNR"
 
@@ -143,7 +144,7 @@ def _read_v1(path: Path) -> bytes:
 
 
 class _without_v1:  # noqa: N801  # read as a statement
-    """Takes the ID3v1 tag off while other tags are written, and puts it back with a genre."""
+    """Removes the ID3v1 tag while other tags are written, and appends it again with a genre."""
 
     def __init__(self, path: Path, v1: bytes, genre: int) -> None:
         self._path, self._v1, self._genre = path, v1, genre
@@ -173,7 +174,7 @@ def _v1_before(genre: Genre) -> int:
     return next((int(field.values[0]) for field in genre.fields if field.name == _V1), _V1_NONE)
 
 
-# APEv2: items with a key that keeps its case.
+# APEv2: keys are case-insensitive, but their case is preserved.
 
 
 def _ape_keys(tags: Any) -> list[str]:
@@ -217,8 +218,8 @@ class _ID3(GenreTag):
 
     def __init__(self, path: Path, kind: Any) -> None:
         super().__init__(path, kind)
-        at_ends = issubclass(kind, mutagen.id3.ID3FileType)  # else in a chunk
-        # As it is stored: not translated to another version, nothing taken over from ID3v1.
+        at_ends = issubclass(kind, mutagen.id3.ID3FileType)  # otherwise in a chunk
+        # Read the tag as stored: without conversion to another version or values from ID3v1.
         self._tags = kind(str(path), translate=False, load_v1=False).tags
         self._v1 = _read_v1(path) if at_ends else b""
         self._ape = _ape_tag(path) if at_ends else None
@@ -226,12 +227,12 @@ class _ID3(GenreTag):
         fields = [*self._frames(), *_v1_fields(self._v1)]
         if self._ape is not None:
             fields += _ape_fields(self._ape)
-        stated = None if self._info is None else self._info.get(riff.GENRE)
-        if stated is not None:
-            fields.append(Field(_INFO, (stated.decode("latin-1"),)))
+        stored = None if self._info is None else self._info.get(riff.GENRE)
+        if stored is not None:
+            fields.append(Field(_INFO, (stored.decode("latin-1"),)))
         self.genre = Genre(self._tags is not None, tuple(fields))
-        self.names = self._shown(stated)
-        self._version = self._of_version()
+        self.names = self._shown(stored)
+        self._version = self._version_to_write()
         self.others = self._hash_others()
 
     def _frames(self) -> list[Field]:
@@ -251,15 +252,16 @@ class _ID3(GenreTag):
             found = [known[self._v1[-1]]]
         return tuple(name for name in found if name.strip())
 
-    def _of_version(self) -> int:
-        """The version to write: that of the tag. mutagen does not write 2.2."""
+    def _version_to_write(self) -> int:
+        """The version of the tag, or 2.3 for 2.2, which mutagen does not write."""
         if self._tags is None:
             return 4
         version = self._tags.version[1]
         if version == 2:
             if self._tags.unknown_frames:
                 raise InputError(
-                    f"{self.path}: has frames of ID3v2.2 that ID3v2.3 lacks; convert its tags first"
+                    f"{self.path}: has ID3v2.2 frames without an equivalent in ID3v2.3; convert "
+                    "its tags first"
                 )
             self._tags.update_to_v23()
         return 3 if version <= 3 else 4
@@ -268,10 +270,10 @@ class _ID3(GenreTag):
         parts: list[object] = [self._v1[:-1]]
         tags = self._tags
         if tags is None and self._v1 and self._ape is None:
-            tags = self._new_tag()  # what ID3v2 will state is there already
+            tags = self._new_tag()  # the new ID3v2 tag will have these frames
         if tags is not None:
             frames = (f for key, f in tags.items() if not key.startswith("TCON"))
-            # mutagen leaves out text without a character.
+            # mutagen does not write empty text frames.
             kept = [f for f in frames if not (isinstance(f, mutagen.id3.TextFrame) and not str(f))]
             parts += sorted((f.HashKey, _ENCODING.sub("", repr(f))) for f in kept)
             parts += sorted(tags.unknown_frames)
@@ -279,11 +281,11 @@ class _ID3(GenreTag):
             parts += _ape_others(self._ape)
         return _hash(parts)
 
-    def put(self, genres: Sequence[str]) -> None:
+    def set_genres(self, genres: Sequence[str]) -> None:
         path = str(self.path)
         tags, ape = self._tags, self._ape
-        # Readers that find a tag may look for title and artist only there, so that none is made
-        # beside another kind.
+        # Some readers ignore other tags if there is an ID3v2 tag, so none is added to a file that
+        # already has title or artist in another kind of tag.
         if tags is None and ape is None and not self._described():
             tags = self._new_tag()
         with _without_v1(self.path, self._v1, _v1_number(genres)):
@@ -300,11 +302,11 @@ class _ID3(GenreTag):
             riff.set_info_genre(self.path, genres[0].encode() + b"\0")
 
     def _described(self) -> bool:
-        """Whether the INFO list says more than which program wrote the file."""
+        """Whether the INFO list has more than the name of the program that wrote the file."""
         return bool(self._info and {*self._info} - {riff.SOFTWARE})
 
     def _new_tag(self) -> Any:
-        """A tag with what ID3v1 states, as readers may not look there once there is an ID3v2."""
+        """Create a tag with the fields of ID3v1, which some readers ignore if there is an ID3v2."""
         if self._v1:
             return mutagen.id3.ID3(str(self.path), load_v1=True)
         found = self.kind(str(self.path))
@@ -312,7 +314,7 @@ class _ID3(GenreTag):
         return found.tags
 
     def _save(self, tags: Any) -> None:
-        # Several values are separated by NUL in both versions, so that none changes.
+        # Separate several values by NUL in both versions, so that other frames do not change.
         tags.save(str(self.path), v2_version=self._version, v23_sep=None)
 
     def restore(self, genre: Genre) -> None:
@@ -332,8 +334,8 @@ class _ID3(GenreTag):
                 _ape_restore(self._ape, genre)
                 self._ape.save(path)
         if self._info is not None:
-            stated = (field.values[0] for field in genre.fields if field.name == _INFO)
-            old = next(stated, None)
+            stored = (field.values[0] for field in genre.fields if field.name == _INFO)
+            old = next(stored, None)
             riff.set_info_genre(self.path, None if old is None else old.encode("latin-1"))
 
     def _delete(self) -> None:
@@ -358,7 +360,7 @@ class _Vorbis(GenreTag):
         self._file = kind(str(path))
         pairs = [] if self._file.tags is None else [*self._file.tags]
         if any("\ufffd" in value or "?" in key for key, value in pairs):
-            raise InputError(f"{path}: has comments that are not UTF-8; mend its tags first")
+            raise InputError(f"{path}: has comments that are not UTF-8; repair its tags first")
         self.genre = Genre(
             self._file.tags is not None,
             tuple(Field(k, (v,), (i,)) for i, (k, v) in enumerate(pairs) if _is_genre(k)),
@@ -369,7 +371,7 @@ class _Vorbis(GenreTag):
         kept += [(b.code, b.write()) for b in blocks if b.code not in (1, 4)]  # padding, comments
         self.others = _hash(kept)
 
-    def put(self, genres: Sequence[str]) -> None:
+    def set_genres(self, genres: Sequence[str]) -> None:
         if self._file.tags is None:
             self._file.add_tags()
         tags, old = self._file.tags, self.genre.fields
@@ -402,13 +404,13 @@ class _MP4(GenreTag):
         super().__init__(path, kind)
         self._file = kind(str(path))
         tags = self._file.tags or {}
-        stated = self._KEY in tags
-        fields = (Field(self._KEY, tuple(tags[self._KEY])),) if stated else ()
+        stored = self._KEY in tags
+        fields = (Field(self._KEY, tuple(tags[self._KEY])),) if stored else ()
         self.genre = Genre(self._file.tags is not None, fields)
         self.names = tuple(value for field in fields for value in field.values if value.strip())
         self.others = _hash(sorted((k, repr(v)) for k, v in tags.items() if k != self._KEY))
 
-    def put(self, genres: Sequence[str]) -> None:
+    def set_genres(self, genres: Sequence[str]) -> None:
         if self._file.tags is None:
             self._file.add_tags()
         self._file.tags[self._KEY] = list(genres)
@@ -437,7 +439,7 @@ class _APE(GenreTag):
         kept: list[object] = [self._v1[:-1]]
         self.others = _hash(kept + ([] if self._tags is None else [*_ape_others(self._tags)]))
 
-    def put(self, genres: Sequence[str]) -> None:
+    def set_genres(self, genres: Sequence[str]) -> None:
         tags = mutagen.apev2.APEv2() if self._tags is None else self._tags
         with _without_v1(self.path, self._v1, _v1_number(genres)):
             _ape_put(tags, genres)
@@ -460,13 +462,13 @@ class _ASF(GenreTag):
     def __init__(self, path: Path, kind: Any) -> None:
         super().__init__(path, kind)
         self._file = kind(str(path))
-        stated = [value for name, value in self._file.tags if name == self._KEY]
-        if any(value.TYPE != mutagen.asf.UNICODE for value in stated):
+        stored = [value for name, value in self._file.tags if name == self._KEY]
+        if any(value.TYPE != mutagen.asf.UNICODE for value in stored):
             raise InputError(f"{path}: its genre is not text; remove that attribute first")
         self.genre = Genre(
-            True, tuple(Field(self._KEY, (v.value,), (v.language, v.stream)) for v in stated)
+            True, tuple(Field(self._KEY, (v.value,), (v.language, v.stream)) for v in stored)
         )
-        self.names = tuple(v.value for v in stated if v.value.strip())
+        self.names = tuple(v.value for v in stored if v.value.strip())
         self.others = _hash(
             sorted(
                 (name, repr((v.TYPE, v.value, v.language or 0, v.stream or 0)))
@@ -482,7 +484,7 @@ class _ASF(GenreTag):
         self._file.tags[:] = kept + [(self._KEY, value) for value in made]
         self._file.save(str(self.path))
 
-    def put(self, genres: Sequence[str]) -> None:
+    def set_genres(self, genres: Sequence[str]) -> None:
         self._set((genre, None, None) for genre in genres)
 
     def restore(self, genre: Genre) -> None:

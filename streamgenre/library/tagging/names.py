@@ -1,7 +1,7 @@
-"""Names under which genres and styles are written into tags: presets, or a TOML file.
+"""Maps from labels to the genre names written to tags: presets, or a TOML file.
 
-The tables `[genres]` and `[styles]` have an entry for each label of the model: a name, a list of
-names, or "" for a label that is not written. `base` names a preset for the labels without an entry.
+The tables `[genres]` and `[styles]` map a label of the model to a name, a list of names, or "" to
+write nothing. `base` selects a preset for labels without an entry.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ...model.model import read_model
 
 _FOLDER = Path(__file__).parent / "presets"
 PRESETS = ("id3v1", "beets", "musicbrainz")
-"""Names of the maps that come with streamgenre."""
+"""Names of the built-in maps."""
 _TABLES = ("genres", "styles")
 
 Names = Mapping[str, tuple[str, ...]]
@@ -28,13 +28,13 @@ Names = Mapping[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class GenreNames:
-    """What is written for each label and style. Those that are not listed keep their own name."""
+    """The names written for each genre and style. Labels without an entry are written unchanged."""
 
     genres: Names
     styles: Names
 
     def of(self, label: str, styles: Iterable[str] = ()) -> tuple[str, ...]:
-        """The values of the tag, the genre first, each once; empty: the genre is not written.
+        """The values to write, without duplicates, the genre first. Empty to write nothing.
 
         >>> GenreNames({"hiphop": ("Hip-Hop", "Rap")}, {}).of("hiphop", ["trap", "Rap"])
         ('Hip-Hop', 'Rap', 'trap')
@@ -47,16 +47,16 @@ class GenreNames:
 
 
 def genre_names(which: str | os.PathLike[str] | None = None) -> GenreNames:
-    """The map of a preset or a file; None: the names that the bundled model shows.
+    """Load a preset or a file. None selects the display names of the bundled model.
 
-    Raises ConfigError if there is no such preset or file, or the file has another form.
+    Raises ConfigError if there is no such preset or file, or if the file is invalid.
     """
     if which is None:
         return _displayed()
     if which in PRESETS:
         return _read(_FOLDER / f"{which}.toml")
     if not Path(which).exists():
-        raise ConfigError(f"{which}: no such file, and no map of {', '.join(PRESETS)}")
+        raise ConfigError(f"{which}: no such file; the built-in maps are {', '.join(PRESETS)}")
     return _read(Path(which))
 
 

@@ -1,4 +1,4 @@
-"""What is to be written into the tags of each file of the results, and where nothing is, why."""
+"""Plan the genre tag of each file of the results, with a reason for files that are not written."""
 
 from __future__ import annotations
 
@@ -13,97 +13,101 @@ from ..row import Row, system_path
 from .genre import GenreTag, read_genre
 from .names import GenreNames
 from .record import FileState, History
-from .rewrite import refusal, why
+from .rewrite import message_of, refusal
 
 By = Literal["track", "album", "artist"]
-"""Whose verdict a file gets: its own, or that of all tracks of its album or artist."""
+"""Source of the genre: the file itself, or all tracks of its album or artist."""
 Outcome = Literal["planned", "written", "restored", "same", "skipped", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class TagChange:
-    """What is done with the genre tag of one file."""
+    """The change of the genre tag of one file."""
 
     path: str
-    """As the results have it."""
+    """The path in the results."""
     outcome: Outcome
-    """"planned": would be written. "same": states this genre already. "failed": cannot be written,
-    which needs a remedy. "skipped": there is nothing to write."""
+    """"planned": would be written. "written", "restored": done. "same": already has these genres.
+    "skipped": nothing to write. "failed": cannot be written."""
     old: tuple[str, ...] = ()
-    """The genres that the file stated."""
+    """The genres before the change."""
     new: tuple[str, ...] = ()
-    """The genres that it is to state."""
+    """The genres after the change."""
     why: str | None = None
-    """Of "skipped" and "failed": the reason."""
+    """The reason, for "skipped" and "failed"."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """Which files get a genre, and what is written."""
+class TagOptions:
+    """Which files are written, and with which names."""
 
     names: GenreNames
     min_confidence: float = 0.0
-    """Of the verdict; corrections of the user have no confidence and are always taken."""
+    """Minimum confidence of predictions. Corrections are always written."""
     only_missing: bool = False
-    """Only files without a genre."""
+    """Write only files without a genre."""
     styles: bool = False
-    """Write the styles of a file behind its genre."""
+    """Also write the styles of a file, after its genre."""
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """A change with what is needed to make it; without a tag there is nothing to do."""
+class PlannedChange:
+    """A planned change and the data needed to perform it."""
 
     change: TagChange
     row: Row
     tag: GenreTag | None = None
+    """None if nothing is to be written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The label for a file, or the reason why there is none."""
+    """The label of a file, or the reason why it has none."""
 
     label: str | None
     confidence: float = 1.0
     why: str = ""
 
 
-def genres_for(row: Row, decision: Decision, choice: Choice) -> tuple[tuple[str, ...], str | None]:
-    """The values to write, or the reason why none are."""
+def genres_for(
+    row: Row, decision: Decision, options: TagOptions
+) -> tuple[tuple[str, ...], str | None]:
+    """The values to write, or the reason why nothing is written."""
     if decision.label is None:
         return (), decision.why
-    if decision.confidence < choice.min_confidence:
-        return (), f"{decision.label} at {decision.confidence:.0%} is below the least confidence"
-    hints = (row.styles or ()) if choice.styles and row.genre == decision.label else ()
-    genres = choice.names.of(decision.label, hints)
+    if decision.confidence < options.min_confidence:
+        return (), f"{decision.label} at {decision.confidence:.0%} is below the minimum confidence"
+    hints = (row.styles or ()) if options.styles and row.genre == decision.label else ()
+    genres = options.names.of(decision.label, hints)
     return genres, None if genres else f"the map has no name for {decision.label}"
 
 
 @dataclass(slots=True)
 class Planner:
-    """Plans file after file; one file under several names is planned once."""
+    """Plans the changes of files. A file that is listed under several paths is planned once."""
 
-    choice: Choice
+    options: TagOptions
     history: History
     _seen: dict[str, str] = field(default_factory=dict)
-    """Of files behind links: where they are -> the path in the results."""
+    """Path with links resolved -> first path in the results."""
 
-    def plan(self, row: Row, decision: Decision) -> Planned:
-        """The change for a row."""
-        genres, unwanted = genres_for(row, decision, self.choice)
+    def plan(self, row: Row, decision: Decision) -> PlannedChange:
+        """Plan the change for a row."""
+        genres, unwanted = genres_for(row, decision, self.options)
         if unwanted is not None:
-            return Planned(TagChange(row.path, "skipped", why=unwanted), row)
+            return PlannedChange(TagChange(row.path, "skipped", why=unwanted), row)
         path = Path(os.path.realpath(system_path(row.path)))
         try:
             if (stale := self._stale(path, row)) is not None:
-                return Planned(TagChange(row.path, "failed", new=genres, why=stale), row)
+                return PlannedChange(TagChange(row.path, "failed", new=genres, why=stale), row)
             if (other := self._known_as(path, row)) is not None:
-                return Planned(TagChange(row.path, "skipped", why=f"is the file {other}"), row)
+                same = f"is the same file as {other}"
+                return PlannedChange(TagChange(row.path, "skipped", why=same), row)
             tag = read_genre(path)
             change = self._change(row, tag, genres)
         except (InputError, OSError) as error:
-            return Planned(TagChange(row.path, "skipped", why=why(error, path)), row)
-        return Planned(change, row, tag if change.outcome == "planned" else None)
+            return PlannedChange(TagChange(row.path, "skipped", why=message_of(error, path)), row)
+        return PlannedChange(change, row, tag if change.outcome == "planned" else None)
 
     def _stale(self, path: Path, row: Row) -> str | None:
         try:
@@ -124,14 +128,14 @@ class Planner:
         return "has changed since the scan; scan again"
 
     def _known_as(self, path: Path, row: Row) -> str | None:
-        """Under which other path the results have the same file."""
+        """The first path of the same file in the results; None if it is this one."""
         first = self._seen.setdefault(str(path), row.path)
         return None if first == row.path else first
 
     def _change(self, row: Row, tag: GenreTag, genres: tuple[str, ...]) -> TagChange:
-        if self.choice.only_missing and tag.names:
-            return TagChange(row.path, "skipped", tag.names, why="has a genre")
-        if tag.states(genres):
+        if self.options.only_missing and tag.names:
+            return TagChange(row.path, "skipped", tag.names, why="already has a genre")
+        if tag.matches(genres):
             return TagChange(row.path, "same", tag.names, genres)
         if (refused := refusal(tag.path)) is not None:
             return TagChange(row.path, "failed", tag.names, genres, refused)
@@ -139,9 +143,10 @@ class Planner:
 
 
 def decide(row: Row, by: By = "track", groups: Groups | None = None) -> Decision:
-    """The genre of a file: its correction, that of its group, or its own.
+    """Decide on the genre of a file: its correction, the genre of its group, or its own.
 
-    `groups` is needed by album and artist. A file without such a tag keeps its own verdict.
+    `groups` is required if `by` is "album" or "artist". A file without such a group uses its own
+    prediction.
     """
     if row.corrected is not None:
         return Decision(row.corrected)
@@ -163,5 +168,5 @@ def decide(row: Row, by: By = "track", groups: Groups | None = None) -> Decision
     return Decision(verdict.genre, verdict.confidence)
 
 
-def _undecided(status: str | None, whose: str) -> str:
-    return "no music" if status == "no-music" else f"the genre{whose} is unsure"
+def _undecided(status: str | None, of_group: str) -> str:
+    return "no music" if status == "no-music" else f"the genre{of_group} is unsure"

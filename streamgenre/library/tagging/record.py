@@ -1,8 +1,8 @@
-"""What was written into which file: a file of JSON lines beside the results (RESULTS.tags).
+"""Records of written tags, for undo: a JSON Lines file next to the results (RESULTS.tags).
 
-A line is complete on the disk before its file is replaced, and holds the state of the file before
-and after. So it needs no second line: which of the two states the file is in shows whether it was
-replaced. A last line that was cut off belongs to a file that was not.
+A record is flushed to disk before its file is replaced. It contains the state of the file before
+and after, so the current state of the file shows whether it was replaced. If the last line is
+incomplete, its file was not replaced.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from typing import Any, Literal
 from ...errors import InputError, OutputError, reason
 
 SUFFIX = ".tags"
-"""What the name of this file has behind the name of the results."""
+"""Suffix of the records of a results file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a tag that states a genre."""
+    """A genre field of a tag."""
 
     name: str
-    """As the container names it, such as TCON, GENRE or WM/Genre."""
+    """Name in the container, such as TCON, GENRE or WM/Genre."""
     values: tuple[str, ...]
     detail: tuple[int | None, ...] = ()
-    """ID3: text encoding. Vorbis comment: its place. ASF: language and stream."""
+    """ID3: text encoding. Vorbis comment: position. ASF: language and stream."""
 
 
 @dataclass(frozen=True, slots=True)
 class Genre:
-    """All that a file states of its genre, exactly as it is stored."""
+    """All genre fields of a file, exactly as stored."""
 
     has_tag: bool
-    """Whether there is a tag; it is removed if it was made for the genre only."""
+    """Whether the file has a tag. If not, undo removes the tag that was added."""
     fields: tuple[Field, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """A file as the system and a scan see it."""
+    """Size and modification time of a file, by which a scan detects changes."""
 
     size: int
     modified: int
@@ -51,36 +51,36 @@ class FileState:
 
     @classmethod
     def of(cls, status: os.stat_result) -> FileState:
-        """Of what os.stat gave."""
+        """From the result of os.stat."""
         return cls(status.st_size, status.st_mtime_ns)
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A file that is about to be replaced by one with another genre."""
+    """The replacement of a file by one with another genre."""
 
     path: str
-    """Where the file is, links resolved."""
+    """Path of the file, with links resolved."""
     action: Literal["write", "undo"]
     before: FileState
     after: FileState
     content: str
-    """Hash of the whole file afterwards."""
+    """Hash of the new file."""
     genres: tuple[str, ...]
-    """What was written."""
+    """The genres that were written."""
     original: Genre
-    """What the file stated before the first time that it was written."""
+    """The genre fields before the first write."""
     tag_genre: str | None
-    """The same, as the results have it."""
+    """The value of `tag_genre` in the results before the first write."""
 
     def to_json(self) -> str:
-        """A line without its end."""
+        """The record as JSON, without a newline."""
         record = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **asdict(self)}
-        return json.dumps(record)  # ASCII, which also keeps paths that are not UTF-8
+        return json.dumps(record)  # ASCII, which preserves paths that are not UTF-8
 
     @classmethod
     def of_json(cls, line: str | bytes) -> Record:
-        """Raises ValueError, KeyError or TypeError if the line is another one."""
+        """Parse a record. Raises ValueError, KeyError or TypeError if it is invalid."""
         entries: dict[str, Any] = json.loads(line)
         entries.pop("time")
         original = entries.pop("original")
@@ -98,18 +98,18 @@ class Record:
 
 
 def read_records(path: Path) -> Iterator[Record]:
-    """The records of a file, the oldest first; none if there is no file. Raises InputError."""
+    """Yield all records, oldest first; none if the file does not exist. Raises InputError."""
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 if not line.endswith(b"\n"):
-                    return  # cut off
+                    return  # incomplete
                 try:
                     record = Record.of_json(line)
                 except (ValueError, KeyError, TypeError, AttributeError):
                     raise InputError(
-                        f"{path}: line {number} is no record of written tags; without it, its "
-                        "file cannot be restored: put it in order, or remove the line"
+                        f"{path}: line {number} is not a record of written tags; repair the line, "
+                        "or remove it (its file can then not be restored)"
                     ) from None
                 yield record
     except FileNotFoundError:
@@ -119,11 +119,11 @@ def read_records(path: Path) -> Iterator[Record]:
 
 
 class RecordError(OutputError):
-    """Records cannot be kept, so that nothing more may be written."""
+    """Records cannot be written, so no more tags may be written."""
 
 
 class History:
-    """All records of a file, by path, and new ones."""
+    """All records next to a results file, grouped by path."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -135,11 +135,11 @@ class History:
         return iter([*self._records])
 
     def of(self, path: str) -> list[Record]:
-        """The records of a file, the oldest first."""
+        """The records of a file, oldest first."""
         return self._records.get(path, [])
 
     def same_audio(self, path: str, before: FileState, now: FileState) -> bool:
-        """Whether records lead from one state of a file to the other."""
+        """Whether the file has changed from one state to the other only by recorded writes."""
         states: set[FileState] = set()
         for record in self.of(path):
             if record.before not in states:
@@ -150,12 +150,15 @@ class History:
         return False
 
     def append(self, record: Record) -> None:
-        """Keep a record on the disk. Raises RecordError; the file then holds what it held."""
+        """Append a record and flush it to disk.
+
+        Raises RecordError. The file is then unchanged.
+        """
         line = record.to_json().encode() + b"\n"
         try:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0))
             with os.fdopen(descriptor, "r+b") as file:
-                end = _whole(file)
+                end = _end_of_lines(file)
                 try:
                     file.seek(end)
                     file.write(line)
@@ -169,8 +172,8 @@ class History:
         self._records.setdefault(record.path, []).append(record)
 
 
-def _whole(file: Any) -> int:
-    """Where the last complete line of a file ends."""
+def _end_of_lines(file: Any) -> int:
+    """Position after the last complete line."""
     end = file.seek(0, os.SEEK_END)
     while end:
         first = max(0, end - 65_536)

@@ -1,7 +1,7 @@
-"""Replace a file by a copy with other tags: at every moment it is the old one or the new one.
+"""Atomically replace a file by a copy with other tags.
 
-The copy is made in the same folder, and the audio in it is compared with that of the original. It
-is complete on the disk before it takes the place of the original.
+The copy is written in the same folder. Its audio and its other tags are compared with those of the
+original, and it is flushed to disk before it replaces the original.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ _PREFIX, _SUFFIX = ".streamgenre-", ".partial"
 
 
 def refusal(path: Path) -> str | None:
-    """Why this file, links resolved, is not to be replaced, with the remedy; None if it can be."""
+    """Why a file must not be replaced, with the remedy; None if it can be.
+
+    `path`: with links resolved.
+    """
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         return "is not a regular file"
@@ -34,8 +37,8 @@ def refusal(path: Path) -> str | None:
         return "is read-only; change its mode to tag it"
     if status.st_nlink > 1:
         return (
-            f"has {status.st_nlink} hard links, which writing would separate; replace it by a copy "
-            "of its own to tag it"
+            f"has {status.st_nlink} hard links, which writing would break; replace it by a copy to "
+            "tag it"
         )
     if not os.access(path.parent, os.W_OK | os.X_OK):
         return "its folder is read-only; change its mode to tag it"
@@ -43,18 +46,18 @@ def refusal(path: Path) -> str | None:
 
 
 class Temporaries:
-    """Names of unfinished copies, which tell whose they are."""
+    """Paths of temporary copies. Their names identify the owner, so leftovers can be removed."""
 
     def __init__(self, owner: Path) -> None:
-        """`owner`: a path; the copies of its runs can be told from others."""
+        """`owner`: the path whose runs create the copies."""
         self._start = _PREFIX + _short(os.path.realpath(owner)) + "-"
 
-    def beside(self, path: Path) -> Path:
-        """A name for the copy of a file; not longer for a long name."""
+    def path_for(self, path: Path) -> Path:
+        """Path of the temporary copy of a file. The name has a fixed length."""
         return path.parent / (self._start + _short(path.name) + _SUFFIX)
 
     def remove(self, folder: Path) -> None:
-        """Remove copies that a killed run left in a folder."""
+        """Remove the copies that killed runs of the owner left in a folder."""
         with suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
                 if entry.name.startswith(self._start) and entry.name.endswith(_SUFFIX):
@@ -76,20 +79,20 @@ def rewrite(
     tag: GenreTag,
     temporary: Path,
     change: Callable[[GenreTag], None],
-    right: Callable[[GenreTag], bool],
-    announce: Callable[[FileState, FileState, str], None],
+    verify: Callable[[GenreTag], bool],
+    before_replacing: Callable[[FileState, FileState, str], None],
 ) -> None:
     """Replace a file by a copy with other tags.
 
     Args:
-        tag: of the file, its path with links resolved.
-        temporary: of the copy, in the same folder.
+        tag: tag of the file; its path has links resolved.
+        temporary: path of the copy, in the same folder.
         change: changes the tag of the copy.
-        right: whether the tag of the copy is as it should be.
-        announce: called with the states before and after and the hash of the content afterwards,
-            when only the replacement is left.
+        verify: returns whether the changed tag is correct.
+        before_replacing: called immediately before the replacement with the old state, the new
+            state and the hash of the new content.
 
-    Raises OutputError, OSError or whatever mutagen raises; the file then is as it was.
+    Raises OutputError, OSError or an error of mutagen. The file is then unchanged.
     """
     path = tag.path
     status = path.stat()
@@ -101,16 +104,16 @@ def rewrite(
         copy = read_genre(temporary, tag.kind)
         change(copy)
         changed = read_genre(temporary, tag.kind)
-        if not right(changed) or changed.others != tag.others:
-            raise OutputError(f"{path}: its tags cannot be written without loss; it stays as it is")
+        if not verify(changed) or changed.others != tag.others:
+            raise OutputError(f"{path}: its tags cannot be written without loss; it is unchanged")
         if _audio(temporary) != audio:
-            raise OutputError(f"{path}: writing its tags would change the audio; it stays as it is")
+            raise OutputError(f"{path}: writing its tags would change the audio; it is unchanged")
         with temporary.open("r+b") as file:
             os.fsync(file.fileno())
         content = content_hash(temporary)
         if FileState.of(path.stat()) != FileState.of(status):
-            raise OutputError(f"{path}: changes while it is written; it stays as it is")
-        announce(FileState.of(status), FileState.of(temporary.stat()), content)
+            raise OutputError(f"{path}: was changed by another program; run the command again")
+        before_replacing(FileState.of(status), FileState.of(temporary.stat()), content)
         temporary.replace(path)
     finally:
         files.unfinished.discard(temporary)
@@ -119,7 +122,7 @@ def rewrite(
 
 
 def _copy(path: Path, temporary: Path, status: os.stat_result) -> None:
-    """A copy with mode, owner and extended attributes; its time of change will be new."""
+    """Copy a file with mode, owner and extended attributes, but with a new modification time."""
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     shutil.copyfile(path, temporary)
     if hasattr(os, "chown"):
@@ -141,18 +144,18 @@ def _audio(path: Path) -> str:
         with path.open("rb") as file:
             return packets_hash(file)
     except Exception as error:
-        if type(error) is OSError:  # of the disk
+        if type(error) is OSError:  # an error of the disk
             raise
         text = getattr(error, "strerror", None) or first_line(error)
         raise InputError(f"{path}: its audio cannot be compared: {text}") from None
 
 
 def cause(error: BaseException) -> BaseException:
-    """The OSError that mutagen turned into an error of its own, or the error itself."""
+    """The OSError wrapped by an error of mutagen, or the error itself."""
     inner = error.args[0] if error.args else None
     return inner if isinstance(inner, OSError) else error
 
 
-def why(error: BaseException, path: Path | str) -> str:
-    """The cause of a failure without the path."""
+def message_of(error: BaseException, path: Path | str) -> str:
+    """The cause of an error, without the path."""
     return reason(cause(error)).removeprefix(f"{path}: ")

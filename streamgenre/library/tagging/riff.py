@@ -1,7 +1,7 @@
-"""The genre in the INFO list of a RIFF file (IGNR), beside which mutagen reads ID3 only.
+"""Read and write the genre (IGNR) in the INFO list of a RIFF file, which mutagen does not support.
 
 Format: Microsoft and IBM, Multimedia Programming Interface and Data Specifications 1.0 (1991),
-chapter 2. Files whose chunks do not fill them as their header states are not changed.
+chapter 2. Files whose size does not match their header are not changed.
 """
 
 from __future__ import annotations
@@ -15,21 +15,22 @@ from pathlib import Path
 from typing import BinaryIO
 
 GENRE, SOFTWARE = b"IGNR", b"ISFT"
-_LARGEST_LIST = 1 << 24  # bytes: an INFO list is text
+_MAX_LIST = 1 << 24  # bytes; an INFO list contains only short texts
 
 
 @dataclass(frozen=True, slots=True)
 class _List:
-    """The INFO list of a file, with its chunks in their order."""
+    """The INFO list of a file."""
 
     offset: int
-    """Of its header."""
+    """Position of its header in the file."""
     size: int
-    """Bytes, with header and padding."""
+    """Bytes, including header and padding."""
     chunks: tuple[tuple[bytes, bytes], ...]
+    """Name and data of each chunk, in file order."""
 
     def packed(self) -> bytes:
-        """The list as it is stored."""
+        """The encoded list."""
         parts = [b"INFO"]
         for name, data in self.chunks:
             parts.append(name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2))
@@ -38,14 +39,14 @@ class _List:
 
 
 def info_items(path: Path) -> dict[bytes, bytes] | None:
-    """The items of the INFO list with their terminating NUL; None if there is no such list."""
+    """Read the INFO list; None if there is none. Values include their terminating NUL."""
     with path.open("rb") as file:
         found = _find(file)
     return None if found is None else dict(reversed(found.chunks))
 
 
 def set_info_genre(path: Path, genre: bytes | None) -> None:
-    """Put the genre into the INFO list, or take it out; not atomic.
+    """Set the genre in the INFO list, or remove it if `genre` is None. Not atomic.
 
     Raises ValueError if there is no INFO list.
     """
@@ -76,9 +77,9 @@ def _find(file: BinaryIO) -> _List | None:
         whole = 8 + size + size % 2
         if position + whole > end:
             return None
-        if name == b"LIST" and 4 <= size <= _LARGEST_LIST and file.read(4) == b"INFO":
+        if name == b"LIST" and 4 <= size <= _MAX_LIST and file.read(4) == b"INFO":
             if found is not None:
-                return None  # which of them counts is not defined
+                return None  # ambiguous
             chunks = tuple(_chunks(file.read(size - 4)))
             found = _List(position, whole, chunks)
             if len(found.packed()) != whole:
@@ -96,7 +97,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _replace(file: BinaryIO, old: _List, new: bytes) -> None:
-    """Put other bytes in the place of a list, move what follows, and state the new length."""
+    """Replace a list by other bytes, move the rest of the file, and update the length."""
     end = file.seek(0, os.SEEK_END)
     change = len(new) - old.size
     after = old.offset + old.size

@@ -1,8 +1,8 @@
-"""Write the genres of results into the tags of their files, and undo it.
+"""Write the genres of results to the tags of their files, and undo it.
 
-What each file stated before is kept in a file beside the results (record.py), on the disk before
-the file is replaced (rewrite.py). The journal of the scan is held open meanwhile, so that no scan
-and no second run works on the same results.
+The previous genre fields of each file are stored next to the results (record.py), before the file
+is replaced (rewrite.py). The journal of the scan is locked, so that no other scan or run can use
+the same results at the same time.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from ..results import Results, read_results
 from ..row import Row, shown_path, system_path
 from .genre import GenreTag, read_genre
 from .names import genre_names
-from .plan import By, Choice, Decision, Planned, Planner, TagChange, decide
+from .plan import By, Decision, PlannedChange, Planner, TagChange, TagOptions, decide
 from .record import SUFFIX, FileState, Genre, History, Record, RecordError
-from .rewrite import Temporaries, cause, content_hash, refusal, rewrite, why
+from .rewrite import Temporaries, cause, content_hash, message_of, refusal, rewrite
 
 PathLike = str | os.PathLike[str]
-_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def tag_files(
@@ -40,33 +40,33 @@ def tag_files(
     names: PathLike | None = None,
     styles: bool = False,
 ) -> Iterator[TagChange]:
-    """Plan the genre tag of each file of the results of a scan, and with `write` write it.
+    """Plan the genre tag of each file of a scan, and write it if `write` is true.
 
-    A file is replaced by a copy whose audio is the same; it is the old or the new one at every
-    moment. Corrections beside the results win over the model.
+    Each file is replaced atomically by a copy with identical audio. Corrections have precedence
+    over the model.
 
     Args:
-        results: a file of `scan`.
-        write: write; otherwise only yield the plan.
-        min_confidence: probability that a verdict needs.
-        only_missing: leave files alone that state a genre.
-        by: "track", or "album" or "artist" for the verdict of all tracks of a group.
-        names: a map of names: "id3v1", "beets", "musicbrainz", or a TOML file; None: the names
-            that the bundled model shows.
-        styles: write the styles, too.
+        results: the results of a scan.
+        write: write the tags; otherwise, only yield the planned changes.
+        min_confidence: minimum probability of a prediction.
+        only_missing: skip files that have a genre.
+        by: "track" for the genre of each file, "album" or "artist" for that of the whole group.
+        names: "id3v1", "beets", "musicbrainz", or a TOML file; None selects the display names of
+            the bundled model.
+        styles: also write the styles.
 
-    Raises InputError, ConfigError, and OutputError if the original values cannot be kept or the
-    disk is full; files that were yielded as "written" before are complete.
+    Raises InputError and ConfigError, and OutputError if the previous values cannot be stored or
+    the disk is full. Files that were already yielded as "written" are complete.
     """
     if by not in ("track", "album", "artist"):
         raise ConfigError(f"by must be track, album or artist, not {by!r}")
     if not 0 <= min_confidence <= 1:
         raise ConfigError(f"min_confidence must be between 0 and 1, not {min_confidence}")
-    choice = Choice(genre_names(names), min_confidence, only_missing, styles)
+    options = TagOptions(genre_names(names), min_confidence, only_missing, styles)
     table = read_results(results)
     with _locked(results, write):
         history = History(Path(os.fspath(results) + SUFFIX))
-        planner = Planner(choice, history)
+        planner = Planner(options, history)
         temporaries = Temporaries(history.path)
         if write:
             _clean(table, temporaries)
@@ -76,9 +76,10 @@ def tag_files(
 
 
 def undo_tags(results: PathLike) -> Iterator[TagChange]:
-    """Give each file whose genre was written the values back that it had before.
+    """Restore the genre of each file to its value before the first write.
 
-    A file that has changed since it was written is "failed". Raises as tag_files.
+    A file that was changed by another program is reported as "failed". Raises the same errors as
+    `tag_files`.
     """
     table = read_results(results)
     with _locked(results, True):
@@ -112,13 +113,13 @@ def _decisions(table: Results, by: By) -> Iterator[tuple[Row, Decision]]:
         yield row, decide(row, by, groups)
 
 
-def _write(planned: Planned, history: History, temporaries: Temporaries) -> TagChange:
+def _write(planned: PlannedChange, history: History, temporaries: Temporaries) -> TagChange:
     tag, change = planned.tag, planned.change
     if tag is None:
         return change
     path = str(tag.path)
 
-    def announce(before: FileState, after: FileState, content: str) -> None:
+    def store(before: FileState, after: FileState, content: str) -> None:
         history.append(
             Record(
                 path=path,
@@ -136,10 +137,10 @@ def _write(planned: Planned, history: History, temporaries: Temporaries) -> TagC
         original = _original(tag, history)
         rewrite(
             tag,
-            temporaries.beside(tag.path),
-            lambda copy: copy.put(change.new),
-            lambda copy: copy.states(change.new),
-            announce,
+            temporaries.path_for(tag.path),
+            lambda copy: copy.set_genres(change.new),
+            lambda copy: copy.matches(change.new),
+            store,
         )
     except Exception as error:
         return replace(change, outcome="failed", why=_failure(error, path))
@@ -147,7 +148,7 @@ def _write(planned: Planned, history: History, temporaries: Temporaries) -> TagC
 
 
 def _original(tag: GenreTag, history: History) -> Genre:
-    """What the file stated before it was first written, if it is as it was written then."""
+    """The genre fields before the first write; the current ones if the file has changed since."""
     records = history.of(str(tag.path))
     if records:
         content = content_hash(tag.path)
@@ -169,15 +170,15 @@ def _undo(path: str, history: History, temporaries: Temporaries) -> TagChange:
         record = next((one for one in reversed(records) if one.content == content), None)
         if record is None:
             if FileState.of(file.stat()) in [one.before for one in records]:
-                return TagChange(shown, "same")  # the run ended before it was replaced
-            return failed("has changed since its genre was written; it keeps its tags")
+                return TagChange(shown, "same")  # the run was killed before the replacement
+            return failed("has changed since its genre was written; its tags are kept")
         if record.action == "undo":
             return TagChange(shown, "same")
         if (refused := refusal(file)) is not None:
             return failed(refused)
         return _restore(read_genre(file), record, history, temporaries)
     except FileNotFoundError:
-        return failed("no such file; put it back where it was")
+        return failed("no such file; move it back to this path")
     except Exception as error:
         return failed(_failure(error, path))
 
@@ -187,38 +188,38 @@ def _restore(
 ) -> TagChange:
     names: list[tuple[str, ...]] = []
 
-    def right(copy: GenreTag) -> bool:
+    def verify(copy: GenreTag) -> bool:
         names.append(copy.names)
         return _values(copy.genre) == _values(record.original)
 
-    def announce(before: FileState, after: FileState, content: str) -> None:
+    def store(before: FileState, after: FileState, content: str) -> None:
         history.append(
             replace(record, action="undo", before=before, after=after, content=content, genres=())
         )
 
     rewrite(
         tag,
-        temporaries.beside(tag.path),
+        temporaries.path_for(tag.path),
         lambda copy: copy.restore(record.original),
-        right,
-        announce,
+        verify,
+        store,
     )
     return TagChange(shown_path(str(tag.path)), "restored", tag.names, names[-1])
 
 
 def _values(genre: Genre) -> list[tuple[str, tuple[str, ...]]]:
-    """Field by field; a field of ID3 without text is not kept, and a place changes nothing."""
+    """Names and values of non-empty fields. Details such as the text encoding are ignored."""
     return [(field.name, field.values) for field in genre.fields if any(field.values)]
 
 
 def _failure(error: Exception, path: str) -> str:
-    """The reason why one file failed; raises what ends the run."""
+    """The reason why a file failed. Raises errors that end the run."""
     if isinstance(error, RecordError):
         raise error
     inner = cause(error)
-    if isinstance(inner, OSError) and inner.errno in _FULL:
+    if isinstance(inner, OSError) and inner.errno in _DISK_FULL:
         raise OutputError(
-            f"{path}: cannot be written: {reason(inner)}; it stays as it is: make room, and run "
-            "the same command again"
+            f"{path}: cannot be written: {reason(inner)}; free some space and run the same command "
+            "again (the file is unchanged)"
         ) from None
-    return why(error, path)
+    return message_of(error, path)

@@ -1,4 +1,4 @@
-"""`streamgenre correct`: what it keeps, what it says, and training music for adapt."""
+"""`streamgenre correct`: corrections, messages, and training data for adapt."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def call(library, *arguments):
     return run(["correct", str(library), *arguments])
 
 
-def test_a_correction_is_kept_and_removed(library, capsys):
+def test_add_and_remove_a_correction(library, capsys):
     assert call(library, "album:hits", "Jazz", "--artist", "Artist 1") == 0
     out, err = capsys.readouterr()
     assert out == "album:hits: jazz, 1 file\n" and err == ""
@@ -68,25 +68,25 @@ def test_a_correction_is_kept_and_removed(library, capsys):
     assert corrected(library) == column(library) == [None] * 6
 
 
-def test_a_path_is_taken_from_the_folder_that_one_is_in(library, monkeypatch):
+def test_paths_are_relative_to_the_working_directory(library, monkeypatch):
     monkeypatch.chdir(library.parent)
     assert call(library, "path:2 a, b.wav", "jazz") == 0
     assert corrected(library) == [None, None, "jazz", None, None, None]
-    assert call(library, "path:.", "hiphop") == 0  # all below the folder
+    assert call(library, "path:.", "hiphop") == 0  # all files below the folder
     assert corrected(library) == ["hiphop", "hiphop", "jazz", "hiphop", "hiphop", "hiphop"]
 
 
-def test_a_genre_that_the_model_lacks_is_taken_with_a_hint(library, capsys):
+def test_genre_that_the_model_lacks_prints_a_hint(library, capsys):
     assert call(library, "glob:*.wav", "  gypsy   swing ") == 0
     out, err = capsys.readouterr()
     assert out == "glob:*.wav: gypsy swing, 6 files\n"
-    assert "no genre of the model" in err and "classical, hiphop, jazz" in err
+    assert "not a genre of the model" in err and "classical, hiphop, jazz" in err
     assert err.count("\n") == 1
-    assert call(library, "glob:0*", "Gypsy-Swing") == 0  # in the spelling that is in use
+    assert call(library, "glob:0*", "Gypsy-Swing") == 0  # in the existing spelling
     assert set(corrected(library)) == {"gypsy swing"}
 
 
-def test_an_album_of_several_artists_gives_a_hint(library, capsys):
+def test_album_title_of_several_artists_prints_a_hint(library, capsys):
     rows = [replace(one, artist=f"{one.artist}") for one in streamgenre.read_results(library)]
     more = [row(f"/x/{i}.mp3", artist, "Hits") for i in range(3) for artist in ("Queen", "ABBA")]
     write_results(library, [*rows, *more], LABELS)
@@ -102,22 +102,22 @@ def test_an_album_of_several_artists_gives_a_hint(library, capsys):
         (["album:Hits", "clasical"], "did you mean 'classical'"),
         (["album:Hit", "jazz"], "did you mean 'Hits'"),
         (["artist:Artits 1", "jazz"], "did you mean 'Artist 1'"),
-        (["artist:Nobody", "jazz"], "no file of the results is by the artist 'Nobody'"),
+        (["artist:Nobody", "jazz"], "no file of the results has the artist 'Nobody'"),
         (["path:nowhere", "jazz"], "no file of the results matches"),
         (["glob:*.mp4", "jazz"], "no file of the results matches"),
         (["Hits", "jazz"], "album:TITLE"),
-        (["album:Hits"], "give a GENRE"),
+        (["album:Hits"], "pass a GENRE"),
         (["album:Hits", " "], "printable"),
         (["album:Hits", "a\nb\x07"], "printable"),
-        (["album:Hits", "unsure"], "is no genre"),
-        (["artist:Artist 1", "jazz", "--artist", "x"], "album only"),
-        ([], "give a TARGET"),
-        (["--list", "--remove"], "give one of"),
-        (["--list", "album:Hits"], "need RESULTS only"),
+        (["album:Hits", "unsure"], "is a status, not a genre"),
+        (["artist:Artist 1", "jazz", "--artist", "x"], "only be added to an album"),
+        ([], "pass a TARGET"),
+        (["--list", "--remove"], "use only one of"),
+        (["--list", "album:Hits"], "take only RESULTS"),
         (["album:Hits", "--remove"], "there is no correction"),
     ],
 )
-def test_refusals_change_nothing(library, capsys, arguments, words):
+def test_rejected_calls_change_nothing(library, capsys, arguments, words):
     before = library.read_bytes()
     assert call(library, *arguments) == 2
     assert words in capsys.readouterr().err
@@ -125,12 +125,12 @@ def test_refusals_change_nothing(library, capsys, arguments, words):
     assert not library.with_name("g.csv.corrections").exists()
 
 
-def test_what_looks_mistyped_can_be_meant(library):
+def test_new_accepts_a_similar_genre(library):
     assert call(library, "album:Hits", "jaz", "--new") == 0
     assert corrected(library)[0] == "jaz"
 
 
-def test_other_columns_of_a_table_are_not_lost(library):
+def test_additional_columns_are_kept(library):
     lines = library.read_text("utf-8").splitlines()
     library.write_text("\n".join([lines[0] + ",mine", *(one + ",7" for one in lines[1:])]) + "\n")
     before = library.read_bytes()
@@ -138,14 +138,14 @@ def test_other_columns_of_a_table_are_not_lost(library):
     assert library.read_bytes() == before and corrected(library)[0] == "jazz"
 
 
-def test_corrected_files_are_training_music_for_adapt(library, capsys):
+def test_manifest_is_a_dataset_for_adapt(library, capsys):
     pytest.importorskip("filelock", reason="needs the adapt extra")
     from training.cli.adapt import chosen
     from training.data import open_dataset
 
     manifest = library.with_name("music.csv")
     assert call(library, "--manifest", str(manifest)) == 3
-    assert "is corrected" in capsys.readouterr().err and not manifest.exists()
+    assert "has a correction" in capsys.readouterr().err and not manifest.exists()
     assert call(library, "album:Hits", "tango") == call(library, "album:Blue", "salsa") == 0
     gone = row("/gone.wav", "x", "Hits")
     bad = replace(row(library.parent / "0 a, b.wav", "x", "Hits"), error="is damaged")
@@ -154,7 +154,7 @@ def test_corrected_files_are_training_music_for_adapt(library, capsys):
     assert call(library, "--manifest", str(manifest)) == 0
     out, err = capsys.readouterr()
     assert out == f"{manifest}: 6 files of 2 genres\n"
-    assert "it is gone" in err and "could not be read" in err
+    assert "it does not exist" in err and "could not be read" in err
 
     dataset = open_dataset(manifest)
     tracks = chosen(dataset)
@@ -164,7 +164,7 @@ def test_corrected_files_are_training_music_for_adapt(library, capsys):
     assert dataset.warnings == ()
 
 
-def test_names_that_are_not_utf8_are_found_again(tmp_path):
+def test_paths_that_are_not_utf8(tmp_path):
     name = b"a\xff%41.wav"
     try:
         (tmp_path / name.decode("utf-8", "surrogateescape")).write_bytes(b"")

@@ -1,4 +1,4 @@
-"""`streamgenre radio` as a user runs it: the log, how it ends, and what is shown."""
+"""`streamgenre radio` on the command line: log, termination and display."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COMMAND = [sys.executable, "-m", "streamgenre", "radio"]
 
 @pytest.fixture
 def dead(tmp_path):
-    """A playlist of two stations that are not there, one with a password."""
+    """A playlist of two missing stations, one with a password in its address."""
     with served({}) as url:
         path = tmp_path / "list.m3u"
         secret = url.replace("//", "//me:secret@")
@@ -40,9 +40,9 @@ def started(*arguments, **options):
 
 @POSIX
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_the_log_is_appended_and_whole_after_a_signal(dead, tmp_path, number, code):
+def test_log_is_appended_and_complete_after_a_signal(dead, tmp_path, number, code):
     log = tmp_path / "radio.jsonl"
-    log.write_text('{"cut o', encoding="utf-8")  # by a crash
+    log.write_text('{"cut o', encoding="utf-8")  # truncated by a crash
     process = started(dead, "-o", log, "--interval", "0.2", preexec_fn=default_signals)
     wait_for(lambda: log.read_text("utf-8").count("\n") > 6)
     process.send_signal(number)
@@ -57,7 +57,7 @@ def test_the_log_is_appended_and_whole_after_a_signal(dead, tmp_path, number, co
 
 
 @POSIX
-def test_a_closed_pipe_ends_it_with_0(dead):
+def test_closed_pipe_exits_with_0(dead):
     process = started(
         dead, "--interval", "0.2", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -69,7 +69,7 @@ def test_a_closed_pipe_ends_it_with_0(dead):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("option", [["-o", "/dev/full"], []], ids=["file", "stdout"])
-def test_a_full_disk_ends_it_with_1(dead, option):
+def test_full_disk_exits_with_1(dead, option):
     with open("/dev/full", "w") as full:  # noqa: PTH123
         done = subprocess.run(
             [*COMMAND, str(dead), *option], stdout=full, stderr=subprocess.PIPE, text=True,
@@ -80,19 +80,19 @@ def test_a_full_disk_ends_it_with_1(dead, option):
     assert "No space left" in message
 
 
-def test_listening_once_ends_by_itself(dead, tmp_path, capsys):
+def test_single_sessions_end_the_command(dead, tmp_path, capsys):
     assert run(["radio", str(dead), "--for", "1s"]) == 0
     found = lines(capsys.readouterr().out)
     assert [line["status"] for line in found].count("paused") == 2
 
 
-def test_what_cannot_be_listened_to_has_the_code_of_inputs(tmp_path, capsys):
+def test_unreadable_lists_exit_with_3(tmp_path, capsys):
     path = tmp_path / "list.m3u"
     path.write_text("song.mp3\n", encoding="utf-8")
     assert run(["radio", str(path), str(tmp_path / "gone.pls")]) == 3
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "song.mp3 is not the address of a station" in captured.err
+    assert "song.mp3 is not an http(s) address" in captured.err
     assert "gone.pls: no such file" in captured.err
 
 
@@ -111,7 +111,7 @@ def test_wrong_usage(options, capsys):
 
 
 @POSIX
-def test_the_stations_are_shown_on_a_terminal():
+def test_stations_are_shown_on_a_terminal():
     import pty
 
     with served({"/x": Page(b"<html>no radio</html>")}) as url:
@@ -129,7 +129,7 @@ def test_the_stations_are_shown_on_a_terminal():
                 shown += os.read(parent, 4096)
             process.send_signal(signal.SIGINT)
             log = lines(process.communicate(timeout=600)[0].decode())
-        while b"\x1b[?25h" not in shown:  # the cursor is back
+        while b"\x1b[?25h" not in shown:  # the cursor is visible again
             shown += os.read(parent, 4096)
         os.close(parent)
     assert process.returncode == 130

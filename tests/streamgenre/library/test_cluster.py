@@ -1,4 +1,4 @@
-"""The Ray engine gives the rows of the local one, on two nodes, whatever is killed."""
+"""The Ray engine returns the rows of the local one, on two nodes, even if processes are killed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ for row in streamgenre.scan(sys.argv[1], output=sys.argv[2], engine="ray"):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """The variables with which a process uses two nodes of one core each."""
+    """A cluster of two nodes with one core each, as environment variables."""
     pytest.importorskip("ray", reason="needs the ray extra")
     if os.name != "posix":
         pytest.skip("needs POSIX signals")
@@ -36,7 +36,7 @@ def cluster(tmp_path_factory):
     log = tmp_path_factory.mktemp("cluster") / "opened"
     paths = os.pathsep.join([str(FAULTS), *(path for path in sys.path if path)])
     own = {"PYTHONPATH": paths, "OPENED": str(log), "RAY_USAGE_STATS_ENABLED": "0"}
-    own["RAY_worker_niceness"] = "0"  # else the tests starve on a busy machine
+    own["RAY_worker_niceness"] = "0"  # otherwise the tests starve on a busy machine
     with pytest.MonkeyPatch.context() as patched:
         patched.syspath_prepend(str(FAULTS))  # for the local scan
         for name, value in own.items():
@@ -60,7 +60,7 @@ def music(tmp_path):
 
 
 def opened(environment):
-    """Process and file of each opening so far."""
+    """(process, file) of each file that was opened so far."""
     try:
         lines = Path(environment["OPENED"]).read_text().splitlines()
     except FileNotFoundError:
@@ -76,12 +76,12 @@ def rows_of(environment, *arguments):
     )
     assert done.returncode == 0, done.stderr
     shown = [line for line in done.stderr.splitlines() if " files, " not in line]
-    assert all(line.startswith("streamgenre: ") for line in shown), shown  # nothing of Ray's
+    assert all(line.startswith("streamgenre: ") for line in shown), shown  # no output of Ray
     return list(streamgenre.read_results(results)), done.stdout
 
 
 @pytest.mark.slow
-def test_rows_are_those_of_the_local_engine_whatever_is_killed(cluster, music, tmp_path):
+def test_rows_equal_those_of_the_local_engine_after_kills(cluster, music, tmp_path):
     local = list(streamgenre.scan(music, jobs=1))
     assert len(local) == FILES
     results = tmp_path / "results.jsonl"
@@ -92,16 +92,16 @@ def test_rows_are_those_of_the_local_engine_whatever_is_killed(cluster, music, t
     )  # fmt: skip
     until(lambda: len(opened(cluster)) > before + 3 or driver.poll() is not None, 900)
     worker = int(opened(cluster)[-1][0])
-    os.kill(parent_of(worker), signal.SIGKILL)  # the process of Ray in the middle of a block
+    os.kill(parent_of(worker), signal.SIGKILL)  # the actor, while it processes a block
     kept = [Path(driver.stdout.readline().strip()).name for _ in range(5)]
     os.killpg(driver.pid, signal.SIGKILL)
     driver.wait()
     assert not results.exists()
     before = len(opened(cluster))
-    rows, said = rows_of(cluster, music, results)
+    rows, output = rows_of(cluster, music, results)
     agree(rows, local)
     assert "SIGABRT" in next(row.error for row in rows if row.path.endswith("abort.wav"))
-    assert "from the journal" in said
+    assert "from the journal" in output
     read_again = {name for _, name in opened(cluster)[before:]}
     assert not {repr(name.encode()) for name in kept} & read_again
 
@@ -122,7 +122,7 @@ def until(condition, seconds):
         time.sleep(0.05)
 
 
-def test_without_ray_the_error_names_the_remedy(tmp_path, monkeypatch):
+def test_missing_ray_is_reported_with_the_remedy(tmp_path, monkeypatch):
     monkeypatch.setattr(clusters, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install .*\[ray\]"):
         next(streamgenre.scan(tmp_path, engine="ray"))

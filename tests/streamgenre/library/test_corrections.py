@@ -1,4 +1,4 @@
-"""Corrections: which files they are for, which of them counts, and their file."""
+"""Corrections: targets, precedence, and the corrections file."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from streamgenre.library.row import Row
 ROW = Row("/Music/Jazz/x.mp3", 1, 1.0, genre="rock", artist="Miles Davis; Someone", album="Blue")
 
 
-def meant(text, row=ROW, artist=None):
-    return Target.parse(text, artist).test()(row)
+def matches(text, row=ROW, artist=None):
+    return Target.parse(text, artist).matcher()(row)
 
 
 @pytest.mark.parametrize(
@@ -47,22 +47,24 @@ def meant(text, row=ROW, artist=None):
         ("artist:miles", False),
     ],
 )
-def test_what_a_target_means(target, expected):
-    assert meant(target) == expected
+def test_targets(target, expected):
+    assert matches(target) == expected
 
 
-def test_an_album_of_one_artist():
-    assert meant("album:blue", artist="SOMEONE") and not meant("album:blue", artist="Else")
-    assert not meant("album:blue", Row("/x", 1, 1.0)) and not meant("artist:a", Row("/x", 1, 1.0))
+def test_album_of_one_artist():
+    assert matches("album:blue", artist="SOMEONE") and not matches("album:blue", artist="Else")
+    assert not matches("album:blue", Row("/x", 1, 1.0)) and not matches(
+        "artist:a", Row("/x", 1, 1.0)
+    )
 
 
 @pytest.mark.parametrize("text", ["jazz", "album:", "album:  ", "title:x", "", ":x"])
-def test_another_target_names_the_kinds(text):
+def test_invalid_target_is_rejected(text):
     with pytest.raises(ConfigError, match="path:FILE, glob:PATTERN, album:TITLE or artist:NAME"):
         Target.parse(text)
 
 
-def test_the_most_specific_correction_counts():
+def test_precedence():
     def genre(*given):
         return Corrections(Correction(Target.parse(t, a), g) for t, a, g in given).genre_of(ROW)
 
@@ -72,17 +74,17 @@ def test_the_most_specific_correction_counts():
     inner, path = ("path:/Music/Jazz", None, "7"), ("path:/Music/Jazz/x.mp3", None, "8")
     order = [artist, album, of_artist, glob, later, folder, inner, path]
     for i, (_, _, expected) in enumerate(order):
-        # Only between patterns does the order count.
+        # The order matters only between patterns.
         assert genre(*order[: i + 1]) == expected
         assert genre(*reversed(order[: i + 1])) == ("4" if expected == "5" else expected)
     assert genre() is None
 
 
-def test_a_target_has_one_correction():
+def test_correction_of_the_same_target_is_replaced():
     one = Corrections([Correction(Target.parse("album:Blue"), "jazz")])
-    other = one.with_one(Correction(Target.parse("album:BLUE "), "folk"))
+    other = one.with_correction(Correction(Target.parse("album:BLUE "), "folk"))
     assert [str(c.target) + c.genre for c in other] == ["album:BLUE folk"]
-    both = other.with_one(Correction(Target.parse("album:Blue", "Miles"), "pop"))
+    both = other.with_correction(Correction(Target.parse("album:Blue", "Miles"), "pop"))
     assert len(both) == 2 and len(both.without(Target.parse("album:blue"))) == 1
 
 
@@ -91,13 +93,13 @@ TARGETS = st.builds(Target, st.sampled_from(["path", "glob", "album", "artist"])
 
 
 @given(st.lists(st.builds(Correction, TARGETS, TEXT)))
-def test_the_file_has_what_was_written(tmp_path_factory, given_ones):
+def test_file_round_trip(tmp_path_factory, given_ones):
     results = tmp_path_factory.getbasetemp() / "genres.csv"
     write_corrections(results, Corrections(given_ones))
     assert list(read_corrections(results)) == given_ones
 
 
-def test_the_file_is_one_object_a_line(tmp_path):
+def test_file_format(tmp_path):
     album = Correction(Target.parse("album:Ü", "Queen"), "rock")
     write_corrections(tmp_path / "a.csv", Corrections([album]))
     text = (tmp_path / "a.csv.corrections").read_text("utf-8")
@@ -113,15 +115,15 @@ def test_the_file_is_one_object_a_line(tmp_path):
     ["album:x jazz", "{}", "[]", '{"target": "x", "genre": "y"}', '{"target": "album:x"}',
      '{"target": "album:x", "genre": 1}', '{"target": "album:x", "genre": " "}'],
 )  # fmt: skip
-def test_a_wrong_line_is_named(tmp_path, line):
+def test_invalid_line_is_reported(tmp_path, line):
     results = tmp_path / "a.csv"
     header = json.dumps({"streamgenre": "corrections", "format": 1})
     corrections_path(results).write_text(f"{header}\n\n{line}\n", "utf-8")
-    with pytest.raises(InputError, match=r"a.csv.corrections: line 3 is no correction"):
+    with pytest.raises(InputError, match=r"a.csv.corrections: line 3 is not a correction"):
         read_corrections(results)
 
 
-def test_edited_by_hand(tmp_path):
+def test_byte_order_mark_and_crlf(tmp_path):
     text = '\ufeff{"target": "album:x", "genre": "y"}\r\n\r\n'
     corrections_path(tmp_path / "a.csv").write_text(text, "utf-8")
     assert [one.genre for one in read_corrections(tmp_path / "a.csv")] == ["y"]

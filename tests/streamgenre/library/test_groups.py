@@ -1,4 +1,4 @@
-"""Albums and artists: which tracks belong together, and what they say together."""
+"""Grouping tracks by album and artist, and the prediction for each group."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ JAZZ, FOLK = {"folk": 0.1, "jazz": 0.9}, {"folk": 0.8, "jazz": 0.2}
 
 
 def row(path, artist=None, album=None, probabilities=JAZZ, music=10.0, silence=0.0, **more):
-    """A track with so many seconds of music and of silence."""
+    """A track with these seconds of music and silence."""
     genre = max(probabilities, key=probabilities.get)
     segments = [Segment(0.0, music, "genre", genre, 0.9)] if music else []
     if silence:
@@ -38,7 +38,7 @@ def titles(groups):
     return sorted(found, key=str)
 
 
-def test_tracks_weigh_as_much_as_their_music():
+def test_tracks_are_weighted_by_seconds_of_music():
     rows = [
         row("/m/1", "A", "X", JAZZ, music=30),
         row("/m/2", "A", "X", FOLK, music=10, silence=500),
@@ -54,14 +54,14 @@ def test_tracks_weigh_as_much_as_their_music():
     assert album.final_genre is None
 
 
-def test_the_threshold_is_that_of_the_rows():
+def test_threshold_is_derived_from_the_rows():
     sure = row("/m/1", probabilities={"folk": 0.36, "jazz": 0.64})
     unsure = row("/m/2", probabilities={"folk": 0.4, "jazz": 0.6}, status="unsure", genre=None)
     assert Groups([sure, unsure]).unsure == pytest.approx(0.62)
     assert 0 < Groups([sure]).unsure < 0.64
 
 
-def test_an_album_is_a_title_of_an_artist_in_any_folder():
+def test_album_is_identified_by_title_and_artist():
     rows = [
         row("/m/x/CD1/1", "Miles Davis", "Kind of Blue"),
         row("/m/x/CD2/1", "Miles  davis", "kind of blue"),
@@ -74,7 +74,7 @@ def test_an_album_is_a_title_of_an_artist_in_any_folder():
     assert groups.album_of(rows[3]) is None and groups.album_of(rows[1]).files == 3
 
 
-def test_a_compilation_is_one_album():
+def test_compilation_is_one_album():
     rows = [row(f"/m/hits/disc {i % 2 + 1}/{i}", f"Artist {i}", "Hits") for i in range(6)]
     others = [row("/m/other/1", "Artist 1", "Hits"), row("/m/va/1", "Various Artists", "Mix")]
     assert titles(Groups(rows + others)) == [
@@ -86,14 +86,14 @@ def test_a_compilation_is_one_album():
     assert titles(Groups(rows + two))[0] == ("Hits", None, "/m/hits", 8)
 
 
-def test_a_guest_is_on_the_album_of_the_main_artist():
+def test_guest_is_on_the_album_of_the_main_artist():
     rows = [row(f"/m/a/{i}", "Main", "X") for i in range(5)] + [row("/m/a/6", "Guest", "X")]
     groups = Groups([*rows, row("/m/a/7", None, "X")])
     assert titles(groups) == [("X", "Main", None, 7)]
     assert {one.name: one.files for one in groups.artists} == {"Main": 5, "Guest": 1}
 
 
-def test_albums_of_one_title_in_one_folder_stay_apart():
+def test_albums_with_the_same_title_in_one_folder():
     rows = [row(f"/m/{a}{i}", a, "Greatest Hits") for a in ("Queen", "ABBA") for i in range(4)]
     assert titles(Groups(rows)) == [
         ("Greatest Hits", "ABBA", None, 4),
@@ -101,7 +101,7 @@ def test_albums_of_one_title_in_one_folder_stay_apart():
     ]
 
 
-def test_most_files_make_a_correction():
+def test_correction_of_most_files_applies_to_the_group():
     rows = [row(f"/m/{i}", "A", "X", corrected="salsa" if i < 2 else None) for i in range(3)]
     groups = Groups(rows)
     (album,), (artist,) = groups.albums, groups.artists
@@ -111,7 +111,7 @@ def test_most_files_make_a_correction():
     assert half.corrected is None and half.final_genre == "jazz"
 
 
-def test_failed_files_are_counted_and_say_nothing():
+def test_failed_files_are_counted_without_weight():
     failed = Row("/m/2", 1, 1.0, artist="A", album="X", error="is damaged")
     (album,) = Groups([row("/m/1", "A", "X"), failed]).albums
     assert (album.files, album.failed, album.verdict.genre) == (2, 1, "jazz")
@@ -119,7 +119,7 @@ def test_failed_files_are_counted_and_say_nothing():
     assert album.verdict is None and album.final_genre is None
 
 
-def test_the_rest_of_an_album_leaves_a_track_out():
+def test_rest_of_album_excludes_the_track():
     rows = [row(f"/m/{i}", "A", "X", JAZZ) for i in range(3)] + [row("/m/4", "A", "X", FOLK, 50)]
     groups = Groups(rows)
     assert groups.rest_of_album(rows[3]).probabilities == pytest.approx(JAZZ)

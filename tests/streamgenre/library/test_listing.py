@@ -1,4 +1,4 @@
-"""The files that a scan lists: selection, names, links and playlists."""
+"""Listing files: selection, names, links and playlists."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def touch(path):
 
 
 def listed(*paths, **selection):
-    """Paths of the files, and what could not be listed."""
+    """Paths of the listed files, and errors."""
     found = list(list_files(map(str, paths), Selection(**selection)))
     files = [entry.path for entry in found if isinstance(entry, LibraryFile)]
     return files, [entry for entry in found if isinstance(entry, Unlisted)]
 
 
-def test_audio_at_any_depth_in_the_order_of_names(tmp_path):
+def test_files_at_any_depth_are_sorted_by_name(tmp_path):
     deep = tmp_path.joinpath(*"abcdefghij" * 4) / "x.flac"
     wanted = [touch(tmp_path / "A.MP3"), touch(deep), touch(tmp_path / "b/film.mkv")]
     for name in ("cover.jpg", "a.txt", "list.m3u", "._A.MP3", "noextension", "b/x.cue"):
@@ -37,7 +37,7 @@ def test_audio_at_any_depth_in_the_order_of_names(tmp_path):
     assert listed(tmp_path) == ([*map(str, wanted)], [])
 
 
-def test_size_and_time_are_those_of_the_file(tmp_path):
+def test_size_and_time(tmp_path):
     path = touch(tmp_path / "a.mp3")
     os.utime(path, ns=(5, 1_234_567_890_123_456_789))
     (file,) = list_files([str(tmp_path)], Selection())
@@ -45,7 +45,7 @@ def test_size_and_time_are_those_of_the_file(tmp_path):
     assert file == LibraryFile(str(path), 1, path.stat().st_mtime_ns)
 
 
-def test_a_file_given_by_name_needs_no_extension(tmp_path):
+def test_file_passed_by_name_needs_no_extension(tmp_path):
     path = touch(tmp_path / "noextension")
     assert listed(path)[0] == [str(path)]
 
@@ -64,7 +64,7 @@ def test_patterns(tmp_path):
 
 
 @posix
-def test_odd_names(tmp_path):
+def test_special_names(tmp_path):
     names = [b"new\nline.wav", b"invalid\xff.wav", b"-dash.wav", "ü €.wav".encode(), b" .wav"]
     names.append(b"x" * 251 + b".wav")  # 255 bytes, the longest
     try:
@@ -83,7 +83,7 @@ def test_odd_names(tmp_path):
 
 
 @posix
-def test_linked_folders_are_followed_only_if_asked_and_each_once(tmp_path):
+def test_linked_folders_are_followed_once_with_follow(tmp_path):
     music = touch(tmp_path / "library/z/a.mp3")
     other = touch(tmp_path / "elsewhere/b.mp3")
     root = tmp_path / "library"
@@ -94,11 +94,11 @@ def test_linked_folders_are_followed_only_if_asked_and_each_once(tmp_path):
     (root / "linked").symlink_to(other.parent)
     assert listed(root) == ([str(music)], [])
     assert listed(root, follow=True) == ([str(music), str(root / "linked/b.mp3")], [])
-    assert listed(root / "a link to z")[0] == [str(root / "a link to z/a.mp3")]  # it was given
+    assert listed(root / "a link to z")[0] == [str(root / "a link to z/a.mp3")]  # passed explicitly
 
 
 @posix
-def test_linked_files_are_files_and_dangling_links_are_named(tmp_path):
+def test_linked_files_and_dangling_links(tmp_path):
     target = touch(tmp_path / "elsewhere/b.mp3")
     root = tmp_path / "library"
     root.mkdir()
@@ -114,7 +114,7 @@ def test_linked_files_are_files_and_dangling_links_are_named(tmp_path):
 
 @posix
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads all")
-def test_an_unreadable_folder_does_not_stop_the_others(tmp_path):
+def test_unreadable_folder_does_not_affect_others(tmp_path):
     touch(tmp_path / "a/x.mp3").parent.chmod(0)
     path = touch(tmp_path / "b/y.mp3")
     try:
@@ -126,7 +126,7 @@ def test_an_unreadable_folder_does_not_stop_the_others(tmp_path):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs folders by descriptor")
-def test_a_folder_too_deep_for_a_path_does_not_stop_the_others(tmp_path):
+def test_too_deep_folder_does_not_affect_others(tmp_path):
     path = touch(tmp_path / "z.mp3")
     at = os.open(tmp_path, os.O_RDONLY)
     for _ in range(20):
@@ -140,7 +140,7 @@ def test_a_folder_too_deep_for_a_path_does_not_stop_the_others(tmp_path):
     assert folder.holds_files
 
 
-def test_playlists_as_lists(tmp_path):
+def test_playlists(tmp_path):
     song, album = touch(tmp_path / "a song.mp3"), touch(tmp_path / "album/1.flac")
     inner = tmp_path / "inner.pls"
     inner.write_text("[playlist]\nFile1=album\nNumberOfEntries=1\n")
@@ -172,18 +172,18 @@ def test_lists_of_paths(data, paths):
     assert list(read_paths(io.BytesIO(data))) == paths
 
 
-def test_the_example_clips_are_found():
+def test_example_clips():
     files, unlisted = listed(EXAMPLES)
     assert {Path(path).suffix for path in files} == {".ogg"} and len(files) > 10 and not unlisted
 
 
-def test_a_pattern_stands_for_its_matches(tmp_path):
+def test_globs(tmp_path):
     wanted = [touch(tmp_path / "a/1.mp3"), touch(tmp_path / "b/2.mp3")]
     touch(tmp_path / "a/3.flac")
     assert listed(tmp_path / "**/*.mp3") == ([*map(str, wanted)], [])
     (missing,) = listed(tmp_path / "*.ogg")[1]
     assert "no such file" in missing.error
-    odd = touch(tmp_path / "[x].mp3")  # a name, though it looks like a pattern
+    odd = touch(tmp_path / "[x].mp3")  # a file name that looks like a pattern
     assert listed(odd) == ([str(odd)], [])
 
 
@@ -196,7 +196,7 @@ def store():
     system.rm("/", recursive=True)
 
 
-def test_addresses_of_fsspec(store):
+def test_fsspec_urls(store):
     for name in ("music/b/2.flac", "music/a.mp3", "music/Live/c.mp3", "music/cover.jpg"):
         store.pipe(f"/{name}", b"x" * len(name))
     files, errors = listed("memory://music", exclude=("live",))

@@ -20,7 +20,7 @@ from streamgenre.library.report.page import write_page
 from streamgenre.library.report.tables import WITHOUT_GENRE, build, category_of
 from streamgenre.library.results import write_results
 from streamgenre.library.row import Row
-from streamgenre.library.tag_genres import labels_meant
+from streamgenre.library.tag_genres import labels_of_tag
 from streamgenre.update import Segment
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -74,20 +74,20 @@ ROWS = [
 ]  # fmt: skip
 
 
-def test_the_tables_are_as_they_were(tmp_path):
+def test_tables_match_the_golden_files(tmp_path):
     write_csv_files(tmp_path, build(ROWS, LABELS))
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in GOLDEN.iterdir()}
     for path in GOLDEN.iterdir():
         assert (tmp_path / path.name).read_text("utf-8") == path.read_text("utf-8"), path.name
 
 
-def test_what_stands_out():
+def test_files_to_review():
     report = build(ROWS, LABELS)
 
     def named(name):
         return [Path(cells[0]).name for cells in report.table(name).rows]
 
-    # A correction is certain; of the others, the model is surest of d. "Soundtrack" says nothing.
+    # Corrections come first, then d with the highest confidence. "Soundtrack" matches no label.
     assert named("tags") == ["g.mp3", "d.mp3", "c.mp3"]
     assert named("outliers") == ["c.mp3"]
     assert named("unsure") == ['e, "f".mp3'] and named("sound") == ["talk.mp3"]
@@ -97,7 +97,7 @@ def test_what_stands_out():
 
 
 @pytest.mark.parametrize(
-    ("tag", "meant"),
+    ("tag", "expected"),
     [
         ("Rock", {"rock"}),
         ("ROCK & ROLL", {"rock"}),
@@ -113,15 +113,15 @@ def test_what_stands_out():
         ("", set()),
     ],
 )
-def test_what_a_tag_means(tag, meant):
+def test_labels_of_tag(tag, expected):
     labels = ("electronic", "hiphop", "jazz", "pop", "rock", "soul")
-    assert labels_meant(tag, labels) == meant
+    assert labels_of_tag(tag, labels) == expected
 
 
-def test_a_tag_means_only_labels_of_the_model():
-    assert labels_meant("Punk", ("jazz", "punk")) == {"punk"}
-    assert labels_meant("Punk", ("jazz",)) == set()
-    assert labels_meant("Salsa Dura", ("salsa",)) == {"salsa"}
+def test_labels_of_tag_are_labels_of_the_model():
+    assert labels_of_tag("Punk", ("jazz", "punk")) == {"punk"}
+    assert labels_of_tag("Punk", ("jazz",)) == set()
+    assert labels_of_tag("Salsa Dura", ("salsa",)) == {"salsa"}
 
 
 NAMES = st.sampled_from([None, "A", "B", "A; B", "</script>"])
@@ -189,7 +189,7 @@ EVIL = st.text(st.sampled_from(list("</script><!--'\"&\n\r\t\u2028\0$é")), min_
 
 @given(EVIL, EVIL)
 @settings(max_examples=40)
-def test_no_name_gets_out_of_the_data(tmp_path_factory, name, tag):
+def test_names_cannot_break_out_of_the_data(tmp_path_factory, name, tag):
     page = tmp_path_factory.getbasetemp() / "page.html"
     path = "/m/" + name.replace("/", "|")
     report = build([row(path, "jazz", 0.9, tag, (tag, tag), corrected=tag)], LABELS)
@@ -208,7 +208,7 @@ def scripts(text):
     return parser.found
 
 
-def test_the_page_asks_for_nothing(tmp_path):
+def test_page_makes_no_requests(tmp_path):
     report = build(ROWS, LABELS)
     write_page(tmp_path / "page.html", report, "t", looks(report.genres))
     text = (tmp_path / "page.html").read_text("utf-8")
@@ -242,12 +242,12 @@ def test_the_command(tmp_path, capsys):
         (None, "a.csv", 3, "no such file"),
         (None, "a.jsonl", 3, "no such file"),
         ("x", "a.txt", 2, ".parquet, .csv or .jsonl"),
-        ('{"time": 1}\n', "a.jsonl", 3, "is not a result of a scan"),
-        ("no json\n", "a.jsonl", 3, "is not a result of a scan"),
-        ("a,b\n", "a.csv", 3, "is not a result of a scan"),
+        ('{"time": 1}\n', "a.jsonl", 3, "is not the table of a scan"),
+        ("no json\n", "a.jsonl", 3, "is not the table of a scan"),
+        ("a,b\n", "a.csv", 3, "is not the table of a scan"),
     ],
 )
-def test_other_inputs_are_refused_in_one_line(tmp_path, capsys, content, name, code, words):
+def test_other_inputs_are_rejected_in_one_line(tmp_path, capsys, content, name, code, words):
     if content is not None:
         (tmp_path / name).write_text(content)
     assert run(["report", str(tmp_path / name), "-o", str(tmp_path / "p.html")]) == code
@@ -256,7 +256,7 @@ def test_other_inputs_are_refused_in_one_line(tmp_path, capsys, content, name, c
     assert not (tmp_path / "p.html").exists()
 
 
-def test_an_empty_scan_has_a_report(tmp_path):
+def test_report_of_an_empty_scan(tmp_path):
     for name in ("a.csv", "a.jsonl"):
         write_results(tmp_path / name, [], LABELS)
         assert run(["report", str(tmp_path / name)]) == 0

@@ -1,4 +1,4 @@
-"""The page of a report in a real browser: it sorts, searches and plays, and requests no more."""
+"""The page of a report in a browser: sorting, search, playback, and no other requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from streamgenre.update import Segment
 EVIL = '</script><img src=x onerror="alert(1)"> \'"&amp;\nü%20#?.wav'  # in a folder "<"
 LABELS = ("folk", "jazz", "rock")
 FILES = 3_000
-IN_VIEW = 60  # rows that are drawn at most, whatever their number
+IN_VIEW = 60  # maximum number of rendered rows
 
 
 def row(path, number, **more):
@@ -46,7 +46,7 @@ def browser(chromium):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A page of many files, of which two are there."""
+    """A page of many files, one of which exists."""
     folder = tmp_path_factory.mktemp("report")
     (folder / "music" / EVIL).parent.mkdir(parents=True)
     write_sound(folder / "music" / EVIL, 1, seconds=20.0)
@@ -71,7 +71,7 @@ def head(page, text):
     return page.locator("th button", has_text=re.compile(f"^{text}$"))
 
 
-def test_only_rows_in_view_are_drawn_and_scrolling_draws_others(browser, folder):
+def test_only_visible_rows_are_rendered(browser, folder):
     with opened(browser, folder / "report.html") as page:
         assert page.inner_text("h1") == "genres & <b>.csv"
         assert page.inner_text("#word") == f"{FILES:,} files"
@@ -86,7 +86,7 @@ def test_only_rows_in_view_are_drawn_and_scrolling_draws_others(browser, folder)
         assert page.locator("#view table").get_attribute("aria-rowcount") == str(FILES + 1)
 
 
-def test_columns_sort_both_ways(browser, folder):
+def test_sorting_in_both_directions(browser, folder):
     with opened(browser, folder / "report.html") as page:
         for text in ("Confidence", "Confidence"):
             head(page, text).click()
@@ -101,7 +101,7 @@ def test_columns_sort_both_ways(browser, folder):
         assert page.evaluate("document.activeElement.textContent") == "File"
 
 
-def test_a_search_finds_words_anywhere_in_a_row(browser, folder):
+def test_search_in_all_columns(browser, folder):
     with opened(browser, folder / "report.html") as page:
         page.fill("#find", "ALBUM\u00a0 123")  # all words, in any order
         expected = sum("123" in f"{number} {number % 200}" for number in range(FILES))
@@ -111,24 +111,24 @@ def test_a_search_finds_words_anywhere_in_a_row(browser, folder):
         page.fill("#find", "<i>new")  # a correction
         assert column(page, 2) == ["<i>new"]
         page.fill("#find", "nowhere")
-        assert page.inner_text("#view") == "Nothing found."
+        assert page.inner_text("#view") == "No matches."
         page.fill("#find", "")
         assert page.inner_text("#shown") == ""
         page.click("[data-find=jazz]")  # a bar of the overview
         assert {*column(page, 2)} == {"Jazz"} and page.input_value("#find") == "Jazz"
 
 
-def test_each_table_opens_also_by_link_and_key(browser, folder):
+def test_tables_open_by_tab_link_and_key(browser, folder):
     with opened(browser, folder / "report.html") as page:
         for tab in page.locator("[role=tab]").all():
             tab.click()
             assert tab.get_attribute("aria-selected") == "true"
             name = tab.get_attribute("data-name")
             assert page.evaluate("location.hash") == f"#{name}"
-            expected = {"sound": "Nothing to show.", "outliers": None}.get(name, "")
+            expected = {"sound": "No entries.", "outliers": None}.get(name, "")
             if expected:
                 assert page.inner_text("#view") == expected
-        page.click("#watched a[href='#tags']")
+        page.click("#review a[href='#tags']")
         page.wait_for_selector("#tab-tags[aria-selected=true]")
         page.focus("#tab-tags")
         page.keyboard.press("ArrowLeft")
@@ -139,7 +139,7 @@ def test_each_table_opens_also_by_link_and_key(browser, folder):
         assert sum(shares) == pytest.approx(100, abs=2)
 
 
-def test_it_plays_a_file_whatever_its_name(browser, folder):
+def test_playback_of_a_file_with_special_characters(browser, folder):
     page_file = folder / "report.html"
     with opened(browser, page_file, [folder / "music" / EVIL]) as page:
         assert "onerror" in names(page)[0] and page.locator("img").count() == 0
@@ -161,7 +161,7 @@ def test_it_plays_a_file_whatever_its_name(browser, folder):
         assert page.locator("#trouble").is_hidden()
 
 
-def test_a_file_that_is_gone_says_so(browser, folder):
+def test_missing_file_shows_a_message(browser, folder):
     page_file = folder / "report.html"
     gone = folder / "music/x/00001.mp3"
     with opened(browser, page_file, [gone], complains=True) as page:
@@ -170,18 +170,18 @@ def test_a_file_that_is_gone_says_so(browser, folder):
         assert page.inner_text("#trouble").startswith("00001.mp3 cannot be played")
 
 
-def test_a_correction_stands_beside_what_the_model_says(browser, folder):
+def test_correction_and_prediction_are_shown(browser, folder):
     with opened(browser, folder / "report.html") as page:
         texts = page.locator("th").all_inner_texts()
-        assert "Model says" in [text.strip("↑↓ \n") for text in texts]
+        assert "Prediction" in [text.strip("↑↓ \n") for text in texts]
         first = page.locator("tbody tr:not(.space)").first.locator("td")
         assert first.nth(1).inner_text() == "<i>new" and first.nth(2).inner_text() == "Unsure"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
-def test_it_is_readable_and_fits(browser, folder, scheme, width):
-    """WCAG AA: 4.5 to 1 for all text."""
+def test_page_has_enough_contrast_and_fits(browser, folder, scheme, width):
+    """WCAG AA requires a contrast of 4.5 to 1 for text."""
     options = {"color_scheme": scheme, "viewport": {"width": width, "height": 740}}
     with opened(browser, folder / "report.html", **options) as page:
         found = page.evaluate(CONTRAST)
@@ -193,7 +193,7 @@ def test_it_is_readable_and_fits(browser, folder, scheme, width):
         assert all(ratio >= 4.5 for ratio, _ in found), min(found)
 
 
-def test_without_javascript_the_overview_is_there(browser, folder):
+def test_overview_without_javascript(browser, folder):
     with opened(browser, folder / "report.html", java_script_enabled=False) as page:
         assert "Jazz" in page.inner_text(".bars") and page.locator(".years rect").count() > 50
         assert "--format csv" in page.inner_text("#tables")

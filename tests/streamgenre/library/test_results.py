@@ -57,7 +57,7 @@ def path(request, tmp_path):
     return tmp_path / f"results{request.param}"
 
 
-def test_rows_come_back_as_they_were(path):
+def test_round_trip(path):
     write_results(path, ROWS, LABELS)
     results = streamgenre.read_results(path)
     assert list(results) == ROWS
@@ -65,7 +65,7 @@ def test_rows_come_back_as_they_were(path):
     assert results.columns == COLUMNS == columns(LABELS)
 
 
-def test_a_data_frame_has_the_same_columns_and_types(path):
+def test_data_frame(path):
     pytest.importorskip("pandas")
     write_results(path, ROWS, LABELS)
     frame = streamgenre.read_results(path).to_pandas()
@@ -77,13 +77,13 @@ def test_a_data_frame_has_the_same_columns_and_types(path):
     assert frame["segments"].tolist()[0][1]["end"] == 61.5
 
 
-def test_no_rows_are_a_table_without_rows(path):
+def test_empty_table(path):
     write_results(path, [], LABELS)
     results = streamgenre.read_results(path)
     assert list(results) == [] and len(results) == 0
 
 
-def test_other_programs_read_them(tmp_path):
+def test_plain_csv_and_json(tmp_path):
     write_results(tmp_path / "a.csv", ROWS, LABELS)
     with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
         head, first, *_ = csv.reader(file)
@@ -93,7 +93,7 @@ def test_other_programs_read_them(tmp_path):
     assert [list(json.loads(line)) for line in lines] == [COLUMNS] * len(ROWS)
 
 
-def test_parquet_has_types(tmp_path):
+def test_parquet_types(tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet", reason="needs the library extra")
     write_results(tmp_path / "a.parquet", ROWS, LABELS)
     schema = parquet.read_schema(tmp_path / "a.parquet")
@@ -103,12 +103,12 @@ def test_parquet_has_types(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.xlsx", "a", "-", "a.json"])
-def test_an_unknown_extension_names_the_known_ones(name):
+def test_unknown_extension(name):
     with pytest.raises(ConfigError, match=r"\.parquet, \.csv or \.jsonl"):
         check_format(name)
 
 
-def test_without_pyarrow_the_remedy_is_named(tmp_path, monkeypatch):
+def test_missing_pyarrow_is_reported_with_the_remedy(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     for call in (check_format, streamgenre.read_results):
         with pytest.raises(ConfigError, match=r"pip install '.*\[library\]'.*\.csv"):
@@ -116,7 +116,7 @@ def test_without_pyarrow_the_remedy_is_named(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\0", b"a,b\n1,2\n", b'{"a": 1}\n'])
-def test_other_files_are_refused_in_one_line(path, data):
+def test_other_files_are_rejected_in_one_line(path, data):
     path.write_bytes(data)
     if data == b"" and path.suffix == ".jsonl":
         pytest.skip("is a table without rows")
@@ -127,7 +127,7 @@ def test_other_files_are_refused_in_one_line(path, data):
         streamgenre.read_results(path.with_stem("missing"))
 
 
-def test_a_table_of_an_earlier_version_has_no_corrections(path, tmp_path):
+def test_table_without_the_column_corrected(path, tmp_path):
     write_results(path, ROWS, LABELS)
     if path.suffix == ".parquet":
         parquet = pytest.importorskip("pyarrow.parquet")
@@ -145,7 +145,7 @@ def test_a_table_of_an_earlier_version_has_no_corrections(path, tmp_path):
     assert list(results) == ROWS and results.columns == COLUMNS
 
 
-def test_corrections_beside_a_table_are_in_its_rows(path):
+def test_corrections_are_applied_to_rows(path):
     write_results(path, ROWS, LABELS)
     target = Target.parse("artist:another")
     write_corrections(path, Corrections([Correction(target, "bebop")]))

@@ -1,4 +1,4 @@
-"""A scan gives each file exactly one row, for any files and after any interruption."""
+"""Each file has exactly one row, for any files and after any interruption."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def music(tmp_path):
 
 @pytest.fixture
 def opened(tmp_path, monkeypatch):
-    """A function that returns the files that workers opened, with the number of workers."""
+    """Returns a function: file name -> number of workers that opened it."""
     monkeypatch.syspath_prepend(str(FAULTS))
     monkeypatch.setenv("OPENED", str(tmp_path / "opened"))
     return lambda: openings(tmp_path / "opened")
@@ -89,7 +89,7 @@ def by_name(rows):
     return found
 
 
-def test_rows_are_those_of_single_files(music, model):
+def test_rows_equal_the_results_of_single_files(music, model):
     for i, form in enumerate(("wav", "flac", "ogg", "mp3")):
         write_sound(music / f"{i}.{form}", i, 4.0 + i)
     shutil.copy(EXAMPLES / "rock-lucky-13.ogg", music)
@@ -110,8 +110,8 @@ def test_rows_are_those_of_single_files(music, model):
         assert row.model == f"{model.card.name} {model.card.version} {model.card.sha256[:12]}"
 
 
-def test_a_file_that_fails_does_not_change_its_neighbours(music, model):
-    """In one process, so that they share batches."""
+def test_failing_file_does_not_affect_others_in_its_batch(music, model):
+    """All files share the batches of one process."""
     over = (sound(1) * 32768).astype(np.float32)
     soundfile.write(music / "over.wav", over, RATE, subtype="FLOAT")
     soundfile.write(music / "empty.wav", np.zeros(0, np.float32), RATE)
@@ -156,7 +156,7 @@ def tagged(path, **tags):
 
 @pytest.mark.parametrize("reader", ["mutagen", "FFmpeg"])
 @pytest.mark.parametrize("name", ["a.flac", "a.m4a"])
-def test_tags_of_the_files(music, model, monkeypatch, name, reader):
+def test_tags(music, model, monkeypatch, name, reader):
     from streamgenre.library import tags
 
     if reader == "mutagen":
@@ -173,7 +173,7 @@ def test_tags_of_the_files(music, model, monkeypatch, name, reader):
 
 
 @posix
-def test_odd_names_have_rows(music):
+def test_special_file_names(music):
     names = [b"new\nline.wav", b"invalid\xff.wav", b"-dash.wav", b"x" * 251 + b".wav", b"100%.wav"]
     try:
         for i, name in enumerate(names):
@@ -194,7 +194,7 @@ def test_odd_names_have_rows(music):
     assert all(row.error is None and row.duration == 1.0 for row in rows.values())
 
 
-def test_only_what_is_new_or_changed_is_classified_again(music, opened, model):
+def test_only_new_and_changed_files_are_classified(music, opened, model):
     for i in range(4):
         write_sound(music / f"{i}.wav", i)
     write_broken(music / "broken.mp3", 2)
@@ -220,14 +220,14 @@ def test_only_what_is_new_or_changed_is_classified_again(music, opened, model):
     assert sum(opened().values()) == 18
 
 
-def test_paths_that_overlap_give_each_file_once(music):
+def test_overlapping_paths_list_each_file_once(music):
     write_sound(music / "a.wav", 1)
     rows = list(streamgenre.scan([music, music.parent, music / "a.wav", music / "../music"]))
     assert [row.path for row in rows] == [str(music / "a.wav")]
 
 
 @posix
-def test_a_crash_of_a_decoder_is_the_error_of_its_file(music, opened):
+def test_decoder_crash_is_the_error_of_its_file(music, opened):
     for i in range(12):
         write_sound(music / f"{i}.wav", i)
     write_sound(music / "abort.wav", 20)
@@ -239,7 +239,7 @@ def test_a_crash_of_a_decoder_is_the_error_of_its_file(music, opened):
 
 
 @posix
-def test_after_a_crash_each_file_is_tried_once_more(music, opened):
+def test_files_are_retried_after_a_crash(music, opened):
     for name in ("a.wav", "once.wav", "z.wav"):
         write_sound(music / name, len(name))
     rows = by_name(streamgenre.scan(music, jobs=1))
@@ -248,8 +248,8 @@ def test_after_a_crash_each_file_is_tried_once_more(music, opened):
 
 
 @posix
-def test_a_decoder_that_hangs_is_ended(music, opened, monkeypatch):
-    monkeypatch.setattr(pool, "_STALLED", 15.0)  # s: enough for short files anywhere
+def test_hanging_decoder_is_killed(music, opened, monkeypatch):
+    monkeypatch.setattr(pool, "_STALLED", 15.0)  # s, enough for short files on slow machines
     for i in range(3):
         write_sound(music / f"{i}.wav", i)
     write_sound(music / "hang.wav", 20)
@@ -315,7 +315,7 @@ def killed_and_resumed(tmp_path, count, jobs=2):
             call, start_new_session=True, stderr=subprocess.DEVNULL,
             env=environment(OPENED=str(log)),
         )  # fmt: skip
-        while len(openings(log)) < part * count:  # the broken ones are opened, too
+        while len(openings(log)) < part * count:  # broken files are opened, too
             assert running.poll() is None
             time.sleep(0.01)
         time.sleep(rng.uniform(0, 0.3))
@@ -328,7 +328,7 @@ def killed_and_resumed(tmp_path, count, jobs=2):
     assert len(rows) == count
     agree(rows, uninterrupted)
     again = Counter(openings(log).values())
-    # In flight at a kill: the open files of each process, and those just finished.
+    # In progress at a kill: the open files of each process, and files finished immediately before.
     assert sum(again.values()) == count - len(list(folder.glob("*.ogg")))
     repeated = sum(number * (times - 1) for times, number in again.items())
     assert 0 <= repeated <= 3 * jobs * pool.FILES_AT_WORKER, again
@@ -336,18 +336,18 @@ def killed_and_resumed(tmp_path, count, jobs=2):
 
 
 @posix
-def test_killed_at_three_moments_no_file_is_lost_or_repeated(tmp_path):
+def test_killed_three_times_no_file_is_lost_or_repeated(tmp_path):
     killed_and_resumed(tmp_path, 150)
 
 
 @posix
 @pytest.mark.slow
-def test_killed_at_three_moments_with_2000_files(tmp_path):
+def test_killed_three_times_with_2000_files(tmp_path):
     killed_and_resumed(tmp_path, 2_000)
 
 
 @posix
-def test_ctrl_c_says_how_to_continue(music):
+def test_ctrl_c_prints_how_to_continue(music):
     for i in range(30):
         write_sound(music / f"{i}.wav", i)
     write_sound(music / "hang.wav", 30)
@@ -369,12 +369,12 @@ def test_ctrl_c_says_how_to_continue(music):
     assert done.returncode == 0 and len(streamgenre.read_results(results)) == 31
 
 
-def test_the_command_from_a_list_to_a_table(music):
+def test_command_with_a_list_of_files(music):
     paths = [write_sound(music / f"{i}.wav", i) for i in range(3)]
     results = music.parent / "results.csv"
     listed = "\0".join(map(str, [*paths, music / "gone.wav"]))
     done = command("--files-from", "-", "-o", results, input=listed)
-    assert done.returncode == 0  # the one that is gone has its row, too
+    assert done.returncode == 0  # the missing file has a row, too
     (line,) = messages(done.stderr)
     assert "gone.wav: no such file" in line
     assert done.stdout.startswith(f"{results}: 4 files, 1 with an error, ")
@@ -393,14 +393,14 @@ def test_the_command_from_a_list_to_a_table(music):
         ([".", "-o", "a.csv", "--model", "missing.onnx"], 5, "missing.onnx"),
     ],
 )
-def test_refusals_are_one_line(tmp_path, arguments, code, words):
+def test_usage_errors_are_one_line(tmp_path, arguments, code, words):
     done = command(*arguments, cwd=tmp_path, env=environment())
     assert done.returncode == code and words in done.stderr and "Traceback" not in done.stderr
     assert len([line for line in done.stderr.splitlines() if "rror" in line or ": " in line]) <= 2
     assert not list(tmp_path.iterdir())
 
 
-def test_a_list_that_cannot_be_read_is_an_exit_code(music):
+def test_unreadable_list_exits_with_3(music):
     write_sound(music / "a.wav", 1)
     (music / "list.m3u").write_bytes(b"\0")
     done = command(music, music / "list.m3u", "-o", music.parent / "a.csv")
@@ -409,7 +409,7 @@ def test_a_list_that_cannot_be_read_is_an_exit_code(music):
     assert rows["a.wav"].error is None and rows["list.m3u"].error
 
 
-def test_an_empty_folder_is_an_empty_table(music):
+def test_empty_folder_gives_an_empty_table(music):
     done = command(music, "-o", music.parent / "a.csv")
     assert done.returncode == 0 and "no audio files found" in done.stderr
     assert len(streamgenre.read_results(music.parent / "a.csv")) == 0
@@ -437,7 +437,7 @@ def test_progress_counts_files_audio_and_errors(music):
     assert all(before.done <= after.done for before, after in pairwise(seen))
 
 
-def test_the_line_of_progress():
+def test_progress_line():
     from streamgenre.cli.scan import progress_line
 
     now = scanning.Progress(
@@ -456,7 +456,7 @@ def test_the_line_of_progress():
     )
 
 
-def test_a_later_scan_keeps_corrections(music):
+def test_later_scan_keeps_corrections(music):
     for name in "ab":
         write_sound(music / f"{name}.wav", ord(name))
     table = music.parent / "genres.csv"
@@ -468,14 +468,14 @@ def test_a_later_scan_keeps_corrections(music):
     assert found["a.wav"].corrected == "salsa" and found["b.wav"].corrected is None
     assert (found["a.wav"].status, found["a.wav"].genre) == (before.status, before.genre)
     assert by_name(streamgenre.read_results(table)) == found
-    with table.open(encoding="utf-8", newline="") as file:  # and other programs see them
+    with table.open(encoding="utf-8", newline="") as file:  # the file contains them, too
         assert {row["corrected"] for row in csv.DictReader(file)} == {"salsa", ""}
     corrections_path(table).write_text("nonsense", "utf-8")
     with pytest.raises(InputError, match=r"genres.csv.corrections: line 1"):
         next(streamgenre.scan(music, output=table))
 
 
-def test_a_recording_at_an_address_has_the_row_of_the_file(music, model):
+def test_rows_of_remote_files_equal_those_of_local_files(music, model):
     fsspec = pytest.importorskip("fsspec", reason="needs the ray extra")
     system = fsspec.filesystem("memory")
     local, remote = queue.SimpleQueue(), queue.SimpleQueue()

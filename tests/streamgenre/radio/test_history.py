@@ -1,4 +1,4 @@
-"""Hours, shares and outages of a log, and their page."""
+"""Hours, shares and outages computed from a log, and the page."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def at(found, number=0):
     return found.stations[number]
 
 
-def test_a_line_holds_until_the_next_one():
+def test_entry_is_valid_until_the_next_one():
     lines = [entry(m, METAL) for m in range(45)] + [entry(45, JAZZ), entry(46, PAUSED)]
     found = history(lines, UTC)
     assert at(found).hours == {
@@ -65,7 +65,7 @@ def test_outages_have_start_length_and_cause():
     assert at(only).outages == [] and at(only).availability == 1
 
 
-def test_nobody_listened_after_a_log_that_was_cut_off():
+def test_time_after_an_interrupted_log_is_not_counted():
     lines = [entry(m, METAL) for m in range(10)] + [entry(600 + m, METAL) for m in range(200)]
     seconds = at(history(lines, UTC)).seconds["metal"]
     assert seconds == pytest.approx(60 * (9 + 1.5 + 199), abs=1)
@@ -73,7 +73,7 @@ def test_nobody_listened_after_a_log_that_was_cut_off():
     assert at(history(paused, UTC)).seconds["metal"] == pytest.approx(120)
 
 
-def test_lines_out_of_order_and_damaged_ones(tmp_path):
+def test_unordered_and_damaged_lines(tmp_path):
     log = tmp_path / "radio.jsonl"
     lines = [entry(1, JAZZ).to_json(), entry(0, METAL).to_json(), entry(2, PAUSED).to_json()]
     broken = ['{"schema": 1, "clo', "[]", "null", '{"schema": 2}', lines[0].replace('"A"', "7")]
@@ -83,24 +83,24 @@ def test_lines_out_of_order_and_damaged_ones(tmp_path):
     assert at(found).seconds == {"metal": pytest.approx(60), "jazz": pytest.approx(60)}
 
 
-def test_a_line_is_read_as_it_was_written(tmp_path):
+def test_entries_survive_writing_and_reading(tmp_path):
     log = tmp_path / "radio.jsonl"
     written = [entry(0, METAL, BAD_NAME), entry(1, DOWN), entry(2, PAUSED), entry(3, Reading())]
     log.write_text("".join(one.to_json() + "\n" for one in written), encoding="utf-8")
     assert list(read_log(log)) == written
 
 
-def test_what_is_no_log_is_an_error(tmp_path):
+def test_other_files_are_rejected(tmp_path):
     for content in ("", "some text\n", "\xff\x00"):
         (tmp_path / "x").write_text(content, encoding="latin-1")
-        with pytest.raises(InputError, match="no line of a radio log"):
+        with pytest.raises(InputError, match="no entry of a radio log"):
             write_page(tmp_path / "x.html", tmp_path / "x", ())
     with pytest.raises(InputError, match="No such file"):
         write_page(tmp_path / "x.html", tmp_path / "y", ())
     assert not (tmp_path / "x.html").exists()
 
 
-def test_the_command_tells_a_log_by_its_first_line(tmp_path, capsys):
+def test_report_recognises_a_radio_log(tmp_path, capsys):
     log = tmp_path / "x.jsonl"
     lines = [entry(0, METAL).to_json(), entry(1, PAUSED).to_json(), ""]
     log.write_text("\n".join(lines), encoding="utf-8")
@@ -120,7 +120,7 @@ def browser(chromium):
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory, model):
-    """The page of two days of four stations."""
+    """A page with two days of four stations."""
     folder = tmp_path_factory.mktemp("radio")
     quiet, unknown = Reading("no-music", None, 0.2), Reading("genre", "polka", 0.9)
     lines = []
@@ -138,22 +138,22 @@ def written(tmp_path_factory, model):
 
 @contextmanager
 def opened(browser, file, **options):
-    """The page, which may request nothing and say nothing on the console."""
+    """Open the page; fail if it makes requests or prints to the console."""
     context = browser.new_context(**options)
     page = context.new_page()
-    asked, said = set(), []
-    context.on("request", lambda request: asked.add(request.url))
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
+    requests, messages = set(), []
+    context.on("request", lambda request: requests.add(request.url))
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
     page.goto(file.as_uri())
     try:
         yield page
     finally:
         context.close()
-    assert asked == {file.as_uri()} and not said
+    assert requests == {file.as_uri()} and not messages
 
 
-def test_the_page_shows_days_weeks_shares_and_outages(browser, written):
+def test_page_shows_heat_maps_shares_and_outages(browser, written):
     with opened(browser, written) as page:
         names = page.locator("details h3").all_inner_texts()
         assert names == [BAD_NAME, "News", "Dead", "Polka"]
@@ -162,11 +162,11 @@ def test_the_page_shows_days_weeks_shares_and_outages(browser, written):
         assert week.count() == 7 * 24
         assert week.nth(10).get_attribute("title").startswith("Mon 10:00, ")
         assert week.nth(15).get_attribute("title") == "Mon 15:00, No signal 100%"
-        assert week.nth(5 * 24).get_attribute("title") is None  # nobody listened on Saturday
+        assert week.nth(5 * 24).get_attribute("title") is None  # no data on Saturday
         assert day.count() == 3 * 24
-        assert "1 outage, 1:55:00 in all" in station.inner_text()
+        assert "1 outage, 1:55:00 in total" in station.inner_text()
         assert "2026-03-02 14:35:00" in station.inner_text()
-        assert "Never heard" in page.locator("details").nth(2).inner_text()
+        assert "No audio received" in page.locator("details").nth(2).inner_text()
         shares = page.locator(".genres section").all_inner_texts()
         assert any("Metal" in text and "50%" in text for text in shares)
         assert "1 line of the log could not be read" in page.inner_text("header")
@@ -175,8 +175,8 @@ def test_the_page_shows_days_weeks_shares_and_outages(browser, written):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
-def test_the_page_is_readable_and_fits(browser, written, scheme, width):
-    """WCAG AA: 4.5 to 1 for all text."""
+def test_page_has_enough_contrast_and_fits(browser, written, scheme, width):
+    """WCAG AA requires a contrast of 4.5 to 1 for text."""
     options = {"color_scheme": scheme, "viewport": {"width": width, "height": 740}}
     with opened(browser, written, **options) as page:
         found = page.evaluate(CONTRAST)

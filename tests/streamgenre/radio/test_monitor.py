@@ -1,4 +1,4 @@
-"""Many stations at once, good and bad: the log is complete, nothing hangs, no thread is left."""
+"""Working and failing stations at once: the log is complete, and all threads end."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def of(entries, name):
 
 
 def missing(entries):
-    """What the log does not say yet."""
+    """Expected content that the log does not contain yet."""
     wrong = []
     for name in GOOD:
         readings = of(entries, name)
@@ -42,18 +42,18 @@ def missing(entries):
         if len([one for one in of(entries, name) if one.error and why in one.error]) < 2:
             wrong.append(f"{name}: not down twice")
     if "no-music" not in [one.status for one in of(entries, "silent")]:
-        wrong.append("silent: heard")
-    for name, why in (("stalls", "no sound for"), ("disconnects", "the data ended")):
-        came_back = any(
+        wrong.append("silent: not detected")
+    for name, why in (("stalls", "no audio for"), ("disconnects", "the data ended")):
+        recovered = any(
             why in (first.error or "") and second.genre
             for first, second in pairwise(of(entries, name))
         )
-        if not came_back:
-            wrong.append(f"{name}: did not come back")
+        if not recovered:
+            wrong.append(f"{name}: did not recover")
     return wrong
 
 
-def test_good_and_bad_stations_at_once(model, served, tmp_path):
+def test_working_and_failing_stations_at_once(model, served, tmp_path):
     stations, errors = read_stations([str(served.playlist(tmp_path / "list.m3u"))])
     assert len(stations) == len(served.urls()) == 22 and not errors
     entries = []
@@ -72,7 +72,7 @@ def test_good_and_bad_stations_at_once(model, served, tmp_path):
         entries += radio.take()
     assert not threads("streamgenre radio")
 
-    # Each station that was listened to ends with a line that says that this is over.
+    # The last entry of each station is "paused".
     for station in stations:
         assert of(entries, station.name)[-1].status == "paused"
     labels = set(model.card.label_names)
@@ -82,9 +82,9 @@ def test_good_and_bad_stations_at_once(model, served, tmp_path):
             "schema", "clock", "station", "url", "status", "genre", "confidence",
             "probabilities", "title", "error",
         ]  # fmt: skip
-        heard = line["status"] in ("genre", "unsure", "no-music")
-        assert set(line["probabilities"]) == (labels if heard else set())
-        assert (line["confidence"] is not None) == heard
+        received = line["status"] in ("genre", "unsure", "no-music")
+        assert set(line["probabilities"]) == (labels if received else set())
+        assert (line["confidence"] is not None) == received
         if line["genre"]:
             assert line["confidence"] == line["probabilities"][line["genre"]]
         assert line["clock"].endswith("Z")
@@ -92,7 +92,7 @@ def test_good_and_bad_stations_at_once(model, served, tmp_path):
     assert any("http://...@" in entry.url for entry in entries)
 
 
-def test_a_station_without_a_change_gets_a_line_at_each_interval(model, served):
+def test_unchanged_station_is_logged_at_each_interval(model, served):
     station = Station("dead", served.urls()["dead port"])
     entries = []
     with Radio([station], model, interval=0.5, patience=QUICK) as radio:
@@ -105,7 +105,7 @@ def test_a_station_without_a_change_gets_a_line_at_each_interval(model, served):
     assert all(not other.reading.differs(first.reading) for other in others)
 
 
-def test_a_schedule_without_repetition_ends(model, served):
+def test_schedule_with_single_sessions_ends(model, served):
     stations = [Station(name, served.urls()[name]) for name in ("good ogg", "stalls", "404")]
     with Radio(stations, model, schedule=Schedule(listen=2.0), patience=QUICK) as radio:
         entries = list(radio)
@@ -115,11 +115,11 @@ def test_a_schedule_without_repetition_ends(model, served):
     wait_for(lambda: not threads("streamgenre radio"))
 
 
-def test_a_schedule_returns_to_each_station(model, served):
+def test_schedule_repeats_each_station(model, served):
     stations = [Station(name, served.urls()[name]) for name in ("good ogg", "good mp3")]
     entries = []
 
-    def heard_twice():
+    def two_sessions():
         entries.extend(radio.take(0.1))
         return all(
             sum(
@@ -130,32 +130,32 @@ def test_a_schedule_returns_to_each_station(model, served):
         )  # fmt: skip
 
     with Radio(stations, model, schedule=Schedule(4.0, 4.5), patience=QUICK) as radio:
-        wait_for(heard_twice)
+        wait_for(two_sessions)
 
 
-def test_stations_are_spread_over_the_time():
+def test_sessions_are_spread_evenly():
     starts = [Schedule(60, 3600).first(i, 1000) for i in range(1000)]
-    assert max(starts) < 3600  # nobody is left out
+    assert max(starts) < 3600  # each station has its turn
     overlapping = max(sum(start < at <= start + 60 for start in starts) for at in starts)
     assert overlapping <= 21
     assert Schedule().first(7, 10) == 0.0
 
 
 @pytest.mark.parametrize("times", [(None, 60.0), (60.0, 60.0)])
-def test_an_impossible_schedule_is_an_error(times):
-    with pytest.raises(ConfigError):
+def test_impossible_schedule_is_rejected(times):
+    with pytest.raises(ConfigError, match="must be longer"):
         Schedule(*times)
 
 
-def test_entries_that_nobody_takes_do_not_pile_up(model, served, monkeypatch):
-    monkeypatch.setattr(monitor, "_MOST_ENTRIES", 3)
+def test_queue_of_entries_is_bounded(model, served, monkeypatch):
+    monkeypatch.setattr(monitor, "_MAX_ENTRIES", 3)
     station = Station("dead", served.urls()["dead port"])
     with Radio([station], model, interval=0.1, patience=QUICK) as radio:
         wait_for(lambda: radio.lost > 2)
         assert len(radio.take()) <= 3
 
 
-def test_an_error_of_the_model_ends_the_radio(model, served, monkeypatch):
+def test_error_of_the_model_is_raised_to_the_caller(model, served, monkeypatch):
     class BrokenError(Exception):
         pass
 

@@ -1,4 +1,4 @@
-"""Which stations playlists and addresses stand for."""
+"""Reading the list of stations from playlists and addresses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def names(stations):
     return [(station.name, station.url) for station in stations]
 
 
-def test_a_playlist_gives_names_and_addresses_each_once(tmp_path):
+def test_playlist_without_duplicates(tmp_path):
     path = tmp_path / "list.m3u"
     path.write_bytes(LIST)
     stations, errors = read_stations([str(path), "http://radio.example/jazz"])
@@ -36,11 +36,11 @@ def test_a_playlist_gives_names_and_addresses_each_once(tmp_path):
     ]
     assert stations[1].address == "http://...@radio.example:8000/rock"
     assert len(errors) == 2
-    assert "song.mp3 is not the address of a station" in str(errors[0])
+    assert "song.mp3 is not an http(s) address" in str(errors[0])
     assert all("list.m3u" in str(error) for error in errors)
 
 
-def test_titles_of_pls_belong_to_the_files_of_their_number(tmp_path):
+def test_pls_titles_are_matched_by_number(tmp_path):
     path = tmp_path / "list.pls"
     path.write_bytes(PLS)
     assert names(read_stations([str(path)])[0]) == [
@@ -49,7 +49,7 @@ def test_titles_of_pls_belong_to_the_files_of_their_number(tmp_path):
     ]
 
 
-def test_a_list_on_the_network_is_many_stations_or_one():
+def test_remote_playlist_is_one_station_or_several():
     one = b"#EXTM3U\n#EXTINF:-1,One\nhttp://radio.example/one\n"
     hls = b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\npart.ts\n"
     local = b"#EXTM3U\nhttp://radio.example/a\nfile:///etc/passwd\n"
@@ -73,12 +73,12 @@ def test_a_list_on_the_network_is_many_stations_or_one():
 
 
 @pytest.mark.parametrize("name", ["nowhere.m3u", "ftp://radio.example/list.m3u", ""])
-def test_what_is_no_list_is_an_error(name):
+def test_invalid_list_is_rejected(name):
     stations, errors = read_stations([name])
     assert not stations and len(errors) == 1
     assert errors[0].exit_code == 3
 
 
-def test_a_recording_is_no_list(clip):
+def test_recording_is_rejected(clip):
     stations, errors = read_stations([str(clip)])
     assert not stations and "is a recording" in str(errors[0])

@@ -1,4 +1,4 @@
-"""Genres are written into every container and undone; neither changes the audio or another tag."""
+"""Writing and undoing genres in every container, without changes to audio and other tags."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def names(tmp_path):
 
 
 def stored(path):
-    """All tags as mutagen finds them, without the order and the text encoding of frames."""
+    """All tags as read by mutagen, without the order and text encoding of frames."""
     found = mutagen.File(str(path))
     parts = {"kind": type(found).__name__}
     if isinstance(found, _ID3):
@@ -69,14 +69,14 @@ def v1_of(path):
 
 
 def with_ffmpeg(path):
-    """The tags as FFmpeg finds them, names in lower case."""
+    """The tags as read by FFmpeg, with names in lower case."""
     with av.open(str(path)) as container:
         found = {**container.streams.audio[0].metadata, **container.metadata}
     return {key.lower(): value for key, value in found.items()}
 
 
 def genres_of(path):
-    """The genres as mutagen finds them, by the usual name in each container."""
+    """The genres as read by mutagen from the usual field of each container."""
     found = mutagen.File(str(path))
     if isinstance(found, (MP4, ASF)):
         return [*map(str, found.tags["\xa9gen" if isinstance(found, MP4) else "WM/Genre"])]
@@ -86,7 +86,7 @@ def genres_of(path):
 
 
 def several(path):
-    """Give a file a genre with several values, as its container has them."""
+    """Write a genre with several values in the form of the container."""
     found = mutagen.File(str(path))
     if isinstance(found, _ID3):
         raw = type(found)(str(path), translate=False, load_v1=False)
@@ -116,7 +116,7 @@ STATES = {"bare": {}, "others": OTHER_TAGS, "one": OTHER_TAGS | {"genre": "Dub"}
 
 
 @pytest.mark.parametrize("name", [*CONTAINERS])
-def test_written_and_undone(tmp_path, names, name):
+def test_write_and_undo(tmp_path, names, name):
     """A file without tags, without a genre, with one, and with several genres and other tags."""
     if not available(name):
         pytest.skip("needs mpcenc (musepack-tools)")
@@ -136,11 +136,11 @@ def test_written_and_undone(tmp_path, names, name):
     for path, (tags, shown, audio) in zip(paths, before, strict=True):
         assert decoded(path) == audio
         found = with_ffmpeg(path)
-        if path.suffix != ".tta" or path is not paths[-1]:  # FFmpeg reads APEv2, and no ID3 then
+        if path.suffix != ".tta" or path is not paths[-1]:  # FFmpeg ignores ID3 if there is APEv2
             assert found["genre"].split(";")[0] == NEW[0]
         found.pop("genre", None)
         assert found == {key: text for key, text in shown.items() if key != "genre"}
-        # Where there are such tags only, the genre is in the INFO list, or in APEv2.
+        # Files with only an INFO list or APEv2 get no ID3 tag.
         if path.suffix not in (".wav", ".tta") or path is paths[-1]:
             assert genres_of(path) == NEW
         if "version" in tags:
@@ -158,7 +158,7 @@ def outcomes(changes):
 
 
 def test_only_id3v1(tmp_path):
-    """Readers that find ID3v2 may not look further: title and artist are taken over."""
+    """Title and artist are copied to the new ID3v2 tag, because some readers ignore ID3v1."""
     path = write_tagged(tmp_path / "v1.mp3", OTHER_TAGS | {"genre": "Rock"})
     ID3(str(path)).delete(str(path), delete_v1=False)
     before, v1 = stored(path), v1_of(path)
@@ -172,10 +172,10 @@ def test_only_id3v1(tmp_path):
     assert stored(path) == before and v1_of(path) == v1
 
 
-def test_id3v1_behind_other_tags_stays(tmp_path):
-    """mutagen would drop it where it saves APEv2, and blank the fields that ID3v2 lacks.
+def test_id3v1_after_other_tags_is_kept(tmp_path):
+    """mutagen would drop it when it saves APEv2, and clear the fields that are not in ID3v2.
 
-    FFmpeg takes it for damage in WavPack, so that the audio cannot be compared.
+    FFmpeg reports it as damage in WavPack files, so their audio cannot be compared.
     """
     v1 = b"TAG" + b"Title".ljust(94, b"\0") + b"comment".ljust(30, b"\0") + bytes([255])
     mp3 = write_tagged(tmp_path / "v24.mp3", {})
@@ -198,7 +198,7 @@ def test_id3v1_behind_other_tags_stays(tmp_path):
 
 
 def test_genre_numbers_of_mp4_and_id3v22(tmp_path):
-    """What can only be written in a newer form states the same afterwards."""
+    """Tags in an old form are converted without changing their values."""
     path = write_tagged(tmp_path / "v24.mp3", {})
     ID3(str(path)).delete(str(path))
     frames = b"TT2\0\0\6\0Title" + b"TCO\0\0\5\0(17)" + b"TYE\0\0\5\0001987"
@@ -217,7 +217,7 @@ def test_genre_numbers_of_mp4_and_id3v22(tmp_path):
     )
 
 
-def test_what_cannot_be_written_without_loss_is_refused(tmp_path):
+def test_tags_that_cannot_be_written_without_loss_are_rejected(tmp_path):
     path = write_tagged(tmp_path / "a.flac", {"comment": "PLACEHOLDER"})
     path.write_bytes(path.read_bytes().replace(b"PLACEHOLDER", b"LATIN\xff\xfeONE_"))
     before = path.read_bytes()

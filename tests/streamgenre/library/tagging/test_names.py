@@ -1,4 +1,4 @@
-"""Genres are written under the names of a preset or a file."""
+"""Maps of genre names: presets and files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from streamgenre.errors import ConfigError
 from streamgenre.library.tagging.names import PRESETS, genre_names
 
 
-def test_presets_name_all_genres_and_styles_of_the_model(model):
+def test_presets_are_complete(model):
     for preset in PRESETS:
         names = genre_names(preset)
         assert {*names.genres} == {*model.card.label_names}
@@ -22,14 +22,14 @@ def test_presets_name_all_genres_and_styles_of_the_model(model):
     assert genre_names("musicbrainz").of("hiphop") == ("hip hop",)
 
 
-def test_id3v1_names_are_those_of_its_list():
+def test_id3v1_names_are_in_its_list():
     mutagen = pytest.importorskip("mutagen.id3", reason="needs the tags extra")
     names = genre_names("id3v1")
     written = [name for table in (names.genres, names.styles) for n in table.values() for name in n]
     assert {*written} <= {*mutagen.TCON.GENRES}
 
 
-def test_beets_names_are_those_of_its_list():
+def test_beets_names_are_in_its_list():
     for folder in sys.path + os.environ.get("BEETS", "").split(os.pathsep):
         known = Path(folder) / "beetsplug/lastgenre/genres.txt"
         if folder and known.exists():
@@ -41,7 +41,7 @@ def test_beets_names_are_those_of_its_list():
     assert {name.lower() for name in written} <= {*known.read_text("utf-8").splitlines()}
 
 
-def test_a_file(tmp_path):
+def test_map_file(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text(
         'base = "musicbrainz"\n[genres]\nhiphop = ["Hip-Hop", "Rap"]\nmetal = ""\n'
@@ -64,7 +64,7 @@ def test_a_file(tmp_path):
         ("[genres", "cannot be read as a map"),
     ],
 )
-def test_a_file_of_another_form_is_named(tmp_path, text, words):
+def test_invalid_map_file_is_rejected(tmp_path, text, words):
     file = tmp_path / "mine.toml"
     file.write_text(text)
     with pytest.raises(ConfigError, match=f"mine.toml.*{words}"):

@@ -1,4 +1,4 @@
-"""Tags are written whole or not at all, and what files stated before is never lost."""
+"""Tags are written atomically, and the previous genres are never lost."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def music(tmp_path):
 
 
 def flac(folder, name, genre=None, **tags):
-    stated = OTHER_TAGS | tags | ({"genre": genre} if genre else {})
-    return write_tagged(folder / name, stated, "a.flac")
+    values = OTHER_TAGS | tags | ({"genre": genre} if genre else {})
+    return write_tagged(folder / name, values, "a.flac")
 
 
 def genres(path):
@@ -52,8 +52,8 @@ def command(*arguments, **settings):
     return subprocess.run(call, capture_output=True, text=True, timeout=300, **settings)
 
 
-def test_the_next_scan_has_nothing_to_do(music, monkeypatch):
-    """And the results state the genre that the files had before any was written."""
+def test_next_scan_does_not_classify_again(music, monkeypatch):
+    """The results keep the genre tags from before the first write."""
     monkeypatch.syspath_prepend(str(FAULTS))
     monkeypatch.setenv("OPENED", str(music.parent / "opened"))
     flac(music, "a.flac", "Dub")
@@ -85,7 +85,7 @@ def test_the_next_scan_has_nothing_to_do(music, monkeypatch):
     assert opened() == twice
 
 
-def test_files_that_are_left_alone(music):
+def test_skipped_and_failed_files(music):
     rows = [
         row(flac(music, "sure.flac")),
         row(flac(music, "doubtful.flac"), confidence=0.5),
@@ -134,7 +134,7 @@ def test_albums_artists_and_corrections(music):
         next(streamgenre.tag_files(results, by="disc"))
 
 
-def test_styles_stand_behind_their_genre(music):
+def test_styles_follow_the_genre(music):
     rows = [row(flac(music, "a.flac"), "electronic", styles={"house": 0.5, "trance": 0.4})]
     results = results_of(music.parent / "r.csv", rows)
     (change,) = streamgenre.tag_files(results, styles=True, names="musicbrainz", write=True)
@@ -142,7 +142,7 @@ def test_styles_stand_behind_their_genre(music):
     assert genres(music / "a.flac") == ["electronic", "house", "trance"]
 
 
-def test_written_twice_and_undone_once(music):
+def test_undo_restores_the_first_value(music):
     path = flac(music, "a.flac", "Dub")
     results = results_of(music.parent / "r.csv", [row(path)])
     for names, wanted in ((None, "Jazz"), ("musicbrainz", "jazz")):
@@ -154,7 +154,7 @@ def test_written_twice_and_undone_once(music):
     assert (change.old, change.new) == (("jazz",), ("Dub",)) and genres(path) == ["Dub"]
 
 
-def test_a_file_that_changed_since_it_was_written_is_not_undone(music):
+def test_undo_rejects_changed_files(music):
     paths = [flac(music, f"{i}.flac", "Dub") for i in range(2)]
     results = results_of(music.parent / "r.csv", map(row, paths))
     list(streamgenre.tag_files(results, write=True))
@@ -164,7 +164,7 @@ def test_a_file_that_changed_since_it_was_written_is_not_undone(music):
     tags.save()
     os.utime(paths[0], ns=(status.st_atime_ns, status.st_mtime_ns))
     assert paths[0].stat().st_size == status.st_size
-    os.utime(paths[1])  # another time only
+    os.utime(paths[1])  # only another modification time
     done = command(results, "--undo")
     assert done.returncode == 1 and "1 restored, 1 failed" in done.stdout
     (line,) = done.stderr.splitlines()
@@ -187,13 +187,13 @@ def test_links_and_read_only_files(music):
     assert found["a.flac"].outcome == "written" and plain.stat().st_mode & 0o777 == 0o640
     assert found["b.flac"].outcome == "failed" and "2 hard links" in found["b.flac"].why
     assert found["c.flac"].outcome == "failed" and "read-only" in found["c.flac"].why
-    assert found["z.flac"].outcome == "skipped" and "is the file" in found["z.flac"].why
+    assert found["z.flac"].outcome == "skipped" and "is the same file as" in found["z.flac"].why
     assert (linked.read_bytes(), locked.read_bytes()) == before and linked.samefile(other)
     assert (music / "z.flac").is_symlink()
 
 
 @posix
-def test_a_link_leads_to_its_file_and_stays(music):
+def test_symbolic_link_is_kept(music):
     path = flac(music, "a.flac")
     link = music.parent / "link.flac"
     link.symlink_to(path)
@@ -221,7 +221,7 @@ def test_odd_names(music):
 
 
 def killed_at_steps(music, every):
-    """Kill runs at their steps, of which there are about a hundred; returns how many were tried."""
+    """Kill runs at every n-th of about a hundred steps. Returns the number of kills."""
     paths = [flac(music, "a.flac", "Dub"), write_tagged(music / "b.mp3", {}, "v23.mp3")]
     shutil.copytree(music, music.parent / "kept")
     results_of(music.parent / "r.csv", map(row, paths))
@@ -232,18 +232,18 @@ def killed_at_steps(music, every):
 
 
 @posix
-def test_killed_at_some_steps_nothing_is_lost(music):
+def test_nothing_is_lost_if_killed_at_some_steps(music):
     assert killed_at_steps(music, 9) >= 8
 
 
 @posix
 @pytest.mark.slow
-def test_killed_at_each_step_nothing_is_lost(music):
+def test_nothing_is_lost_if_killed_at_any_step(music):
     assert killed_at_steps(music, 1) >= 80
 
 
 @posix
-def test_a_full_disk_ends_the_run_and_loses_nothing(tmp_path):
+def test_full_disk_ends_the_run_without_loss(tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(disk)]
@@ -269,7 +269,7 @@ def test_a_full_disk_ends_the_run_and_loses_nothing(tmp_path):
 
 
 @posix
-def test_a_file_that_may_not_grow_stays(music):
+def test_file_size_limit(music):
     import resource
 
     small, large = flac(music, "a.flac"), write_tagged(music / "b.wav", {}, "a.wav")
@@ -287,7 +287,7 @@ def test_a_file_that_may_not_grow_stays(music):
     assert not [*music.glob(".*")]
 
 
-def test_a_record_that_was_cut_off_does_not_count(music):
+def test_incomplete_record_is_ignored(music):
     path = flac(music, "a.flac", "Dub")
     results = results_of(music.parent / "r.csv", [row(path)])
     list(streamgenre.tag_files(results, write=True))
@@ -300,11 +300,11 @@ def test_a_record_that_was_cut_off_does_not_count(music):
     assert outcomes(streamgenre.undo_tags(results)) == {"a.flac": "restored"}
     assert genres(path) == ["Dub"]
     kept.write_bytes(b"notes\n")
-    with pytest.raises(InputError, match="line 1 is no record"):
+    with pytest.raises(InputError, match="line 1 is not a record"):
         list(streamgenre.undo_tags(results))
 
 
-def test_not_beside_a_scan(music):
+def test_results_in_use_are_rejected(music):
     results = results_of(music.parent / "r.csv", [row(flac(music, "a.flac"))])
     with Journal(Path(f"{results}.journal"), "m"), pytest.raises(OutputError, match="in use"):
         list(streamgenre.tag_files(results, write=True))
@@ -316,11 +316,11 @@ def test_the_command(music):
     results = results_of(music.parent / "r.csv", [row(music / "a.flac")])
     done = command(results)
     assert done.returncode == 0 and "a.flac: Dub → Jazz\n1 file: 1 to be written" in done.stdout
-    assert "without --write" in done.stderr and genres(music / "a.flac") == ["Dub"]
+    assert "add --write" in done.stderr and genres(music / "a.flac") == ["Dub"]
     done = command(results, "--write", "--map", "id3v1")
     assert done.returncode == 0 and "1 file: 1 written" in done.stdout
     for arguments, code, words in [
-        ((results, "--undo", "--write"), 2, "--undo takes no other option"),
+        ((results, "--undo", "--write"), 2, "--undo cannot be combined"),
         ((results, "--map", "missing.toml"), 2, "missing.toml: no such file"),
         ((music / "none.csv",), 3, "no such file"),
         ((music / "a.flac",), 2, ".csv or .jsonl"),
