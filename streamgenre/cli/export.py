@@ -150,7 +150,7 @@ def _rows(measured: dict[str, dict[str, Any]], card: dict[str, Any]) -> list[lis
         table.append(["peak memory, MB", *(f"{one['peak_mb']:.0f}" for one in every)])
     if all("clips" in one for one in every):
         right = (f"{one['clips_right']} of {one['clips']}" for one in every)
-        table.append(["clips correct", *right])
+        table.append(["example clips correct", *right])
         table.append(["same label in clips", *(f"{one['clip_steps_same']:.1%}" for one in every)])
     return table
 

@@ -111,6 +111,8 @@ def command(
             interrupt.hanging = not radio.close()
             if isinstance(sys.exc_info()[1], (KeyboardInterrupt, SystemExit)):
                 write(radio.take())
+                if output is not None and str(output) != "-":
+                    click.echo(f"streamgenre: interrupted; the log is in {output}", err=True)
             if radio.lost:
                 click.echo(
                     f"streamgenre: {radio.lost:,} log lines were dropped because writing was too "

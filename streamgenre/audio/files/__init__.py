@@ -109,7 +109,9 @@ def _check_readable(path: Path) -> bool:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise InputError(f"{path}: is a folder; pass the audio files in it")
+            raise InputError(
+                f"{path}: is a folder; pass the audio files in it, or use streamgenre scan"
+            )
         if stat.S_ISREG(status.st_mode):
             if status.st_size == 0:
                 raise InputError(f"{path}: is empty (0 bytes)")

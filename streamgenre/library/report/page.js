@@ -145,7 +145,8 @@
     play.append(player.file === file && !player.audio.paused ? "\u275a\u275a" : "\u25b6\ufe0e");
     const name = make("span", {}, titleOf(file));
     if (files.artist[file]) name.append(make("em", {}, files.artist[file]));
-    const words = make("p", { title: titleOf(file) + "\n" + pathOf(file) }, name, make("span", {}, placeOf(file)));
+    const words = make("p", { title: titleOf(file) + "\n" + pathOf(file) }, name);
+    if (placeOf(file) !== titleOf(file)) words.append(make("span", {}, placeOf(file)));
     return make("div", {}, play, words);
   };
 

@@ -244,6 +244,8 @@ def _script(text: str) -> str:
 
 def _hours(seconds: float) -> str:
     hours = seconds / 3600
+    if hours < 1:
+        return f"{seconds / 60:.0f} minutes"
     return f"{hours:,.0f} hours" if hours >= 10 else f"{hours:.1f} hours"
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from ...errors import ConfigError, OutputError, reason
+from ...errors import ConfigError, InputError, OutputError, reason
 from ..corrections import Corrections, read_corrections
 from ..groups import Groups
 from ..journal import JOURNAL, Journal
@@ -78,12 +78,15 @@ def tag_files(
 def undo_tags(results: PathLike) -> Iterator[TagChange]:
     """Restore the genre of each file to its value before the first write.
 
-    A file that was changed by another program is reported as "failed". Raises the same errors as
-    `tag_files`.
+    A file that was changed by another program is reported as "failed". Raises InputError if there
+    is no record of written tags beside the results, and the same errors as `tag_files`.
     """
     table = read_results(results)
+    record = Path(os.fspath(results) + SUFFIX)
+    if not record.exists():
+        raise InputError(f"{record}: not found; undoing needs this file next to the results")
     with _locked(results, True):
-        history = History(Path(os.fspath(results) + SUFFIX))
+        history = History(record)
         temporaries = Temporaries(history.path)
         _clean(table, temporaries)
         for path in history:

@@ -92,8 +92,10 @@ def write_function(form: Format, folder: Path, embed: bool = False) -> Write:
         from .srt import write
     elif form.name == "vtt":
         from .vtt import write
-    else:
+    elif form.name == "svg":
         from .svg import write
+    else:
+        raise NotImplementedError(f"no function writes the format {form.name}")
     return write
 
 

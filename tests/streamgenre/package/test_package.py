@@ -226,7 +226,7 @@ def test_an_exported_file_can_be_used_as_a_model(package, model, music):
 def test_verify_accepts_a_package(package, quick, capfd):
     assert command(["export", "--verify", "--labelled", str(quick), str(package)]) == 0
     shown = capfd.readouterr().out
-    assert "model.int8.onnx" in shown and "complete" in shown and "clips correct" in shown
+    assert "model.int8.onnx" in shown and "complete" in shown and "example clips correct" in shown
 
 
 def _copy(package: Path, folder: Path) -> Path:

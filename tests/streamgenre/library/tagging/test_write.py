@@ -328,3 +328,9 @@ def test_the_command(music):
         done = command(*arguments)
         assert done.returncode == code and words in done.stderr, done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_undoing_needs_the_record_of_written_tags(music):
+    results = results_of(music.parent / "r.csv", [row(flac(music, "a.flac"))])
+    with pytest.raises(InputError, match=r"r\.csv\.tags: not found"):
+        next(streamgenre.undo_tags(results))
