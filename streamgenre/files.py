@@ -1,4 +1,4 @@
-"""Atomic file replacement: a file appears complete or not at all."""
+"""Atomic file replacement, by which a file appears complete or not at all, and links to files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
+from urllib.parse import quote
 
 from .errors import OutputError, reason
 
@@ -73,3 +74,15 @@ def replace_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """Replace the content of `path` atomically; see `replacement`."""
     with replacement(path) as partial:
         partial.write_bytes(data)
+
+
+def relative_url(target: str | os.PathLike[str], folder: str | os.PathLike[str]) -> str:
+    """URL of a path for a page in a folder: relative, or absolute for another drive of Windows."""
+    path, folder = Path(target).absolute(), os.path.realpath(folder)
+    try:
+        relative = os.path.relpath(path, folder)
+        if not Path(folder, relative).exists():  # a symbolic link on the way changes ".."
+            relative = os.path.relpath(os.path.realpath(path), folder)
+    except ValueError:
+        return path.as_uri()
+    return "./" + quote(os.fsencode(Path(relative).as_posix()))

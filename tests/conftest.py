@@ -62,3 +62,10 @@ def package(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 def chromium() -> Iterator[Callable[..., AbstractContextManager[Any]]]:
     """Starts Chromium with more flags: see support.browser."""
     yield from browser.starters()
+
+
+@pytest.fixture(scope="module", name="browser")
+def running_browser(chromium: Callable[..., AbstractContextManager[Any]]) -> Iterator[Any]:
+    """Chromium without more flags."""
+    with chromium() as running:
+        yield running

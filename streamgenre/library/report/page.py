@@ -17,7 +17,7 @@ from string import Template
 from urllib.parse import quote
 
 from ...errors import one_line
-from ...files import text_replacement
+from ...files import relative_url, text_replacement
 from ..row import split_path, system_path
 from .looks import Look
 from .tables import WITHOUT_GENRE, Cell, Report, Table
@@ -222,14 +222,7 @@ def _table(table: Table, numbers: Mapping[str, int]) -> dict[str, object]:
 
 def _link(shown: str, page: Path) -> str:
     """Relative URL of a folder from the folder of the page, with a trailing slash."""
-    folder = system_path(shown)
-    try:
-        relative = os.path.relpath(folder, page)
-        if not Path(page, relative).exists():  # a symbolic link on the way changes ".."
-            relative = os.path.relpath(os.path.realpath(folder), page)
-    except ValueError:  # another drive of Windows
-        return Path(folder).as_uri() + "/"
-    return "./" + quote(os.fsencode(Path(relative).as_posix())) + "/"
+    return relative_url(system_path(shown), page) + "/"
 
 
 def _html(text: str) -> str:

@@ -9,18 +9,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import mimetypes
-import os
 import re
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 from string import Template
 from typing import TextIO
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ...audio.address import Recording, resolved
 from ...durations import clock
 from ...errors import OutputError, one_line, reason
+from ...files import relative_url
 from ...model.timeline import Timeline
 from ...update import Segment
 from ..ribbon import label_text, segment_text, tick_step
@@ -137,14 +137,7 @@ def _link(recording: Recording, folder: Path) -> str | None:
         return resolved(recording.where) if recording.name == recording.where else None
     if recording.where in ("-", ""):
         return None
-    target = Path(resolved(recording.where)).absolute()
-    try:
-        relative = os.path.relpath(target, Path(os.path.realpath(folder)))
-        if not Path(folder, relative).exists():  # symbolic links on the way
-            relative = os.path.relpath(os.path.realpath(target), os.path.realpath(folder))
-    except ValueError:  # another drive on Windows
-        return target.as_uri()
-    return "./" + quote(os.fsencode(Path(relative).as_posix()))
+    return relative_url(resolved(recording.where), folder)
 
 
 def _embeddable(recording: Recording) -> Path:

@@ -39,12 +39,6 @@ def row(path, number, **more):
 
 
 @pytest.fixture(scope="module")
-def browser(chromium):
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A page of many files, one of which exists."""
     folder = tmp_path_factory.mktemp("report")

@@ -19,12 +19,6 @@ DURATION = 50
 
 
 @pytest.fixture(scope="module")
-def browser(chromium):
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Twenty seconds of classical music, ten of silence, twenty of metal; pages of them."""
     folder = tmp_path_factory.mktemp("page")

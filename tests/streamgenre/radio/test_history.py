@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from support.browser import CONTRAST
+from support.browser import CONTRAST, opened
 
 from streamgenre import InputError
 from streamgenre.cli.main import run
@@ -113,12 +112,6 @@ def test_report_recognises_a_radio_log(tmp_path, capsys):
 
 
 @pytest.fixture(scope="module")
-def browser(chromium):
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def written(tmp_path_factory, model):
     """A page with two days of four stations."""
     folder = tmp_path_factory.mktemp("radio")
@@ -134,23 +127,6 @@ def written(tmp_path_factory, model):
     log.write_text("".join(one.to_json() + "\n" for one in lines) + "{\n", encoding="utf-8")
     write_page(folder / "page.html", log, model.card.labels, UTC)
     return folder / "page.html"
-
-
-@contextmanager
-def opened(browser, file, **options):
-    """Open the page; fail if it makes requests or prints to the console."""
-    context = browser.new_context(**options)
-    page = context.new_page()
-    requests, messages = set(), []
-    context.on("request", lambda request: requests.add(request.url))
-    page.on("console", lambda message: messages.append(message.text))
-    page.on("pageerror", lambda error: messages.append(str(error)))
-    page.goto(file.as_uri())
-    try:
-        yield page
-    finally:
-        context.close()
-    assert requests == {file.as_uri()} and not messages
 
 
 def test_page_shows_heat_maps_shares_and_outages(browser, written):
