@@ -16,6 +16,19 @@ unfinished: set[Path] = set()
 """Temporary files that are being written. A process that exits abruptly should remove them."""
 
 
+def exists(path: str | os.PathLike[str]) -> bool:
+    """Whether the path exists; False, not an error, for names that the system does not accept.
+
+    >>> exists("x" * 100_000), exists("a" + chr(0))
+    (False, False)
+    """
+    try:
+        os.stat(path)  # noqa: PTH116  # Path.exists raises OSError if the name is too long
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 @contextmanager
 def replacement(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success, the file there replaces `path`.

@@ -32,6 +32,7 @@ from streamgenre.files import replacement
 from streamgenre.model.card import Style
 from streamgenre.networks import build
 from streamgenre.networks.step import StepNetwork
+from streamgenre.parse import parse_json
 
 from .card import Calibration
 from .config import Config
@@ -82,7 +83,7 @@ class Checkpoint(BaseModel):
     @classmethod
     def _decoded(cls, value: object) -> object:
         """Metadata are text, in which these entries are JSON."""
-        return json.loads(value) if isinstance(value, str) else value
+        return parse_json(value) if isinstance(value, str) else value
 
     @field_validator("progress", mode="wrap")
     @classmethod

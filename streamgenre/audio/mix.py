@@ -43,7 +43,8 @@ def as_frames(samples: NDArray[np.generic], channels: int = 0) -> NDArray[np.gen
     """
     array = as_array(samples)
     if array.dtype == np.float64:
-        array = array.astype(np.float32)
+        with np.errstate(over="ignore"):  # becomes infinite, and is replaced later
+            array = array.astype(np.float32)
     if array.dtype not in (np.float32, np.int16):
         raise SignalError(f"samples must be float32 or int16, not {array.dtype}")
     if array.ndim == 1:

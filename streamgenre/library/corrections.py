@@ -25,6 +25,7 @@ from pathlib import Path
 
 from ..errors import ConfigError, InputError, reason
 from ..files import replace_bytes
+from ..parse import parse_json
 from .names import artists_in, folded
 from .row import Row
 
@@ -172,11 +173,11 @@ def read_corrections(results: str | os.PathLike[str]) -> Corrections | None:
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
+            record = parse_json(line)
             if number == 1 and record == _HEADER:
                 continue
             found.append(_correction(record))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise InputError(
                 f"{path}: line {number} is not a correction such as "
                 '{"target": "album:TITLE", "genre": "jazz"}; edit or remove the line'

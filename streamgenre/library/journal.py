@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ..errors import OutputError, reason
+from ..parse import parse_json
 from .row import LibraryFile, Row, Unlisted
 from .tagging.record import Record
 
@@ -46,6 +47,10 @@ CREATE TEMP TABLE tagged (  -- states of files before and after their tags were 
 );
 """
 _AHEAD = 256  # waiting files fetched at a time
+
+
+class _DamagedError(sqlite3.Error):
+    """A row cannot be read."""
 
 
 class _OtherFileError(sqlite3.Error):
@@ -114,9 +119,10 @@ class Journal:
                 if known is not None and known[2] == self._run:
                     continue  # listed twice
                 same = known is not None and self._same_audio(file, known[0], known[1])
-                if same and known[4] == self._made_with and not (known[3] and self._retry_failed):
+                same = same and not (known[3] and self._retry_failed)
+                row = _parsed(known[5]) if same and known[4] == self._made_with else None
+                if row is not None:
                     self._db.execute("UPDATE files SET run = ? WHERE path = ?", (self._run, path))
-                    row = Row.of(json.loads(known[5]))
                     if known[:2] != (file.size, file.modified):
                         row = self._row_after_tagging(file, row)
                     taken.append((file, row))
@@ -216,7 +222,9 @@ class Journal:
         for (row,) in self._db.execute(
             "SELECT row FROM files WHERE run = ? AND row IS NOT NULL ORDER BY path", (self._run,)
         ):
-            yield Row.of(json.loads(row))
+            if (parsed := _parsed(row)) is None:
+                raise _DamagedError
+            yield parsed
 
     def close(self) -> None:
         """Close the file."""
@@ -235,6 +243,14 @@ class Journal:
         self.close()
         if isinstance(error, sqlite3.Error):
             raise OutputError(f"{self.path}: {_reason(error)}") from None
+
+
+def _parsed(row: object) -> Row | None:
+    """The row, or None if it is missing or damaged."""
+    try:
+        return Row.of(parse_json(row)) if isinstance(row, str) else None
+    except (ValueError, AttributeError):
+        return None
 
 
 def _resolved(file: LibraryFile) -> bytes:
@@ -256,7 +272,9 @@ def _reason(error: Exception) -> str:
     name = getattr(error, "sqlite_errorname", "")
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return "is in use by another scan; wait for it, or choose another file for -o"
-    if isinstance(error, _OtherFileError) or name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+    if isinstance(error, (_OtherFileError, _DamagedError)) or name.startswith(
+        ("SQLITE_NOTADB", "SQLITE_CORRUPT")
+    ):
         return (
             "is not the journal of a scan, or is damaged; remove it to start over, or choose "
             "another file for -o"

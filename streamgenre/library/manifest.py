@@ -10,10 +10,9 @@ import csv
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..errors import InputError
-from ..files import text_replacement
+from ..files import exists, text_replacement
 from .row import Row, system_path
 
 _COLUMNS = ("key", "genre", "path", "artist", "title", "split")
@@ -71,4 +70,4 @@ def _unusable(row: Row) -> str | None:
     name = system_path(row.path)
     if name != row.path:
         return "its path is not UTF-8"
-    return None if Path(name).exists() else "it does not exist"
+    return None if exists(name) else "it does not exist"

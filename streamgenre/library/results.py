@@ -18,22 +18,16 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConfigError, InputError, reason
 from ..extras import install_command
 from ..files import replacement, text_replacement
+from ..parse import parse_json
 from .corrections import read_corrections
-from .row import PROBABILITY, Row, columns
+from .row import NESTED, PROBABILITY, REAL, TEXT, WHOLE, Row, columns
 
 if TYPE_CHECKING:
     import pandas
 
 FORMATS = (".parquet", ".csv", ".jsonl")
 _ROW_GROUP = 10_000
-_WHOLE = ("size", "year")
-_REAL = ("mtime", "duration", "confidence", "music", "speech")
-_NESTED = ("styles", "segments")
 _CORRECTED = "corrected"  # tables of earlier versions do not have this column
-_TEXT = (
-    "path", "status", "genre", "corrected", "artist", "album", "title", "tag_genre", "error",
-    "model",
-)  # fmt: skip
 
 
 def check_format(path: str | os.PathLike[str]) -> str:
@@ -58,7 +52,7 @@ def _write_csv(path: str | os.PathLike[str], rows: Iterable[Row], labels: Sequen
         writer.writerow(columns(labels))
         for row in rows:
             record = row.to_dict(labels)
-            for name in _NESTED:
+            for name in NESTED:
                 if record[name] is not None:
                     record[name] = json.dumps(record[name], ensure_ascii=False)
             writer.writerow(record.values())
@@ -84,8 +78,8 @@ def _write_parquet(
         ]
     )
     kinds = {
-        **dict.fromkeys(_TEXT, pa.string()),
-        **dict.fromkeys(_WHOLE, pa.int64()),
+        **dict.fromkeys(TEXT, pa.string()),
+        **dict.fromkeys(WHOLE, pa.int64()),
         "styles": pa.map_(pa.string(), pa.float64()),
         "segments": pa.list_(segment),
     }
@@ -134,7 +128,8 @@ class Results:
         self._format = check_format(path)
 
     def __iter__(self) -> Iterator[Row]:
-        return map(Row.of, self._records())
+        with _readable(self.path):
+            yield from map(Row.of, self._records())
 
     def __len__(self) -> int:
         if self._format == ".parquet":
@@ -169,11 +164,11 @@ class Results:
         except ImportError:
             raise ConfigError("to_pandas needs pandas; run pip install pandas") from None
         frame = pandas.DataFrame.from_records(list(self._records()), columns=self.columns)
-        whole = dict.fromkeys(_WHOLE, "Int64")
+        whole = dict.fromkeys(WHOLE, "Int64")
         real = {
             name: "float64"
             for name in frame.columns
-            if name in _REAL or name.startswith(PROBABILITY)
+            if name in REAL or name.startswith(PROBABILITY)
         }
         return frame.astype(whole | real)
 
@@ -203,7 +198,7 @@ class _readable:  # noqa: N801  # read as a statement
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, FileNotFoundError):
             raise InputError(f"{self._path}: no such file; check the path") from None
-        if isinstance(error, (OSError, ValueError, KeyError, TypeError, csv.Error)):
+        if isinstance(error, (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error)):
             why = reason(error) if isinstance(error, OSError) else "it is not the table of a scan"
             raise InputError(f"{self._path}: cannot be read: {why}") from None
 
@@ -226,17 +221,17 @@ def _read_csv(path: Path) -> Iterator[dict[str, Any]]:
 def _value(name: str, text: str) -> Any:
     if text == "":
         return "" if name == "model" else None
-    if name in _TEXT:
+    if name in TEXT:
         return text
-    if name in _NESTED:
-        return json.loads(text)
-    return int(text) if name in _WHOLE else float(text)
+    if name in NESTED:
+        return parse_json(text)
+    return int(text) if name in WHOLE else float(text)
 
 
 def _read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8") as file:
         for line in file:
-            record = json.loads(line)
+            record = parse_json(line)
             _check(record)
             yield record
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ..errors import one_line
 from ..model.card import ModelCard
-from ..update import Segment
+from ..update import STATUSES, Segment
 
 PROBABILITY = "probability_"
 """Prefix of the columns with the probability of a label."""
+TEXT = (
+    "path", "status", "genre", "corrected", "artist", "album", "title", "tag_genre", "error",
+    "model",
+)  # fmt: skip
+WHOLE = ("size", "year")
+REAL = ("mtime", "duration", "confidence", "music", "speech")
+NESTED = ("styles", "segments")
+_LARGEST = 2.0**63  # whole numbers are stored in 64 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +128,23 @@ class Row:
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Row:
-        """Create a row from a dictionary as returned by `to_dict`. Other keys are ignored."""
+        """Create a row from a dictionary as returned by `to_dict`. Other keys are ignored.
+
+        Raises ValueError if a value has another type, or if the path is missing.
+        """
         values: dict[str, Any] = {}
         probabilities: dict[str, float] = {}
         for name, value in record.items():
             if name.startswith(PROBABILITY):
-                if value is not None:
-                    probabilities[name.removeprefix(PROBABILITY)] = value
-            elif name == "segments" and value is not None:
-                values[name] = tuple(Segment(**one) for one in value)
-            elif name in _NAMES:
-                values[name] = value
-        return cls(**values, probabilities=probabilities or None)
+                if (probability := _number(name, value)) is not None:
+                    probabilities[name.removeprefix(PROBABILITY)] = probability
+            elif name in _PARSERS:
+                values[name] = _PARSERS[name](name, value)
+        if values.get("path") is None or values.get("status") not in (None, *STATUSES):
+            raise ValueError("path or status")
+        values["model"] = values.get("model") or ""
+        absent = {"size": None, "mtime": None}
+        return cls(**(absent | values), probabilities=probabilities or None)
 
     @classmethod
     def failed(cls, file: LibraryFile | Unlisted, error: str, model: str) -> Row:
@@ -142,7 +156,62 @@ class Row:
 
 
 _ESCAPED = re.compile("%([89A-F][0-9A-F])")
-_NAMES = frozenset(field.name for field in fields(Row))
+
+
+def _text(name: str, value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise ValueError(f"{name} is not a text")
+
+
+def _number(name: str, value: object) -> float | None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):  # missing, in pandas
+        return None
+    if isinstance(value, (int, float)) and abs(value) < _LARGEST:  # also refuses infinity
+        return value
+    raise ValueError(f"{name} is not a finite number")
+
+
+def _whole(name: str, value: object) -> int | None:
+    number = _number(name, value)
+    if number is not None and number != int(number):
+        raise ValueError(f"{name} is not a whole number")
+    return None if number is None else int(number)
+
+
+def _styles(name: str, value: object) -> Mapping[str, float] | None:
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name} is not an object")
+    return {str(style): _number(name, number) or 0.0 for style, number in value.items()}
+
+
+def _segments(name: str, value: object) -> Sequence[Segment] | None:
+    if value is None:
+        return None
+    if not isinstance(value, (list, tuple)) or not all(isinstance(one, Mapping) for one in value):
+        raise ValueError(f"{name} is not a list of objects")
+    return tuple(map(_segment, value))
+
+
+def _segment(record: Mapping[str, object]) -> Segment:
+    start, end, confidence = (
+        _number(key, record.get(key)) for key in ("start", "end", "confidence")
+    )
+    status, genre = record.get("status"), _text("genre", record.get("genre"))
+    if start is None or end is None or confidence is None or status not in STATUSES:
+        raise ValueError("a segment is incomplete")
+    return Segment(start, end, status, genre, confidence)
+
+
+_PARSERS: Mapping[str, Callable[[str, object], Any]] = {
+    **dict.fromkeys(TEXT, _text),
+    **dict.fromkeys(WHOLE, _whole),
+    **dict.fromkeys(REAL, _number),
+    "styles": _styles,
+    "segments": _segments,
+}
 
 
 def columns(labels: Sequence[str]) -> list[str]:

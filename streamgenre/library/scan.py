@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from ..errors import ConfigError, StreamgenreError
+from ..files import exists
 from ..model.card import ModelCard, read_card
 from ..model.model import BUNDLED, Compute, read_model
 from .cluster import ClusterPool, check_ray
@@ -188,7 +189,7 @@ def cores() -> int:
 
 def _model_path(model: PathLike) -> str:
     """Absolute path of a model file, for the workers. Names of bundled models are kept."""
-    return str(Path(model).absolute()) if Path(model).exists() else os.fspath(model)
+    return str(Path(model).absolute()) if exists(model) else os.fspath(model)
 
 
 class _Scan:

@@ -11,6 +11,7 @@ from numbers import Real
 from typing import Any
 
 from ..errors import ConfigError, ModelFileError
+from ..parse import parse_json
 from .onnxfile import LARGEST_FILE, read_onnx
 
 FORMAT = 1
@@ -125,7 +126,7 @@ def read_card(data: bytes, name: str) -> ModelCard:
     if METADATA_KEY not in file.metadata:
         raise ModelFileError(f"{name}: has no model card; use a model written by streamgenre")
     try:
-        entries = json.loads(file.metadata[METADATA_KEY])
+        entries = parse_json(file.metadata[METADATA_KEY])
         if entries.pop("format") != FORMAT:
             raise ModelFileError(f"{name}: has another format version; update streamgenre")
         entries["labels"] = tuple(Label(**label) for label in entries["labels"])

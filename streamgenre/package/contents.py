@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import PackageError
 from ..model.card import Hop, ModelCard
+from ..parse import parse_json
 from .limits import DTYPES, Dtype
 from .run import Shape
 
@@ -147,7 +148,7 @@ def _read_sums(folder: Path) -> dict[str, str]:
 def read_package_card(folder: Path) -> dict[str, Any]:
     """Read the card of a package and check its form; raises PackageError."""
     try:
-        card: dict[str, Any] = json.loads((folder / CARD).read_bytes())
+        card: dict[str, Any] = parse_json((folder / CARD).read_bytes())
         if card["format"] != FORMAT:
             raise PackageError(f"{folder}: {CARD} has another format version; update streamgenre")
         shape, test, labels = shape_of(card), card["test"], len(card["labels"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from typing import Any, Literal, get_args
 
 from ..errors import InputError, reason
 from ..output.timeline.json import dumps, utc
+from ..parse import parse_json
 from ..update import Status
 
 SCHEMA = 1
@@ -95,7 +95,7 @@ def read_log(path: Path) -> Iterator[Entry | None]:
 
 def _entry(line: str) -> Entry | None:
     try:
-        record: dict[str, Any] = json.loads(line)
+        record: dict[str, Any] = parse_json(line)
         if record["schema"] != SCHEMA or record["status"] not in _STATUSES:
             return None
         texts = record["station"], record["url"], record["genre"], record["title"], record["error"]
@@ -111,5 +111,5 @@ def _entry(line: str) -> Entry | None:
             record["error"],
         )
         return Entry(clock.astimezone(UTC), str(texts[0]), str(texts[1]), reading)
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         return None

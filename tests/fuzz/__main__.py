@@ -6,7 +6,6 @@ import argparse
 import random
 import sys
 import tempfile
-import traceback
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,7 +73,7 @@ def main() -> int:
     if unknown := {*names} - {*TARGETS}:
         sys.exit(f"no target {', '.join(unknown)}; the targets are {', '.join(TARGETS)}")
     if asked.replay is not None:
-        return int(any([_replay(n, asked.replay, asked.mutations, asked.seed) for n in names]))
+        return int(sum(_replay(n, asked.replay, asked.mutations, asked.seed) for n in names) > 0)
     base = asked.folder or Path(tempfile.mkdtemp(prefix="fuzz-"))
     failed = 0
     for name in names:
@@ -92,5 +91,4 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        traceback.clear_frames
         sys.exit(130)

@@ -12,6 +12,7 @@ import mmap
 import random
 import resource
 import shutil
+import signal
 import struct
 import sys
 import time
@@ -22,7 +23,7 @@ from typing import Any, NoReturn
 from fuzz.mutate import mutated
 from fuzz.target import Target
 
-SECONDS = 30  # for one input
+CPU_SECONDS, SECONDS = 30.0, 300.0  # limits for one input; of wall time more, for loaded machines
 MEGABYTES = 2_500  # resident memory of the process
 _INSTRUMENTED = ("streamgenre", "training.data")
 # Numba compiles these functions from their bytecode.
@@ -45,6 +46,8 @@ class Worker:
         self._current = (folder / "current").open("w+b", buffering=0)
         self._place = folder / "files"
         self._done = 0
+        faulthandler.enable()
+        faulthandler.register(signal.SIGPROF, chain=True)  # prints where it was, and ends
 
     def run(self, data: bytes) -> None:
         """Check one input; saves it if the check fails."""
@@ -58,6 +61,7 @@ class Worker:
         shutil.rmtree(self._place, ignore_errors=True)
         self._place.mkdir()
         faulthandler.dump_traceback_later(SECONDS, exit=True)
+        signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
         try:
             self._target.check(data, self._place)
         except StreamgenreError:
@@ -65,6 +69,7 @@ class Worker:
         except Exception as error:
             self._save(data, error)
         finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
             faulthandler.cancel_dump_traceback_later()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         if peak > MEGABYTES:
@@ -110,7 +115,7 @@ def guide(name: str, folder: Path, seconds: float, seed: int) -> NoReturn:
     flags: dict[str, Any] = {
         "max_total_time": int(seconds),
         "max_len": target.largest,
-        "timeout": 0,  # the worker has its own
+        "timeout": 1_000_000,  # the worker has its own limits
         "rss_limit_mb": 0,
         "seed": seed,
         "verbosity": 0,

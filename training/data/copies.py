@@ -23,6 +23,8 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from streamgenre.parse import parse_json
+
 from .cache import AudioCache
 from .checks import some
 from .disjoint import DisjointSets
@@ -114,7 +116,7 @@ def cached_copies(audio: AudioCache, folder: Path) -> list[list[str]]:
     """`find_copies` of all tracks, cached in the folder of the audio cache."""
     path = folder / f"copies-{audio.source[:16]}.json"
     try:
-        cached: list[list[str]] = json.loads(path.read_text(encoding="utf-8"))
+        cached: list[list[str]] = parse_json(path.read_text(encoding="utf-8"))
         return cached
     except (OSError, ValueError):
         copies = find_copies(audio, sorted(audio))

@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from streamgenre.parse import parse_json
 
 from .dataset import DataSet
 from .record import DataError, Track
@@ -136,8 +137,8 @@ def _columns(head: list[list[str]], needed: Sequence[tuple[str, str]], path: Pat
 def _listed(cell: str, key: str) -> list[int]:
     """Parse a list of numbers such as `[12, 26]`."""
     try:
-        numbers = json.loads(cell or "[]")
-    except (ValueError, RecursionError):
+        numbers = parse_json(cell or "[]")
+    except ValueError:
         numbers = None
     if not isinstance(numbers, list) or not all(type(number) is int for number in numbers):
         raise DataError(f"track {key}: genres_all {cell[:40]!r} is not a list of numbers; {REMEDY}")

@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from streamgenre.parse import parse_json
+
 from .record import DataError
 
 INDEX, SAMPLES = "index.jsonl", "samples.int16"
@@ -84,10 +86,10 @@ def read_journal(folder: Path) -> dict[Stamp, Entry]:
 def _parsed(line: bytes) -> tuple[Stamp, Entry] | None:
     """Parse a line. Returns None unless it is a valid entry."""
     try:
-        row = json.loads(line)
+        row = parse_json(line)
         numbers = [row[name] for name in ("size", "mtime_ns", "start", "end")]
         words = [row["path"], row["error"], row.get("digest", "")]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
     if {*map(type, numbers)} != {int} or {*map(type, words)} != {str}:
         return None

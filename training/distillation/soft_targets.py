@@ -17,6 +17,7 @@ from safetensors.numpy import save
 
 from streamgenre.files import replace_bytes
 from streamgenre.model.card import Style as CardStyle
+from streamgenre.parse import parse_json
 
 from ..data.record import DataError
 
@@ -95,7 +96,7 @@ def read_soft_targets(path: Path, labels: Sequence[str]) -> SoftTargets:
     tensors: dict[str, dict[str, np.ndarray]] = {"genres": {}, "tags": {}, "music": {}}
     try:
         with safe_open(path, "numpy") as file:
-            entries = json.loads(file.metadata()["lessons"])
+            entries = parse_json(file.metadata()["lessons"])
             for name in file.keys():  # noqa: SIM118 - not a mapping
                 kind, key = name.split("/", 1)
                 tensors[kind][key] = file.get_tensor(name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from streamgenre.errors import StreamgenreError
+from streamgenre.parse import parse_json
 
 from ..checkpoint import read
 from ..data import DataError
@@ -65,7 +65,7 @@ def measured_accuracy(results: Path, checkpoint: Path) -> dict[float, dict[str, 
 
 def _json_object(path: Path) -> dict[str, Any]:
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = parse_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"{path}: is not JSON: {error}") from None
     if not isinstance(entries, dict):

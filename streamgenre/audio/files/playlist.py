@@ -13,6 +13,7 @@ from typing import NamedTuple
 from urllib.parse import urljoin
 
 from ...errors import InputError
+from ...files import exists
 from ..address import scheme, shown
 
 _ENTRY = re.compile(r"^\s*File(\d+)\s*=\s*(.+?)\s*$", re.IGNORECASE | re.MULTILINE)
@@ -100,7 +101,7 @@ def _absolute(entry: str, base: str | Path | None) -> str:
     if isinstance(base, Path) and not scheme(entry):
         path = base / entry
         # Players on Windows write back slashes.
-        return str(path if path.exists() else base / entry.replace("\\", "/"))
+        return str(path if exists(path) else base / entry.replace("\\", "/"))
     if isinstance(base, str) and scheme(entry) != "icy":
         return urljoin(base, entry)
     return entry

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
 from ...errors import InputError, reason
+from ...parse import parse_json
 from ..row import columns
 
 InputKind = Literal["scan", "radio"]
@@ -50,7 +50,7 @@ def input_kind(path: str | os.PathLike[str]) -> InputKind:
     if not line.strip():
         return "scan"  # a table without rows
     try:
-        record = json.loads(line)
+        record = parse_json(line)
         for kind, matches in _JSON_LINES.items():
             if isinstance(record, dict) and matches(record):
                 return kind

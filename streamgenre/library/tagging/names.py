@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from ...errors import ConfigError, reason
+from ...files import exists
 from ...model.card import read_card
 from ...model.model import read_model
 
@@ -55,7 +56,7 @@ def genre_names(which: str | os.PathLike[str] | None = None) -> GenreNames:
         return _displayed()
     if which in PRESETS:
         return _read(_FOLDER / f"{which}.toml")
-    if not Path(which).exists():
+    if not exists(which):
         raise ConfigError(f"{which}: no such file; the built-in maps are {', '.join(PRESETS)}")
     return _read(Path(which))
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ...errors import InputError, OutputError, reason
+from ...parse import parse_json
 
 SUFFIX = ".tags"
 """Suffix of the records of a results file."""
@@ -81,7 +82,7 @@ class Record:
     @classmethod
     def of_json(cls, line: str | bytes) -> Record:
         """Parse a record. Raises ValueError, KeyError or TypeError if it is invalid."""
-        entries: dict[str, Any] = json.loads(line)
+        entries: dict[str, Any] = parse_json(line)
         entries.pop("time")
         original = entries.pop("original")
         fields = (

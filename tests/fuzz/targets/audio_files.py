@@ -11,10 +11,10 @@ from typing import BinaryIO
 
 import numpy as np
 import soundfile
-from fuzz.target import Target
 from support.audio_files import encode
 from support.tones import LIVE, Tones
 
+from fuzz.target import Target
 from streamgenre.audio.files import open_source
 from streamgenre.audio.files.source import Gap
 from streamgenre.model.stream import Stream

@@ -14,9 +14,9 @@ from pathlib import Path
 import click
 import numpy as np
 import soundfile
+
 from fuzz.target import Target
 from fuzz.targets.lists import tables
-
 from streamgenre.cli.main import run
 from streamgenre.cli.options import COMMANDS
 

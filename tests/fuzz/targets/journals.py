@@ -8,7 +8,6 @@ from pathlib import Path
 
 from fuzz.target import Reader, Target
 from fuzz.targets.lists import LABELS, rows
-
 from streamgenre.library.journal import Journal
 from streamgenre.library.row import LibraryFile
 from training.data.journal import read_journal
@@ -46,7 +45,9 @@ def _check(data: bytes, folder: Path) -> None:
         taken = journal.add(_FILES)
         assert len(taken) == len(_FILES)
         while (file := journal.next_waiting()) is not None:
-            row = next((r for f, r in zip(_FILES, rows(), strict=True) if f.path == file.path), None)
+            row = next(
+                (r for f, r in zip(_FILES, rows(), strict=True) if f.path == file.path), None
+            )
             if row is not None:
                 journal.put(file, row, LABELS)
         for row in journal.rows():

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-from fuzz.target import Reader, Target
 from support.tones import CARD
 
 import streamgenre
+from fuzz.target import Reader, Target
 from streamgenre.model.card import METADATA_KEY, Hop, card_to_json
 from streamgenre.model.onnxfile import read_onnx
 from streamgenre.package.contents import check_sums, package_card, read_package_card
@@ -100,8 +100,10 @@ def _seeds() -> Mapping[str, bytes]:
     card = _card()
     package = json.dumps(_package()).encode()
     deep = b"[" * 20_000
-    sums = b"".join(b"%s  %s\n" % (hashlib.sha256(package).hexdigest().encode(), name)
-                    for name in (b"card.json", b"../card.json", b"model.onnx"))
+    sums = b"".join(
+        b"%s  %s\n" % (hashlib.sha256(package).hexdigest().encode(), name)
+        for name in (b"card.json", b"../card.json", b"model.onnx")
+    )
     return {
         "model": b"\0" + _with_card(card),
         "card": b"\1" + card.encode(),
@@ -151,6 +153,4 @@ def _metadata(card: str) -> bytes:
     return model.SerializeToString()
 
 
-TARGET = Target(
-    "models", "model files, their cards and graphs, and packages", _seeds, _check
-)
+TARGET = Target("models", "model files, their cards and graphs, and packages", _seeds, _check)

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import soundfile
-from fuzz.target import Reader, Target
 from support.tones import CARD, LIVE
 
+from fuzz.target import Reader, Target
 from streamgenre.audio.address import is_url, resolved, scheme, shown
 from streamgenre.audio.files.ffmpeg import decoder
 from streamgenre.audio.files.http import HttpFile
@@ -146,7 +146,12 @@ def _seeds() -> Mapping[str, bytes]:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: audio/ogg\r\n"
     chunk = b"%x\r\n" % len(sound) + sound + b"\r\n0\r\n\r\n"
     title = b"\x02StreamTitle='A - B';".ljust(33, b"\0")
-    icy = b"ICY 200 OK\r\nicy-metaint: 400\r\nicy-name: x\r\n\r\n" + sound[:400] + title + sound[400:800]
+    icy = (
+        b"ICY 200 OK\r\nicy-metaint: 400\r\nicy-name: x\r\n\r\n"
+        + sound[:400]
+        + title
+        + sound[400:800]
+    )
     answers = {
         "length": head + b"Content-Length: %d\r\nAccept-Ranges: bytes\r\n\r\n" % len(sound) + sound,
         "chunked": head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk,

@@ -10,9 +10,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from fuzz.target import Reader, Target
 
 import streamgenre
+from fuzz.target import Reader, Target
 from streamgenre.audio import ENCODINGS
 from streamgenre.audio.files import open_source
 from streamgenre.audio.files.raw import RawFormat
@@ -34,8 +34,11 @@ def _seeds() -> Mapping[str, bytes]:
     floats = noise.astype("<f4")
     special = floats.copy()
     special[::7] = [np.nan, np.inf, -np.inf, 1e30, -1e30, 1e-42][0]
-    wav = b"RIFF" + struct.pack("<I", 24_036) + b"WAVEfmt " + struct.pack(
-        "<IHHIIHH", 16, 1, 1, 16_000, 32_000, 2, 16
+    wav = (
+        b"RIFF"
+        + struct.pack("<I", 24_036)
+        + b"WAVEfmt "
+        + struct.pack("<IHHIIHH", 16, 1, 1, 16_000, 32_000, 2, 16)
     )
     wav += b"data" + struct.pack("<I", 24_000) + (noise * 32_767).astype("<i2").tobytes()
     seeds = {"wav": b"\x02\0\0\0" + wav}

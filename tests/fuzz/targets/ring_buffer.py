@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from fuzz.target import Reader, Target
 
+from fuzz.target import Reader, Target
 from streamgenre.audio.framing import frame
 from streamgenre.audio.logmel import BANDS, STEP, logmel
 from streamgenre.audio.logmel_kernel import logmel as compiled
