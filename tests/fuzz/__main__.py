@@ -16,7 +16,7 @@ from fuzz import supervise, worker  # noqa: E402
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python tests/fuzz", description="Fuzz a target.")
-    parser.add_argument("target", help="name of a target, or all")
+    parser.add_argument("target", help="name of a target, all, or table: print counts.csv")
     parser.add_argument("--cpu-seconds", type=float, default=60.0, help="budget (default 60)")
     parser.add_argument(
         "--engine",
@@ -66,6 +66,9 @@ def main() -> int:
         worker.guide(asked.target, asked.folder, asked.seconds, asked.seed)
     from fuzz.targets import TARGETS
 
+    if asked.target == "table":
+        print(supervise.table({name: target.about for name, target in TARGETS.items()}))
+        return 0
     if asked.worker:
         worker.mutate(TARGETS[asked.target], asked.folder, asked.seconds, asked.seed)
         return 0

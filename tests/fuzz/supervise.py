@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -32,6 +33,16 @@ class Count:
     """Workers that died: by a signal, a time limit or a memory limit."""
     findings: int = 0
     """Exceptions and failed assertions, once for each place in the code."""
+    peak_mb: float = 0.0
+    """Highest resident memory of a worker."""
+
+    def add(self, other: Count) -> None:
+        """Include another count."""
+        self.inputs += other.inputs
+        self.cpu_seconds = round(self.cpu_seconds + other.cpu_seconds, 1)
+        self.crashes += other.crashes
+        self.findings += other.findings
+        self.peak_mb = max(self.peak_mb, round(other.peak_mb))
 
 
 def fuzz(
@@ -44,8 +55,7 @@ def fuzz(
         seconds = min(SLICE, cpu_seconds - total.cpu_seconds + 5)
         part = _slice(name, engine, seconds, folder, seed + total.crashes + int(time.time()))
         part.findings, saved = len(_saved(folder)) - saved, len(_saved(folder))
-        for field in ("inputs", "cpu_seconds", "crashes", "findings"):
-            setattr(total, field, getattr(total, field) + getattr(part, field))
+        total.add(part)
         print(f"{part} {time.strftime('%H:%M')}", flush=True)
         if record:
             _add(part)
@@ -69,7 +79,7 @@ def _slice(name: str, engine: str, seconds: float, folder: Path, seed: int) -> C
         _, status, usage = os.wait4(worker.pid, 0)
     worker.returncode = code = os.waitstatus_to_exitcode(status)
     inputs = int.from_bytes((folder / "count").read_bytes(), "little")
-    part = Count(name, inputs, usage.ru_utime + usage.ru_stime)
+    part = Count(name, inputs, usage.ru_utime + usage.ru_stime, peak_mb=usage.ru_maxrss / 1024)
     if code:
         part.crashes = 1
         data = (folder / "current").read_bytes()
@@ -92,12 +102,24 @@ def counts() -> list[Count]:
         ]
 
 
+def table(about: Mapping[str, str]) -> str:
+    """The recorded runs as a Markdown table, with what each target reads."""
+    lines = [
+        "| target | input | inputs tried | CPU hours | crashes, hangs | errors, mended | memory |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| `{one.target}` | {about[one.target]} | {one.inputs:,} | {one.cpu_seconds / 3600:.2f} | "
+        f"{one.crashes} | {one.findings} | {one.peak_mb:.0f} MB |"
+        for one in counts()
+    ]
+    return "\n".join(lines)
+
+
 def _add(part: Count) -> None:
     with FileLock(f"{COUNTS}.lock"):
         known = {count.target: count for count in counts()}
-        old = known.setdefault(part.target, Count(part.target))
-        for field in ("inputs", "cpu_seconds", "crashes", "findings"):
-            setattr(old, field, round(getattr(old, field) + getattr(part, field), 1))
+        known.setdefault(part.target, Count(part.target)).add(part)
         temporary = COUNTS.with_suffix(".part")
         with temporary.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, [field.name for field in fields(Count)])

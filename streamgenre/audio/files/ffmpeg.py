@@ -163,9 +163,11 @@ class FFmpegSource:
         if stream is None:
             self._container.close()
             raise InputError(f"{self.name}: has no audio track")
-        assert isinstance(stream, av.AudioStream)
-        self._stream = stream
         context = stream.codec_context
+        if not isinstance(stream, av.AudioStream) or context is None:
+            self._container.close()
+            raise InputError(f"{self.name}: cannot be decoded: {_NO_DECODER}; convert it to FLAC")
+        self._stream = stream
         rate, channels = int(context.sample_rate or 0), int(context.channels or 0)
         if not rate or not channels:
             self._container.close()
@@ -337,13 +339,14 @@ def _reason(error: Exception) -> str:
     return _BY_NUMBER.get(getattr(error, "errno", None) or 0) or reason(error)
 
 
+_NO_DECODER = "its codec is not supported"
 _WORDS: dict[type[Exception], str] = {
     av.ExitError: "no data in time",
     av.InvalidDataError: "the data is damaged",
     av.EOFError: "the data ends early",
     EOFError: "the data ends early",
     av.PatchWelcomeError: "it uses a rare feature of its format that is not supported",
-    av.DecoderNotFoundError: "its codec is not supported",
+    av.DecoderNotFoundError: _NO_DECODER,
     av.DemuxerNotFoundError: "its format is not supported",
     av.ProtocolNotFoundError: "it refers to an address of an unsupported kind",
     av.ArgumentError: "it refers to other files, or its header is damaged",
