@@ -89,7 +89,10 @@ def resolved(name: str) -> str:
     if kind == "file":
         from urllib.request import url2pathname  # which loads TLS
 
-        return str(Path(url2pathname(urlsplit(name).path)))
+        try:
+            return str(Path(url2pathname(urlsplit(name).path)))
+        except ValueError:
+            raise InputError(f"{name}: is not a valid file address; pass the path") from None
     if kind == "icy":
         kind = "http"
     if kind not in ("http", "https"):

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import PackageError
+from ..files import exists
 from ..model.card import Hop, ModelCard
 from ..parse import parse_json
 from .limits import DTYPES, Dtype
@@ -111,7 +112,7 @@ def check_sums(folder: Path) -> None:
     sums = _read_sums(folder)
     for name, digest in sums.items():
         path = folder / name
-        if not path.is_file():
+        if not exists(path) or not path.is_file():
             raise PackageError(f"{folder}: {name} is missing; export it again")
         if _hash(path) != digest:
             raise PackageError(f"{folder}: {name} is damaged (its hash differs); export it again")

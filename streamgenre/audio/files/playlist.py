@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urljoin
@@ -103,7 +104,8 @@ def _absolute(entry: str, base: str | Path | None) -> str:
         # Players on Windows write back slashes.
         return str(path if exists(path) else base / entry.replace("\\", "/"))
     if isinstance(base, str) and scheme(entry) != "icy":
-        return urljoin(base, entry)
+        with suppress(ValueError):  # not an address; refused when it is opened
+            return urljoin(base, entry)
     return entry
 
 

@@ -16,7 +16,6 @@ from http import HTTPStatus
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from ...errors import ConfigError, OutputError, reason
 from ...extras import install_command
@@ -148,7 +147,7 @@ class WebSocket:
     def _page_or_socket(self, connection: ServerConnection, request: Request) -> Response | None:
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return None
-        if urlsplit(request.path).path != "/":
+        if request.path.partition("?")[0] != "/":
             return connection.respond(HTTPStatus.NOT_FOUND, "The page is at /\n")
         page = connection.respond(HTTPStatus.OK, self._page)
         del page.headers["Content-Type"]
