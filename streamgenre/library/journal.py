@@ -81,7 +81,7 @@ class Journal:
         self._ahead: deque[LibraryFile] = deque()
         try:
             self._open(path, refresh)
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             raise OutputError(f"{path}: {_reason(error)}") from None
 
     def _open(self, path: Path | None, refresh: bool) -> None:
@@ -272,9 +272,9 @@ def _reason(error: Exception) -> str:
     name = getattr(error, "sqlite_errorname", "")
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return "is in use by another scan; wait for it, or choose another file for -o"
-    if isinstance(error, (_OtherFileError, _DamagedError)) or name.startswith(
-        ("SQLITE_NOTADB", "SQLITE_CORRUPT")
-    ):
+    # A damaged schema is quoted in SQLite's message, which may then not be UTF-8.
+    damaged = isinstance(error, (_OtherFileError, _DamagedError, UnicodeDecodeError))
+    if damaged or name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
         return (
             "is not the journal of a scan, or is damaged; remove it to start over, or choose "
             "another file for -o"
