@@ -22,7 +22,17 @@ _REPLACED = "samples"
 
 
 def without_front_end(data: bytes) -> bytes | None:
-    """The file with the input `logmel` instead of `samples`, or None if it has no such tensor."""
+    """The file with the input `logmel` instead of `samples`, or None if it has no such tensor.
+
+    Also None for a damaged graph: ONNX Runtime then reports what is wrong with it.
+    """
+    try:
+        return _without_front_end(data)
+    except ValueError:
+        return None
+
+
+def _without_front_end(data: bytes) -> bytes | None:
     parts: list[bytes] = []
     has_graph = False
     for number, payload, start, end in fields(memoryview(data)):
