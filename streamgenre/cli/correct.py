@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import one_line
+from ..wording import counted
 from .options import on_the_command_line
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def command(
         summary = write_manifest(manifest, table)
         for warning in summary.warnings:
             click.echo(f"streamgenre: {one_line(warning)}", err=True)
-        click.echo(f"{manifest}: {_files(summary.tracks)} of {len(summary.genres)} genres")
+        click.echo(f"{manifest}: {counted(summary.tracks, 'file')} of {len(summary.genres)} genres")
         return
     assert target is not None
     wanted = Target.parse(_absolute(target), artist)
@@ -101,7 +102,7 @@ def command(
         )
     write_corrections(results, known.with_correction(Correction(wanted, name)))
     update_corrected(results)
-    click.echo(f"{one_line(wanted)}: {one_line(name)}, {_files(len(found))}")
+    click.echo(f"{one_line(wanted)}: {one_line(name)}, {counted(len(found), 'file')}")
     _hint_several(wanted, found)
 
 
@@ -205,7 +206,3 @@ def _hint_several(wanted: Target, found: Sequence[Row]) -> None:
             f"{more}); all were corrected; use --artist NAME to select one",
             err=True,
         )
-
-
-def _files(count: int) -> str:
-    return f"{count:,} {'file' if count == 1 else 'files'}"

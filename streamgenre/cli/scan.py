@@ -16,6 +16,7 @@ import click
 from ..audio.address import scheme
 from ..durations import clock
 from ..errors import InputError, one_line
+from ..wording import counted
 from .options import compute_option, model_option
 
 if TYPE_CHECKING:
@@ -196,14 +197,14 @@ def progress_line(now: Progress) -> str:
     parts = [f"{now.done:,} of {total} files", _audio(now)]
     if now.elapsed > 1 and now.seconds:
         parts.append(_speed(now))
-    parts.append(f"{now.failed:,} {'error' if now.failed == 1 else 'errors'}")
+    parts.append(counted(now.failed, "error"))
     if now.left is not None:
         parts.append(f"{_duration(now.left)} left")
     return ", ".join(parts)
 
 
 def _summary(now: Progress) -> str:
-    parts = [f"{now.done:,} {'file' if now.done == 1 else 'files'}"]
+    parts = [counted(now.done, "file")]
     if now.known:
         parts.append(f"{now.known:,} of them from the journal")
     if now.failed:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import OutputError, one_line
+from ..wording import counted
 from .options import extra, on_the_command_line
 
 if TYPE_CHECKING:
@@ -106,10 +107,7 @@ def command(
     parts = [
         f"{counts[outcome]:,} {words}" for outcome, words in _OUTCOMES.items() if counts[outcome]
     ]
-    total = counts.total()
-    click.echo(
-        f"{total:,} {'file' if total == 1 else 'files'}: {', '.join(parts) or 'nothing to do'}"
-    )
+    click.echo(f"{counted(counts.total(), 'file')}: {', '.join(parts) or 'nothing to do'}")
     if counts["planned"]:
         click.echo("streamgenre: nothing was written; add --write to write the tags", err=True)
     return OutputError.exit_code if counts["failed"] else 0

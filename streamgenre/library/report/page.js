@@ -4,7 +4,6 @@
   const ROW = 48; // px, the row height in the style sheet
   const MARGIN = 8; // rows rendered above and below the visible ones
   const MAX_ROWS = 200_000; // browsers limit the height of an element
-  const STATUS_NAMES = { unsure: "Unsure", "no-music": "No music", error: "Error" };
   const NUMBERS = new Set(["count", "share", "hours", "seconds", "year"]);
 
   const $$ = (id) => document.getElementById(id);
@@ -30,7 +29,7 @@
     const [hours, minutes, rest] = [whole / 3600, (whole / 60) % 60, whole % 60].map(Math.floor);
     return hours ? hours + ":" + two(minutes) + ":" + two(rest) : minutes + ":" + two(rest);
   };
-  const display = (genre) => data.genres[genre]?.[0] ?? STATUS_NAMES[genre] ?? genre;
+  const display = (genre) => data.genres[genre]?.[0] ?? data.statuses[genre] ?? genre;
   const colour = (genre) => data.genres[genre]?.[1];
   const titleOf = (file) => files.title[file] || files.name[file];
   const pathOf = (file) => folders[files.folder[file]][0] + "/" + files.name[file];

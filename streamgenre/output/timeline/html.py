@@ -7,22 +7,21 @@ the graph and the table also work without JavaScript.
 from __future__ import annotations
 
 import base64
-import hashlib
 import mimetypes
 import re
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
-from string import Template
 from typing import TextIO
 from urllib.parse import unquote, urlsplit
 
 from ...audio.address import Recording, resolved
 from ...durations import clock
-from ...errors import OutputError, one_line, reason
+from ...errors import OutputError, reason
 from ...files import relative_url
 from ...model.timeline import Timeline
+from ...pages import escaped, page
 from ...update import Segment
+from ...wording import capitalised
 from ..ribbon import label_text, segment_text, tick_step
 from .graph import Frame, ink_on, layers
 from .picture import title_of
@@ -62,11 +61,7 @@ _AUDIO = "(the recording)"  # its place in a page; `_text` removes it from other
 
 
 def _page(recording: Recording, timeline: Timeline, link: str | None, source: Path | None) -> str:
-    here = Path(__file__)
-    script = here.with_name("page.js").read_text("utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     card, verdict, segments = timeline.card, timeline.verdict(), timeline.segments
-    title = title_of(recording)
     word, detail = _verdict(timeline)
     trouble = "This browser cannot play the recording. The graph and the table need no player."
     if link and not recording.is_url:
@@ -87,13 +82,12 @@ def _page(recording: Recording, timeline: Timeline, link: str | None, source: Pa
         audio = f'<script type="text/plain" id="audio" data-type="{_text(kind)}">{_AUDIO}</script>'
     else:
         audio = _AUDIO
-    return Template(here.with_name("page.html").read_text("utf-8")).substitute(
-        script=script,
-        script_hash=f"sha256-{digest}",
-        media=_media(link),
-        title=_text(title),
+    return page(
+        Path(__file__).parent,
+        title_of(recording).replace(_AUDIO, ""),
+        _media(link),
         length=clock(timeline.duration),
-        word=_text(word[:1].upper() + word[1:]),
+        word=_text(capitalised(word)),
         word_class="" if verdict.genre or word == "A mix" else ' class="plain"',
         detail=_text(detail),
         player=player,
@@ -125,7 +119,7 @@ def _verdict(timeline: Timeline) -> tuple[str, str]:
 
 def _text(text: str | None) -> str:
     """Text escaped for HTML, on one line."""
-    return escape(one_line(text or "").replace(_AUDIO, ""))
+    return escaped((text or "").replace(_AUDIO, ""))
 
 
 def _link(recording: Recording, folder: Path) -> str | None:

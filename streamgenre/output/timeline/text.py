@@ -19,6 +19,7 @@ from ...errors import StreamgenreError, one_line
 from ...model.model import Model
 from ...model.timeline import Timeline
 from ...update import Segment
+from ...wording import counted
 from ..console import Console
 from ..destination import Destination
 from ..ribbon import axis, bands, decision_text, label_text, ribbon, style
@@ -97,8 +98,7 @@ class TextWriter:
         """Print a summary of many recordings."""
         if not self._brief:
             return
-        count = self._results.total()
-        files = f"{count} file{'s' * (count != 1)}"
+        files = counted(self._results.total(), "file")
         results = ", ".join(
             f"{number} {'mixes' if name == 'mix' and number > 1 else name}"
             for name, number in self._results.most_common()
