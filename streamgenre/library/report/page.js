@@ -46,6 +46,13 @@
 
   // Tables
 
+  /** A status in words, with what the confidence refers to: "Unsure, perhaps Rock". */
+  const statusOf = (status, best, row) => {
+    if (!status) return null;
+    const perhaps = status.cells[row] === "unsure" && best?.cells[row];
+    return display(status.cells[row]) + (perhaps ? ", perhaps " + display(perhaps) : "");
+  };
+
   /** Add the state of the view to a table: shown columns, row order, and search results. */
   const prepared = (table) => {
     const column = (name) => table.columns.find((one) => one.name === name);
@@ -55,22 +62,24 @@
       const genre = column("genre");
       const corrections = corrected.cells;
       corrected.title = "Prediction";
-      corrected.cells = corrections.map((cell, row) => (cell === null ? null : genre.cells[row] ?? column("status")?.cells[row] ?? null));
+      corrected.cells = corrections.map((cell, row) => (cell === null ? null : genre.cells[row] ?? statusOf(column("status"), column("most_probable"), row)));
       genre.cells = genre.cells.map((cell, row) => corrections[row] ?? cell);
     }
     const filled = (one) => one.cells.some((cell) => cell !== null && cell !== "");
     const status = column("status");
+    const best = column("most_probable");
     const tags = column("file") || column("path") ? ["artist", "title"] : [];
     const shown = table.columns.filter(
       (one) =>
         one.kind !== "part" &&
         (one.kind !== "status" || !column("genre")) &&
         !tags.includes(one.name) && // shown in the file column
+        one.name !== "most_probable" && // shown with the status
         (filled(one) || (one.kind === "genre" && one.name !== "corrected")),
     );
     const parts = table.columns.filter((one) => one.kind === "part");
     const all = Uint32Array.from({ length: table.rows }, (_, number) => number);
-    return { ...table, shown, parts, status, order: all, found: all, texts: [], find: "", sorted: null, down: false };
+    return { ...table, shown, parts, status, best, order: all, found: all, texts: [], find: "", sorted: null, down: false };
   };
   const tables = new Map(data.tables.map((table) => [table.name, prepared(table)]));
   let current = null;
@@ -91,12 +100,12 @@
   };
 
   const withoutGenre = (table, column, row) =>
-    column.name === "genre" && table.status ? display(table.status.cells[row]) : "";
+    column.name === "genre" ? statusOf(table.status, table.best, row) ?? "" : "";
 
   /** The text of a row in lower case, cached. */
   const searched = (table, row) =>
     (table.texts[row] ??= table.columns
-      .filter((one) => one.kind !== "part")
+      .filter((one) => one.kind !== "part" && one !== table.best)
       .map((one) => textOf(one.kind, one.cells[row]))
       .join("\n")
       .toLowerCase());

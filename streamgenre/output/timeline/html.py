@@ -26,7 +26,7 @@ from ..ribbon import label_text, segment_text, tick_step
 from .graph import Frame, ink_on, layers
 from .picture import title_of
 from .svg import path
-from .text import parts_of, percentage, result
+from .text import mix, percentage, result
 
 LARGEST_EMBEDDED = 300_000_000
 """Maximum size of an embedded recording. Browsers limit the text of a page to 512 MB."""
@@ -108,8 +108,8 @@ def _verdict(timeline: Timeline) -> tuple[str, str]:
     """The result for the whole recording in large letters, and details below."""
     verdict = timeline.verdict()
     words = result(timeline).plain
-    if parts_of(timeline):
-        return "A mix", words.removeprefix("a mix, ")
+    if parts := mix(timeline):
+        return "A mix", parts.plain
     if verdict.genre is not None:
         return label_text(timeline.card, "", verdict.genre), f"{verdict.confidence:.0%} on average"
     return (
