@@ -33,6 +33,7 @@ LARGEST_EMBEDDED = 300_000_000
 
 _BARS = 5
 _TICKS = {"wide": 12, "narrow": 5}  # maximum number of labels of the time axis
+_LEAST_IN_LEGEND = 0.05  # largest probability over time
 _CHUNK = 3 << 20  # bytes, a multiple of three
 
 
@@ -97,7 +98,8 @@ def _page(recording: Recording, timeline: Timeline, link: str | None, source: Pa
         strip="\n".join(_band(timeline, segment) for segment in segments),
         ticks="".join(_tick_labels(timeline)),
         bars="\n".join(_bars(timeline)),
-        hints=_hints(timeline),
+        legend="".join(_legend(timeline)),
+        styles=_styles(timeline),
         rows="\n".join(_row(timeline, segment) for segment in segments),
         model=_text(f"streamgenre, model {card.name} {card.version}"),
         audio=audio,
@@ -111,7 +113,7 @@ def _verdict(timeline: Timeline) -> tuple[str, str]:
     if parts := mix(timeline):
         return "A mix", parts.plain
     if verdict.genre is not None:
-        return label_text(timeline.card, "", verdict.genre), f"{verdict.confidence:.0%} on average"
+        return label_text(timeline.card, "", verdict.genre), f"confidence {verdict.confidence:.0%}"
     return (
         (words, "") if verdict.status == "no-music" else ("Unsure", words.removeprefix("unsure, "))
     )
@@ -211,22 +213,37 @@ def _bars(timeline: Timeline) -> Iterator[str]:
         )
 
 
-def _hints(timeline: Timeline) -> str:
+def _legend(timeline: Timeline) -> Iterator[str]:
+    """The genres with a visible area in the graph, the most probable ones first."""
+    visible = {layer.label.name for layer in layers(timeline) if layer.height >= _LEAST_IN_LEGEND}
+    for name, _ in sorted(timeline.probabilities.items(), key=lambda item: -item[1]):
+        if name in visible:
+            dot = f'<span class="dot" style="--colour:{_colours(timeline)[name]}"></span>'
+            yield f"<li>{dot}{_text(label_text(timeline.card, '', name))}</li>"
+
+
+def _styles(timeline: Timeline) -> str:
     displays = {style.name: style.display for style in timeline.card.styles}
     names = ", ".join(displays[name] for name in timeline.styles)
-    return f'<p class="hints quiet">Hints: {_text(names)}</p>' if names else ""
+    return f'<p class="styles quiet">Styles (not calibrated): {_text(names)}</p>' if names else ""
 
 
 def _row(timeline: Timeline, segment: Segment) -> str:
     start, end = (clock(seconds, tenths=True) for seconds in (segment.start, segment.end))
     plain, dot = ' class="plain"', '<span class="dot"></span>'
+    words, detail, perhaps = segment_text(timeline.card, segment), "", ""
     if segment.genre is not None:
         colour = _colours(timeline)[segment.genre]
         plain, dot = "", f'<span class="dot" style="--colour:{colour}"></span>'
+        detail = f"confidence {percentage(segment)}"
+    elif segment.status == "unsure":
+        perhaps = f"perhaps {label_text(timeline.card, '', timeline.most_probable(segment))}"
+        detail = f"{perhaps} {percentage(segment)}"
+    name = f"{words}, {perhaps}" if perhaps else words
     return (
-        f'<tr data-start="{segment.start:.3f}"><td>{start}</td><td>{end}</td>'
-        f"<td{plain}>{dot}{_text(segment_text(timeline.card, segment))}</td>"
-        f"<td>{percentage(segment)}</td></tr>"
+        f'<tr data-start="{segment.start:.3f}" data-word="{_text(words)}" '
+        f'data-detail="{_text(detail)}"><td>{start}</td><td>{end}</td>'
+        f"<td{plain}>{dot}{_text(name)}</td><td>{percentage(segment)}</td></tr>"
     )
 
 

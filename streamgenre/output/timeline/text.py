@@ -246,8 +246,8 @@ def _print_verdict(console: rich.console.Console, timeline: Timeline) -> None:
     console.print(Text("Whole recording: ").append(result(timeline)))
     if timeline.styles:
         displays = {style.name: style.display for style in card.styles}
-        hints = Text("hints: ", "dim", no_wrap=True, overflow="ellipsis")
-        console.print(hints.append(", ".join(displays[name] for name in timeline.styles)))
+        line = Text("Styles (not calibrated): ", "dim", no_wrap=True, overflow="ellipsis")
+        console.print(line.append(", ".join(displays[name] for name in timeline.styles)))
     if verdict.status == "no-music":
         return
     console.print(Text("Probabilities, averaged over the music:", "dim"))
