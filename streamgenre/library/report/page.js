@@ -10,6 +10,7 @@
   const data = JSON.parse($$("data").textContent);
   $$("data").remove(); // free the memory
   const { files, folders } = data;
+  const failed = new Set(files.failed); // these cannot be played
   const order = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
   const make = (tag, attributes = {}, ...children) => {
@@ -139,6 +140,9 @@
       const meter = make("i", { class: "meter" });
       meter.style.setProperty("--share", value);
       cell.append(meter, percent(value));
+    } else if (table.name === "years" && value === null) {
+      cell.classList.add("plain");
+      cell.append("No year");
     } else {
       cell.append(textOf(kind, value));
       if (kind === "text" && value) cell.title = value;
@@ -147,10 +151,15 @@
     return cell;
   };
 
-  const fileOf = (file) => {
+  const playOf = (file) => {
     const play = make("button", { class: "play", type: "button", "aria-label": "Play " + titleOf(file) });
     play.dataset.file = file;
     play.append(player.file === file && !player.audio.paused ? "\u275a\u275a" : "\u25b6\ufe0e");
+    return play;
+  };
+
+  const fileOf = (file) => {
+    const play = failed.has(file) ? make("span", { class: "play none" }) : playOf(file);
     const name = make("span", {}, titleOf(file));
     if (files.artist[file]) name.append(make("em", {}, files.artist[file]));
     const words = make("p", { title: titleOf(file) + "\n" + pathOf(file) }, name);

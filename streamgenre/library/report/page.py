@@ -21,8 +21,10 @@ from .tables import WITHOUT_GENRE, Cell, Report, Table
 _AS_IN_JS = "!*'()"
 """Characters that JavaScript's encodeURIComponent does not escape, besides those of `quote`."""
 _MIN_YEARS = 2  # for a plot
+_MIN_PART = 0.0005  # share of the audio; less is displayed as 0.0 %
 _MAX_TICKS = 12
 _ON_PAGE = "files", "artists", "albums", "years", "folders"
+_FROM_TAGS = "artists", "albums", "years"  # hidden if no file has such a tag
 _TO_REVIEW = ("unsure", "tags", "outliers", "sound")
 
 
@@ -133,11 +135,12 @@ class _Page:
         whole = sound.music + sound.speech + sound.other
         if not whole:
             return ""
-        parts = (
+        parts = [
             ("Music", sound.music, "var(--ink)"),
             ("Speech", sound.speech, "var(--edge)"),
             ("Silence or noise", sound.other, "var(--line)"),
-        )
+        ]
+        parts = [part for part in parts if part[1] >= _MIN_PART * whole]
         ribbon = "".join(
             f'<i style="width:{part / whole:.4%};background:{colour}"></i>'
             for _, part, colour in parts
@@ -179,9 +182,21 @@ class _Page:
             "statuses": {name: capitalised(words) for name, words in STATUS_WORDS.items()},
             "genres": {name: [look.display, look.colour] for name, look in self._looks.items()},
             "folders": [[folder, _link(folder, self._folder)] for folder in folders],
-            "files": {"folder": places, "name": names, **tags, "link": links},
+            "files": {
+                "folder": places,
+                "name": names,
+                **tags,
+                "link": links,
+                "failed": [
+                    number
+                    for number, row in enumerate(files.rows)
+                    if row[columns["error"]] is not None
+                ],
+            },
             "tables": [
-                _table(self._report.table(name), numbers) for name in (*_ON_PAGE, *_TO_REVIEW)
+                _table(table, numbers)
+                for table in map(self._report.table, (*_ON_PAGE, *_TO_REVIEW))
+                if table.name not in _FROM_TAGS or any(row[0] is not None for row in table.rows)
             ],
         }
 

@@ -117,6 +117,36 @@ def test_an_unsure_row_names_the_label_of_its_confidence(browser, tmp_path):
         assert "a.mp3" not in "".join(page.locator(".file").all_inner_texts())
 
 
+def test_what_is_empty_is_hidden(browser, tmp_path):
+    """No tags, no speech; a file with an error cannot be played."""
+    tags = dict.fromkeys(("artist", "album", "title", "year", "tag_genre"))
+    rows = [
+        row("/m/a.mp3", 2_000, speech=0.0, music=1.0, **tags),
+        Row("/m/b.mp3", 0, 1.0, error="is empty (0 bytes)"),
+    ]
+    report = build(rows, LABELS)
+    write_page(tmp_path / "report.html", report, "a.csv", looks(report.genres))
+    with opened(browser, tmp_path / "report.html") as page:
+        tabs = [
+            re.sub(r"\s*\d+$", "", text) for text in page.locator("[role=tab]").all_inner_texts()
+        ]
+        assert tabs[:3] == ["All files", "Folders", "Unsure"]
+        assert page.locator(".legend li").all_inner_texts() == ["Music 100%"]
+        assert page.locator("button.play").count() == 1
+        names = page.locator("tbody .file p").evaluate_all(
+            "all => all.map(one => one.getBoundingClientRect().x)"
+        )
+        assert len(names) == 2 and names[0] == names[1]
+
+
+def test_files_without_a_year_are_named_in_the_table_of_years(browser, tmp_path):
+    report = build([row("/m/a.mp3", 1), row("/m/b.mp3", 2, year=None)], LABELS)
+    write_page(tmp_path / "report.html", report, "a.csv", looks(report.genres))
+    with opened(browser, tmp_path / "report.html") as page:
+        page.click("#tab-years")
+        assert column(page, 1) == ["1971", "No year"]
+
+
 def test_search_in_all_columns(browser, folder):
     with opened(browser, folder / "report.html") as page:
         page.fill("#find", "ALBUM\u00a0 123")  # all words, in any order
