@@ -22,8 +22,10 @@ _OUTCOMES = {
     "restored": "restored",
     "same": "unchanged",
     "skipped": "skipped",
+    "read-only": "read-only",
     "failed": "failed",
 }
+_FAILURES = "read-only", "failed"
 
 
 @click.command(
@@ -104,19 +106,18 @@ def command(
                 err=True,
             )
         raise
-    parts = [
-        f"{counts[outcome]:,} {words}" for outcome, words in _OUTCOMES.items() if counts[outcome]
-    ]
+    names = _OUTCOMES if write or undo else _OUTCOMES | {"failed": "cannot be written"}
+    parts = [f"{counts[outcome]:,} {words}" for outcome, words in names.items() if counts[outcome]]
     click.echo(f"{counted(counts.total(), 'file')}: {', '.join(parts) or 'nothing to do'}")
     if counts["planned"]:
         click.echo("streamgenre: nothing was written; add --write to write the tags", err=True)
-    return OutputError.exit_code if counts["failed"] else 0
+    return OutputError.exit_code if any(counts[outcome] for outcome in _FAILURES) else 0
 
 
 def _print(changes: Iterator[TagChange], counts: Counter[str]) -> None:
     for change in changes:
         counts[change.outcome] += 1
-        if change.outcome == "failed":
+        if change.outcome in _FAILURES:
             click.echo(one_line(f"streamgenre: {change.path}: {change.why}"), err=True)
         elif change.outcome != "same":
             click.echo(one_line(_line(change)))
