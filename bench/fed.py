@@ -1,6 +1,6 @@
 """Feeds a stream with one hop of music at a time and measures the latency of each step.
 
-`python -m bench.step.fed MODEL HOP` does this in a new process, with 16 kHz float32 samples from
+`python -m bench.fed MODEL HOP` does this in a new process, with 16 kHz float32 samples from
 standard input. It prints JSON: seconds to load the model, and of each step.
 """
 
