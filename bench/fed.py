@@ -75,4 +75,4 @@ def fresh(variant: str, hop: float, samples: NDArray[np.float32]) -> tuple[float
 
 if __name__ == "__main__":
     heard = np.frombuffer(sys.stdin.buffer.read(), np.float32)
-    json.dump(fresh(sys.argv[1], float(sys.argv[2]), heard), sys.stdout)
+    json.dump(fresh(sys.argv[1], float(sys.argv[2]), heard), sys.stdout, allow_nan=False)

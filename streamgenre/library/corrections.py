@@ -222,7 +222,7 @@ def write_corrections(results: str | os.PathLike[str], corrections: Corrections)
     To change existing ones, read and write them in a `locked_corrections` block.
     """
     records = [_HEADER, *map(_record, corrections)]
-    lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in records]
+    lines = [json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n" for record in records]
     data = "".join(lines).encode("utf-8", "backslashreplace")
     replace_bytes(corrections_path(results), data)
 

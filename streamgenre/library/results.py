@@ -58,14 +58,14 @@ def _write_csv(path: str | os.PathLike[str], rows: Iterable[Row], labels: Sequen
             record = row.to_dict(labels)
             for name in NESTED:
                 if record[name] is not None:
-                    record[name] = json.dumps(record[name], ensure_ascii=False)
+                    record[name] = json.dumps(record[name], ensure_ascii=False, allow_nan=False)
             writer.writerow(record.values())
 
 
 def _write_jsonl(path: str | os.PathLike[str], rows: Iterable[Row], labels: Sequence[str]) -> None:
     with replacement(path) as partial, partial.open("w", encoding="utf-8") as file:
         for row in rows:
-            file.write(json.dumps(row.to_dict(labels), ensure_ascii=False) + "\n")
+            file.write(json.dumps(row.to_dict(labels), ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def _write_parquet(

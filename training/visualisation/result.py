@@ -90,7 +90,9 @@ class Visualisation:
         image = self.path.with_suffix(".png")
         picture(title, self.logmel.numpy(), again, self.samples, image)
         text = self.path.with_suffix(".json")
-        text.write_text(json.dumps(self.entries(), indent=1) + "\n", encoding="utf-8")
+        text.write_text(
+            json.dumps(self.entries(), indent=1, allow_nan=False) + "\n", encoding="utf-8"
+        )
         return [self.path.with_suffix(".wav"), image, text]
 
     @property
