@@ -225,7 +225,11 @@ def _legend(timeline: Timeline) -> Iterator[str]:
 def _styles(timeline: Timeline) -> str:
     displays = {style.name: style.display for style in timeline.card.styles}
     names = ", ".join(displays[name] for name in timeline.styles)
-    return f'<p class="styles quiet">Styles (not calibrated): {_text(names)}</p>' if names else ""
+    return (
+        f'<p class="styles quiet">Possible styles (not calibrated): {_text(names)}</p>'
+        if names
+        else ""
+    )
 
 
 def _row(timeline: Timeline, segment: Segment) -> str:

@@ -108,6 +108,7 @@ class TextWriter:
         failed = f"; {self._failures} could not be read" if self._failures else ""
         self._console.print()
         self._console.print(Text(f"{files}, {clock(self._seconds)} of audio: {results}{failed}"))
+        self._console.print(Text("Percentages are the confidence in the genre.", "dim"))
         self._to.finished()
 
 
@@ -234,6 +235,8 @@ def result(timeline: Timeline, short: bool = False) -> Text:
         return Text("mix: " if short else "a mix of ").append(parts)
     best = max(verdict.probabilities, key=lambda label: verdict.probabilities[label])
     percent = f"{verdict.probabilities[best]:.0%}"
+    if not short:
+        percent = f"(confidence {percent})"
     if verdict.status == "genre":
         return Text(name(best), style(card, best) + _BOLD).append(f" {percent}", Style())
     return Text("unsure, perhaps ").append(name(best), style(card, best)).append(f" {percent}")
@@ -246,7 +249,7 @@ def _print_verdict(console: rich.console.Console, timeline: Timeline) -> None:
     console.print(Text("Whole recording: ").append(result(timeline)))
     if timeline.styles:
         displays = {style.name: style.display for style in card.styles}
-        line = Text("Styles (not calibrated): ", "dim", no_wrap=True, overflow="ellipsis")
+        line = Text("Possible styles: ", "dim", no_wrap=True, overflow="ellipsis")
         console.print(line.append(", ".join(displays[name] for name in timeline.styles)))
     if verdict.status == "no-music":
         return

@@ -122,7 +122,7 @@ def test_unsure_names_the_label_of_the_probability(model):
     assert timeline.most_probable(segment) == "folk"
     text = text_of(timeline)
     assert "unsure, perhaps Folk" in text and "33%" in text
-    assert "Whole recording: unsure, perhaps Folk 33%" in text
+    assert "Whole recording: unsure, perhaps Folk (confidence 33%)" in text
 
 
 @pytest.mark.parametrize(
