@@ -216,7 +216,7 @@ def _check(names: Iterable[str]) -> None:
 def _read_csv(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8", newline="") as file:
         records = csv.DictReader(file, strict=True)
-        _check(_with_long_fields(lambda: records.fieldnames) or ())
+        _check(_with_long_fields(lambda: records.fieldnames or ()))
         while (record := _with_long_fields(lambda: next(records, None))) is not None:
             yield {name: _value(name, text) for name, text in record.items()}
 
