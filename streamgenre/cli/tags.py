@@ -106,8 +106,10 @@ def command(
                 err=True,
             )
         raise
-    names = _OUTCOMES if write or undo else _OUTCOMES | {"failed": "cannot be written"}
-    parts = [f"{counts[outcome]:,} {words}" for outcome, words in names.items() if counts[outcome]]
+    outcomes = _OUTCOMES if write or undo else _OUTCOMES | {"failed": "cannot be written"}
+    parts = [
+        f"{counts[outcome]:,} {words}" for outcome, words in outcomes.items() if counts[outcome]
+    ]
     click.echo(f"{counted(counts.total(), 'file')}: {', '.join(parts) or 'nothing to do'}")
     if counts["planned"]:
         click.echo("streamgenre: nothing was written; add --write to write the tags", err=True)
