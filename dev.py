@@ -24,6 +24,7 @@ TEST_TOOLS = (
     "pytest-xdist",
     "hypothesis",
     "ruff",
+    "codespell",
     "mypy",
     "hatchling",
     "beets",  # runs its plugin
@@ -65,14 +66,20 @@ def expected() -> str:
 
 
 def test(arguments: list[str]) -> int:
-    """Lint, types and every fast test; or, with arguments, pytest with those."""
+    """Lint, spelling, types and every fast test; or, with arguments, pytest with those."""
     install("[train,library,osc,websocket,mqtt]", *TEST_TOOLS)
     steps = [["pytest", "-m", "not slow", "-rs", *arguments]]  # -rs: reasons of skipped tests
     if not arguments:
         print(f"running all checks and tests: {expected()} ...", file=sys.stderr)
         # A file a worker, one more of them than cores: the live tests mostly wait.
         steps[0] += ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile"]
-        steps = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], *steps]
+        steps = [
+            ["ruff", "check", "."],
+            ["ruff", "format", "--check", "."],
+            ["codespell_lib"],
+            ["mypy"],
+            *steps,
+        ]
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     # All steps run, so that one call shows all there is to mend; pytest's lines close the output.
     began = time.monotonic()

@@ -95,7 +95,7 @@ def _entry(name: str, value: dict[str, object]) -> Entry:
 def keep(folder: Path, name: str, entry: Entry) -> None:
     """Put the entry of one measurement into results.json, and rewrite RESULTS.md."""
     entries = read(folder / "results.json") | {name: entry}
-    text = json.dumps(to_json(entries), indent=1) + "\n"
+    text = json.dumps(to_json(entries), indent=1, allow_nan=False) + "\n"
     replace_bytes(folder / "results.json", text.encode())
     replace_bytes(folder / "RESULTS.md", render(entries).encode())
 

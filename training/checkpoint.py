@@ -98,7 +98,7 @@ class Checkpoint(BaseModel):
         """The entries as text; entries that are None are left out."""
         entries = self.model_dump(mode="json", by_alias=True) | {"config": self.config.to_json()}
         return {
-            key: value if isinstance(value, str) else json.dumps(value)
+            key: value if isinstance(value, str) else json.dumps(value, allow_nan=False)
             for key, value in entries.items()
             if value is not None
         }

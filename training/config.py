@@ -141,7 +141,7 @@ class Config(_Section):
 
     def to_json(self) -> str:
         """One line of JSON, identical for equal configs."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, allow_nan=False)
 
     def differs(self, before: Config) -> str:
         """Name of the first entry that differs, for messages; empty if none does."""

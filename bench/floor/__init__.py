@@ -29,7 +29,7 @@ from streamgenre.model.model import Model, load, read_model
 from streamgenre.model.session import session
 
 from ..common import Options, Skipped, in_turn, music, table
-from ..step.fed import Fed
+from ..fed import Fed
 from .graph import PARTS, Counts, GraphCounts, inputs_of, of_model, part_of_node
 from .machine import mac_rate, read_rate
 

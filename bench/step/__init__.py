@@ -20,9 +20,9 @@ from functools import cache
 from streamgenre.model.model import BUNDLED, Model, load
 
 from ..common import ROOT, Options, Percentiles, Spread, in_turn, music, table
+from ..fed import Fed
 from ..stages import Stages, pipeline
 from . import busy
-from .fed import Fed
 
 TITLE = "latency of one update"
 
@@ -92,7 +92,7 @@ def fresh(rounds: int) -> tuple[Fresh, ...]:
     taken_by_case: dict[tuple[str, float], list[tuple[float, list[float]]]] = {}
 
     def one(variant: str, hop: float) -> Callable[[], None]:
-        command = [sys.executable, "-m", "bench.step.fed", variant, f"{hop}"]
+        command = [sys.executable, "-m", "bench.fed", variant, f"{hop}"]
         samples = music(_FRESH_STEPS * hop).tobytes()
         taken = taken_by_case.setdefault((variant, hop), [])
         return lambda: taken.append(

@@ -137,4 +137,4 @@ def _serve(
 if __name__ == "__main__":
     given = sys.argv[1:]
     served = run(int(given[0]), float(given[1]), float(given[2]), int(given[3]), given[4])
-    print(json.dumps(vars(served)))
+    print(json.dumps(vars(served), allow_nan=False))

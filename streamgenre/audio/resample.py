@@ -20,7 +20,8 @@ class Resampler:
             or not _LOWEST <= source_rate <= _HIGHEST
         ):
             raise SignalError(
-                f"sample rate must be {_LOWEST} to {_HIGHEST} Hz, not {source_rate!r}"
+                f"sample rate must be {_LOWEST} to {_HIGHEST} Hz, not {source_rate!r}; convert the "
+                "audio to such a rate"
             )
         self._ratio = target_rate / source_rate
         self._stream = (

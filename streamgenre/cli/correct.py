@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import one_line
+from ..wording import counted
 from .options import on_the_command_line
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def command(
         Correction,
         Corrections,
         Target,
+        locked_corrections,
         read_corrections,
         write_corrections,
     )
@@ -67,9 +69,8 @@ def command(
     from ..library.results import read_results, update_corrected
 
     table = read_results(results)
-    known = read_corrections(results) or Corrections()
     if show:
-        _list(known)
+        _list(read_corrections(results) or Corrections())
         return
     if manifest is not None:
         if manifest.resolve() == results.resolve():
@@ -77,31 +78,33 @@ def command(
         summary = write_manifest(manifest, table)
         for warning in summary.warnings:
             click.echo(f"streamgenre: {one_line(warning)}", err=True)
-        click.echo(f"{manifest}: {_files(summary.tracks)} of {len(summary.genres)} genres")
+        click.echo(f"{manifest}: {counted(summary.tracks, 'file')} of {len(summary.genres)} genres")
         return
     assert target is not None
     wanted = Target.parse(_absolute(target), artist)
-    if remove:
-        left = known.without(wanted)
-        if len(left) == len(known):
-            _no_correction(known, wanted)
-        write_corrections(results, left)
+    with locked_corrections(results):
+        known = read_corrections(results) or Corrections()
+        if remove:
+            left = known.without(wanted)
+            if len(left) == len(known):
+                _no_correction(known, wanted)
+            write_corrections(results, left)
+            update_corrected(results)
+            click.echo(f"removed: {one_line(wanted)}")
+            return
+        assert genre is not None
+        labels = table.labels
+        name = _checked_genre(genre, labels, known, new)
+        found = _files_of(list(table), wanted)
+        write_corrections(results, known.with_correction(Correction(wanted, name)))
         update_corrected(results)
-        click.echo(f"removed: {one_line(wanted)}")
-        return
-    assert genre is not None
-    labels = table.labels
-    name = _checked_genre(genre, labels, known, new)
-    found = _files_of(list(table), wanted)
     if name not in labels:
         click.echo(
             f"streamgenre: {one_line(name)} is not a genre of the model, which has "
             f"{', '.join(labels)}; to train a model with it, see --manifest and streamgenre adapt",
             err=True,
         )
-    write_corrections(results, known.with_correction(Correction(wanted, name)))
-    update_corrected(results)
-    click.echo(f"{one_line(wanted)}: {one_line(name)}, {_files(len(found))}")
+    click.echo(f"{one_line(wanted)}: {one_line(name)}, {counted(len(found), 'file')}")
     _hint_several(wanted, found)
 
 
@@ -184,8 +187,15 @@ def _files_of(rows: Sequence[Row], wanted: Target) -> list[Row]:
     by = f" by {wanted.artist!r}" if wanted.artist else ""
     close = None
     if wanted.kind in ("album", "artist"):
-        names = [row.album if wanted.kind == "album" else row.artist for row in rows]
-        close = closest_name(wanted.name, filter(None, names))
+        tags = [row.album if wanted.kind == "album" else row.artist for row in rows]
+        names = list(filter(None, tags))
+        if not names:
+            article = "an album" if wanted.kind == "album" else "an artist"
+            raise click.UsageError(
+                f"no file of the results has {article} tag; select files with path:FILE, "
+                "path:FOLDER or glob:PATTERN"
+            )
+        close = closest_name(wanted.name, names)
     hint = f"; did you mean {close!r}?" if close and not by else "; check the name"
     raise click.UsageError(f"no file of the results {what} {wanted.name!r}{by}{hint}")
 
@@ -205,7 +215,3 @@ def _hint_several(wanted: Target, found: Sequence[Row]) -> None:
             f"{more}); all were corrected; use --artist NAME to select one",
             err=True,
         )
-
-
-def _files(count: int) -> str:
-    return f"{count:,} {'file' if count == 1 else 'files'}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import one_line
+from ..wording import counted
 from . import interrupt
 from .config import config_path
 from .options import compute_option, extra, model_option, on_the_command_line
@@ -196,7 +197,7 @@ def _follow(listener: Listener, console: Console | None) -> None:
 def _problems(listener: Listener) -> str:
     """Losses and problems, for the summary."""
     health = listener.health
-    parts = [f"{health.gaps} gap{'s' * (health.gaps > 1)}"] if health.gaps else []
+    parts = [counted(health.gaps, "gap")] if health.gaps else []
     if health.dropped:
         parts.append(f"{health.dropped} frames dropped")
     if health.overflows:

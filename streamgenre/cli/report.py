@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..wording import counted
 from .options import model_option
 
 if TYPE_CHECKING:
@@ -64,8 +65,8 @@ def command(results: Path, output: Path | None, kind: str, model: Path | None) -
             raise click.UsageError("--format csv needs the results of a scan")
         from ..radio.page import write_page as write_radio_page
 
-        count = len(write_radio_page(target, results, card.labels).stations)
-        click.echo(f"{target}: {count:,} {'station' if count == 1 else 'stations'}")
+        stations = write_radio_page(target, results, card.labels).stations
+        click.echo(f"{target}: {counted(len(stations), 'station')}")
         return
     table = read_results(results)
     report = build(table, table.labels, _usual_unsure(table, card))
@@ -73,7 +74,7 @@ def command(results: Path, output: Path | None, kind: str, model: Path | None) -
         write_csv_files(target, report)
     else:
         write_page(target, report, results.name, looks(report.genres, card))
-    click.echo(f"{target}: {report.files:,} {'file' if report.files == 1 else 'files'}")
+    click.echo(f"{target}: {counted(report.files, 'file')}")
 
 
 def _usual_unsure(table: Results, card: ModelCard) -> float | None:

@@ -16,6 +16,7 @@ import click
 from ..audio.address import scheme
 from ..durations import clock
 from ..errors import InputError, one_line
+from ..wording import counted
 from .options import compute_option, model_option
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def command(
         if not (scheme(path) or os.path.lexists(path) or glob.has_magic(path)):
             raise InputError(f"{path}: no such file or folder; check the path")
     last: Progress | None = None
-    errors = 0
+    errors = old_errors = 0
     try:
         with _display() as (show, print_line):
 
@@ -137,8 +138,13 @@ def command(
                 retry_failed=retry_failed,
                 progress=progress,
             )
+            known = 0
             for row in rows:
-                if row.error is not None:
+                from_journal = last is not None and last.known > known
+                known = 0 if last is None else last.known
+                if row.error is not None and from_journal:
+                    old_errors += 1  # printed by the run that classified the file
+                elif row.error is not None:
                     errors += 1
                     if errors <= _MAX_ERRORS:
                         print_line(one_line(f"streamgenre: {row.path}: {row.error}"))
@@ -155,7 +161,7 @@ def command(
     if last is None or not last.files:
         click.echo("streamgenre: no audio files found; see --include", err=True)
         return 0
-    click.echo(f"{output}: {_summary(last)}")
+    click.echo(f"{output}: {_summary(last, old_errors)}")
     # Files in a folder that cannot be listed have no rows.
     return InputError.exit_code if last.unlisted else 0
 
@@ -196,21 +202,31 @@ def progress_line(now: Progress) -> str:
     parts = [f"{now.done:,} of {total} files", _audio(now)]
     if now.elapsed > 1 and now.seconds:
         parts.append(_speed(now))
-    parts.append(f"{now.failed:,} {'error' if now.failed == 1 else 'errors'}")
+    parts.append(counted(now.failed, "error"))
     if now.left is not None:
         parts.append(f"{_duration(now.left)} left")
     return ", ".join(parts)
 
 
-def _summary(now: Progress) -> str:
-    parts = [f"{now.done:,} {'file' if now.done == 1 else 'files'}"]
-    if now.known:
-        parts.append(f"{now.known:,} of them from the journal")
+def _summary(now: Progress, old_errors: int) -> str:
+    """Format the result. `old_errors`: number of errors in rows of earlier runs."""
+    parts = [counted(now.done, "file")]
     if now.failed:
         parts.append(f"{now.failed:,} with an error")
-    if now.seconds:
-        parts.append(f"{_audio(now)} in {_duration(now.elapsed)} ({_speed(now)})")
-    return ", ".join(parts)
+    if not now.known:
+        return ", ".join([*parts, *_work(now)])
+    new = now.done - now.known
+    this_run = ", ".join([f"{new:,} classified in this run", *_work(now)])
+    summary = f"{', '.join(parts)}; {now.known:,} unchanged since an earlier run, {this_run}"
+    if old_errors:
+        summary += f"; --retry-failed reads the {counted(old_errors, 'earlier error')} again"
+    return summary
+
+
+def _work(now: Progress) -> list[str]:
+    if not now.seconds:
+        return []
+    return [f"{_audio(now)} in {_duration(now.elapsed)} ({_speed(now)})"]
 
 
 def _audio(now: Progress) -> str:

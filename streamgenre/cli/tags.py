@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import OutputError, one_line
+from ..wording import counted
 from .options import extra, on_the_command_line
 
 if TYPE_CHECKING:
@@ -21,8 +22,10 @@ _OUTCOMES = {
     "restored": "restored",
     "same": "unchanged",
     "skipped": "skipped",
+    "read-only": "read-only",
     "failed": "failed",
 }
+_FAILURES = "read-only", "failed"
 
 
 @click.command(
@@ -103,22 +106,20 @@ def command(
                 err=True,
             )
         raise
+    outcomes = _OUTCOMES if write or undo else _OUTCOMES | {"failed": "cannot be written"}
     parts = [
-        f"{counts[outcome]:,} {words}" for outcome, words in _OUTCOMES.items() if counts[outcome]
+        f"{counts[outcome]:,} {words}" for outcome, words in outcomes.items() if counts[outcome]
     ]
-    total = counts.total()
-    click.echo(
-        f"{total:,} {'file' if total == 1 else 'files'}: {', '.join(parts) or 'nothing to do'}"
-    )
+    click.echo(f"{counted(counts.total(), 'file')}: {', '.join(parts) or 'nothing to do'}")
     if counts["planned"]:
         click.echo("streamgenre: nothing was written; add --write to write the tags", err=True)
-    return OutputError.exit_code if counts["failed"] else 0
+    return OutputError.exit_code if any(counts[outcome] for outcome in _FAILURES) else 0
 
 
 def _print(changes: Iterator[TagChange], counts: Counter[str]) -> None:
     for change in changes:
         counts[change.outcome] += 1
-        if change.outcome == "failed":
+        if change.outcome in _FAILURES:
             click.echo(one_line(f"streamgenre: {change.path}: {change.why}"), err=True)
         elif change.outcome != "same":
             click.echo(one_line(_line(change)))

@@ -124,7 +124,8 @@ class ClusterPool:
             size = min(_MAX_BLOCK, math.ceil(len(files) / (_BLOCKS_PER_ACTOR * self._jobs)))
             blocks = math.ceil(len(files) / size)
             dataset = self._data.from_items(
-                [{"file": json.dumps(asdict(file))} for file in files], override_num_blocks=blocks
+                [{"file": json.dumps(asdict(file), allow_nan=False)} for file in files],
+                override_num_blocks=blocks,
             ).map_batches(
                 _Actor,
                 fn_constructor_args=self._arguments,
@@ -194,7 +195,11 @@ class _Actor:
                 seconds += answer.seconds
                 continue
             row = answer.row.to_dict(list(answer.row.probabilities or ()))
-            answers.append(json.dumps({"path": answer.file.path, "row": row, "seconds": seconds}))
+            answers.append(
+                json.dumps(
+                    {"path": answer.file.path, "row": row, "seconds": seconds}, allow_nan=False
+                )
+            )
             seconds = 0.0
         return {"answer": answers}
 

@@ -19,11 +19,12 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import translate
 from pathlib import Path
 
-from ..errors import ConfigError, InputError, reason
+from ..errors import ConfigError, InputError, OutputError, reason
 from ..files import replace_bytes
 from ..parse import parse_json
 from .names import artists_in, folded
@@ -151,6 +152,29 @@ class Corrections:
         return Corrections(one for one in self._all if one.target.key != target.key)
 
 
+@contextmanager
+def locked_corrections(results: str | os.PathLike[str]) -> Iterator[None]:
+    """Keep other processes from changing the corrections or their column in the table.
+
+    They wait. The lock ends with the process, so an empty lock file that stays is harmless.
+    Raises OutputError if the folder is not writable.
+    """
+    from filelock import FileLock
+
+    path = corrections_path(os.path.realpath(results))
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire()
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be locked: {reason(error)}; check the folder and its mode"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def corrections_path(results: str | os.PathLike[str]) -> Path:
     """Path of the corrections file of a results file."""
     return Path(os.fspath(results) + CORRECTIONS)
@@ -193,9 +217,12 @@ def _correction(record: dict[str, str]) -> Correction:
 
 
 def write_corrections(results: str | os.PathLike[str], corrections: Corrections) -> None:
-    """Write the corrections of a results file atomically. Raises OutputError."""
+    """Write the corrections of a results file atomically. Raises OutputError.
+
+    To change existing ones, read and write them in a `locked_corrections` block.
+    """
     records = [_HEADER, *map(_record, corrections)]
-    lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in records]
+    lines = [json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n" for record in records]
     data = "".join(lines).encode("utf-8", "backslashreplace")
     replace_bytes(corrections_path(results), data)
 

@@ -173,7 +173,7 @@ class Journal:
             (
                 file.size,
                 file.modified,
-                json.dumps(row.to_dict(tuple(row.probabilities or ()))),
+                json.dumps(row.to_dict(tuple(row.probabilities or ())), allow_nan=False),
                 os.fsencode(file.path),
             ),
         )
@@ -201,7 +201,7 @@ class Journal:
 
     def put(self, file: LibraryFile | Unlisted, row: Row, labels: tuple[str, ...]) -> None:
         """Store the row of a file."""
-        self._put(file, json.dumps(row.to_dict(labels)), row.error is not None)
+        self._put(file, json.dumps(row.to_dict(labels), allow_nan=False), row.error is not None)
 
     def _put(self, file: LibraryFile | Unlisted, row: str | None, failed: bool = False) -> None:
         self._db.execute(

@@ -121,10 +121,12 @@ def _list_path(path: str, walk: _Walk, depth: int) -> Iterator[ListingEntry]:
         if stat.S_ISDIR(status.st_mode):
             yield from walk.folder(path)
         elif not stat.S_ISREG(status.st_mode):
-            yield Unlisted(path, "is not a regular file")
+            yield Unlisted(path, "is not a regular file; pass a file or a folder")
         elif Path(path).suffix.lower() in LISTS:
             if depth == _DEEPEST_LIST:
-                yield Unlisted(path, "the playlists refer to each other", True)
+                yield Unlisted(
+                    path, "the playlists refer to each other; pass the files themselves", True
+                )
                 return
             for entry in _entries(Path(path)):
                 yield from _list_path(entry, walk, depth + 1)
@@ -155,10 +157,12 @@ def _entries(path: Path) -> list[str]:
     with path.open("rb") as file:
         data = file.read(_LONGEST_LIST + 1)
     if is_hls(data):
-        raise InputError("is a playlist of a live stream (HLS); scan accepts only files")
+        raise InputError(
+            "is a playlist of a live stream (HLS); pass its address to streamgenre without scan"
+        )
     entries = None if len(data) > _LONGEST_LIST else entries_of(data, path.parent, path.name)
     if not entries:
-        raise InputError("is not a playlist, or has no entries")
+        raise InputError("is not a playlist, or has no entries; pass the files themselves")
     return [entry.where for entry in entries]
 
 
@@ -229,4 +233,4 @@ def _why(error: Exception) -> str:
         return "no such file; check the path"
     if isinstance(error, PermissionError):
         return "no permission to read it; check its owner and mode"
-    return reason(error)
+    return f"{reason(error)}; check the path and the disk"

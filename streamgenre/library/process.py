@@ -67,7 +67,7 @@ class WorkerProcess:
     def _write(self, message: dict[str, Any]) -> None:
         assert self._process.stdin is not None
         with suppress(OSError):  # it has ended, which its last message reports
-            self._process.stdin.write(json.dumps(message).encode() + b"\n")
+            self._process.stdin.write(json.dumps(message, allow_nan=False).encode() + b"\n")
             self._process.stdin.flush()
 
     def _read(self) -> None:

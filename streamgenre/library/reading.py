@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from ..audio.address import Recording
 from ..audio.files import open_recording, open_source
-from ..audio.files.source import Gap, Source
+from ..audio.files.byteio import COPY_AGAIN
+from ..audio.files.source import Gap, Source, no_audio
 from ..errors import SignalError, StreamgenreError, first_line
 from ..model.model import Model
 from ..model.pool import PooledStream
@@ -208,8 +209,7 @@ class _Tracks:
         """Return the row of a file that ended or failed."""
         stream = self._streams.pop(end.opened, None)
         if stream is None:
-            because = f" ({'; '.join(end.warnings)})" if end.warnings else ""
-            return _failed(self._model, end.opened, end.error or f"contains no audio{because}")
+            return _failed(self._model, end.opened, end.error or no_audio(end.warnings))
         track = self._tracks[stream]
         error = end.error or track.error
         if error is None:
@@ -269,4 +269,4 @@ def _reason(error: Exception, names: Sequence[str]) -> str:
         for name in filter(None, names):
             text = text.removeprefix(f"{name}: ")
         return text
-    return f"{type(error).__name__}: {first_line(error)}"
+    return f"{type(error).__name__}: {first_line(error)}; {COPY_AGAIN}"

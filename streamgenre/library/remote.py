@@ -18,6 +18,7 @@ from ..errors import InputError, first_line
 from ..extras import install_command
 from .row import LibraryFile
 
+_CHECK = "check the address and your access to it"
 _HTTP = ("http", "https", "icy")
 _TIMES = ("mtime", "LastModified", "last_modified", "updated", "created")  # depends on the system
 
@@ -41,7 +42,7 @@ def open_binary(path: str) -> BinaryIO:
     except FileNotFoundError:
         raise InputError("no such file; check the address") from None
     except Exception as error:  # each file system raises its own
-        raise InputError(f"cannot be opened: {first_line(error)}") from None
+        raise InputError(f"cannot be opened: {first_line(error)}; {_CHECK}") from None
 
 
 class Remote:
@@ -61,7 +62,7 @@ class Remote:
         except FileNotFoundError:
             raise InputError("no such file or folder; check the address") from None
         except Exception as error:  # each file system raises its own
-            raise InputError(f"cannot be listed: {first_line(error)}") from None
+            raise InputError(f"cannot be listed: {first_line(error)}; {_CHECK}") from None
 
     def _listed(self) -> Iterator[tuple[str, LibraryFile]]:
         if any(mark in self._path for mark in "*?["):
@@ -108,4 +109,4 @@ def _system(address: str) -> tuple[Any, str]:
         system, path = import_module("fsspec.core").url_to_fs(address)
         return system, path
     except (ImportError, ValueError) as error:  # the message names the missing package
-        raise InputError(first_line(error)) from None
+        raise InputError(f"{first_line(error)}; {_CHECK}") from None

@@ -9,11 +9,12 @@ from __future__ import annotations
 import csv
 import json
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import ConfigError, InputError, reason
 from ..extras import install_command
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 FORMATS = (".parquet", ".csv", ".jsonl")
 _ROW_GROUP = 10_000
+_MAX_FIELD = 1 << 30  # characters
+_limit_changes = threading.Lock()
+_Parsed = TypeVar("_Parsed")
 _CORRECTED = "corrected"  # tables of earlier versions do not have this column
 
 
@@ -54,14 +58,14 @@ def _write_csv(path: str | os.PathLike[str], rows: Iterable[Row], labels: Sequen
             record = row.to_dict(labels)
             for name in NESTED:
                 if record[name] is not None:
-                    record[name] = json.dumps(record[name], ensure_ascii=False)
+                    record[name] = json.dumps(record[name], ensure_ascii=False, allow_nan=False)
             writer.writerow(record.values())
 
 
 def _write_jsonl(path: str | os.PathLike[str], rows: Iterable[Row], labels: Sequence[str]) -> None:
     with replacement(path) as partial, partial.open("w", encoding="utf-8") as file:
         for row in rows:
-            file.write(json.dumps(row.to_dict(labels), ensure_ascii=False) + "\n")
+            file.write(json.dumps(row.to_dict(labels), ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def _write_parquet(
@@ -210,12 +214,24 @@ def _check(names: Iterable[str]) -> None:
 
 
 def _read_csv(path: Path) -> Iterator[dict[str, Any]]:
-    csv.field_size_limit(1 << 30)  # segments of long recordings exceed the default
     with path.open(encoding="utf-8", newline="") as file:
         records = csv.DictReader(file, strict=True)
-        _check(records.fieldnames or ())
-        for record in records:
+        _check(_with_long_fields(lambda: records.fieldnames or ()))
+        while (record := _with_long_fields(lambda: next(records, None))) is not None:
             yield {name: _value(name, text) for name, text in record.items()}
+
+
+def _with_long_fields(parse: Callable[[], _Parsed]) -> _Parsed:
+    """Call a function that parses CSV with a limit that the segments of long recordings meet.
+
+    The limit of the csv module is global, so it is restored for other code of the process.
+    """
+    with _limit_changes:
+        limit = csv.field_size_limit(_MAX_FIELD)
+        try:
+            return parse()
+        finally:
+            csv.field_size_limit(limit)
 
 
 def _value(name: str, text: str) -> Any:

@@ -22,7 +22,7 @@ from ..files import exists
 from ..model.card import ModelCard, read_card
 from ..model.model import BUNDLED, Compute, read_model
 from .cluster import ClusterPool, check_ray
-from .corrections import Corrections, read_corrections
+from .corrections import Corrections, locked_corrections, read_corrections
 from .journal import JOURNAL, Journal
 from .listing import ListingEntry, Selection, list_files, read_paths
 from .pool import TICK, Finished, Pool, ProcessPool
@@ -171,8 +171,9 @@ def scan(
             for row in rows:
                 yield corrections.applied(row)
         if output is not None:
-            corrections = _corrections(output)  # they may have changed since the start
-            write_results(output, map(corrections.applied, opened.rows()), card.label_names)
+            with locked_corrections(output):
+                corrections = _corrections(output)  # they may have changed since the start
+                write_results(output, map(corrections.applied, opened.rows()), card.label_names)
 
 
 def _corrections(output: PathLike | None) -> Corrections:

@@ -76,7 +76,7 @@ def _serve(requests: IO[bytes], answers: IO[str]) -> None:
 
 
 def _send(answers: IO[str], message: dict[str, Any]) -> None:
-    answers.write(json.dumps(message) + "\n")
+    answers.write(json.dumps(message, allow_nan=False) + "\n")
     answers.flush()
 
 

@@ -110,7 +110,9 @@ class ModelCard:
 
 def card_to_json(card: Mapping[str, Any], sha256: str) -> str:
     """The JSON text to store under METADATA_KEY."""
-    return json.dumps({"format": FORMAT, **card, "sha256": sha256}, ensure_ascii=False)
+    return json.dumps(
+        {"format": FORMAT, **card, "sha256": sha256}, ensure_ascii=False, allow_nan=False
+    )
 
 
 def read_card(data: bytes, name: str) -> ModelCard:

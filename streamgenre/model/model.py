@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..audio.files import open_source
 from ..audio.files.raw import RawFormat
-from ..audio.files.source import BLOCK, Gap, Source
+from ..audio.files.source import BLOCK, Gap, Source, no_audio
 from ..audio.mix import as_array
 from ..errors import ConfigError, InputError, ModelFileError, SignalError
 from ..update import Update
@@ -124,7 +124,7 @@ class Model:
             if progress is not None:
                 progress(stream.time)
         if stream.time == 0:
-            raise InputError(f"{source.name}: contains no audio" + _because(source.warnings))
+            raise InputError(f"{source.name}: {no_audio(source.warnings)}")
         try:
             updates = stream.flush()
         except SignalError as error:
@@ -246,10 +246,6 @@ def _check_recording(recording: object) -> None:
             "(samples, rate)"
         )
     raise SignalError(problem)
-
-
-def _because(warnings: list[str]) -> str:
-    return f" ({'; '.join(warnings)})" if warnings else ""
 
 
 def load(path: str | os.PathLike[str] | None = None, compute: Compute = "auto") -> Model:

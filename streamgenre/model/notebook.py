@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..durations import clock
 from ..errors import ConfigError
 from ..update import Segment, Status, Update
+from ..wording import STATUS_WORDS
 from .card import ModelCard
 
 if TYPE_CHECKING:
@@ -39,16 +40,17 @@ class Timeline(Protocol):
     def segments(self) -> list[Segment]: ...
     @property
     def updates(self) -> Sequence[Update]: ...
+    def most_probable(self, segment: Segment) -> str: ...
 
 
 def summary(timeline: Timeline) -> str:
-    """The overall result on one line: "Jazz 81 %", "unsure (best: Jazz 31 %)" or "no music"."""
+    """The overall result on one line: "Jazz 81 %", "unsure, perhaps Jazz 31 %" or "no music"."""
     displays = {label.name: label.display for label in timeline.card.labels}
     if timeline.status == "no-music":
         return "no music"
     best = max(timeline.probabilities, key=lambda name: timeline.probabilities[name])
     words = f"{displays[best]} {timeline.probabilities[best]:.0%}".replace("%", " %")
-    return words if timeline.status == "genre" else f"unsure (best: {words})"
+    return words if timeline.status == "genre" else f"unsure, perhaps {words}"
 
 
 def html(timeline: Timeline) -> str:
@@ -59,14 +61,19 @@ def html(timeline: Timeline) -> str:
     bands, rows = [], []
     segments = timeline.segments
     for segment in segments:
-        name = escape(displays.get(segment.genre or "", segment.status.replace("-", " ")))
+        name, share = displays.get(segment.genre or "", STATUS_WORDS.get(segment.status, "")), ""
+        if segment.status == "unsure":
+            name += f", perhaps {displays[timeline.most_probable(segment)]}"
+        if segment.status in ("genre", "unsure"):
+            share = f"{segment.confidence:.0%}"
+        name = escape(name)
         colour = colours.get(segment.genre or "", _NO_GENRE)
         times = f"{clock(segment.start)} to {clock(segment.end)}"
         bands.append(
             f'<div title="{name}, {times}" style="width:{(segment.end - segment.start) / span:.4%};'
             f'background:{colour};height:2em"></div>'
         )
-        rows.append(f"<tr><td>{times}</td><td>{name}</td><td>{segment.confidence:.0%}</td></tr>")
+        rows.append(f"<tr><td>{times}</td><td>{name}</td><td>{share}</td></tr>")
     if len(rows) > _MOST_ROWS:
         more = len(rows) - _MOST_ROWS
         rows[_MOST_ROWS:] = [f"<tr><td colspan=3>{more} more in timeline.segments</td></tr>"]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..durations import clock
 from ..update import STATUSES, Segment, Status, Update
+from ..wording import counted
 from . import notebook
 from .card import ModelCard
 from .merge import Decision, Merger
@@ -296,7 +297,7 @@ class Timeline:
         segments, updates = len(self.segments), len(self._rows)
         return (
             f"<Timeline {clock(self.duration)}: {notebook.summary(self)}, "
-            f"{segments} segment{'s' * (segments != 1)}, {updates} update{'s' * (updates != 1)}>"
+            f"{counted(segments, 'segment')}, {counted(updates, 'update')}>"
         )
 
     def _repr_html_(self) -> str:

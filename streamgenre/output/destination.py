@@ -20,6 +20,7 @@ from typing import TextIO
 from .. import files
 from ..audio.address import Recording, resolved, shown
 from ..errors import OutputError, reason
+from ..wording import counted
 
 _COPYING = 0.1  # maximum share of the time spent on copies of earlier results
 
@@ -81,7 +82,7 @@ class Appended(Destination):
         """See Destination."""
         if not self.file.count:
             return f"{self.path}: nothing was written"
-        return f"{self.path} keeps the {_count(self.file.count, 'line')} so far"
+        return f"{self.path} keeps the {counted(self.file.count, 'line')} so far"
 
 
 class _Lines(io.TextIOBase, TextIO):  # type: ignore[misc]  # as io.TextIOWrapper is declared
@@ -160,7 +161,7 @@ class Replaced(Destination):
             self._publish()
         if not self._published:
             return f"{self.path} was not written: no file was finished"
-        return f"{self.path} keeps the results of {_count(self._recordings, 'file')}"
+        return f"{self.path} keeps the results of {counted(self._recordings, 'file')}"
 
     def close(self) -> None:
         """Keep complete results and remove the temporary file."""
@@ -208,7 +209,7 @@ class Folder:
     def keep(self) -> str:
         """See Destination."""
         written = sum(target.exists() for target in self._owners)
-        return f"{self.path} keeps {_count(written, 'file')}"
+        return f"{self.path} keeps {counted(written, 'file')}"
 
     def __enter__(self) -> Folder:
         return self
@@ -249,7 +250,3 @@ def _copy(source: io.BufferedReader, target: io.BufferedWriter, size: int) -> No
     while left and (data := source.read(min(left, 1 << 20))):
         target.write(data)
         left -= len(data)
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'s' * (number != 1)}"

@@ -15,6 +15,7 @@ from ..durations import clock
 from ..errors import one_line
 from ..model.card import ModelCard
 from ..update import Segment, Update
+from ..wording import STATUS_WORDS, capitalised
 
 _AXIS_STEPS = (
     1,
@@ -38,7 +39,6 @@ _AXIS_STEPS = (
 
 
 _SHORTEST_NAME = 4  # columns of a coloured band: an edge, and letters that say something
-_WORDS = {"no-music": "no music", "gap": "no signal"}
 
 
 def label_text(card: ModelCard, status: str, genre: str | None) -> str:
@@ -46,7 +46,7 @@ def label_text(card: ModelCard, status: str, genre: str | None) -> str:
     for label in card.labels:
         if label.name == genre:
             return one_line(label.display)
-    return _WORDS.get(status, status)
+    return STATUS_WORDS.get(status, status)
 
 
 def style(card: ModelCard, genre: str | None, background: bool = False) -> Style:
@@ -171,5 +171,4 @@ def decision_text(card: ModelCard, decision: Update | Segment) -> str:
 
 def segment_text(card: ModelCard, segment: Segment) -> str:
     """As decision_text, with a capital letter: "Unsure", "No music"."""
-    text = decision_text(card, segment)
-    return text[:1].upper() + text[1:]
+    return capitalised(decision_text(card, segment))

@@ -67,7 +67,7 @@ def shape_of(card: Mapping[str, Any]) -> Shape:
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
     """Write JSON with each list of numbers on one line, for readability."""
-    text = json.dumps(values, indent=1, ensure_ascii=False)
+    text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
     flat = re.sub(r"\[[^\[\]{}\"]*\]", lambda match: " ".join(match[0].split()), text)
     path.write_text(flat + "\n", encoding="utf-8")
 

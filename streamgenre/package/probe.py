@@ -70,4 +70,4 @@ def _peak() -> float | None:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_measure(Path(sys.argv[1]), int(sys.argv[2]))))
+    print(json.dumps(_measure(Path(sys.argv[1]), int(sys.argv[2])), allow_nan=False))

@@ -20,6 +20,7 @@ GAP, PAUSED = "gap", "paused"
 # Maximum validity of an entry: this factor times the usual interval, but at least 90 s.
 _VALIDITY_FACTOR, _MIN_VALIDITY = 1.5, 90.0
 _USUAL_QUANTILE = 0.99
+_MIN_OUTAGE = 1.0  # s; shorter ones come from a monitor that was stopped while reconnecting
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +186,9 @@ def _station(name: str, url: str, spans: Iterable[_Span], zone: tzinfo | None) -
         if span.decision == GAP:
             if not span.error:  # the connection was being established
                 continue
-            start = _local(span.start, zone)
-            station.outages.append(Outage(start, span.end - span.start, span.error))
+            if span.end - span.start >= _MIN_OUTAGE:
+                start = _local(span.start, zone)
+                station.outages.append(Outage(start, span.end - span.start, span.error))
         at = span.start
         while at < span.end:  # split at full hours
             local = _local(at, zone)

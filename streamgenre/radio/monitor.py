@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from ..errors import ConfigError, StreamgenreError
 from ..model.model import Model
@@ -235,7 +235,7 @@ class Radio:
         channel.receiver = channel.held = None
         self._drop_stream(channel)
         if channel.reading.differs(channel.logged):  # log the last change first
-            self._write(channel)
+            self._write(channel, max(channel.changed, channel.logged_at))
         channel.update(Reading("paused"))
         self._write(channel)
 
@@ -306,10 +306,12 @@ class Radio:
             if now - channel.logged_at >= (self._shortest if changed else self._interval):
                 self._write(channel)
 
-    def _write(self, channel: _Channel) -> None:
+    def _write(self, channel: _Channel, since: float | None = None) -> None:
+        """Queue an entry. `since`: monotonic time from which the reading is valid; None is now."""
         station, channel.logged = channel.station, channel.reading
-        channel.logged_at = time.monotonic()
-        entry = Entry(datetime.now(UTC), station.name, station.address, channel.reading)
+        now = channel.logged_at = time.monotonic()
+        clock = datetime.now(UTC) - timedelta(seconds=0.0 if since is None else now - since)
+        entry = Entry(clock, station.name, station.address, channel.reading)
         with self._arrived:
             self._entries.append(entry)
             while len(self._entries) > _MAX_ENTRIES:

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
-from html import escape
 from pathlib import Path
-from string import Template
 
 from ..durations import clock
-from ..errors import InputError, one_line
+from ..errors import InputError
 from ..files import text_replacement
 from ..model.card import Label
+from ..pages import escaped, page
+from ..wording import STATUS_WORDS, capitalised, counted
 from .history import GAP, RadioHistory, StationHistory, history
 from .log import read_log
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_STATUS_NAMES = {"unsure": "Unsure", "no-music": "No music", GAP: "No signal"}
+_STATUSES = "unsure", "no-music", GAP
 _MAX_GENRES = 6  # rows of the daily map
 _MIN_SHARE = 0.01  # share of a genre from which a station is listed under it
 _MAX_OUTAGES = 10  # listed per station
@@ -66,15 +66,14 @@ class _Page:
             if decision != GAP
         )
         zone = history.end.tzname() or "local time"
-        template = Path(__file__).with_name("page.html").read_text("utf-8")
         damaged = ""
         if history.damaged:
-            lines = "1 line" if history.damaged == 1 else f"{history.damaged:,} lines"
+            lines = counted(history.damaged, "line")
             damaged = f'<p class="alarm">{lines} of the log could not be read.</p>'
-        count = len(history.stations)
-        return Template(template).substitute(
-            title=f"{count} radio station{'s' * (count != 1)}",
-            period=_text(
+        return page(
+            Path(__file__).parent,
+            counted(len(history.stations), "radio station"),
+            period=escaped(
                 f"{history.start:%Y-%m-%d %H:%M} to {history.end:%Y-%m-%d %H:%M} ({zone}), "
                 f"{received / 3600:,.1f} h of audio"
             ),
@@ -88,12 +87,14 @@ class _Page:
         return enumerate(self._history.stations, 1)
 
     def _name(self, decision: str) -> str:
-        return _text(self._names.get(decision) or _STATUS_NAMES.get(decision, decision))
+        return escaped(
+            self._names.get(decision) or capitalised(STATUS_WORDS.get(decision, decision))
+        )
 
     def _style(self, decision: str) -> str:
-        if decision in _STATUS_NAMES:
-            return f"--c:var(--{decision})"
-        return f"--c:{self._colours.get(decision, _UNKNOWN_COLOUR)}"
+        if decision in _STATUSES:
+            return f"--colour:var(--{decision})"
+        return f"--colour:{self._colours.get(decision, _UNKNOWN_COLOUR)}"
 
     def _row(self, numbered: tuple[int, StationHistory]) -> str:
         number, station = numbered
@@ -109,7 +110,7 @@ class _Page:
             main = f"{self._dot(first)}{self._name(first)} {shares[first]:.0%}"
         up = "" if available is None else _percent(available)
         return (
-            f'<tr><th scope="row"><a href="#s{number}">{_text(station.name)}</a></th>'
+            f'<tr><th scope="row"><a href="#s{number}">{escaped(station.name)}</a></th>'
             f'<td>{main}</td><td class="bar" aria-hidden="true"><div>{bar}</div></td>'
             f"<td>{up}</td><td>{len(station.outages) or ''}</td></tr>"
         )
@@ -122,32 +123,33 @@ class _Page:
         listed: dict[str, list[tuple[float, int, str]]] = {}
         for number, station in self._numbered():
             for name, share in station.shares.items():
-                if name not in _STATUS_NAMES and share >= _MIN_SHARE:
+                if name not in _STATUSES and share >= _MIN_SHARE:
                     listed.setdefault(name, []).append((share, number, station.name))
         for name, stations in sorted(
             listed.items(), key=lambda item: -sum(share for share, *_ in item[1])
         ):
             items = "".join(
-                f'<li><a href="#s{number}">{_text(station)}</a>'
-                f'<div class="track"><i style="width:{share:.2%};{self._style(name)}"></i></div>'
+                f'<li><a href="#s{number}">{escaped(station)}</a>'
+                f'<div><i style="--share:{share:.4f};{self._style(name)}"></i></div>'
                 f"<span>{share:.0%}</span></li>"
                 for share, number, station in sorted(stations, reverse=True)
             )
-            yield f"<section><h3>{self._dot(name)}{self._name(name)}</h3><ol>{items}</ol></section>"
+            heading = f"<h3>{self._dot(name)}{self._name(name)}</h3>"
+            yield f'<section>{heading}<ol class="bars">{items}</ol></section>'
 
     def _station(self, numbered: tuple[int, StationHistory]) -> str:
         number, station = numbered
         opened = " open" if len(self._history.stations) < _COLLAPSE_FROM else ""
         maps = self._maps(station) if station.shares else '<p class="quiet">No audio received.</p>'
         return (
-            f'<details id="s{number}"{opened}><summary><h3>{_text(station.name)}</h3></summary>'
-            f'<p class="quiet address">{_text(station.url)}</p>'
+            f'<details id="s{number}"{opened}><summary><h3>{escaped(station.name)}</h3></summary>'
+            f'<p class="quiet address">{escaped(station.url)}</p>'
             f"{maps}{self._outages(station)}</details>"
         )
 
     def _maps(self, station: StationHistory) -> str:
-        genres = [name for name in station.shares if name not in _STATUS_NAMES]
-        shown = genres[:_MAX_GENRES] + [name for name in _STATUS_NAMES if name in station.seconds]
+        genres = [name for name in station.shares if name not in _STATUSES]
+        shown = genres[:_MAX_GENRES] + [name for name in _STATUSES if name in station.seconds]
         by_hour: dict[int, dict[str, float]] = {}
         for (_, hour), parts in station.hours.items():
             for name, seconds in parts.items():
@@ -203,13 +205,12 @@ class _Page:
             return ""
         latest = station.outages[: -_MAX_OUTAGES - 1 : -1]
         total = sum(outage.seconds for outage in station.outages)
-        count = len(station.outages)
-        head = f"{count} outage{'s' * (count != 1)}, {clock(total)} in total"
-        if count > len(latest):
+        head = f"{counted(len(station.outages), 'outage')}, {clock(total)} in total"
+        if len(station.outages) > len(latest):
             head += f"; the latest {len(latest)}:"
         rows = "".join(
             f"<tr><td>{outage.start:%Y-%m-%d %H:%M:%S}</td><td>{clock(outage.seconds)}</td>"
-            f"<td>{_text(outage.error)}</td></tr>"
+            f"<td>{escaped(outage.error)}</td></tr>"
             for outage in latest
         )
         return (
@@ -231,8 +232,3 @@ def _percent(share: float) -> str:
     ('100%', '99.9%', '50.0%')
     """
     return "100%" if share == 1 else f"{min(share, 0.999):.1%}"
-
-
-def _text(text: str) -> str:
-    """Escape a text for HTML, on one line."""
-    return escape(one_line(text))

@@ -12,6 +12,7 @@ from ..durations import clock
 from ..errors import one_line
 from ..model.card import ModelCard
 from ..output.ribbon import label_text, style
+from ..wording import counted
 from .log import Reading
 from .monitor import View
 
@@ -53,7 +54,7 @@ def _now(card: ModelCard, reading: Reading) -> Text:
 def _summary(views: Sequence[View], shown: int, seconds: float) -> str:
     playing = sum(view.reading.status not in ("gap", "paused") for view in views)
     down = sum(view.reading.error is not None for view in views)
-    parts = [f"{len(views)} {'station' if len(views) == 1 else 'stations'}"]
+    parts = [counted(len(views), "station")]
     if shown < len(views):
         parts.append(f"{shown} shown")
     parts += [f"{playing} playing", f"{down} down", clock(seconds), "Ctrl-C to stop"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 from dataclasses import asdict
@@ -13,6 +14,7 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.library import RATE
+from support.paths import ROOT
 
 import streamgenre
 from streamgenre.model.timeline import Timeline
@@ -119,6 +121,23 @@ def test_files(model, kind, tmp_path):
         words = target.read_text(encoding="utf-8").replace(",", " ").lower().split()
         assert not {"nan", "inf", "-inf", "infinity", "-infinity"} & set(words), name
     strict((tmp_path / "result.json").read_text(encoding="utf-8"))
+
+
+WRITERS = [
+    path
+    for package in ("streamgenre", "training", "bench", "beetsplug")
+    for path in sorted((ROOT / package).rglob("*.py"))
+    if "json.dump" in path.read_text("utf-8")
+]
+
+
+@pytest.mark.parametrize("path", WRITERS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_writer_of_json_accepts_what_is_not_finite(path):
+    """By default, the standard library writes NaN and Infinity, which JSON does not have."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("json.dump", "json.dumps"):
+            options = {each.arg: ast.unparse(each.value) for each in node.keywords}
+            assert options.get("allow_nan") == "False", f"line {node.lineno}"
 
 
 def test_what_is_not_finite_is_refused_rather_than_written():

@@ -43,7 +43,9 @@ def command(systems: tuple[str, ...], output: Path | None, figures: Path | None)
     if output is not None:
         replace_bytes(output, f"{text}\n".encode())
     if figures is not None:
-        replace_bytes(figures, f"{json.dumps(comparison.to_json(), indent=1)}\n".encode())
+        replace_bytes(
+            figures, f"{json.dumps(comparison.to_json(), indent=1, allow_nan=False)}\n".encode()
+        )
 
 
 def parse(systems: Sequence[str]) -> dict[str, list[Path]]:

@@ -121,7 +121,7 @@ def cached_copies(audio: AudioCache, folder: Path) -> list[list[str]]:
     except (OSError, ValueError):
         copies = find_copies(audio, sorted(audio))
         with suppress(OSError):  # full or read-only: recompute next time
-            path.write_text(json.dumps(copies), encoding="utf-8")
+            path.write_text(json.dumps(copies, allow_nan=False), encoding="utf-8")
         return copies
 
 

@@ -124,7 +124,7 @@ class Journal:
         self._samples.flush()
         digest = digest_of(samples) if samples else ""
         row = {**asdict(stamp), **asdict(Entry(self._position, end, error, digest))}
-        self._index.write(json.dumps(row).encode() + b"\n")
+        self._index.write(json.dumps(row, allow_nan=False).encode() + b"\n")
         self._index.flush()
         self._position = end
 

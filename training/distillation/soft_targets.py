@@ -88,7 +88,7 @@ def write_soft_targets(path: Path, soft_targets: SoftTargets) -> None:
         "about": dict(soft_targets.about),
     }
     # A single entry: the order of several entries is not deterministic.
-    replace_bytes(path, save(tensors, {"lessons": json.dumps(about)}))
+    replace_bytes(path, save(tensors, {"lessons": json.dumps(about, allow_nan=False)}))
 
 
 def read_soft_targets(path: Path, labels: Sequence[str]) -> SoftTargets:

@@ -10,6 +10,7 @@ predictions always give the same interval.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -62,12 +63,22 @@ class Result(BaseModel):
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     def to_json(self) -> dict[str, Any]:
-        """The object for `json.dumps`."""
-        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        """The object for `json.dumps`. What is not finite is null, since JSON has no NaN."""
+        entries = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return {name: _finite(entry) for name, entry in entries.items()}
 
     def fields(self) -> dict[str, Any]:
         """The fields that were set, for a result that contains them."""
         return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+def _finite(entry: Any) -> Any:
+    """Entries for JSON with None in the place of each float that is not finite."""
+    if isinstance(entry, dict):
+        return {name: _finite(inner) for name, inner in entry.items()}
+    if isinstance(entry, list):
+        return [_finite(inner) for inner in entry]
+    return None if isinstance(entry, float) and not math.isfinite(entry) else entry
 
 
 class ByMeasure:

@@ -66,7 +66,9 @@ def _write(evaluation: Evaluation, folder: Path) -> list[Path]:
     split = metrics.split
     figures, text = folder / f"{split}.json", folder / f"{split}.md"
     # The pictures last: what took minutes to measure is safe should drawing fail.
-    figures.write_text(json.dumps(metrics.to_json(), indent=1) + "\n", encoding="utf-8")
+    figures.write_text(
+        json.dumps(metrics.to_json(), indent=1, allow_nan=False) + "\n", encoding="utf-8"
+    )
     predictions = []
     for hop, mean in evaluation.means.items():
         predictions.append(folder / f"{split}-{hop}.csv")

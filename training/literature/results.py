@@ -169,7 +169,10 @@ def check_data(folder: Path, data: str) -> None:
 
 def _write(folder: Path, entries: list[Entry]) -> None:
     entries.sort(key=lambda e: (e.section, e.system, e.seed))
-    lines = (json.dumps({key: e.to_json().get(key) for key in _order(e)}) for e in entries)
+    lines = (
+        json.dumps({key: e.to_json().get(key) for key in _order(e)}, allow_nan=False)
+        for e in entries
+    )
     replace_bytes(folder / RESULTS, ("[\n" + ",\n".join(lines) + "\n]\n").encode())
 
 

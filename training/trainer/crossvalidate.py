@@ -64,6 +64,6 @@ def crossvalidate(
     true = np.array([labels.index(t.genre) for t in held])
     metrics = plain_metrics(np.stack(guesses), true)
     write_predictions(folder / "predictions.csv", held, labels, np.stack(guesses))
-    text = json.dumps(metrics.to_json(), indent=1) + "\n"
+    text = json.dumps(metrics.to_json(), indent=1, allow_nan=False) + "\n"
     replace_bytes(folder / "predictions.json", text.encode())
     return metrics

@@ -4,9 +4,9 @@ Proposed as future work in Irvin, Chartock, Hollander, "Recurrent Neural Network
 Genre Classification", 2016.
 """
 
-from .maximise import Measure, Method, visualise
+from .maximise import Measure, visualise
 from .neurons import by_audio
-from .result import Visualisation
+from .result import Method, Visualisation
 from .subject import Subject, open_subject
 
 __all__ = ["Measure", "Method", "Subject", "Visualisation", "by_audio", "open_subject", "visualise"]

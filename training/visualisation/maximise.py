@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 from streamgenre.errors import ConfigError, one_line
 
@@ -14,10 +13,8 @@ from .ascent import Target, ascend, response, show_weights
 from .canvas import Canvas
 from .invert import sound_of
 from .neurons import Choice, by_weights
-from .result import Visualisation, classify_sound, file_name, write_sound
+from .result import Method, Request, Visualisation, classify_sound, write_sound
 from .subject import Subject
-
-Method = Literal["genre", "neuron", "weights"]
 
 Measure = Callable[[str], Choice]
 """Returns the neuron of a genre, using labelled audio."""
@@ -74,14 +71,14 @@ def visualise(
             assert genre is not None and output is not None
             choice = by_weights(canvas, output) if measure is None else measure(genre)
         neuron = choice.neuron
-    request = {
-        "method": method,
-        "genre": genre,
-        "neuron": neuron,
-        "seconds": seconds,
-        "updates": 1 if method == "weights" else updates,
-        "seed": seed,
-    }
+    request = Request(
+        method=method,
+        genre=genre,
+        neuron=neuron,
+        seconds=seconds,
+        updates=1 if method == "weights" else updates,
+        seed=seed,
+    )
     target = Target(output, neuron)
     if method == "weights":
         canvas.clear()
@@ -92,7 +89,7 @@ def visualise(
     else:
         ascend(canvas, target, updates, progress)
     logmel = canvas.logmel().detach()
-    path = folder / file_name(request)
+    path = folder / request.file_name
     sound = canvas.noise(logmel).numpy() if canvas.noise else sound_of(logmel, canvas.samples, seed)
     wav = path.with_suffix(".wav")
     samples = write_sound(wav, sound)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import soundfile
@@ -25,7 +24,32 @@ from .neurons import Choice
 from .picture import picture
 from .subject import Subject
 
+Method = Literal["genre", "neuron", "weights"]
 _FULL = 32767  # full scale of 16 bits
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is visualised, and how."""
+
+    method: Method
+    genre: str | None
+    neuron: int | None
+    seconds: float
+    updates: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """The target in words: "jazz", "jazz, neuron 7", "neuron 7, its weights"."""
+        neuron = None if self.neuron is None else f"neuron {self.neuron}"
+        weights = "its weights" if self.method == "weights" else None
+        return ", ".join(part for part in (self.genre, neuron, weights) if part)
+
+    @property
+    def file_name(self) -> str:
+        """The target as a file name without suffix."""
+        return re.sub(r"\W+", "-", self.name.replace("its ", ""))
 
 
 @dataclass(frozen=True)
@@ -34,7 +58,7 @@ class Visualisation:
 
     path: Path
     subject: Subject
-    request: Mapping[str, Any]
+    request: Request
     choice: Choice | None
     logmel: Tensor  # (SOUNDING, frames), optimised
     samples: NDArray[np.int16]
@@ -46,7 +70,7 @@ class Visualisation:
     def entries(self) -> dict[str, Any]:
         """Entries for JSON."""
         return {
-            "asked": dict(self.request),
+            "asked": asdict(self.request),
             "model": model_to_dict(self.subject.model.card),
             "neuron": None if self.choice is None else self.choice.entries(),
             "seconds": len(self.samples) / SAMPLE_RATE,
@@ -66,25 +90,15 @@ class Visualisation:
         image = self.path.with_suffix(".png")
         picture(title, self.logmel.numpy(), again, self.samples, image)
         text = self.path.with_suffix(".json")
-        text.write_text(json.dumps(self.entries(), indent=1) + "\n", encoding="utf-8")
+        text.write_text(
+            json.dumps(self.entries(), indent=1, allow_nan=False) + "\n", encoding="utf-8"
+        )
         return [self.path.with_suffix(".wav"), image, text]
 
     @property
     def name(self) -> str:
         """The target in words."""
-        return name_of(self.request)
-
-
-def name_of(request: Mapping[str, Any]) -> str:
-    """The target in words: "jazz", "jazz, neuron 7", "neuron 7, its weights"."""
-    neuron = None if request["neuron"] is None else f"neuron {request['neuron']}"
-    weights = "its weights" if request["method"] == "weights" else None
-    return ", ".join(part for part in (request["genre"], neuron, weights) if part)
-
-
-def file_name(request: Mapping[str, Any]) -> str:
-    """The target as a file name without suffix."""
-    return re.sub(r"\W+", "-", name_of(request).replace("its ", ""))
+        return self.request.name
 
 
 def write_sound(path: Path, samples: NDArray[np.float32]) -> NDArray[np.int16]:

@@ -17,8 +17,9 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import InputError
+from ...errors import InputError, reason
 from ..address import Recording, is_url, resolved, shown
+from .content import EMPTY
 from .playlist import PlaylistError, check_entry
 from .raw import RawFormat, RawSource
 from .source import Source, sounds
@@ -52,7 +53,9 @@ def open_source(
             if len(listed.entries) != 1:
                 raise
             recording = Recording(listed.entries[0], recording.remote or listed.remote)
-    raise InputError(f"{shown(os.fspath(where))}: the playlists refer to each other")
+    raise InputError(
+        f"{shown(os.fspath(where))}: the playlists refer to each other; pass the files themselves"
+    )
 
 
 def open_recording(
@@ -63,7 +66,7 @@ def open_recording(
         check_entry(recording.where)
     if recording.where == "-":
         if sys.stdin is None:
-            raise InputError("-: standard input is closed")
+            raise InputError("-: standard input is closed; pass a file, or pipe data into it")
         stdin = sys.stdin.buffer
         return RawSource(stdin, raw, "-") if raw else _decoder(stdin, "-", None)
     address, name = resolved(recording.where), recording.name
@@ -114,7 +117,7 @@ def _check_readable(path: Path) -> bool:
             )
         if stat.S_ISREG(status.st_mode):
             if status.st_size == 0:
-                raise InputError(f"{path}: is empty (0 bytes)")
+                raise InputError(f"{path}: {EMPTY}")
             path.open("rb").close()
             return True
         return False  # a named pipe or a device: opening it twice would lose data
@@ -123,7 +126,9 @@ def _check_readable(path: Path) -> bool:
     except PermissionError:
         raise InputError(f"{path}: no permission to read it; check its owner and mode") from None
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be opened: {error}") from None
+        raise InputError(
+            f"{path}: cannot be opened: {reason(error)}; check the path and the disk"
+        ) from None
 
 
 def decode_mono(path: str | os.PathLike[str], sample_rate: int) -> NDArray[np.float32]:

@@ -12,6 +12,8 @@ _DRAINED = 1 << 20  # bytes at a time
 
 
 CHECK = "check the address and the network"
+CHECK_DISK = "check the disk or the network drive"
+COPY_AGAIN = "copy or download it again"
 
 
 class ConnectionLostError(InputError):

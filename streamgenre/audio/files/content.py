@@ -6,19 +6,21 @@ import re
 from pathlib import Path
 
 from ...errors import InputError
-from .byteio import ByteFile
+from .byteio import COPY_AGAIN, ByteFile
 from .playlist import PlaylistError, entries_of, is_hls
 
 _HEAD = 1_024
 _LONGEST_TEXT = 1 << 20
+_INSTEAD = "; use an audio file instead"
+EMPTY = f"is empty (0 bytes); {COPY_AGAIN}"
 _SIGNATURES = (
-    (b"\x89PNG\r\n", "is a picture (PNG), not audio"),
-    (b"\xff\xd8\xff", "is a picture (JPEG), not audio"),
-    (b"GIF8", "is a picture (GIF), not audio"),
-    (b"BM", "is a picture (BMP), not audio"),
-    (b"II*\0", "is a picture (TIFF), not audio"),
-    (b"MM\0*", "is a picture (TIFF), not audio"),
-    (b"%PDF", "is a PDF document, not audio"),
+    (b"\x89PNG\r\n", "is a picture (PNG), not audio" + _INSTEAD),
+    (b"\xff\xd8\xff", "is a picture (JPEG), not audio" + _INSTEAD),
+    (b"GIF8", "is a picture (GIF), not audio" + _INSTEAD),
+    (b"BM", "is a picture (BMP), not audio" + _INSTEAD),
+    (b"II*\0", "is a picture (TIFF), not audio" + _INSTEAD),
+    (b"MM\0*", "is a picture (TIFF), not audio" + _INSTEAD),
+    (b"%PDF", "is a PDF document, not audio" + _INSTEAD),
     (b"PK\x03\x04", "is a ZIP archive; unpack it and pass the audio files in it"),
     (b"Rar!", "is a RAR archive; unpack it and pass the audio files in it"),
     (b"7z\xbc\xaf\x27\x1c", "is a 7z archive; unpack it and pass the audio files in it"),
@@ -39,7 +41,7 @@ def description(head: bytes) -> str | None:
         if head.startswith(signature):
             return words
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "is a picture (WebP), not audio"
+        return "is a picture (WebP), not audio" + _INSTEAD
     if _LIST.search(head[:_HEAD]):
         return "is a playlist in XML; pass the addresses or files that it lists"
     if _PAGE.search(head[:_HEAD]):
@@ -48,7 +50,7 @@ def description(head: bytes) -> str | None:
             "the page uses"
         )
     if _is_text(head[:_HEAD]) and head[:_HEAD].isascii():
-        return "is text, not audio"
+        return "is text, not audio" + _INSTEAD
     return None
 
 
@@ -72,7 +74,7 @@ def explained(error: InputError, head: bytes, name: str, base: str | Path | None
         base: the URL or folder that entries of a playlist refer to; None for a pipe.
     """
     if not head:
-        return InputError(f"{name}: is empty (0 bytes)")
+        return InputError(f"{name}: {EMPTY}")
     if is_hls(head):
         return InputError(
             f"{name}: is a playlist of a live stream (HLS); pass its http or https address"
@@ -83,6 +85,6 @@ def explained(error: InputError, head: bytes, name: str, base: str | Path | None
     if entries:
         return PlaylistError(name, entries, remote=isinstance(base, str))
     if entries is not None:
-        return InputError(f"{name}: is a playlist without entries")
+        return InputError(f"{name}: is a playlist without entries; pass the files themselves")
     known = description(head)
     return InputError(f"{name}: {known}") if known else error

@@ -17,7 +17,7 @@ from av.filter import Graph
 from numpy.typing import NDArray
 
 from ...errors import InputError, reason
-from .byteio import ByteFile, ConnectionLostError
+from .byteio import CHECK_DISK, COPY_AGAIN, ByteFile, ConnectionLostError
 from .containers import SampleFile
 from .content import beginning, explained
 from .mp3 import stated_seconds
@@ -34,6 +34,10 @@ _LIVE_BLOCK = 4_096
 _MOST_BAD_PACKETS = 200  # in a row: a damaged radio packet is skipped, noise is refused
 _PADDING = 0.2  # s that encoders add or decoders leave out
 _STATES_ITS_SAMPLES = {"flac", "tta", "wv", "ape"}
+_UNDECODABLE = (
+    "is not audio that can be decoded; if another program plays it, convert it to FLAC, otherwise "
+    + COPY_AGAIN
+)
 _TAGS = (b"ID3", b"TAG", b"APE")  # of mp3; further down than at its start, in joined files
 # Formats that refer to other files or addresses, as playlists do, are not opened.
 _REFER_ELSEWHERE = {"hls", "applehttp", "dash", "concat", "sdp", "rtsp", "imf", "image2"}
@@ -162,7 +166,7 @@ class FFmpegSource:
         stream = self._container.streams.best("audio")
         if stream is None:
             self._container.close()
-            raise InputError(f"{self.name}: has no audio track")
+            raise InputError(f"{self.name}: has no audio track; use a file with sound")
         context = stream.codec_context
         if not isinstance(stream, av.AudioStream) or context is None:
             self._container.close()
@@ -171,7 +175,7 @@ class FFmpegSource:
         rate, channels = int(context.sample_rate or 0), int(context.channels or 0)
         if not rate or not channels:
             self._container.close()
-            raise InputError(f"{self.name}: is not audio that can be decoded")
+            raise InputError(f"{self.name}: {_UNDECODABLE}")
         if self.form is None:
             self.sample_rate, self.channels = rate, channels
 
@@ -183,7 +187,9 @@ class FFmpegSource:
             try:
                 self._where.check()
             except (OSError, ValueError) as failure:
-                raise InputError(f"{self.name}: cannot be read: {failure}") from None
+                raise InputError(
+                    f"{self.name}: cannot be read: {reason(failure)}; {CHECK_DISK}"
+                ) from None
 
     def _frames(self) -> Iterator[AudioFrame]:
         """Decoded frames; packets that cannot be decoded are skipped and counted."""
@@ -356,9 +362,9 @@ _BY_NUMBER = {errno.EIO: "the connection or the disk failed"}
 
 def _refusal(error: Exception, remote: bool) -> str:
     if isinstance(error, av.InvalidDataError):
-        return "is not audio that can be decoded"
+        return _UNDECODABLE
     if remote:
         return f"cannot be fetched: {_reason(error)}; check the address and the network"
     if isinstance(error, (av.EOFError, EOFError)):
-        return "contains no audio"
+        return f"contains no audio; {COPY_AGAIN}"
     return f"cannot be decoded: {_reason(error)}; check that the file is complete"

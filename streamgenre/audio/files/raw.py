@@ -9,8 +9,9 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ConfigError, InputError
+from ...errors import ConfigError, InputError, reason
 from .. import ENCODINGS
+from .byteio import CHECK_DISK
 from .source import BLOCK
 
 
@@ -77,7 +78,9 @@ class RawSource:
         try:
             return read(size)
         except (OSError, ValueError) as error:
-            raise InputError(f"{self.name}: cannot be read: {error}") from None
+            raise InputError(
+                f"{self.name}: cannot be read: {reason(error)}; {CHECK_DISK}"
+            ) from None
 
     def close(self) -> None:
         if self._owned:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .byteio import COPY_AGAIN
 
 BLOCK = 16_384
 """Frames read at a time, a few hundred milliseconds."""
@@ -26,6 +28,12 @@ def cut_off(stated: float, read: float, allowed: float) -> str | None:
         return None
     claim = "an impossible length" if plausible(stated) is None else f"{stated:.1f} s"
     return f"truncated or damaged: the header states {claim}, but only {read:.1f} s were read"
+
+
+def no_audio(warnings: Sequence[str]) -> str:
+    """The error of a file without samples. `warnings`: those of its source."""
+    because = f" ({'; '.join(warnings)})" if warnings else ""
+    return f"contains no audio{because}; {COPY_AGAIN}"
 
 
 class Gap(NamedTuple):

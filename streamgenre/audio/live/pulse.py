@@ -109,7 +109,7 @@ def recording_from(source: str, monitor: bool) -> Iterator[None]:
             "node.dont-reconnect": True,
             "application.process.id": str(os.getpid()),  # for `moved_away`
         }
-        variables = {"PULSE_SOURCE": source, "PIPEWIRE_ALSA": json.dumps(pipewire)}
+        variables = {"PULSE_SOURCE": source, "PIPEWIRE_ALSA": json.dumps(pipewire, allow_nan=False)}
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ...model.card import ModelCard
+from ...wording import capitalised
 
 _PALETTE = (
     "#b8860b", "#4f9d8f", "#a65e9a", "#6b8fd6", "#d1795b", "#7d9a3e", "#c76b8f", "#5aa3c4",
@@ -27,6 +28,6 @@ def looks(genres: Iterable[str], card: ModelCard | None = None) -> dict[str, Loo
     known = {} if card is None else {one.name: Look(one.display, one.colour) for one in card.labels}
     result = dict[str, Look]()
     for genre in genres:
-        other = Look(genre[:1].upper() + genre[1:], _PALETTE[len(result) % len(_PALETTE)])
+        other = Look(capitalised(genre), _PALETTE[len(result) % len(_PALETTE)])
         result[genre] = known.get(genre, other)
     return result

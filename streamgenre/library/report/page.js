@@ -4,13 +4,13 @@
   const ROW = 48; // px, the row height in the style sheet
   const MARGIN = 8; // rows rendered above and below the visible ones
   const MAX_ROWS = 200_000; // browsers limit the height of an element
-  const STATUS_NAMES = { unsure: "Unsure", "no-music": "No music", error: "Error" };
   const NUMBERS = new Set(["count", "share", "hours", "seconds", "year"]);
 
   const $$ = (id) => document.getElementById(id);
   const data = JSON.parse($$("data").textContent);
   $$("data").remove(); // free the memory
   const { files, folders } = data;
+  const failed = new Set(files.failed); // these cannot be played
   const order = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
   const make = (tag, attributes = {}, ...children) => {
@@ -30,7 +30,7 @@
     const [hours, minutes, rest] = [whole / 3600, (whole / 60) % 60, whole % 60].map(Math.floor);
     return hours ? hours + ":" + two(minutes) + ":" + two(rest) : minutes + ":" + two(rest);
   };
-  const display = (genre) => data.genres[genre]?.[0] ?? STATUS_NAMES[genre] ?? genre;
+  const display = (genre) => data.genres[genre]?.[0] ?? data.statuses[genre] ?? genre;
   const colour = (genre) => data.genres[genre]?.[1];
   const titleOf = (file) => files.title[file] || files.name[file];
   const pathOf = (file) => folders[files.folder[file]][0] + "/" + files.name[file];
@@ -47,6 +47,13 @@
 
   // Tables
 
+  /** A status in words, with what the confidence refers to: "Unsure, perhaps Rock". */
+  const statusOf = (status, best, row) => {
+    if (!status) return null;
+    const perhaps = status.cells[row] === "unsure" && best?.cells[row];
+    return display(status.cells[row]) + (perhaps ? ", perhaps " + display(perhaps) : "");
+  };
+
   /** Add the state of the view to a table: shown columns, row order, and search results. */
   const prepared = (table) => {
     const column = (name) => table.columns.find((one) => one.name === name);
@@ -56,22 +63,24 @@
       const genre = column("genre");
       const corrections = corrected.cells;
       corrected.title = "Prediction";
-      corrected.cells = corrections.map((cell, row) => (cell === null ? null : genre.cells[row] ?? column("status")?.cells[row] ?? null));
+      corrected.cells = corrections.map((cell, row) => (cell === null ? null : genre.cells[row] ?? statusOf(column("status"), column("most_probable"), row)));
       genre.cells = genre.cells.map((cell, row) => corrections[row] ?? cell);
     }
     const filled = (one) => one.cells.some((cell) => cell !== null && cell !== "");
     const status = column("status");
+    const best = column("most_probable");
     const tags = column("file") || column("path") ? ["artist", "title"] : [];
     const shown = table.columns.filter(
       (one) =>
         one.kind !== "part" &&
         (one.kind !== "status" || !column("genre")) &&
         !tags.includes(one.name) && // shown in the file column
+        one.name !== "most_probable" && // shown with the status
         (filled(one) || (one.kind === "genre" && one.name !== "corrected")),
     );
     const parts = table.columns.filter((one) => one.kind === "part");
     const all = Uint32Array.from({ length: table.rows }, (_, number) => number);
-    return { ...table, shown, parts, status, order: all, found: all, texts: [], find: "", sorted: null, down: false };
+    return { ...table, shown, parts, status, best, order: all, found: all, texts: [], find: "", sorted: null, down: false };
   };
   const tables = new Map(data.tables.map((table) => [table.name, prepared(table)]));
   let current = null;
@@ -92,12 +101,12 @@
   };
 
   const withoutGenre = (table, column, row) =>
-    column.name === "genre" && table.status ? display(table.status.cells[row]) : "";
+    column.name === "genre" ? statusOf(table.status, table.best, row) ?? "" : "";
 
   /** The text of a row in lower case, cached. */
   const searched = (table, row) =>
     (table.texts[row] ??= table.columns
-      .filter((one) => one.kind !== "part")
+      .filter((one) => one.kind !== "part" && one !== table.best)
       .map((one) => textOf(one.kind, one.cells[row]))
       .join("\n")
       .toLowerCase());
@@ -131,6 +140,9 @@
       const meter = make("i", { class: "meter" });
       meter.style.setProperty("--share", value);
       cell.append(meter, percent(value));
+    } else if (table.name === "years" && value === null) {
+      cell.classList.add("plain");
+      cell.append("No year");
     } else {
       cell.append(textOf(kind, value));
       if (kind === "text" && value) cell.title = value;
@@ -139,10 +151,15 @@
     return cell;
   };
 
-  const fileOf = (file) => {
+  const playOf = (file) => {
     const play = make("button", { class: "play", type: "button", "aria-label": "Play " + titleOf(file) });
     play.dataset.file = file;
     play.append(player.file === file && !player.audio.paused ? "\u275a\u275a" : "\u25b6\ufe0e");
+    return play;
+  };
+
+  const fileOf = (file) => {
+    const play = failed.has(file) ? make("span", { class: "play none" }) : playOf(file);
     const name = make("span", {}, titleOf(file));
     if (files.artist[file]) name.append(make("em", {}, files.artist[file]));
     const words = make("p", { title: titleOf(file) + "\n" + pathOf(file) }, name);

@@ -6,18 +6,14 @@ and tags; tables refer to it by number. page.js renders only the visible rows.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from html import escape
 from pathlib import Path
-from string import Template
 from urllib.parse import quote
 
-from ...errors import one_line
 from ...files import relative_url, text_replacement
+from ...pages import escaped, page, script_data
+from ...wording import STATUS_WORDS, capitalised, counted
 from ..row import split_path, system_path
 from .looks import Look
 from .tables import WITHOUT_GENRE, Cell, Report, Table
@@ -25,9 +21,10 @@ from .tables import WITHOUT_GENRE, Cell, Report, Table
 _AS_IN_JS = "!*'()"
 """Characters that JavaScript's encodeURIComponent does not escape, besides those of `quote`."""
 _MIN_YEARS = 2  # for a plot
+_MIN_PART = 0.0005  # share of the audio; less is displayed as 0.0 %
 _MAX_TICKS = 12
-_STATUS_NAMES = {"unsure": "Unsure", "no-music": "No music", "error": "Errors"}
 _ON_PAGE = "files", "artists", "albums", "years", "folders"
+_FROM_TAGS = "artists", "albums", "years"  # hidden if no file has such a tag
 _TO_REVIEW = ("unsure", "tags", "outliers", "sound")
 
 
@@ -38,9 +35,8 @@ def write_page(
 
     `looks`: genre -> its look. Links to recordings are relative to the folder of the page.
     """
-    page = _Page(report, title, looks, Path(os.path.realpath(path)).parent)
     with text_replacement(path) as file:
-        file.write(page.text())
+        file.write(_Page(report, title, looks, Path(os.path.realpath(path)).parent).text())
 
 
 class _Page:
@@ -49,22 +45,19 @@ class _Page:
         self._folder = folder
 
     def text(self) -> str:
-        here = Path(__file__)
-        script = here.with_name("page.js").read_text("utf-8")
-        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         report = self._report
-        return Template(here.with_name("page.html").read_text("utf-8")).substitute(
-            script=script,
-            script_hash=f"sha256-{digest}",
-            title=_html(self._title),
-            files=_files(report.files),
+        return page(
+            Path(__file__).parent,
+            self._title,
+            media="'self' file:",
+            files=counted(report.files, "file"),
             hours=_hours(report.seconds),
             ribbon="".join(self._ribbon()),
             bars="\n".join(self._bars()),
             years=self._years(),
             sound=self._sound(),
             review="\n".join(self._review()),
-            data=_script(self._data()),
+            data=script_data(self._data()),
         )
 
     def _parts(self) -> Iterator[tuple[str, str, str | None, int]]:
@@ -75,13 +68,13 @@ class _Page:
                 yield genre, self._looks[genre].display, self._looks[genre].colour, counts[genre]
         for status in WITHOUT_GENRE:
             if counts[status]:
-                yield status, _STATUS_NAMES[status], None, counts[status]
+                yield status, capitalised(STATUS_WORDS[status]), None, counts[status]
 
     def _ribbon(self) -> Iterator[str]:
         for _, words, colour, files in self._parts():
             share = files / self._report.files
             fill = f"background:{colour}" if colour else ""
-            yield (f'<i style="width:{share:.4%};{fill}" title="{_html(words)} {share:.0%}"></i>')
+            yield (f'<i style="width:{share:.4%};{fill}" title="{escaped(words)} {share:.0%}"></i>')
 
     def _bars(self) -> Iterator[str]:
         parts = list(self._parts())
@@ -89,8 +82,9 @@ class _Page:
         for key, words, colour, files in parts:
             look = f"--colour:{colour}" if colour else "--colour:var(--edge)"
             plain = "" if colour else ' class="plain"'
+            button = f'<button type="button" data-find="{escaped(key)}"{plain}>'
             yield (
-                f'<li><button type="button" data-find="{_html(key)}"{plain}>{_html(words)}</button>'
+                f"<li>{button}{escaped(words)}</button>"
                 f'<div><i style="--share:{files / most:.4f};{look}"></i></div>'
                 f'<span>{files:,}</span><span class="share">{files / self._report.files:.0%}</span>'
                 "</li>"
@@ -113,7 +107,7 @@ class _Page:
         for row in rows:
             top = 100.0
             left = (_year(row) - begin) * width
-            drawn.append(f"<g><title>{_year(row)}: {_files(_count(row))}</title>")
+            drawn.append(f"<g><title>{_year(row)}: {counted(_count(row), 'file')}</title>")
             for share, colour in zip(row[first:], colours, strict=True):
                 height = 100 * _count(row) / most * float(share or 0)
                 if height:
@@ -130,7 +124,7 @@ class _Page:
         )
         return (
             '<section aria-labelledby="years-title"><h2 id="years-title">Years</h2>'
-            f'<p class="quiet most">{_files(most)}</p>'
+            f'<p class="quiet most">{counted(most, "file")}</p>'
             '<svg class="years" viewBox="0 0 1000 100" preserveAspectRatio="none" '
             f'aria-hidden="true">{"".join(drawn)}</svg>'
             f'<div class="axis" aria-hidden="true">{ticks}</div></section>'
@@ -141,17 +135,19 @@ class _Page:
         whole = sound.music + sound.speech + sound.other
         if not whole:
             return ""
-        parts = (
+        parts = [
             ("Music", sound.music, "var(--ink)"),
             ("Speech", sound.speech, "var(--edge)"),
             ("Silence or noise", sound.other, "var(--line)"),
-        )
+        ]
+        parts = [part for part in parts if part[1] >= _MIN_PART * whole]
         ribbon = "".join(
             f'<i style="width:{part / whole:.4%};background:{colour}"></i>'
             for _, part, colour in parts
         )
         items = "".join(
-            f'<li><i style="background:{colour}"></i>{name} <b>{_percent(part / whole)}</b></li>'
+            f'<li><i class="dot" style="--colour:{colour}"></i>{name} '
+            f"<b>{_percent(part / whole)}</b></li>"
             for name, part, colour in parts
         )
         return (
@@ -163,11 +159,10 @@ class _Page:
         """Links to the tables of files to review."""
         for name in _TO_REVIEW:
             table = self._report.table(name)
-            yield (
-                f'<a href="#{name}"><b>{len(table.rows):,}</b><span>{_html(table.title)}</span></a>'
-            )
+            count = f"<b>{len(table.rows):,}</b>"
+            yield f'<a href="#{name}">{count}<span>{escaped(table.title)}</span></a>'
 
-    def _data(self) -> str:
+    def _data(self) -> dict[str, object]:
         files = self._report.table("files")
         paths = [str(row[0]) for row in files.rows]
         numbers = {path: number for number, path in enumerate(paths)}
@@ -182,16 +177,28 @@ class _Page:
                 links[number] = quote(os.fsencode(split_path(real)[1]), safe=_AS_IN_JS)
         tags = {name: [row[columns[name]] for row in files.rows] for name in ("artist", "title")}
         root = os.path.commonpath(folders) if folders else ""
-        data = {
+        return {
             "root": len(root) + (not root.endswith(os.sep)),
+            "statuses": {name: capitalised(words) for name, words in STATUS_WORDS.items()},
             "genres": {name: [look.display, look.colour] for name, look in self._looks.items()},
             "folders": [[folder, _link(folder, self._folder)] for folder in folders],
-            "files": {"folder": places, "name": names, **tags, "link": links},
+            "files": {
+                "folder": places,
+                "name": names,
+                **tags,
+                "link": links,
+                "failed": [
+                    number
+                    for number, row in enumerate(files.rows)
+                    if row[columns["error"]] is not None
+                ],
+            },
             "tables": [
-                _table(self._report.table(name), numbers) for name in (*_ON_PAGE, *_TO_REVIEW)
+                _table(table, numbers)
+                for table in map(self._report.table, (*_ON_PAGE, *_TO_REVIEW))
+                if table.name not in _FROM_TAGS or any(row[0] is not None for row in table.rows)
             ],
         }
-        return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
 def _table(table: Table, numbers: Mapping[str, int]) -> dict[str, object]:
@@ -225,25 +232,11 @@ def _link(shown: str, page: Path) -> str:
     return relative_url(system_path(shown), page) + "/"
 
 
-def _html(text: str) -> str:
-    """Escape a text for HTML, on one line."""
-    return escape(one_line(text))
-
-
-def _script(text: str) -> str:
-    """Escape JSON for a script element, so that it cannot contain an end tag or a comment."""
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-
-
 def _hours(seconds: float) -> str:
     hours = seconds / 3600
     if hours < 1:
         return f"{seconds / 60:.0f} minutes"
     return f"{hours:,.0f} hours" if hours >= 10 else f"{hours:.1f} hours"
-
-
-def _files(count: int) -> str:
-    return f"{count:,} {'file' if count == 1 else 'files'}"
 
 
 def _percent(share: float) -> str:

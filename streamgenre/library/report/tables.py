@@ -7,10 +7,11 @@ The shares of a group are fractions of its files and sum to 1.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ...model.timeline import Verdict
 from ..groups import Group, Groups
 from ..names import spelling_key
 from ..row import Row, split_path
@@ -200,8 +201,8 @@ class _Builder:
             self._compare(row, genre, album)
         status_cell = "error" if row.error is not None else row.status
         self._lists["files"].append(
-            (row.path, status_cell, row.genre, row.corrected, row.confidence, row.duration, *names,
-             row.year, row.tag_genre, row.error)
+            (row.path, status_cell, row.genre, row.corrected, *_best(row, row.probabilities),
+             row.duration, *names, row.year, row.tag_genre, row.error)
         )  # fmt: skip
 
     def _compare(self, row: Row, genre: str, album: Group | None) -> None:
@@ -289,10 +290,21 @@ def _in_order(item: tuple[Cell, _Share]) -> tuple[bool, int, str]:
 
 def _of_group(group: Group, album: bool) -> tuple[Cell, ...]:
     verdict = group.verdict
-    cells: tuple[Cell, ...] = ("error", None, group.corrected, None)
+    cells: tuple[Cell, ...] = ("error", None, group.corrected, None, None)
     if verdict is not None:
-        cells = verdict.status, verdict.genre, group.corrected, round(verdict.confidence, 4)
+        best = _best(verdict, verdict.probabilities)
+        cells = verdict.status, verdict.genre, group.corrected, *best
     return (group.name, *((group.artist, group.folder) if album else ()), *cells)
+
+
+def _best(
+    result: Row | Verdict, probabilities: Mapping[str, float] | None
+) -> tuple[str | None, float | None]:
+    """The most probable label and the confidence; None without music."""
+    if result.status not in ("genre", "unsure"):
+        return None, None
+    label = max(probabilities, key=lambda name: probabilities[name]) if probabilities else None
+    return label, None if result.confidence is None else round(result.confidence, 4)
 
 
 def _two_best(row: Row) -> list[tuple[str | None, float | None]]:
@@ -318,10 +330,12 @@ _NAMES = (
     Column("album", "Album", minor=True),
     Column("title", "Title", minor=True),
 )
+_BEST = Column("most_probable", "Most probable", "genre")
 _VERDICT = (
     Column("status", "Status", "status"),
     Column("genre", "Genre", "genre"),
     Column("corrected", "Corrected", "genre", minor=True),
+    _BEST,
     Column("confidence", "Confidence", "share", minor=True),
 )
 _ARTIST = (Column("artist", "Artist"),)
@@ -403,6 +417,7 @@ _LISTS: dict[str, tuple[str, str, str, tuple[Column, ...]]] = {
             Column("status", "Status", "status"),
             Column("genre", "Genre", "genre"),
             Column("corrected", "Corrected", "genre", minor=True),
+            _BEST,
             Column("confidence", "Confidence", "share"),
             Column("duration", "Length", "seconds", minor=True),
             *_NAMES,

@@ -17,7 +17,7 @@ from .rewrite import message_of, refusal
 
 By = Literal["track", "album", "artist"]
 """Source of the genre: the file itself, or all tracks of its album or artist."""
-Outcome = Literal["planned", "written", "restored", "same", "skipped", "failed"]
+Outcome = Literal["planned", "written", "restored", "same", "skipped", "read-only", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,14 @@ class TagChange:
     """The path in the results."""
     outcome: Outcome
     """"planned": would be written. "written", "restored": done. "same": already has these genres.
-    "skipped": nothing to write. "failed": cannot be written."""
+    "skipped": nothing to write. "read-only": the file or its folder is. "failed": cannot be
+    written for another reason."""
     old: tuple[str, ...] = ()
     """The genres before the change."""
     new: tuple[str, ...] = ()
     """The genres after the change."""
     why: str | None = None
-    """The reason, for "skipped" and "failed"."""
+    """The reason, for "skipped", "read-only" and "failed"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ class Planner:
         except FileNotFoundError:
             return "no such file; scan again"
         except OSError as error:
-            return f"cannot be read: {reason(error)}"
+            return f"cannot be read: {reason(error)}; check the disk, or scan again"
         if (row.size, row.mtime) == (now.size, now.modified / 1e9):
             return None
         if any(
@@ -138,7 +139,7 @@ class Planner:
         if tag.matches(genres):
             return TagChange(row.path, "same", tag.names, genres)
         if (refused := refusal(tag.path)) is not None:
-            return TagChange(row.path, "failed", tag.names, genres, refused)
+            return TagChange(row.path, refused.outcome, tag.names, genres, refused.why)
         return TagChange(row.path, "planned", tag.names, genres)
 
 

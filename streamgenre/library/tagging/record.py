@@ -77,7 +77,9 @@ class Record:
     def to_json(self) -> str:
         """The record as JSON, without a newline."""
         record = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **asdict(self)}
-        return json.dumps(record)  # ASCII, which preserves paths that are not UTF-8
+        return json.dumps(
+            record, allow_nan=False
+        )  # ASCII, which preserves paths that are not UTF-8
 
     @classmethod
     def of_json(cls, line: str | bytes) -> Record:

@@ -13,6 +13,7 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 from ... import files
 from ...audio.files.ffmpeg import packets_hash
@@ -23,25 +24,33 @@ from .record import FileState
 _PREFIX, _SUFFIX = ".streamgenre-", ".partial"
 
 
-def refusal(path: Path) -> str | None:
-    """Why a file must not be replaced, with the remedy; None if it can be.
+class Refusal(NamedTuple):
+    """Why a file must not be replaced, with the remedy."""
+
+    outcome: Literal["read-only", "failed"]
+    why: str
+
+
+def refusal(path: Path) -> Refusal | None:
+    """The reason why a file must not be replaced; None if it can be.
 
     `path`: with links resolved.
     """
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
-        return "is not a regular file"
+        return Refusal("failed", "is not a regular file; scan again")
     if not status.st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH) or not os.access(
         path, os.W_OK
     ):
-        return "is read-only; change its mode to tag it"
+        return Refusal("read-only", "is read-only; change its mode to tag it")
     if status.st_nlink > 1:
-        return (
+        return Refusal(
+            "failed",
             f"has {status.st_nlink} hard links, which writing would break; replace it by a copy to "
-            "tag it"
+            "tag it",
         )
     if not os.access(path.parent, os.W_OK | os.X_OK):
-        return "its folder is read-only; change its mode to tag it"
+        return Refusal("read-only", "its folder is read-only; change its mode to tag it")
     return None
 
 

@@ -178,7 +178,7 @@ def _undo(path: str, history: History, temporaries: Temporaries) -> TagChange:
         if record.action == "undo":
             return TagChange(shown, "same")
         if (refused := refusal(file)) is not None:
-            return failed(refused)
+            return TagChange(shown, refused.outcome, why=refused.why)
         return _restore(read_genre(file), record, history, temporaries)
     except FileNotFoundError:
         return failed("no such file; move it back to this path")

@@ -41,6 +41,11 @@ class Layer:
     lower: NDArray[np.float64]  # (n,) in [0, 1]
     upper: NDArray[np.float64]
 
+    @property
+    def height(self) -> float:
+        """The largest probability."""
+        return float((self.upper - self.lower).max())
+
     def outline(self, frame: Frame) -> NDArray[np.float64]:
         """The corners (2n, 2) of the area in a frame."""
         along = [frame.across(seconds) for seconds in self.times]
@@ -62,8 +67,9 @@ def layers(timeline: Timeline, most: int = MOST_POINTS) -> Iterator[Layer]:
         lower = np.hstack([np.zeros((len(upper), 1)), upper[:, :-1]])
         at = np.array([begin, *ends])
         for i, label in enumerate(timeline.card.labels):
-            if (upper[:, i] - lower[:, i]).max() > _INVISIBLE:
-                yield Layer(label, at, lower[:, i], upper[:, i])
+            layer = Layer(label, at, lower[:, i], upper[:, i])
+            if layer.height > _INVISIBLE:
+                yield layer
 
 
 _INVISIBLE = 0.002  # probability, a third of a pixel in a graph of 150 pixels

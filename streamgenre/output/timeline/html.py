@@ -7,33 +7,33 @@ the graph and the table also work without JavaScript.
 from __future__ import annotations
 
 import base64
-import hashlib
 import mimetypes
 import re
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
-from string import Template
 from typing import TextIO
 from urllib.parse import unquote, urlsplit
 
 from ...audio.address import Recording, resolved
 from ...durations import clock
-from ...errors import OutputError, one_line, reason
+from ...errors import OutputError, reason
 from ...files import relative_url
 from ...model.timeline import Timeline
+from ...pages import escaped, page
 from ...update import Segment
+from ...wording import capitalised
 from ..ribbon import label_text, segment_text, tick_step
 from .graph import Frame, ink_on, layers
 from .picture import title_of
 from .svg import path
-from .text import parts_of, percentage, result
+from .text import mix, percentage, result
 
 LARGEST_EMBEDDED = 300_000_000
 """Maximum size of an embedded recording. Browsers limit the text of a page to 512 MB."""
 
 _BARS = 5
 _TICKS = {"wide": 12, "narrow": 5}  # maximum number of labels of the time axis
+_LEAST_IN_LEGEND = 0.05  # largest probability over time
 _CHUNK = 3 << 20  # bytes, a multiple of three
 
 
@@ -62,11 +62,7 @@ _AUDIO = "(the recording)"  # its place in a page; `_text` removes it from other
 
 
 def _page(recording: Recording, timeline: Timeline, link: str | None, source: Path | None) -> str:
-    here = Path(__file__)
-    script = here.with_name("page.js").read_text("utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     card, verdict, segments = timeline.card, timeline.verdict(), timeline.segments
-    title = title_of(recording)
     word, detail = _verdict(timeline)
     trouble = "This browser cannot play the recording. The graph and the table need no player."
     if link and not recording.is_url:
@@ -87,13 +83,12 @@ def _page(recording: Recording, timeline: Timeline, link: str | None, source: Pa
         audio = f'<script type="text/plain" id="audio" data-type="{_text(kind)}">{_AUDIO}</script>'
     else:
         audio = _AUDIO
-    return Template(here.with_name("page.html").read_text("utf-8")).substitute(
-        script=script,
-        script_hash=f"sha256-{digest}",
-        media=_media(link),
-        title=_text(title),
+    return page(
+        Path(__file__).parent,
+        title_of(recording).replace(_AUDIO, ""),
+        _media(link),
         length=clock(timeline.duration),
-        word=_text(word[:1].upper() + word[1:]),
+        word=_text(capitalised(word)),
         word_class="" if verdict.genre or word == "A mix" else ' class="plain"',
         detail=_text(detail),
         player=player,
@@ -103,7 +98,8 @@ def _page(recording: Recording, timeline: Timeline, link: str | None, source: Pa
         strip="\n".join(_band(timeline, segment) for segment in segments),
         ticks="".join(_tick_labels(timeline)),
         bars="\n".join(_bars(timeline)),
-        hints=_hints(timeline),
+        legend="".join(_legend(timeline)),
+        styles=_styles(timeline),
         rows="\n".join(_row(timeline, segment) for segment in segments),
         model=_text(f"streamgenre, model {card.name} {card.version}"),
         audio=audio,
@@ -114,10 +110,10 @@ def _verdict(timeline: Timeline) -> tuple[str, str]:
     """The result for the whole recording in large letters, and details below."""
     verdict = timeline.verdict()
     words = result(timeline).plain
-    if parts_of(timeline):
-        return "A mix", words.removeprefix("a mix, ")
+    if parts := mix(timeline):
+        return "A mix", parts.plain
     if verdict.genre is not None:
-        return label_text(timeline.card, "", verdict.genre), f"{verdict.confidence:.0%} on average"
+        return label_text(timeline.card, "", verdict.genre), f"confidence {verdict.confidence:.0%}"
     return (
         (words, "") if verdict.status == "no-music" else ("Unsure", words.removeprefix("unsure, "))
     )
@@ -125,7 +121,7 @@ def _verdict(timeline: Timeline) -> tuple[str, str]:
 
 def _text(text: str | None) -> str:
     """Text escaped for HTML, on one line."""
-    return escape(one_line(text or "").replace(_AUDIO, ""))
+    return escaped((text or "").replace(_AUDIO, ""))
 
 
 def _link(recording: Recording, folder: Path) -> str | None:
@@ -217,22 +213,41 @@ def _bars(timeline: Timeline) -> Iterator[str]:
         )
 
 
-def _hints(timeline: Timeline) -> str:
+def _legend(timeline: Timeline) -> Iterator[str]:
+    """The genres with a visible area in the graph, the most probable ones first."""
+    visible = {layer.label.name for layer in layers(timeline) if layer.height >= _LEAST_IN_LEGEND}
+    for name, _ in sorted(timeline.probabilities.items(), key=lambda item: -item[1]):
+        if name in visible:
+            dot = f'<span class="dot" style="--colour:{_colours(timeline)[name]}"></span>'
+            yield f"<li>{dot}{_text(label_text(timeline.card, '', name))}</li>"
+
+
+def _styles(timeline: Timeline) -> str:
     displays = {style.name: style.display for style in timeline.card.styles}
     names = ", ".join(displays[name] for name in timeline.styles)
-    return f'<p class="hints quiet">Hints: {_text(names)}</p>' if names else ""
+    return (
+        f'<p class="styles quiet">Possible styles (not calibrated): {_text(names)}</p>'
+        if names
+        else ""
+    )
 
 
 def _row(timeline: Timeline, segment: Segment) -> str:
     start, end = (clock(seconds, tenths=True) for seconds in (segment.start, segment.end))
     plain, dot = ' class="plain"', '<span class="dot"></span>'
+    words, detail, perhaps = segment_text(timeline.card, segment), "", ""
     if segment.genre is not None:
         colour = _colours(timeline)[segment.genre]
         plain, dot = "", f'<span class="dot" style="--colour:{colour}"></span>'
+        detail = f"confidence {percentage(segment)}"
+    elif segment.status == "unsure":
+        perhaps = f"perhaps {label_text(timeline.card, '', timeline.most_probable(segment))}"
+        detail = f"{perhaps} {percentage(segment)}"
+    name = f"{words}, {perhaps}" if perhaps else words
     return (
-        f'<tr data-start="{segment.start:.3f}"><td>{start}</td><td>{end}</td>'
-        f"<td{plain}>{dot}{_text(segment_text(timeline.card, segment))}</td>"
-        f"<td>{percentage(segment)}</td></tr>"
+        f'<tr data-start="{segment.start:.3f}" data-word="{_text(words)}" '
+        f'data-detail="{_text(detail)}"><td>{start}</td><td>{end}</td>'
+        f"<td{plain}>{dot}{_text(name)}</td><td>{percentage(segment)}</td></tr>"
     )
 
 

@@ -9,7 +9,8 @@
     row,
     start: Number(row.dataset.start),
     name: row.cells[2].textContent,
-    confidence: row.cells[3].textContent,
+    word: row.dataset.word,
+    detail: row.dataset.detail,
     plain: row.cells[2].className === "plain",
   }));
   const whole = { word: $("word").textContent, detail: $("detail").textContent, plain: $("word").className };
@@ -41,10 +42,10 @@
     graph.style.setProperty("--at", (time - start) / (end - start));
     graph.setAttribute("aria-valuenow", Math.round(time));
     graph.setAttribute("aria-valuetext", clock(time) + ", " + segment.name);
-    $("word").textContent = placed ? segment.name : whole.word;
+    $("word").textContent = placed ? segment.word : whole.word;
     $("word").className = placed ? (segment.plain ? "plain" : "") : whole.plain;
     $("detail").textContent = placed
-      ? (segment.plain ? "" : segment.confidence + ", ") + "at " + clock(time)
+      ? (segment.detail ? segment.detail + ", " : "") + "at " + clock(time)
       : whole.detail;
     const now = placed ? segment : null;
     if (now !== marked) {

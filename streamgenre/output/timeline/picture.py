@@ -118,7 +118,7 @@ def picture(recording: Recording, timeline: Timeline) -> Picture:
 
 def _heading(recording: Recording, timeline: Timeline, y: float, right: float) -> Iterator[Shape]:
     """The title, and the result for the whole recording."""
-    verdict = f"{result(timeline, short=True)}, {clock(timeline.duration)}"
+    verdict = f"{clock(timeline.duration)} · {result(timeline, short=True)}"
     room = right - _MARGIN - len(verdict) * _TEXT * _CHARACTER - 2 * _GAP
     title = title_of(recording)
     most = int(room / (_TITLE * _CHARACTER * _BOLD))

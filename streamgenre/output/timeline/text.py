@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 
 import rich.console
@@ -19,6 +20,7 @@ from ...errors import StreamgenreError, one_line
 from ...model.model import Model
 from ...model.timeline import Timeline
 from ...update import Segment
+from ...wording import counted
 from ..console import Console
 from ..destination import Destination
 from ..ribbon import axis, bands, decision_text, label_text, ribbon, style
@@ -30,7 +32,8 @@ _FULL = 3  # number of recordings up to which each has a full report instead of 
 _BOLD = Style(bold=True)
 _OF_ONE = 0.7  # share of the music from which on a recording has a single genre
 _PART = 0.1  # share of the music from which on a genre is part of a mix
-_MOST_PARTS = 3
+_MOST_PARTS, _MOST_PARTS_SHORT = 3, 2
+_SHORT_RESULT = len("unsure, perhaps Electronic 45%")
 _SHORTEST_RIBBON = 12  # columns
 _SHORT = 10.0  # s
 _ROOMY = 50  # columns
@@ -97,15 +100,15 @@ class TextWriter:
         """Print a summary of many recordings."""
         if not self._brief:
             return
-        count = self._results.total()
-        files = f"{count} file{'s' * (count != 1)}"
+        files = counted(self._results.total(), "file")
         results = ", ".join(
             f"{number} {'mixes' if name == 'mix' and number > 1 else name}"
             for name, number in self._results.most_common()
         )
         failed = f"; {self._failures} could not be read" if self._failures else ""
         self._console.print()
-        self._console.print(Text(f"{files}, {clock(self._seconds)}: {results}{failed}"))
+        self._console.print(Text(f"{files}, {clock(self._seconds)} of audio: {results}{failed}"))
+        self._console.print(Text("Percentages are the confidence in the genre.", "dim"))
         self._to.finished()
 
 
@@ -121,7 +124,7 @@ def print_line(console: rich.console.Console, name: str, timeline: Timeline) -> 
     line.append(title).append(f" {_length(timeline):>7}  ", "dim")
     line.append(result(timeline, short=True))
     room = width - cell_len(line.plain) - 2
-    column = names + 38
+    column = names + _SHORT_RESULT + 12
     if width - column >= _SHORTEST_RIBBON and room >= _SHORTEST_RIBBON:
         line.append(" " * max(2, column - cell_len(line.plain)))
         size = width - cell_len(line.plain)
@@ -145,14 +148,14 @@ def print_timeline(
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column, side in (("start", "right"), ("end", "right"), ("genre", "left")):
         table.add_column(column, justify=side)  # type: ignore[arg-type]
-    table.add_column("probability", justify="right")
+    table.add_column("confidence", justify="right")
     for segment in segments[:_MOST_SEGMENTS]:
         words = label_text(card, segment.status, segment.genre)
         ink = style(card, segment.genre)
         if segment.status == "unsure":
             best = timeline.most_probable(segment)
             name = label_text(card, "", best)
-            words = f"unsure, perhaps {name}" if width >= _ROOMY else f"{name}?"
+            words = f"{words}, perhaps {name}" if width >= _ROOMY else f"{name}?"
             ink = style(card, best)
         table.add_row(
             clock(segment.start, tenths=True),
@@ -173,7 +176,7 @@ def print_timeline(
 
 
 def percentage(segment: Segment) -> str:
-    """The probability of a segment's genre, or of the one that it may be; empty without one.
+    """The confidence of a segment: the probability of its genre, or of the most probable one.
 
     "no music" has none: it is decided at a threshold of its own, so its probability would mislead.
     """
@@ -190,18 +193,33 @@ def _length(timeline: Timeline) -> str:
     return clock(timeline.duration, tenths=timeline.duration < _SHORT)
 
 
-def parts_of(timeline: Timeline) -> list[str]:
-    """The genres of a mix, the longest first; empty if the recording has at most one genre."""
-    seconds: Counter[str] = Counter()
+def parts_of(timeline: Timeline) -> dict[str, float]:
+    """The genres of a mix and their seconds, the longest first.
+
+    Empty if the recording has at most one genre.
+    """
+    seconds: dict[str, float] = {}
     music = 0.0
     for segment in timeline.segments:
         if segment.status in ("genre", "unsure"):
             music += segment.end - segment.start
         if segment.genre is not None:
-            seconds[segment.genre] += segment.end - segment.start  # type: ignore[assignment]
-    parts = [name for name, length in seconds.most_common() if length >= _PART * music]
-    mixed = len(parts) > 1 and seconds[parts[0]] < _OF_ONE * music
-    return parts[:_MOST_PARTS] if mixed else []
+            length = segment.end - segment.start
+            seconds[segment.genre] = seconds.get(segment.genre, 0.0) + length
+    ranked = sorted(seconds.items(), key=lambda item: -item[1])
+    parts = {name: length for name, length in ranked if length >= _PART * music}
+    mixed = len(parts) > 1 and ranked[0][1] < _OF_ONE * music
+    return dict(islice(parts.items(), _MOST_PARTS)) if mixed else {}
+
+
+def mix(timeline: Timeline, most: int = _MOST_PARTS) -> Text:
+    """The genres of a mix with their durations: "Jazz 1:20, Rock 0:40". Empty if it is no mix."""
+    line = Text()
+    for name, seconds in islice(parts_of(timeline).items(), most):
+        line.append(", " if line else "")
+        line.append(label_text(timeline.card, "", name), style(timeline.card, name) + _BOLD)
+        line.append(f" {clock(seconds)}")
+    return line
 
 
 def result(timeline: Timeline, short: bool = False) -> Text:
@@ -213,21 +231,15 @@ def result(timeline: Timeline, short: bool = False) -> Text:
 
     if verdict.status == "no-music":
         return Text(label_text(card, verdict.status, None), style(card, None))
-    parts = parts_of(timeline)
-    if parts:
-        line = Text("mix: " if short else "a mix, mostly ")
-        parts = parts[:2] if short else parts
-        for i, part in enumerate(parts):
-            if i:
-                line.append(" and " if i == len(parts) - 1 and not short else ", ")
-            line.append(name(part), style(card, part) + _BOLD)
-        return line
+    if parts := mix(timeline, _MOST_PARTS_SHORT if short else _MOST_PARTS):
+        return Text("mix: " if short else "a mix of ").append(parts)
     best = max(verdict.probabilities, key=lambda label: verdict.probabilities[label])
     percent = f"{verdict.probabilities[best]:.0%}"
+    if not short:
+        percent = f"(confidence {percent})"
     if verdict.status == "genre":
         return Text(name(best), style(card, best) + _BOLD).append(f" {percent}", Style())
-    words = "perhaps " if short else "unsure, perhaps "
-    return Text(words).append(name(best), style(card, best)).append(f" {percent}")
+    return Text("unsure, perhaps ").append(name(best), style(card, best)).append(f" {percent}")
 
 
 def _print_verdict(console: rich.console.Console, timeline: Timeline) -> None:
@@ -237,8 +249,8 @@ def _print_verdict(console: rich.console.Console, timeline: Timeline) -> None:
     console.print(Text("Whole recording: ").append(result(timeline)))
     if timeline.styles:
         displays = {style.name: style.display for style in card.styles}
-        hints = Text("hints: ", "dim", no_wrap=True, overflow="ellipsis")
-        console.print(hints.append(", ".join(displays[name] for name in timeline.styles)))
+        line = Text("Possible styles: ", "dim", no_wrap=True, overflow="ellipsis")
+        console.print(line.append(", ".join(displays[name] for name in timeline.styles)))
     if verdict.status == "no-music":
         return
     console.print(Text("Probabilities, averaged over the music:", "dim"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -10,6 +12,13 @@ from support.library import write_sound
 
 import streamgenre
 from streamgenre.cli.main import run
+from streamgenre.library.corrections import (
+    Correction,
+    Corrections,
+    Target,
+    locked_corrections,
+    write_corrections,
+)
 from streamgenre.library.results import write_results
 from streamgenre.library.row import Row, system_path
 
@@ -125,6 +134,42 @@ def test_rejected_calls_change_nothing(library, capsys, arguments, words):
     assert not library.with_name("g.csv.corrections").exists()
 
 
+@pytest.mark.parametrize("kind", ["album", "artist"])
+def test_without_such_tags_the_message_names_other_targets(library, capsys, kind):
+    rows = [replace(row, album=None, artist=None) for row in streamgenre.read_results(library)]
+    write_results(library, rows, LABELS)
+    assert call(library, f"{kind}:Hits", "jazz") == 2
+    error = capsys.readouterr().err
+    assert f"no file of the results has an {kind} tag" in error
+    assert "path:" in error and "glob:" in error
+
+
+def test_no_correction_is_lost_if_processes_correct_at_the_same_time(library):
+    """Each reads all corrections, and writes them with its own."""
+    targets = [f"path:{library.parent / f'{number} a, b.wav'}" for number in range(6)]
+    command = [sys.executable, "-m", "streamgenre", "correct", str(library)]
+    running = [
+        subprocess.Popen([*command, target, "jazz"], stdout=subprocess.PIPE, text=True)
+        for target in targets
+    ]
+    printed = [process.communicate(timeout=120)[0] for process in running]
+    assert all(text.endswith("jazz, 1 file\n") for text in printed)
+    assert corrected(library) == column(library) == ["jazz"] * 6
+
+
+def test_a_correction_waits_for_the_lock(library):
+    """The one that is being made is kept, too."""
+    command = [sys.executable, "-m", "streamgenre", "correct", str(library), "artist:Artist 0"]
+    with locked_corrections(library):
+        process = subprocess.Popen([*command, "jazz"], stdout=subprocess.DEVNULL)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(3)
+        other = Correction(Target.parse("artist:Artist 1"), "tango")
+        write_corrections(library, Corrections([other]))
+    assert process.wait(60) == 0
+    assert corrected(library) == column(library) == ["jazz", "tango", None] * 2
+
+
 def test_new_accepts_a_similar_genre(library):
     assert call(library, "album:Hits", "jaz", "--new") == 0
     assert corrected(library)[0] == "jaz"
@@ -139,7 +184,7 @@ def test_additional_columns_are_kept(library):
 
 
 def test_manifest_is_a_dataset_for_adapt(library, capsys):
-    pytest.importorskip("filelock", reason="needs the adapt extra")
+    pytest.importorskip("pydantic", reason="needs the adapt extra")
     from training.cli.adapt import chosen
     from training.data import open_dataset
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from support.browser import CONTRAST, PATIENCE, opened
@@ -95,6 +96,57 @@ def test_sorting_in_both_directions(browser, folder):
         assert page.evaluate("document.activeElement.textContent") == "File"
 
 
+def test_an_unsure_row_names_the_label_of_its_confidence(browser, tmp_path):
+    """And audio without music has no confidence: its probabilities would mislead."""
+    silence = {"status": "no-music", "genre": None, "confidence": 0.34}
+    rows = [
+        row("/m/a.mp3", 1, probabilities={"folk": 0.1, "jazz": 0.38}, confidence=0.38),
+        row("/m/b.mp3", 2, corrected="folk", probabilities={"rock": 0.36}, confidence=0.36),
+        replace(row("/m/c.mp3", 3), **silence),
+        row("/m/d.mp3", 2_000),
+    ]
+    report = build(rows, LABELS)
+    write_page(tmp_path / "report.html", report, "a.csv", looks(report.genres))
+    with opened(browser, tmp_path / "report.html") as page:
+        heads = [text.strip() for text in page.locator("th").all_inner_texts()]
+        assert heads[:4] == ["File", "Genre", "Prediction", "Confidence"]
+        assert column(page, 2)[:3] == ["Unsure, perhaps Jazz", "Folk", "No music"]
+        assert column(page, 3)[1] == "Unsure, perhaps Rock"
+        assert column(page, 4)[:3] == ["38%", "36%", ""]
+        page.fill("#find", "jazz")  # finds what has this genre, not what may have it
+        assert "a.mp3" not in "".join(page.locator(".file").all_inner_texts())
+
+
+def test_what_is_empty_is_hidden(browser, tmp_path):
+    """No tags, no speech; a file with an error cannot be played."""
+    tags = dict.fromkeys(("artist", "album", "title", "year", "tag_genre"))
+    rows = [
+        row("/m/a.mp3", 2_000, speech=0.0, music=1.0, **tags),
+        Row("/m/b.mp3", 0, 1.0, error="is empty (0 bytes)"),
+    ]
+    report = build(rows, LABELS)
+    write_page(tmp_path / "report.html", report, "a.csv", looks(report.genres))
+    with opened(browser, tmp_path / "report.html") as page:
+        tabs = [
+            re.sub(r"\s*\d+$", "", text) for text in page.locator("[role=tab]").all_inner_texts()
+        ]
+        assert tabs[:3] == ["All files", "Folders", "Unsure"]
+        assert page.locator(".legend li").all_inner_texts() == ["Music 100%"]
+        assert page.locator("button.play").count() == 1
+        names = page.locator("tbody .file p").evaluate_all(
+            "all => all.map(one => one.getBoundingClientRect().x)"
+        )
+        assert len(names) == 2 and names[0] == names[1]
+
+
+def test_files_without_a_year_are_named_in_the_table_of_years(browser, tmp_path):
+    report = build([row("/m/a.mp3", 1), row("/m/b.mp3", 2, year=None)], LABELS)
+    write_page(tmp_path / "report.html", report, "a.csv", looks(report.genres))
+    with opened(browser, tmp_path / "report.html") as page:
+        page.click("#tab-years")
+        assert column(page, 1) == ["1971", "No year"]
+
+
 def test_search_in_all_columns(browser, folder):
     with opened(browser, folder / "report.html") as page:
         page.fill("#find", "ALBUM\u00a0 123")  # all words, in any order
@@ -169,7 +221,8 @@ def test_correction_and_prediction_are_shown(browser, folder):
         texts = page.locator("th").all_inner_texts()
         assert "Prediction" in [text.strip("↑↓ \n") for text in texts]
         first = page.locator("tbody tr:not(.space)").first.locator("td")
-        assert first.nth(1).inner_text() == "<i>new" and first.nth(2).inner_text() == "Unsure"
+        assert first.nth(1).inner_text() == "<i>new"
+        assert first.nth(2).inner_text() == "Unsure, perhaps Folk"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

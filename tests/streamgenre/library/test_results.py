@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -91,6 +92,21 @@ def test_plain_csv_and_json(tmp_path):
     write_results(tmp_path / "a.jsonl", ROWS, LABELS)
     lines = (tmp_path / "a.jsonl").read_text("utf-8").splitlines()
     assert [list(json.loads(line)) for line in lines] == [COLUMNS] * len(ROWS)
+
+
+def test_long_fields_are_read_and_the_limit_of_the_csv_module_is_kept(tmp_path):
+    limit = csv.field_size_limit()
+    segments = tuple(Segment(i, i + 1, "genre", "jazz", 0.5) for i in range(limit // 50))
+    row = replace(ROWS[0], segments=segments)
+    write_results(tmp_path / "a.csv", [row, row], LABELS)
+    for found in streamgenre.read_results(tmp_path / "a.csv"):
+        assert csv.field_size_limit() == limit
+        assert found == row
+    assert csv.field_size_limit() == limit
+    (tmp_path / "b.csv").write_text(",".join(COLUMNS) + '\n"', "utf-8")
+    with pytest.raises(InputError):
+        list(streamgenre.read_results(tmp_path / "b.csv"))
+    assert csv.field_size_limit() == limit
 
 
 def test_parquet_types(tmp_path):

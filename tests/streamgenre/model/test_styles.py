@@ -123,8 +123,8 @@ def test_the_text_report_has_one_line_of_styles(styled, model):
     with_hints, without = printed(timeline_of(styled, [part])), printed(
         timeline_of(model.card, [(*part[:2], {})])
     )  # fmt: skip
-    assert "hints: House, Techno" in with_hints
-    assert [line for line in with_hints if not line.startswith("hints")] == without
+    assert "Possible styles: House, Techno" in with_hints
+    assert [line for line in with_hints if not line.startswith("Possible styles")] == without
     assert max(map(len, printed(timeline_of(styled, [part]), width=12))) <= 12
 
 
@@ -198,7 +198,7 @@ def command(*arguments):
 
 
 def test_the_commands_show_styles(file, clip):
-    assert "hints: House, Techno" in command("--model", file, clip).stdout
+    assert "Possible styles: House, Techno" in command("--model", file, clip).stdout
     whole = json.loads(command("--model", file, "--format", "json", clip).stdout)
     assert list(whole["styles"]) == ["house", "techno"]
     line = command("--model", file, "--format", "jsonl", clip).stdout.splitlines()[0]

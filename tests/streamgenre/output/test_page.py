@@ -11,7 +11,9 @@ import soundfile
 from support.audio_files import write
 from support.browser import CONTRAST, PATIENCE, opened
 from support.paths import EXAMPLES
+from support.timelines import timeline_of
 
+import streamgenre
 from streamgenre.cli.main import run
 
 NAME = "Käse & <b>100% #1, a name that is longer than the screen of a phone.ogg"
@@ -79,6 +81,7 @@ def test_it_plays_follows_and_seeks(browser, folder, kind):
         page.mouse.click(box["x"] + box["width"] * 0.84, box["y"] + 20)
         assert now(page) == pytest.approx(0.84 * DURATION, abs=0.3)
         assert page.inner_text("#word") == "Metal" and marked(page) == ["Metal"]
+        assert re.match(r"confidence \d+%, at ", page.inner_text("#detail"))
         head = page.locator("#head").bounding_box()
         assert head["x"] + 1 == pytest.approx(box["x"] + box["width"] * 0.84, abs=2)
 
@@ -132,6 +135,37 @@ def test_a_page_without_its_recording_says_so_and_shows_the_rest(browser, folder
         message = page.inner_text("#error")
         assert f"music/{NAME} cannot be played" in message and "--embed" in message
         assert page.locator("tbody tr").count() >= 2
+
+
+def test_the_legend_has_the_colours_of_the_graph(browser, folder):
+    with opened(browser, folder / "embedded.html") as page:
+        names = page.locator(".legend li").all_inner_texts()
+        dots = page.locator(".legend .dot").evaluate_all(
+            "dots => dots.map(dot => getComputedStyle(dot).backgroundColor)"
+        )
+        areas = page.locator("#graph path").evaluate_all(
+            "paths => paths.map(path => [path.textContent, getComputedStyle(path).fill])"
+        )
+        assert {"Classical", "Metal"} <= set(names) and len(names) == len(set(names))
+        assert set(zip(names, dots, strict=True)) <= set(map(tuple, areas))
+
+
+def test_an_unsure_segment_names_its_most_probable_genre(browser, tmp_path, model):
+    """And a segment without music has no percentage."""
+    decisions = [("genre", "jazz")] * 8 + [("unsure", None)] * 8 + [("no-music", None)] * 8
+    source = tmp_path / "a.wav"
+    soundfile.write(source, np.zeros(22_050 * 60, np.int16), 22_050)
+    streamgenre.save(timeline_of(model.card, decisions), tmp_path / "a.html", source, embed=True)
+    with opened(browser, tmp_path / "a.html") as page:
+        ready(page)
+        cells = page.locator("tbody td").all_inner_texts()
+        assert cells[2:4] == ["Jazz", "80%"] and cells[10:] == ["No music", ""]
+        assert re.match("Unsure, perhaps ", cells[6]) and cells[7] == "80%"
+        page.locator("tbody button").nth(1).click()
+        assert page.inner_text("#word") == "Unsure"
+        assert re.match(r"perhaps \w+ 80%, at 0:20", page.inner_text("#detail"))
+        page.locator("tbody button").nth(2).click()
+        assert page.inner_text("#word") == "No music" and page.inner_text("#detail") == "at 0:40"
 
 
 def test_without_javascript_player_graph_and_table_are_there(browser, folder):

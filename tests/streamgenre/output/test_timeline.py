@@ -19,10 +19,11 @@ from rich.console import Console
 from support.timelines import timeline_of
 
 from streamgenre.durations import clock
+from streamgenre.model import notebook
 from streamgenre.model.timeline import Timeline
 from streamgenre.output.ribbon import axis, columns, ribbon
 from streamgenre.output.timeline.reading import Run
-from streamgenre.output.timeline.text import print_timeline
+from streamgenre.output.timeline.text import print_line, print_timeline
 from streamgenre.update import Update
 
 decision = st.sampled_from(
@@ -94,6 +95,12 @@ def text_of(timeline, name="song.mp3", speed=1.0, width=80, **settings) -> str:
     return file.getvalue()
 
 
+def line_of(timeline) -> str:
+    file = io.StringIO()
+    print_line(Console(file=file, width=80, highlight=False), "song.mp3", timeline)
+    return file.getvalue()
+
+
 def of_unsure(card, *probabilities) -> Timeline:
     """Steps of 2.5 s in which no genre was decided, with these probabilities of the labels."""
     timeline = Timeline(card, 2.5)
@@ -115,7 +122,7 @@ def test_unsure_names_the_label_of_the_probability(model):
     assert timeline.most_probable(segment) == "folk"
     text = text_of(timeline)
     assert "unsure, perhaps Folk" in text and "33%" in text
-    assert "Whole recording: unsure, perhaps Folk 33%" in text
+    assert "Whole recording: unsure, perhaps Folk (confidence 33%)" in text
 
 
 @pytest.mark.parametrize(
@@ -123,9 +130,12 @@ def test_unsure_names_the_label_of_the_probability(model):
     [
         ({"jazz": 10}, "Jazz"),
         ({"jazz": 8, "rock": 2}, "Jazz"),
-        ({"jazz": 5, "rock": 5}, "a mix, mostly Jazz and Rock"),
-        ({"rock": 2, "jazz": 5, "folk": 3}, "a mix, mostly Jazz, Folk and Rock"),
-        ({"jazz": 40, "rock": 30, "folk": 25, "blues": 5}, "a mix, mostly Jazz, Rock and Folk"),
+        ({"jazz": 5, "rock": 5}, "a mix of Jazz 0:12, Rock 0:12"),
+        ({"rock": 2, "jazz": 5, "folk": 3}, "a mix of Jazz 0:12, Folk 0:07, Rock 0:05"),
+        (
+            {"jazz": 40, "rock": 30, "folk": 25, "blues": 5},
+            "a mix of Jazz 1:40, Rock 1:15, Folk 1:02",
+        ),
     ],
 )
 def test_a_mix_is_reported_as_such(model, parts, words):
@@ -137,6 +147,31 @@ def test_a_mix_is_reported_as_such(model, parts, words):
     )
     assert line.removeprefix("Whole recording: ").startswith(words)
     assert ("mix" in line) == ("mix" in words)
+
+
+@pytest.mark.parametrize(
+    ("decisions", "words"),
+    [
+        ([("genre", "jazz")] * 4, "Jazz"),
+        ([("no-music", None)] * 4, "no music"),
+        ([("genre", "jazz")] * 32 + [("genre", "rock")] * 16, "mix: Jazz 1:20, Rock 0:40"),
+    ],
+)
+def test_one_line_per_recording_has_the_result(model, decisions, words):
+    assert words in line_of(timeline_of(model.card, decisions))
+
+
+def test_the_line_of_an_unsure_recording_says_so(model):
+    assert "unsure, perhaps Folk 40%" in line_of(of_unsure(model.card, {"folk": 0.4}))
+
+
+def test_a_notebook_names_the_label_of_each_percentage(model):
+    folk = {"folk": 0.4, "jazz": 0.2}
+    unsure = of_unsure(model.card, folk, folk)
+    assert notebook.summary(unsure) == "unsure, perhaps Folk 40 %"
+    assert "<td>unsure, perhaps Folk</td><td>40%</td>" in notebook.html(unsure)
+    silent = notebook.html(timeline_of(model.card, [("no-music", None)] * 4))
+    assert "<td>no music</td><td></td>" in silent
 
 
 def test_no_music_is_two_words(model):

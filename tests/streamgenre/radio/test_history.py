@@ -64,6 +64,16 @@ def test_outages_have_start_length_and_cause():
     assert at(only).outages == [] and at(only).availability == 1
 
 
+@pytest.mark.parametrize("seconds", [None, 0.0, 0.3, 2.0])
+def test_a_monitor_that_stops_while_reconnecting_leaves_no_empty_outage(seconds):
+    """None: it was killed, so the loss is the last entry."""
+    lines = [entry(0, METAL), entry(1, DOWN)]
+    if seconds is not None:
+        lines.append(entry(1 + seconds / 60, PAUSED))
+    outages = at(history(lines, UTC)).outages
+    assert [one.seconds for one in outages] == ([pytest.approx(2)] if seconds == 2 else [])
+
+
 def test_time_after_an_interrupted_log_is_not_counted():
     lines = [entry(m, METAL) for m in range(10)] + [entry(600 + m, METAL) for m in range(200)]
     seconds = at(history(lines, UTC)).seconds["metal"]

@@ -168,3 +168,13 @@ def test_error_of_the_model_is_raised_to_the_caller(model, served, monkeypatch):
         with pytest.raises(BrokenError):
             list(radio)
     assert not threads("streamgenre radio")
+
+
+def test_a_loss_that_was_not_logged_yet_is_logged_with_its_time(model):
+    """Closed while it waits to reconnect: the outage has a length."""
+    station = Station("dead", "http://127.0.0.1:9/x")
+    with Radio([station], model, shortest=60.0, patience=Patience(first=60.0)) as radio:
+        wait_for(lambda: radio.views[0].reading.error and radio.views[0].since > 1.2)
+    down, paused = radio.take()
+    assert down.reading.error and paused.reading.status == "paused"
+    assert (paused.clock - down.clock).total_seconds() > 1

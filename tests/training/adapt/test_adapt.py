@@ -108,7 +108,7 @@ def quick(monkeypatch) -> None:
     monkeypatch.setattr(graph, "PARITY_STEPS", 10)
 
 
-def test_new_genres_are_found_far_above_chance(written, music_folder):
+def test_new_genres_are_classified_far_above_chance(written, music_folder):
     path, printed = written
     model = streamgenre.load(path)
     assert list(model.card.label_names) == GENRES
@@ -125,7 +125,7 @@ def test_new_genres_are_found_far_above_chance(written, music_folder):
     assert how_to_run(Path("a b.onnx")).endswith("--model 'a b.onnx' FILE")
 
 
-def test_the_card_tells_what_it_was_made_of(written, bundled):
+def test_the_card_states_base_and_data(written, bundled):
     card = streamgenre.load(written[0]).card
     assert (card.name, card.version) == ("mine", "1")
     assert card.about["adapted_from"]["sha256"] == bundled.card.sha256
@@ -159,7 +159,7 @@ def test_torch_runs_it_too(written, torch):
     assert parity(engine.network, model.engine, 40_000, steps=20) < 1e-4
 
 
-def test_raw_networks_carry_a_head_on_all_they_give(tmp_path, quick, monkeypatch, tracks_and_audio):
+def test_raw_networks_have_a_head_on_all_outputs(tmp_path, quick, monkeypatch, tracks_and_audio):
     torch = pytest.importorskip("torch", reason="needs the train extra")
     from streamgenre.model.torch import TorchEngine
     from streamgenre.networks import build
@@ -227,7 +227,7 @@ assert "torch" not in sys.modules
     assert done.stderr.count("\n") == 1
 
 
-def test_what_is_not_the_base_with_the_head_is_not_written(
+def test_a_graph_that_differs_from_base_and_head_is_not_written(
     tmp_path, monkeypatch, quick, tracks_and_audio, bundled
 ):
     true_graph = graph.with_head
@@ -267,7 +267,7 @@ def test_too_little_music_is_refused(tmp_path, quick, genres, each, says):
     assert not (tmp_path / "m.onnx").exists()
 
 
-def test_bad_places_are_refused_before_the_work(tmp_path, written, monkeypatch):
+def test_invalid_output_paths_are_refused_before_the_work(tmp_path, written, monkeypatch):
     monkeypatch.setattr("training.data.open_dataset", lambda *_, **__: pytest.fail("work began"))
     data, model = tmp_path, written[0]
     for arguments, says in [

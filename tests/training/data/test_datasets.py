@@ -261,7 +261,7 @@ def test_links_to_folders_are_followed_but_not_in_circles(tmp_path):
     assert len(audio_files(tmp_path / "root")) == 4
 
 
-def test_a_link_into_another_genre_takes_nothing_from_it(tmp_path):
+def test_a_link_into_another_genre_does_not_remove_its_tracks(tmp_path):
     names = ["rock/a.wav", "rock/b.wav", "rock/c.wav", "pop/d.wav", "pop/e.wav", "pop/f.wav"]
     layouts.folders(tmp_path, names)
     (tmp_path / "pop" / "all rock").symlink_to(tmp_path / "rock")  # is walked first
@@ -446,7 +446,7 @@ def test_inaccessible_audio_is_rejected(tmp_path, monkeypatch, path, said):
         open_dataset(tmp_path / "locked")
 
 
-def test_to_evaluate_a_data_set_may_be_too_small_to_learn_from(tmp_path):
+def test_a_data_set_too_small_for_training_can_be_evaluated(tmp_path):
     rows = [(*row[:4], "test", row[5]) for row in ROWS]
     for some_rows in (rows, rows[:1]):
         layouts.manifest(tmp_path / "given", some_rows)
@@ -698,7 +698,7 @@ def _short() -> None:
 
 
 @pytest.mark.parametrize("fail", [_caused, _refused, _short])
-def test_temporary_failures_are_tried_again(some, tmp_path, monkeypatch, capsys, fail):
+def test_temporary_failures_are_retried(some, tmp_path, monkeypatch, capsys, fail):
     decode = sources.decode_mono
 
     def failing(path, rate):
@@ -776,7 +776,7 @@ def test_a_full_disk_is_reported_in_one_line(some, tmp_path):
         AudioCache.build(some, tmp_path / "cache")
 
 
-def test_two_builds_of_a_folder_take_turns(some, tmp_path, capsys):
+def test_concurrent_builds_of_a_cache_wait_for_each_other(some, tmp_path, capsys):
     import threading
 
     from filelock import FileLock

@@ -42,7 +42,7 @@ def systems(tmp_path_factory):
     return paths
 
 
-def test_a_system_does_not_differ_from_itself_but_from_a_worse_one(systems):
+def test_a_system_differs_from_a_worse_one_but_not_from_itself(systems):
     good, bad = systems["good"], systems["bad"]
     found = compare_systems({"good": [good], "same": [good], "bad": [bad], "both": [good, bad]})
     assert found.differences["same"]["accuracy"].difference == (0, 0, 0)
@@ -57,7 +57,7 @@ def test_a_system_does_not_differ_from_itself_but_from_a_worse_one(systems):
     assert found.systems["good"].accuracy == recompute(good).accuracy
 
 
-def test_compare_counts_what_it_leaves_out_and_gives_figures_again(systems, tmp_path):
+def test_compare_counts_omitted_tracks_and_is_reproducible(systems, tmp_path):
     from training.cli.compare import command
 
     calls = [str(systems["good"]), f"part={systems['part']}", "-o", str(tmp_path / "c.md")]

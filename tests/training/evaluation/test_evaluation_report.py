@@ -29,7 +29,7 @@ from training.evaluation import (
 from training.evaluation.report import verdicts
 
 
-def test_an_evaluation_leaves_figures_report_and_pictures(evaluated):
+def test_an_evaluation_writes_figures_report_and_pictures(evaluated):
     evaluation, folder, written = evaluated
     assert all(path.stat().st_size for path in written)
     assert sum(path.suffix == ".png" for path in written) == 6
@@ -51,7 +51,7 @@ def test_an_evaluation_leaves_figures_report_and_pictures(evaluated):
     assert "[picture" not in text and text.count("](test-") == 6
 
 
-def test_a_genre_may_be_called_like_a_formula(data, tmp_path):
+def test_the_name_of_a_genre_can_look_like_a_formula(data, tmp_path):
     cash = dataclasses.replace(CARD.labels[2], name="$c^{a$ $h$", display="$h$")
     engine = Tones()
     engine.card = dataclasses.replace(CARD, labels=(*CARD.labels[:2], cash))
@@ -77,7 +77,7 @@ def test_a_folder_that_cannot_be_is_refused(tmp_path):
         make_folder(tmp_path / "file" / "out")
 
 
-def test_an_evaluation_tells_all_of_it_and_draws_the_gates(heard, tmp_path):
+def test_an_evaluation_reports_all_sections_and_draws_the_gates(heard, tmp_path):
     scored, audio = heard
     evaluation = evaluate(Model(Gated(0.5)), list(scored.tracks), audio, Plan(mixes=0))
     written = {path.name for path in write_evaluation(evaluation, tmp_path)}
@@ -98,7 +98,7 @@ def test_an_evaluation_tells_all_of_it_and_draws_the_gates(heard, tmp_path):
     assert again.metrics.carry_over.changes == evaluation.metrics.carry_over.changes
 
 
-def test_mistakes_stand_before_what_was_right():
+def test_errors_are_listed_before_correct_tracks():
     tracks = [
         Track("a", "made", "jazz", "", "test", Path("a"), artist="One", title="First | take"),
         Track("b", "made", "jazz", "", "test", Path("b")),
@@ -113,7 +113,7 @@ def test_mistakes_stand_before_what_was_right():
     assert "| wrong | d | rock 0.90 | jazz 0.10 |" in text
 
 
-def test_report_and_pictures_are_made_again_from_the_figures(evaluated, tmp_path):
+def test_report_and_pictures_are_redrawn_from_the_figures(evaluated, tmp_path):
     _, folder, written = evaluated
     again = {path.name: path for path in redraw(folder / "test.json", tmp_path)}
     assert again.keys() == {p.name for p in written if p.suffix == ".png"} | {"test.md"}

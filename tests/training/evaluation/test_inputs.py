@@ -30,7 +30,7 @@ def test_what_cannot_be_scored_is_counted(data):
         scored_tracks([*tracks, *more], "train", CARD.label_names, audio)
 
 
-def test_what_weakens_the_figures_is_said(data):
+def test_limits_of_the_figures_are_reported(data):
     tracks, audio = data
     more = [*tracks, track("y", "polka"), track("z", "polka"), track("n", "")]
     scored = scored_tracks(more, "test", CARD.label_names, audio)

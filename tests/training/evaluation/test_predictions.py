@@ -38,7 +38,7 @@ def test_predictions_without_artists_are_read_too(tmp_path):
         recompute(tmp_path / "other.csv")
 
 
-def test_a_spreadsheets_marks_are_read_over(tmp_path):
+def test_marks_of_spreadsheets_are_ignored(tmp_path):
     text = "\ufeffkey,set,genre,a,b\r\nk,s,b,0.25,0.75\r\nl,s,a,0.3,0.7\r\n\r\n,,,,\r\n"
     (tmp_path / "saved.csv").write_text(text, encoding="utf-8")
     assert recompute(tmp_path / "saved.csv").tracks == 2
@@ -58,7 +58,7 @@ def test_a_spreadsheets_marks_are_read_over(tmp_path):
     ],
     ids=range(8),
 )
-def test_what_is_no_file_of_predictions_is_refused(tmp_path, text, says):
+def test_other_files_are_refused_as_predictions(tmp_path, text, says):
     if text is not None:
         (tmp_path / "p.csv").write_text(text)
     with pytest.raises(DataError, match=says) as refused:

@@ -38,7 +38,7 @@ def test_a_card_takes_its_figures_from_an_evaluation(evaluated):
     assert "accuracy_on_free_music" not in found
 
 
-def test_a_runs_folder_stands_for_its_model(tmp_path):
+def test_the_folder_of_a_run_is_accepted_as_its_model(tmp_path):
     from training.cli.evaluate import open_model
 
     with pytest.raises(DataError, match=r"no model\.safetensors in it"):

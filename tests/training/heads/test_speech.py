@@ -91,7 +91,7 @@ def called(network, sounds, **how):
         return float((network.speech(features) > 0).float().mean())
 
 
-def test_speech_is_told_from_noise_and_music_that_were_not_heard(model):
+def test_speech_is_distinguished_from_unseen_noise_and_music(model):
     network = build({k: v for k, v in model.card.network.items() if k != "speech"} | SPEECH)
     assert start_from(network, "bundled")
     before, after = fit(network)
@@ -136,7 +136,7 @@ def test_noises_are_loud_and_finite(kind):
     assert made.shape == (3 * RATE,) and np.isfinite(made).all() and np.abs(made).max() > 1e-6
 
 
-def test_noises_differ_and_come_again():
+def test_noises_differ_and_are_reproducible():
     first = noises(40, RATE, 0)
     assert all(sound.dtype == np.int16 and len(sound) == RATE for sound in first)
     assert all(map(np.array_equal, first, noises(40, RATE, 0)))
@@ -144,7 +144,7 @@ def test_noises_differ_and_come_again():
     assert np.abs(np.stack(first)).max() < 32767
 
 
-def test_a_network_without_the_layer_says_nothing(network):
+def test_a_network_without_the_layer_has_no_such_output(network):
     samples, state = torch.zeros(3, WINDOW), torch.zeros(3, 8)
     assert build(MUTE).eval()(samples, state).speech is None
     assert Calibrated(build(MUTE)).eval()(samples, state).speech is None
@@ -196,7 +196,7 @@ def call(name, *arguments):
     return done.output
 
 
-def test_average_adds_it_and_moves_nothing_else(folders, finished, few_noises):
+def test_averaging_adds_the_layer_and_changes_nothing_else(folders, finished, few_noises):
     where = [folders / "music", "--cache", folders / "cache"]
     made = folders / "telling" / "model.safetensors"
     printed = call(
@@ -243,7 +243,7 @@ def test_a_refitted_music_layer_is_calibrated_again(folders, finished, few_noise
     assert fitted.figures["music_missed"] < 0.05
 
 
-def test_figures_of_before_are_those_of_after(folders, finished, few_noises, monkeypatch):
+def test_figures_from_before_the_layer_remain_valid(folders, finished, few_noises, monkeypatch):
     """A card may state what was measured of the network before it got the layer."""
     import hashlib
 
@@ -289,7 +289,7 @@ def file(network, tmp_path_factory):
     return path
 
 
-def test_both_engines_say_the_same(file, network):
+def test_both_engines_agree(file, network):
     model = streamgenre.load(file)
     engine = TorchEngine(file.read_bytes(), model.card, device="cpu")
     assert parity(engine.network, model.engine, WINDOW, steps=20) < 1e-4
@@ -324,7 +324,7 @@ def test_an_output_of_another_shape_is_refused(file, network):
         streamgenre.load(file)
 
 
-def test_the_bundled_models_say_it_of_every_step(model):
+def test_the_bundled_models_output_it_for_every_step(model):
     half = streamgenre.load("tfcrnn-half")
     rng = np.random.default_rng(0)
     sound = (0.1 * rng.standard_normal(3 * RATE)).astype(np.float32)
@@ -362,7 +362,7 @@ def test_a_non_finite_output_resets_the_state(model):
     assert stream.state_resets == 1 and all(np.isfinite(u.speech) for u in updates)
 
 
-def test_the_bundled_model_hears_voices_as_speech_and_music_as_none(model, music):
+def test_the_bundled_model_classifies_voices_as_speech_and_music_as_none(model, music):
     samples, rate = music
     stream = model.stream()
     assert all(u.speech < 0.5 for u in stream.feed(samples, rate) + stream.flush())
@@ -374,13 +374,13 @@ def test_the_bundled_model_hears_voices_as_speech_and_music_as_none(model, music
         assert np.mean(np.array(said) >= 0.5) > 0.9, name
 
 
-def test_it_is_of_the_step_alone_and_of_each_stream(model):
+def test_the_engine_outputs_speech_of_each_stream(model):
     samples = (0.1 * np.random.default_rng(2).standard_normal((3, 40_000))).astype(np.float32)
     step = model.engine.step(samples, initial_state(model.card, 3))
     assert step.speech.shape == (3,)
 
 
-def test_a_mean_has_no_figures_of_its_runs(folders, finished):
+def test_an_averaged_model_has_no_figures_of_its_runs(folders, finished):
     tensors, about = checkpoint.read(finished)
     checkpoint.write(finished, tensors, about.model_copy(update={"before_speech": "of one run"}))
     where = [folders / "music", "--cache", folders / "cache", "--folder", folders / "mean"]

@@ -60,7 +60,7 @@ def logits_of(label: int, steps: int = 4) -> np.ndarray:
     return rows
 
 
-def test_the_padded_step_is_there_and_is_wrong(whole, padded):
+def test_the_padded_step_exists_and_is_wrong(whole, padded):
     runs = stream_tracks(Loud(), padded, list(padded), LIVE)
     for key, samples in whole.items():
         run = runs[key]
@@ -121,7 +121,7 @@ def test_the_head_of_other_genres():
     assert log_loss(head, replace(little[0], lasts=(1.0,))) > log_loss(head, plain[0]) + 0.1
 
 
-def test_what_adapting_measures_and_fits():
+def test_adapting_measures_and_fits_thresholds():
     def left_out(last: float) -> validate.LeftOut:
         runs = tuple((logits_of(label)[1:],) for label in (0, 1, 2))
         return validate.LeftOut(runs, ((last,),) * 3, np.arange(3), 3)
@@ -144,7 +144,7 @@ def test_what_adapting_measures_and_fits():
     assert validate.music([replace(heard, lasts=(1.0,))], limits) < 0.1
 
 
-def test_shares_of_right_steps(whole, padded):
+def test_shares_of_correct_steps(whole, padded):
     for audio in (whole, padded):
         runs = stream_tracks(Loud(), audio, list(audio), LIVE)
         assert curve.windows(runs, scored(audio)) == pytest.approx(1, abs=1e-3)
@@ -153,7 +153,7 @@ def test_shares_of_right_steps(whole, padded):
         assert all(bin.accuracy == 1 for bin in error.reliability)
 
 
-def test_shares_of_what_is_no_music(padded):
+def test_shares_of_non_music(padded):
     runs = stream_tracks(Loud(), padded, list(padded), LIVE)
     timelines = replay_all(runs, padded, LIVE, CARD)
     shares = non_music.shares(list(timelines.values()))
@@ -162,7 +162,7 @@ def test_shares_of_what_is_no_music(padded):
 
 
 @pytest.mark.parametrize("fade", carry_over.JOINTS.values())
-def test_joined_streams_are_judged_by_whole_steps(padded, fade):
+def test_joined_streams_are_scored_by_whole_steps(padded, fade):
     stream = carry_over.join(scored(padded), padded, fade)
     for hop in CARD.hops:
         last = stream.own_steps(len(stream.keys) - 1, hop)

@@ -16,7 +16,7 @@ from streamgenre.audio.files import decode_mono
 from training.inference import stream_tracks
 
 
-def test_many_tracks_at_once_give_what_one_gives(data):
+def test_a_batch_of_tracks_equals_single_tracks(data):
     _, audio = data
     together = stream_tracks(Tones(0.7), audio, list(audio), LIVE, batch=5)
     for key in audio:
@@ -39,7 +39,7 @@ def test_tracks_give_the_outputs_of_a_live_stream(model):
         np.testing.assert_allclose(runs[name].probabilities, expected, atol=1e-4)
 
 
-def test_a_state_can_be_emptied_at_every_step_or_at_one(data):
+def test_a_state_can_be_reset_at_every_step_or_at_one(data):
     _, audio = data
     forgetful = stream_tracks(Tones(), audio, ["low0"], LIVE)["low0"]
     emptied = stream_tracks(Tones(0.9), audio, ["low0"], LIVE, carry=False)["low0"]

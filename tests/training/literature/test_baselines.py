@@ -230,7 +230,7 @@ def test_an_svm_counts_its_support_vectors():
     assert tree.parameters == 5 * tree.pipeline[-1].tree_.n_leaves - 2
 
 
-def test_one_kernel_for_all_gives_what_one_each_does():
+def test_one_kernel_for_all_equals_one_kernel_each():
     from sklearn.multiclass import OneVsRestClassifier
     from sklearn.svm import SVC
 
@@ -263,7 +263,7 @@ def test_the_content_network_overfits_eight_tracks():
     assert model.parameters == convolutions + dense
 
 
-def test_the_stack_believes_the_network_that_knows():
+def test_stacking_weights_the_better_network():
     random = np.random.default_rng(0)
     labels = np.arange(90) % 3
     right = np.eye(3)[labels] * 0.6 + random.dirichlet(np.ones(3), 90) * 0.4
@@ -314,7 +314,7 @@ t.measured(feature, audio, list(audio), Path("kept"))
 """
 
 
-def test_the_cache_goes_on_after_a_kill(tmp_path, monkeypatch):
+def test_the_cache_resumes_after_a_kill(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code = subprocess.run([sys.executable, "-c", KILLED]).returncode
     assert code == -signal.SIGKILL
@@ -369,7 +369,7 @@ def small_set():
     ],
     ids=lambda b: f"{b.features} {b.model}",
 )
-def test_a_system_learns_and_says(baseline, tmp_path_factory):
+def test_a_system_learns_and_predicts(baseline, tmp_path_factory):
     folder = tmp_path_factory.getbasetemp() / "features"  # shared: measured once
     audio, labels = small_set()
     keys = list(audio)
@@ -390,7 +390,7 @@ def test_a_system_learns_and_says(baseline, tmp_path_factory):
     np.testing.assert_array_equal(again["t03"], found.probabilities["t03"])
 
 
-def test_what_does_not_exist_is_refused(tmp_path):
+def test_unknown_choices_are_refused(tmp_path):
     for arguments, says in [
         (("fms", "lr"), "features"),
         (("fma", "svm"), "model"),

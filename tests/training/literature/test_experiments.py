@@ -101,7 +101,7 @@ def test_every_row_can_be_trained_and_says_what_was_published():
             assert row.narrowed or not config.network.get("width", 128) < 128, row.system
 
 
-def test_every_section_of_the_literature_is_there():
+def test_all_sections_of_the_literature_exist():
     assert {row.section for row in all_rows()} == set(range(12))
 
 
@@ -119,7 +119,7 @@ def test_a_row_is_a_config_of_the_trainer():
     assert find_config("crnn-se", ["run.updates=7"]).run.updates == 7
 
 
-def test_a_row_leaves_its_figures_its_predictions_and_where_they_come_from(bench):
+def test_a_row_writes_its_figures_its_predictions_and_their_origin(bench):
     told = []
     assert work_off(bench, [IRVIN, CRNN], (1,), progress=told.append) == []
     results = read_results(bench.results)
@@ -154,7 +154,7 @@ def test_our_own_rows_are_of_their_committed_predictions(bench):
     assert "skipped" in told[-1] and "other tracks or genres than the test split" in told[-1]
 
 
-def test_rows_that_the_data_says_nothing_of_are_passed_over(bench):
+def test_rows_of_another_task_are_skipped(bench):
     """Not failed: the whole queue runs on any data set; and results of other data are refused."""
     tagger = replace(IRVIN, system="small-tagger", entries=IRVIN.entries | {"task": "tags"})
     told = []
@@ -168,7 +168,7 @@ def test_rows_that_the_data_says_nothing_of_are_passed_over(bench):
         work_off(bench, [IRVIN], (1,), progress=told.append)
 
 
-def test_what_has_a_result_is_not_run_again(bench):
+def test_rows_with_a_result_are_not_run_again(bench):
     work_off(bench, [IRVIN], (1,), progress=lambda _: None)
     before = (bench.results / "results.json").read_bytes()
     told = []
@@ -177,7 +177,7 @@ def test_what_has_a_result_is_not_run_again(bench):
 
 
 @pytest.mark.parametrize(("time", "measured"), [("2000-01-01", True), ("2999-01-01", False)])
-def test_again_is_of_results_from_before(bench, monkeypatch, time, measured):
+def test_again_repeats_only_earlier_results(bench, monkeypatch, time, measured):
     """Not of what another process, sharing the rows, has measured since."""
     data = bench.audio.source
     keep_result(bench.results, Entry(section=10, system="small-rnn", seed=1, data=data, time=time))
@@ -191,7 +191,7 @@ def test_again_is_of_results_from_before(bench, monkeypatch, time, measured):
     assert bool(ran) == measured
 
 
-def test_a_row_that_another_process_runs_is_left_to_it(bench):
+def test_a_row_that_another_process_runs_is_skipped(bench):
     with FileLock(bench.lock(IRVIN, 1)):
         work_off(bench, [IRVIN], (1, 2), progress=lambda _: None)
     assert [r.seed for r in read_results(bench.results)] == [2]
@@ -233,7 +233,7 @@ def test_classical_and_stacked_rows(bench, monkeypatch):
     assert by_name["small-svm"].budget.startswith("2 networks")
 
 
-def test_an_entry_takes_the_place_of_its_own_only(tmp_path):
+def test_an_entry_replaces_only_the_same_entry(tmp_path):
     entry = Entry(section=1, system="a", seed=1, data="x", why="so")
     keep_result(tmp_path, entry)
     keep_result(tmp_path, entry.model_copy(update={"seed": 2}))
@@ -252,7 +252,7 @@ def test_an_entry_takes_the_place_of_its_own_only(tmp_path):
             read_results(tmp_path)
 
 
-def test_rows_are_trained_otherwise_where_one_says_so(bench):
+def test_rows_are_trained_with_overrides(bench):
     """On its own: a result of other entries is not taken for the table's, nor the other way."""
     (longer,) = changed_rows([IRVIN, TREE], ["run.updates=6", "run.check_every=3"])
     assert longer.config(1).run.updates == 6 and IRVIN.config(1).run.updates == 4
@@ -388,7 +388,7 @@ def test_a_share_includes_tracks_with_soft_targets_only(bench, tmp_path):
     assert heard[0.5] == [none] * 3 + [0] * 2 + [1] * 2
 
 
-def test_artificial_copies_are_heard_beside_the_tracks(bench, tmp_path):
+def test_artificial_copies_are_played_beside_the_tracks(bench, tmp_path):
     from training.trainer.train import Trainer
 
     row = Row(7, "x", "x", "x", "x", "x", entries=IRVIN.entries | {
@@ -400,7 +400,7 @@ def test_artificial_copies_are_heard_beside_the_tracks(bench, tmp_path):
     assert not any(np.array_equal(music[12].samples, p.samples) for p in music[:12])
 
 
-def test_tags_are_grouped_and_held_against_how_common_they_are():
+def test_tags_are_grouped_and_compared_with_their_frequency():
     from training.literature.report.tags import against_commonness, by_group, group_of
 
     assert [group_of(t) for t in ("Hip-Hop", "Mellow", "guitar", "80s")] == [

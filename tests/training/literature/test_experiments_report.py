@@ -97,7 +97,7 @@ def reported(tmp_path_factory):
     return folder, made(folder), write_report(folder)
 
 
-def test_every_system_and_published_figure_stands_in_the_table(reported):
+def test_every_system_and_published_figure_is_in_the_table(reported):
     folder, entries, written = reported
     text = (folder / "table.md").read_text()
     for e in entries:
@@ -164,7 +164,7 @@ def test_the_same_results_give_the_same_bytes(reported, tmp_path):
         (("task", "passes", "title"), set()),
     ],
 )
-def test_whatever_is_missing_is_left_out(reported, tmp_path, kept, charts):
+def test_missing_parts_are_omitted(reported, tmp_path, kept, charts):
     always = ("system", "section", "seed", "data", *kept)
     shorter = [{key: e.get(key) for key in always} for e in reported[1]]
     (tmp_path / "results.json").write_text(json.dumps(shorter))
@@ -178,7 +178,7 @@ def test_no_results_make_no_report(tmp_path):
     assert write_report(tmp_path) == [] and not list(tmp_path.iterdir())
 
 
-def test_a_known_difference_is_answered_rightly(reported):
+def test_a_known_difference_is_reported_correctly(reported):
     folder, entries, _ = reported
     known = {s.name: s for s in systems_of(map(typed, entries), folder)}
     found = compare(known["tfcrnn-g1"], known["crnn-basic"])
@@ -202,7 +202,7 @@ def test_a_known_difference_is_answered_rightly(reported):
     assert text.count("## ") == 2  # questions of systems without results are left out
 
 
-def test_an_answer_says_where_seeds_differ_as_much(tmp_path):
+def test_an_answer_states_if_seeds_differ_as_much(tmp_path):
     entries = [
         *(entry(tmp_path, 1, "loose", s, range(w)) for s, w in ((1, 1), (2, 3), (3, 29))),
         *(entry(tmp_path, 1, "firm", s, range(21 + s)) for s in (1, 2, 3)),
@@ -220,7 +220,7 @@ def test_an_answer_says_where_seeds_differ_as_much(tmp_path):
     assert "; worse: `firm` against `loose` -0.200 (" in both
 
 
-def test_what_the_measures_disagree_in_is_said(tmp_path):
+def test_disagreement_of_metrics_is_reported(tmp_path):
     """As many right, but of one genre all instead of a third of each."""
     even = entry(tmp_path, 1, "even", 1, range(20, 60))
     one = entry(tmp_path, 1, "one", 1, [i for i in range(60) if i % 3])
@@ -234,7 +234,7 @@ def test_what_the_measures_disagree_in_is_said(tmp_path):
     )
 
 
-def test_seeds_of_one_system_say_how_often_a_difference_is_nothing(tmp_path):
+def test_seeds_of_one_system_measure_the_rate_of_chance_differences(tmp_path):
     entries = [
         *(entry(tmp_path, 1, "loose", s, range(w)) for s, w in ((1, 0), (2, 30), (3, 31))),
         *(entry(tmp_path, 2, "fixed", s, range(9)) for s in (1, 2, 3)),  # the same every time
@@ -243,7 +243,7 @@ def test_seeds_of_one_system_say_how_often_a_difference_is_nothing(tmp_path):
     assert seeds_apart(each_seed(s, tmp_path) for s in systems) == (2, 3)
 
 
-def test_tags_are_compared_by_group_and_by_how_common_they_are():
+def test_tags_are_compared_by_group_and_by_frequency():
     assert (
         tag_answers([System((typed(tagger("flat", 0.7, (0, 0, 0, 0))),))]) == []
     )  # one tag a group
@@ -312,7 +312,7 @@ def test_the_committed_figures_are_of_the_committed_predictions():
                 assert round(found[measure], 4) == e[measure][0], (e["system"], e["seed"], measure)
 
 
-def test_every_row_has_its_committed_results_in_its_own_words():
+def test_every_row_has_committed_results_with_its_texts():
     results = json.loads((RESULTS / "results.json").read_text())
     found = {(e["system"], e["seed"]): e for e in results}
     rows = {(row.system, seed): row for row in all_rows() for seed in row.seeds}

@@ -77,7 +77,7 @@ def test_a_resumed_stream_continues_exactly(seed, before):
         assert np.array_equal(getattr(found, name), getattr(expected, name))
 
 
-def test_each_process_plays_its_own_lanes_of_the_same_whole():
+def test_each_process_reads_its_own_part_of_the_same_batch():
     whole = lanes().read(4).windows
     parts = [lanes(part=(number, 3)).read(4).windows for number in range(3)]
     assert all(np.array_equal(whole[n::3], parts[n]) for n in range(3))
@@ -95,7 +95,7 @@ def test_labels_belong_to_the_louder_clip():
     assert np.allclose(new.mean(-1)[steady & single], named[steady & single])
 
 
-def test_a_crossfade_keeps_the_power_and_changes_hands_in_its_middle():
+def test_a_crossfade_keeps_the_power_and_changes_its_label_in_the_middle():
     first, second = (
         Excerpt(tone(8192, label, 6), at, at + 4 * SECOND, 0, 1.0, fade, False)
         for label, at, fade in ((0, 0, 0), (1, 3 * SECOND, SECOND))
@@ -112,7 +112,7 @@ def test_a_crossfade_keeps_the_power_and_changes_hands_in_its_middle():
     assert lane.owner(second.owns_from - 1).label == 0 and lane.owner(second.owns_from).label == 1
 
 
-def test_changes_come_at_any_time_and_of_every_kind():
+def test_changes_occur_at_any_time_and_are_of_every_kind():
     batch = lanes(config=PLAIN.model_copy(update={"lanes": 20})).read(60)
     new = batch.windows[:, :, -SECOND // 2 :].reshape(20, -1)
     jumps = [np.flatnonzero(np.abs(np.diff(row)) > 500 / 32768) for row in new]

@@ -121,7 +121,7 @@ def finished(folder, tmp_path_factory):
 # Tables of tags
 
 
-def test_a_table_makes_a_data_set_one_of_tags(folder, tagged):
+def test_a_table_of_tags_makes_a_tagging_data_set(folder, tagged):
     assert tagged.task == "tags" and tagged.labels == list(TAGS)
     assert [t.tags for t in tagged.tracks[:4]] == [(), ("low",), ("high",), ("low", "high")]
     assert multi_hot(tagged.tracks[1:3], TAGS).tolist() == [
@@ -178,7 +178,7 @@ def test_figures_are_those_of_their_definitions():
     assert found.pr_auc == pytest.approx(np.mean(precisions))
 
 
-def test_figures_without_meaning_are_none_and_odd_shapes_refused():
+def test_undefined_figures_are_none_and_wrong_shapes_are_refused():
     found = tagging_metrics(np.zeros((2, 1)), np.ones((2, 1), bool), ["a"])
     assert found.roc_auc is None and found.tags["a"].positives == 2
     for scores, names in ((np.zeros((2, 2)), ["a"]), (np.zeros((3, 1)), ["a"])):
@@ -198,7 +198,7 @@ def test_a_track_of_segments_has_the_mean_of_their_sigmoids(tagged, audio):
     np.testing.assert_allclose(found, [sigmoid(logits[key]).mean(0) for key in keys], atol=1e-6)
 
 
-def test_a_network_with_a_memory_is_carried_through_tracks_of_any_length():
+def test_a_recurrent_network_keeps_its_state_through_tracks_of_any_length():
     torch.manual_seed(0)
     network = build({"kind": "tfcrnn", "classes": 3, "width": 8, "size": 8, "hop": 3_200}).eval()
     rng = np.random.default_rng(0)
@@ -308,7 +308,7 @@ def test_a_run_with_other_tags_is_not_resumed(finished, folder):
         train(folder, finished.parent, tags="changed.csv")
 
 
-def test_a_data_set_of_tags_needs_no_table(folder, tmp_path, capsys):
+def test_a_tagging_data_set_needs_no_table(folder, tmp_path, capsys):
     """The Million Song Dataset's layout: path, split, artist, and a column a tag."""
     rows = [("path", "split", "artist", *TAGS)]
     with (folder / "tags.csv").open(newline="") as file:

@@ -182,7 +182,7 @@ def fake_measures(monkeypatch, values):
     )
 
 
-def test_training_ends_when_the_measure_gets_no_better(data, audio, tmp_path, monkeypatch):
+def test_training_ends_when_the_metric_stops_improving(data, audio, tmp_path, monkeypatch):
     fake_measures(monkeypatch, [1.0, 0.5, 0.6, 0.7, 0.8])
     changes = ["schedule.kind=cosine", "stop.patience=2", "run.updates=20", "run.average=0.9"]
     run = trainer(tmp_path, data, audio, *changes)
@@ -213,7 +213,7 @@ def test_half_precision_trains_and_keeps_whole_weights(data, audio, tmp_path):
     assert all(w.dtype == torch.float32 and w.isfinite().all() for w in weights.values())
 
 
-def test_a_measure_is_better_in_its_own_direction():
+def test_each_metric_knows_whether_higher_is_better():
     loss, share = Stop(), Stop(measure="valid_accuracy")
     assert loss.better(0.4, 0.5) and not loss.better(0.5, 0.5) and loss.better(9, None)
     assert share.better(0.6, 0.5) and not share.better(0.4, 0.5)
@@ -343,7 +343,7 @@ def test_a_checkpoint_is_a_model(trunk):
     assert timeline.status == "no-music"
 
 
-def test_cross_validation_holds_out_what_it_measures(data, audio, tmp_path, monkeypatch):
+def test_cross_validation_measures_held_out_tracks(data, audio, tmp_path, monkeypatch):
     config = read_config("tfcrnn", [*SMALL, "run.updates=2"])
     given = []
     original = Trainer.__init__

@@ -66,7 +66,7 @@ def trained(bench: Bench, row: Row, seed: int, dataset: DataSet | None = None) -
     if not (path.is_file() and kept.is_file()):
         path = trainer.run()
         spent = {"seconds": trainer.progress.seconds, "updates": trainer.progress.trained}
-        kept.write_text(json.dumps(spent))
+        kept.write_text(json.dumps(spent, allow_nan=False))
     network, about = load_network(path)
     if not trainer.is_of_this_run(about):
         raise DataError(

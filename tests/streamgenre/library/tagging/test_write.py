@@ -186,7 +186,7 @@ def test_links_and_read_only_files(music):
     found = changes(streamgenre.tag_files(results, write=True))
     assert found["a.flac"].outcome == "written" and plain.stat().st_mode & 0o777 == 0o640
     assert found["b.flac"].outcome == "failed" and "2 hard links" in found["b.flac"].why
-    assert found["c.flac"].outcome == "failed" and "read-only" in found["c.flac"].why
+    assert found["c.flac"].outcome == "read-only" and "read-only" in found["c.flac"].why
     assert found["z.flac"].outcome == "skipped" and "is the same file as" in found["z.flac"].why
     assert (linked.read_bytes(), locked.read_bytes()) == before and linked.samefile(other)
     assert (music / "z.flac").is_symlink()
@@ -266,6 +266,16 @@ def test_full_disk_ends_the_run_without_loss(tmp_path):
         assert {p.name for p in disk.iterdir() if p.name.startswith(".")} == set()
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+@posix
+def test_a_dry_run_names_read_only_files_as_such(music):
+    locked, other = flac(music, "a.flac"), flac(music, "b.flac")
+    results = results_of(music.parent / "r.csv", map(row, (locked, other)))
+    locked.chmod(0o444)
+    done = command(results)
+    assert done.returncode == 1 and "2 files: 1 to be written, 1 read-only" in done.stdout
+    assert "a.flac: is read-only; change its mode" in done.stderr
 
 
 @posix

@@ -38,7 +38,7 @@ def test_joined_tracks_are_whole_level_and_the_same_whatever_the_joint(heard):
     assert both.samples.min() >= 0
 
 
-def test_one_stream_of_all_tracks_costs_a_forgetful_engine_nothing_and_a_sticky_one_much(heard):
+def test_joined_tracks_lower_the_accuracy_only_with_memory(heard):
     scored, audio = heard
     hops = [CARD.hop(2.5), LIVE]
     good, sticky = (

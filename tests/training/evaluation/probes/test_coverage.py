@@ -18,7 +18,7 @@ from training.evaluation.probes import coverage
 from training.evaluation.probes.coverage import coverage_points
 
 
-def test_what_is_said_of_tracks_is_their_timelines_verdict(heard):
+def test_verdicts_of_tracks_equal_those_of_their_timelines(heard):
     scored, audio = heard
     found = coverage.measure(timelines_of(Tones(), scored, audio), scored)
     assert found.answered == found.accuracy == found.answered_and_right == (1, 1, 1)

@@ -18,7 +18,7 @@ from training.evaluation.probes import (
 )
 
 
-def test_minutes_say_what_they_are_made_of(data):
+def test_the_minutes_state_their_kind_of_tracks(data):
     tracks, audio = data
     scored = scored_tracks(tracks, "test", CARD.label_names, audio)
     row = drift.measure(Tones(), scored, audio, LIVE)

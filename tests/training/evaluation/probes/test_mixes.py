@@ -41,7 +41,7 @@ def test_a_mix_is_tiled_by_parts_of_allowed_length(data):
     assert next(make_mixes(*data, 1, seed=4)).parts != made[0].parts
 
 
-def test_the_truth_as_answer_is_perfect(data):
+def test_the_true_labels_score_perfectly(data):
     for mix in make_mixes(*data, 3):
         answer = [Segment(p.start, p.end, "genre", p.genre, 1.0) for p in mix.parts]
         found = mixes.score(mix.parts, answer, 0.0, mix.transition)
@@ -50,7 +50,7 @@ def test_the_truth_as_answer_is_perfect(data):
         assert found.delays == (0,) * (len(mix.parts) - 1)
 
 
-def test_an_engine_that_knows_is_nearly_perfect_and_one_with_memory_is_late(data):
+def test_a_perfect_engine_scores_high_and_one_with_memory_is_late(data):
     good = mixes.measure(Model(Tones()), make_mixes(*data, 3), 3, 0.5)
     late = mixes.measure(Model(Tones(0.95)), make_mixes(*data, 3), 3, 0.5)
     assert good.accuracy[0] > 0.95
@@ -62,7 +62,7 @@ def test_an_engine_that_knows_is_nearly_perfect_and_one_with_memory_is_late(data
     assert set(good.transitions) == set(TRANSITIONS)
 
 
-def test_switches_that_no_change_explains_are_false():
+def test_switches_without_a_change_are_false():
     parts = (Part(0, 60, "low", 0), Part(60, 120, "high", 0))
     words = [(0, 30, "low"), (30, 32, None), (32, 40, "high"), (40, 64, "low"), (64, 120, "high")]
     answer = [Segment(a, b, "genre" if g else "unsure", g, 1.0) for a, b, g in words]

@@ -20,7 +20,7 @@ from training.evaluation.probes.non_music import MusicShares, NonMusic, laid_ove
 from training.evaluation.probes.sounds import generated, recorded, synthesised
 
 
-def test_silence_is_always_caught_and_music_is_not(heard, tmp_path):
+def test_silence_is_always_detected_and_music_is_not(heard, tmp_path):
     scored, audio = heard
     (tmp_path / "books").mkdir()
     soundfile.write(tmp_path / "talk.wav", tone("low", 12), SECOND)
@@ -47,7 +47,7 @@ def test_silence_is_always_caught_and_music_is_not(heard, tmp_path):
     assert "--speech" in found.skipped["recorded speech"]
 
 
-def test_what_the_model_calls_speech_is_counted(heard, tmp_path):
+def test_steps_classified_as_speech_are_counted(heard, tmp_path):
     scored, audio = heard
     for name, seconds in (("low", 12), ("high", 6)):
         soundfile.write(tmp_path / f"{name}.wav", tone(name, seconds), SECOND)

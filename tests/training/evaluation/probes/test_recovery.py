@@ -18,7 +18,7 @@ from training.evaluation.probes import (
 )
 
 
-def test_a_carried_state_recovers_later_than_an_emptied_one(data):
+def test_a_carried_state_recovers_later_than_a_reset_one(data):
     tracks, audio = data
     scored = scored_tracks(tracks, "test", CARD.label_names, audio)
     found = recovery.measure(Tones(0.9), scored, audio, LIVE, pairs=20)

@@ -17,7 +17,7 @@ from training.inference import stream_tracks
 
 
 @pytest.mark.parametrize("hop", [2.5, 0.5])
-def test_a_replayed_timeline_is_the_products_own(model, clip, hop):
+def test_a_replayed_timeline_equals_that_of_classify(model, clip, hop):
     samples = to_int16(decode_mono(clip, SECOND)[: round(11.3 * SECOND)])
     samples[2 * SECOND : 8 * SECOND] = 0  # silence is decided by level alone
     run = stream_tracks(model.engine, {"a": samples}, ["a"], model.card.hop(hop))["a"]

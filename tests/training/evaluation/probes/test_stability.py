@@ -41,6 +41,6 @@ def test_changes_within_a_track_are_counted_by_the_minute():
     assert stability.measure({"short": made_timeline(["low"])}) is None
 
 
-def test_a_steady_engine_never_changes_its_mind(heard):
+def test_a_constant_engine_has_no_decision_changes(heard):
     found = stability.measure(timelines_of(Tones(), *heard))
     assert found.between_genres_a_minute == found.with_unsure_a_minute == (0, 0, 0)

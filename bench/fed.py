@@ -1,6 +1,6 @@
 """Feeds a stream with one hop of music at a time and measures the latency of each step.
 
-`python -m bench.step.fed MODEL HOP` does this in a new process, with 16 kHz float32 samples from
+`python -m bench.fed MODEL HOP` does this in a new process, with 16 kHz float32 samples from
 standard input. It prints JSON: seconds to load the model, and of each step.
 """
 
@@ -75,4 +75,4 @@ def fresh(variant: str, hop: float, samples: NDArray[np.float32]) -> tuple[float
 
 if __name__ == "__main__":
     heard = np.frombuffer(sys.stdin.buffer.read(), np.float32)
-    json.dump(fresh(sys.argv[1], float(sys.argv[2]), heard), sys.stdout)
+    json.dump(fresh(sys.argv[1], float(sys.argv[2]), heard), sys.stdout, allow_nan=False)
