@@ -34,6 +34,7 @@ from .programme import RATE, Piece, programme, scaled
 RATES = (44_100, 48_000)
 _SLOW = 50e-6  # relative error of the card's clock
 _AHEAD = 1.0  # s of simulated time that the card may be ahead of the reader
+_NOTHING = 0.02  # s of real time without sound after which the reader polls, as for a gap
 _PATIENCE = 60.0  # s of real time until something must have happened
 _NAME = "simulated card"
 FAULTS = ("late", "lost silently", "lost with a report", "reader stalled", "card stalled",
@@ -98,6 +99,7 @@ class Card:
         self._there = True
         self._read_at = self.clock.now
         self._turn, self._may_read = threading.Event(), threading.Event()
+        self._waits = threading.Event()  # the driver is ahead, so that there is something to read
         self._may_read.set()
         self._stopping = False
         self._pieces = programme(self.seed)
@@ -132,7 +134,7 @@ class Card:
             patch(microphone, time=self.clock, choose=self.device)
             patch(watchdog, time=self.clock, choose=self.device, inputs=lambda: [self.device()])
             # In real time, since these are waits of a thread.
-            patch(watchdog, _POLL=0.002, _FIRST_PAUSE=0.002, _LONGEST_PAUSE=0.02)
+            patch(watchdog, _POLL=0.01, _FIRST_PAUSE=0.01, _LONGEST_PAUSE=0.05)
             yield
 
     # The reader.
@@ -143,7 +145,11 @@ class Card:
         self._thread.start()
 
     def before_read(self) -> None:
-        """Wait while the reader is stalled. Raises the error of the driver, if any."""
+        """Wait until there is something to read, and while the reader is stalled.
+
+        Raises the error of the driver, if any.
+        """
+        self._waits.wait(_NOTHING)
         self._may_read.wait(_PATIENCE)
         if self.failure is not None:
             raise self.failure
@@ -151,6 +157,7 @@ class Card:
     def after_read(self) -> None:
         """Let the driver continue."""
         self._read_at = self.clock.now
+        self._waits.clear()
         self._turn.set()
 
     def stop(self) -> None:
@@ -244,7 +251,7 @@ class Card:
         end = self.clock.now + seconds
         while self.clock.now < end and not self._stopping:
             self._pass(0.1)
-            time.sleep(0.002)
+            time.sleep(0.005)
 
     def _pass(self, seconds: float) -> None:
         """Advance the clock, and wait for the reader if it is behind."""
@@ -253,6 +260,7 @@ class Card:
             self._turn.clear()  # before the comparison, so that no turn is missed
             if self.clock.now - self._read_at <= _AHEAD:
                 return
+            self._waits.set()
             self._turn.wait(0.05)
 
     def _deliver(self, block: NDArray[np.float32], flag: str) -> None:

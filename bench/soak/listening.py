@@ -14,7 +14,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from streamgenre.audio.live.microphone import Microphone
@@ -24,25 +23,10 @@ from streamgenre.output.sinks.log import Log
 
 from ..records import to_json
 from .hardware import Card
-from .watch import Sample, Watch, print_sample
+from .watch import Listening, Sample, Watch, print_sample
 
 INTERVAL = 1800.0  # s of simulated time
 _SETTLED = 3.0  # s after a reference clip within which it is still the smoothed input
-
-
-@dataclass(frozen=True)
-class Listening:
-    """Counts of a run."""
-
-    faults: dict[str, int]
-    """Number of simulated faults by kind."""
-    gaps: int
-    """Outages that the listener counted."""
-    dropped: int
-    """Frames that the ring buffer dropped."""
-    overflows: int
-    log_mb: float
-    """Size of the rotated log."""
 
 
 def run(
@@ -80,7 +64,6 @@ def _listen(card: Card, listener: Listener, watch: Watch, end: float, interval: 
         seconds = time.thread_time() - began
         card.after_read()
         if not updates:
-            time.sleep(0.0005)
             continue
         watch.step(listener.stream.state, seconds / len(updates))
         reference = card.reference

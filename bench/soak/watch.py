@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,21 @@ class Sample:
     answers: tuple[Answer, ...]
 
 
+@dataclass(frozen=True)
+class Listening:
+    """Counts of a run of live listening."""
+
+    faults: dict[str, int]
+    """Number of simulated faults by kind."""
+    gaps: int
+    """Outages that the listener counted."""
+    dropped: int
+    """Frames that the ring buffer dropped."""
+    overflows: int
+    log_mb: float
+    """Size of the rotated log."""
+
+
 class Watch:
     """Collects the figures of one interval at a time. Linux only.
 
@@ -89,7 +105,7 @@ class Watch:
 
     def finish(self, seconds: float, behind: float) -> None:
         """Complete the interval that ends after so many seconds of audio."""
-        p50, p99 = np.percentile(self._seconds, [50, 99]) / speed_kernel()
+        p50, p99 = np.percentile(self._seconds, [50, 99]) / speed_kernel(time.thread_time)
         pid = os.getpid()
         own = Path(f"/proc/{pid}")
         self.samples.append(

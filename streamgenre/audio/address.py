@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,15 @@ def resolved(name: str) -> str:
     if kind == "file":
         from urllib.request import url2pathname  # which loads TLS
 
-        return str(Path(url2pathname(urlsplit(name).path)))
+        parts = urlsplit(name)
+        if parts.netloc.lower() in ("", "localhost"):
+            return str(Path(url2pathname(parts.path)))
+        if os.name == "nt":  # a shared folder of another computer
+            return str(Path(url2pathname(f"//{parts.netloc}{parts.path}")))
+        raise InputError(
+            f"{name}: is on another computer, {parts.netloc}; mount the shared folder and pass the "
+            "path of the file"
+        )
     if kind == "icy":
         kind = "http"
     if kind not in ("http", "https"):

@@ -19,6 +19,9 @@ from .byteio import ByteFile, LayeredFile
 _LARGEST_HEADER = 1 << 24  # bytes; artwork can precede the samples
 _W64_RIFF = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 _W64_TAIL = b"\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
+_AU_ENCODINGS = {  # format and bits of wav -> encoding of AU, for samples whose byte order matters
+    (1, 16): 3, (1, 24): 4, (1, 32): 5, (3, 32): 6, (3, 64): 7
+}  # fmt: skip
 _AU_BYTES = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}  # encoding -> bytes per sample
 _NAME = re.compile(rb"[A-Za-z0-9_(][A-Za-z0-9_ )]{3}")
 _LARGEST_TRAILER = 1 << 28  # bytes of a trailing chunk of a stream, the end of which is not known
@@ -178,13 +181,14 @@ def _parse(file: ByteFile) -> _Samples | None:
 def _wav(header: _Header) -> _Samples:
     magic = header.take(12)[:4]
     layout = _Layout(">" if magic == b"RIFX" else "<")
-    rate, long_size = 0, None
+    rate, long_size, form = 0, None, b""
     while True:
         name, size = _chunk(header.take(8), layout)
         if name == b"data":
             break
         body = header.take(size + size % 2)
         if name == b"fmt " and size >= 16:
+            form = body
             rate = struct.unpack_from(layout.order + "I", body, 8)[0]
         elif name == b"ds64" and size >= 16:
             long_size = int.from_bytes(body[8:16], "little")
@@ -199,7 +203,25 @@ def _wav(header: _Header) -> _Samples:
     elif _unlimited(size):
         stated = None
     header.replace(4, b"\xff\xff\xff\xff")
+    if magic == b"RIFX" and (head := _as_au(form, len(header.bytes))):
+        return _Samples(head, stated, rate, layout)
     return _Samples(bytes(header.bytes), stated, rate, layout, wav=True)
+
+
+def _as_au(form: bytes, length: int) -> bytes:
+    """A header of AU for the samples of a big-endian wav file, empty if their order is irrelevant.
+
+    FFmpeg reads the header of such a file, but its samples as if they were little-endian.
+    """
+    tag, channels, rate = struct.unpack_from(">HHI", form)
+    bits = struct.unpack_from(">H", form, 14)[0]
+    if tag == 0xFFFE and len(form) >= 28:
+        tag = struct.unpack_from(">I", form, 24)[0]
+    encoding = _AU_ENCODINGS.get((tag, bits))
+    if encoding is None:
+        return b""
+    head = struct.pack(">4s5I", b".snd", length, 0xFFFFFFFF, encoding, rate, channels)
+    return head.ljust(length, b"\0")
 
 
 def _w64(header: _Header) -> _Samples:
