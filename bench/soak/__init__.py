@@ -39,8 +39,8 @@ class Soak:
 
     runs: dict[str, tuple[Sample, ...]]
     """Samples over time by name of the run."""
-    listening: Listening
-    """Counts of the live run."""
+    listening: Listening | None = None
+    """Counts of the live run; None if it was stopped early."""
 
 
 def measure(options: Options) -> Soak:
@@ -57,10 +57,12 @@ def measure(options: Options) -> Soak:
     return collected(runs | {_LIVE: samples}, counts)
 
 
-def collected(runs: Mapping[str, list[dict[str, object]]], counts: Mapping[str, object]) -> Soak:
-    """The result from the lines that the processes print."""
+def collected(
+    runs: Mapping[str, list[dict[str, object]]], counts: Mapping[str, object] | None = None
+) -> Soak:
+    """The result from the lines that the processes print, also of runs that were stopped."""
     typed = {name: from_json(tuple[Sample, ...], lines) for name, lines in runs.items()}
-    return Soak(typed, from_json(Listening, counts))
+    return Soak(typed, None if counts is None else from_json(Listening, counts))
 
 
 def _run(module: str, *arguments: float) -> list[dict[str, object]]:
@@ -129,7 +131,7 @@ def report(result: Soak) -> list[str]:
         rows.append(
             [
                 name,
-                f"{one.hours:.0f}",
+                f"{one.hours:.3g}",
                 f"{one.growth_mb:+.1f}",
                 _span(*one.threads),
                 _span(*one.descriptors),
@@ -143,17 +145,20 @@ def report(result: Soak) -> list[str]:
     head = ("run", "hours", "growth of memory, MB", "threads", "file descriptors",
             "largest norm of the state", "changed answers", "largest change of a probability",
             "update, first and last quarter", "behind, s")  # fmt: skip
-    live = result.listening
-    faults = ", ".join(f"{kind}: {count}" for kind, count in live.faults.items())
-    return [
+    paragraphs = [
         table(head, rows),
         "Memory counts from the first tenth of a run. The same three clips are repeated for two "
         "minutes each in every hour; an answer is compared with the first one to that clip. The "
         "CPU time of an update is relative to the speed kernel.",
-        f"Simulated faults of the sound card: {faults}. The listener reported {live.gaps} gaps, "
-        f"{live.dropped:,} dropped frames and {live.overflows} overflows.",
-        f"![memory, state, answers and latency over time]({CHART})",
     ]
+    if result.listening is not None:
+        live = result.listening
+        faults = ", ".join(f"{kind}: {count}" for kind, count in live.faults.items())
+        paragraphs.append(
+            f"Simulated faults of the sound card: {faults}. The listener reported {live.gaps} "
+            f"gaps, {live.dropped:,} dropped frames and {live.overflows} overflows."
+        )
+    return [*paragraphs, f"![memory, state, answers and CPU time over time]({CHART})"]
 
 
 def _span(low: int, high: int) -> str:
