@@ -52,7 +52,8 @@ def clips() -> dict[str, NDArray[np.int16]]:
         samples, rate = soundfile.read(path, dtype="int16", always_2d=True)
         if rate != RATE:
             raise ValueError(f"{path.name} has a sample rate of {rate} Hz instead of {RATE}")
-        found[path.stem] = np.repeat(samples, 2 // samples.shape[1], axis=1)[: _count()]
+        stereo = np.repeat(samples, 2 // samples.shape[1], axis=1)[: _count()]
+        found[path.stem] = np.asarray(stereo, np.int16)
     return found
 
 
