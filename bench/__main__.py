@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="what to measure (see below)")
     parser.add_argument("--quick", action="store_true", help="few repeats, to test that it runs")
     parser.add_argument("--minutes", type=float, help="duration of `live` (20)")
-    parser.add_argument("--hours", type=float, help="amount of audio for `memory` (10)")
+    parser.add_argument("--hours", type=float, help="audio for `memory` (10) and `soak` (72)")
     parser.add_argument("--peers", type=Path, help="folder with other models, for `peers`")
     parser.add_argument("--data", type=Path, help="labelled music, for `peers` and `embedded`")
     parser.add_argument("--keep", action="store_true", help="write results.json and RESULTS.md")

@@ -1,7 +1,8 @@
 """The measurements by name, and the file with their results.
 
 A measurement is a module with `TITLE`, `measure(options)`, which returns a dataclass or a mapping
-of dataclasses, and `report(result)`, which returns paragraphs of Markdown. RESULTS.md is
+of dataclasses, and `report(result)`, which returns paragraphs of Markdown. A module can also have
+`charts(result)`, which returns Matplotlib figures by file name. RESULTS.md and the charts are
 generated from results.json alone, so a measurement can be repeated without the others.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 import importlib
+import io
 import json
 import subprocess
 from collections.abc import Mapping
@@ -23,9 +25,10 @@ from .common import Options
 from .records import from_json, to_json
 
 NAMES = ("step", "floor", "delay", "file", "start", "streams", "scan", "many", "report", "memory",
-         "live", "peers", "embedded", "framing", "ring", "training", "gpu")  # fmt: skip
+         "soak", "live", "peers", "embedded", "framing", "ring", "training", "gpu")  # fmt: skip
 """All measurements, in the order of the report."""
-LONG = ("scan", "many", "report", "memory", "live", "training", "gpu", "peers", "embedded")
+LONG = ("scan", "many", "report", "memory", "soak", "live", "training", "gpu", "peers",
+        "embedded")  # fmt: skip
 """Run by name only: they take hours, or need a sound server, extras, a GPU or other models."""
 
 
@@ -98,6 +101,19 @@ def keep(folder: Path, name: str, entry: Entry) -> None:
     text = json.dumps(to_json(entries), indent=1, allow_nan=False) + "\n"
     replace_bytes(folder / "results.json", text.encode())
     replace_bytes(folder / "RESULTS.md", render(entries).encode())
+    draw(folder, name, entry)
+
+
+def draw(folder: Path, name: str, entry: Entry) -> list[Path]:
+    """Write the charts of a measurement as PNG; returns their paths."""
+    drawings = getattr(measurement(name), "charts", None)
+    written = []
+    for file, figure in (drawings(entry.result) if drawings else {}).items():
+        picture = io.BytesIO()
+        figure.savefig(picture, dpi=110)
+        replace_bytes(folder / file, picture.getvalue())
+        written.append(folder / file)
+    return written
 
 
 def render(entries: Mapping[str, Entry]) -> str:

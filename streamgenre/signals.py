@@ -42,6 +42,41 @@ def changing_sounds(count: int, samples: int, sample_rate: int, seed: int) -> ND
     return np.stack([changing_sound(samples, sample_rate, seed + i) for i in range(count)])
 
 
+def syllables(seconds: float, sample_rate: int, seed: int = 0) -> NDArray[np.float32]:
+    """Speech-like sound: float32 (n,) in [-1, 1].
+
+    Pulses with a falling pitch pass through three formants, a source-filter model. Syllables of
+    0.15 to 0.3 s start with noise, and pauses separate groups of them.
+    """
+    rng = np.random.default_rng(seed)
+    signal = np.zeros(round(seconds * sample_rate))
+    at = 0
+    while at < len(signal):
+        if rng.random() < 0.15:
+            at += round(rng.uniform(0.2, 0.6) * sample_rate)
+            continue
+        voiced = _vowel(rng, round(rng.uniform(0.15, 0.3) * sample_rate), sample_rate)
+        part = signal[at : at + len(voiced)]
+        part += voiced[: len(part)]
+        at += len(voiced)
+    return np.asarray(0.5 * signal / max(1e-9, np.abs(signal).max()), np.float32)
+
+
+def _vowel(rng: np.random.Generator, length: int, sample_rate: int) -> NDArray[np.float64]:
+    """One syllable: harmonics of a falling pitch, weighted by formants, after a short noise."""
+    time = np.arange(length) / sample_rate
+    pitch = rng.uniform(100, 200)
+    phase = 2 * np.pi * np.cumsum(pitch * (1 - 0.5 * time)) / sample_rate
+    formants = rng.uniform((300, 900, 2_300), (800, 2_200, 3_000))
+    vowel = np.zeros(length)
+    for harmonic in range(1, int(4_000 / pitch)):
+        distance = (harmonic * pitch - formants) / np.array([80, 100, 150])
+        vowel += np.sum(1 / (1 + distance**2)) / harmonic**0.5 * np.sin(harmonic * phase)
+    consonant = rng.standard_normal(length) * np.exp(-time / 0.02)
+    shape = np.sin(np.pi * np.arange(length) / length) ** 0.5
+    return np.asarray(shape * vowel + rng.uniform(0, 0.5) * consonant)
+
+
 def as_floats(sound: NDArray[np.int16]) -> NDArray[np.float32]:
     """16-bit samples as float32 in [-1, 1)."""
     return sound.astype(np.float32) / np.float32(32768)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,9 +91,17 @@ def resolved(name: str) -> str:
         from urllib.request import url2pathname  # which loads TLS
 
         try:
-            return str(Path(url2pathname(urlsplit(name).path)))
+            parts = urlsplit(name)
         except ValueError:
             raise InputError(f"{name}: is not a valid file address; pass the path") from None
+        if parts.netloc.lower() in ("", "localhost"):
+            return str(Path(url2pathname(parts.path)))
+        if os.name == "nt":  # a shared folder of another computer
+            return str(Path(url2pathname(f"//{parts.netloc}{parts.path}")))
+        raise InputError(
+            f"{name}: is on another computer, {parts.netloc}; mount the shared folder and pass the "
+            "path of the file"
+        )
     if kind == "icy":
         kind = "http"
     if kind not in ("http", "https"):

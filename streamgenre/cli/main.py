@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from ..errors import StreamgenreError, one_line
-from . import interrupt, trainer
+from . import interrupt, processor, trainer
 from .options import COMMANDS
 
 
@@ -54,6 +54,7 @@ def run(arguments: Sequence[str]) -> int:
         name = "streamgenre" + (f" {arguments[0]}" if arguments and rest != [*arguments] else "")
         # Do not use command.main, which turns a closed pipe into an error.
         with command.make_context(name, rest, **_defaults(arguments, command)) as context:
+            processor.check()
             result = command.invoke(context)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0

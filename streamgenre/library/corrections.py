@@ -28,7 +28,7 @@ from ..errors import ConfigError, InputError, OutputError, reason
 from ..files import replace_bytes
 from ..parse import parse_json
 from .names import artists_in, folded
-from .row import Row
+from .row import Row, separator
 
 CORRECTIONS = ".corrections"
 """Suffix of the corrections file."""
@@ -74,7 +74,8 @@ class Target:
     def matcher(self) -> Callable[[Row], bool]:
         """Return a function that tests whether a row matches."""
         if self.kind == "path":
-            below = self.name.rstrip("/" + os.sep) + os.sep
+            mark = separator(self.name)
+            below = self.name.rstrip("/" + mark) + mark
             return lambda row: row.path == self.name or row.path.startswith(below)
         if self.kind == "glob":
             return _glob(self.name)
@@ -91,16 +92,30 @@ def _artists(row: Row) -> list[str]:
 
 
 def _glob(pattern: str) -> Callable[[Row], bool]:
-    """Match the end of the path if the pattern has a slash, otherwise the name."""
-    fits = re.compile(translate(pattern.lower())).fullmatch
+    """Match the end of the path if the pattern has a separator, otherwise the name.
+
+    Both separators of Windows match its paths.
+    """
+    plain, slashed = (
+        _slashed_glob(pattern.lower()),
+        _slashed_glob(pattern.lower().replace("\\", "/")),
+    )
+
+    def matches(row: Row) -> bool:
+        path = row.path.lower()
+        if separator(path) == "/":
+            return plain(path)
+        return slashed(path.replace("\\", "/"))
+
+    return matches
+
+
+def _slashed_glob(pattern: str) -> Callable[[str], bool]:
+    fits = re.compile(translate(pattern)).fullmatch
     if "/" not in pattern:
-        return lambda row: fits(_slashed(row).rpartition("/")[2]) is not None
-    anywhere = re.compile(translate("*/" + pattern.lower())).fullmatch
-    return lambda row: any(each(_slashed(row)) is not None for each in (fits, anywhere))
-
-
-def _slashed(row: Row) -> str:
-    return row.path.lower().replace(os.sep, "/")
+        return lambda path: fits(path.rpartition("/")[2]) is not None
+    anywhere = re.compile(translate("*/" + pattern)).fullmatch
+    return lambda path: any(each(path) is not None for each in (fits, anywhere))
 
 
 @dataclass(frozen=True, slots=True)

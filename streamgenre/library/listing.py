@@ -75,6 +75,8 @@ class Selection:
 def _matches(relative: str, patterns: Sequence[str]) -> bool:
     relative = relative.lower()
     name = relative.rpartition("/")[2]
+    if os.sep == "\\":  # both separators are usual there
+        patterns = [pattern.replace("\\", "/") for pattern in patterns]
     return any(
         fnmatchcase(relative if "/" in pattern else name, pattern.lower()) for pattern in patterns
     )

@@ -68,6 +68,8 @@ def _unusable(row: Row) -> str | None:
     if row.error is not None:
         return "it could not be read"
     name = system_path(row.path)
-    if name != row.path:
+    try:
+        os.fsencode(name).decode()
+    except UnicodeDecodeError:
         return "its path is not UTF-8"
     return None if exists(name) else "it does not exist"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -155,6 +156,7 @@ class Row:
         return cls(shown_path(file.path), file.size, modified, error=one_line(error), model=model)
 
 
+_UTF8 = sys.getfilesystemencoding() == "utf-8"
 _ESCAPED = re.compile("%([89A-F][0-9A-F])")
 
 
@@ -222,21 +224,45 @@ def columns(labels: Sequence[str]) -> list[str]:
 def shown_path(path: str) -> str:
     r"""Convert a path to valid UTF-8; each invalid byte becomes % and two hexadecimal digits.
 
+    The result does not depend on the locale.
+
     >>> shown_path("100% \u00fc.mp3"), shown_path("a\udcff.mp3")
     ('100% ü.mp3', 'a%FF.mp3')
     """
+    text = path
+    if not _UTF8:
+        text = os.fsencode(path).decode("utf-8", "surrogateescape")
     try:
-        path.encode()
+        text.encode()
     except UnicodeEncodeError:
-        parts = os.fsencode(path).decode("utf-8", "surrogateescape")
+        parts = text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
         return "".join(f"%{ord(c) - 0xDC00:02X}" if "\udc80" <= c <= "\udcff" else c for c in parts)
-    return path
+    return text
+
+
+def separator(path: str) -> str:
+    r"""The separator of an absolute path or URL, which may come from another system.
+
+    >>> separator("/music/a.mp3"), separator("s3://bucket/a.mp3")
+    ('/', '/')
+    >>> separator("C:\\Music\\a.mp3"), separator("\\\\server\\music\\a.mp3")
+    ('\\', '\\')
+    """
+    drive = path[:1].isalpha() and path[1:3] == ":\\"
+    return "\\" if drive or path[:2] == "\\\\" else "/"
 
 
 def split_path(path: str) -> tuple[str, str]:
-    """Split an absolute path into folder and name. Much faster than pathlib."""
-    folder, _, name = path.rpartition(os.sep)
-    return folder or os.sep, name
+    r"""Split an absolute path or URL into folder and name. Much faster than pathlib.
+
+    >>> split_path("/a.mp3"), split_path("/b/a.mp3"), split_path("C:\\a.mp3")
+    (('/', 'a.mp3'), ('/b', 'a.mp3'), ('C:\\', 'a.mp3'))
+    """
+    mark = separator(path)
+    folder, _, name = path.rpartition(mark)
+    if not folder or (folder[-1] == ":" and mark == "\\"):
+        folder += mark
+    return folder, name
 
 
 def system_path(shown: str) -> str:
@@ -244,10 +270,16 @@ def system_path(shown: str) -> str:
 
     A literal % followed by two digits is ambiguous. It is kept if a file of that name exists.
     """
-    if os.path.lexists(shown) or not _ESCAPED.search(shown):
-        return shown
-    decoded = _ESCAPED.sub(lambda match: chr(0xDC00 + int(match[1], 16)), shown)
-    return decoded if os.path.lexists(decoded) else shown
+    plain = _from_utf8(shown)
+    if os.path.lexists(plain) or not _ESCAPED.search(shown):
+        return plain
+    decoded = _from_utf8(_ESCAPED.sub(lambda match: chr(0xDC00 + int(match[1], 16)), shown))
+    return decoded if os.path.lexists(decoded) else plain
+
+
+def _from_utf8(text: str) -> str:
+    """A path as from os.fsdecode; surrogates stand for bytes that are not UTF-8."""
+    return text if _UTF8 else os.fsdecode(text.encode("utf-8", "surrogateescape"))
 
 
 def model_name(card: ModelCard) -> str:

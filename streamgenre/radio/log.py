@@ -17,6 +17,7 @@ SCHEMA = 1
 RadioStatus = Status | Literal["paused"]
 _STATUSES = {*get_args(Status), "paused"}
 _MAX_LINE = 1 << 20  # characters
+_YEARS = 1970, 9998  # times outside of them exist in some time zones and systems only
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,9 @@ def _entry(line: str) -> Entry | None:
         texts = record["station"], record["url"], record["genre"], record["title"], record["error"]
         if not all(text is None or isinstance(text, str) for text in texts):
             return None
-        clock = datetime.fromisoformat(record["clock"])
+        clock = datetime.fromisoformat(record["clock"]).astimezone(UTC)
+        if not _YEARS[0] <= clock.year <= _YEARS[1]:
+            return None
         reading = Reading(
             record["status"],
             record["genre"],
@@ -110,6 +113,6 @@ def _entry(line: str) -> Entry | None:
             record["title"],
             record["error"],
         )
-        return Entry(clock.astimezone(UTC), str(texts[0]), str(texts[1]), reading)
-    except (ValueError, KeyError, TypeError):
+        return Entry(clock, str(texts[0]), str(texts[1]), reading)
+    except (ValueError, KeyError, TypeError, OverflowError, OSError):
         return None

@@ -19,6 +19,14 @@ from .byteio import ByteFile, LayeredFile
 _LARGEST_HEADER = 1 << 24  # bytes; artwork can precede the samples
 _W64_RIFF = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 _W64_TAIL = b"\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
+_AU_ENCODINGS = {  # format and bits of wav -> encoding of AU, for samples whose byte order matters
+    (1, 16): 3, (1, 24): 4, (1, 32): 5, (3, 32): 6, (3, 64): 7
+}  # fmt: skip
+_AIFF_PLAIN = {
+    b"NONE", b"sowt", b"twos", b"raw ", b"in24", b"in32", b"42ni", b"23ni", b"fl32", b"FL32",
+    b"fl64", b"FL64",
+}  # fmt: skip
+_ONE_BYTE = {(1, 8), (6, 8), (7, 8)}  # format and bits of wav: PCM, A-law, mu-law
 _AU_BYTES = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}  # encoding -> bytes per sample
 _NAME = re.compile(rb"[A-Za-z0-9_(][A-Za-z0-9_ )]{3}")
 _LARGEST_TRAILER = 1 << 28  # bytes of a trailing chunk of a stream, the end of which is not known
@@ -178,13 +186,14 @@ def _parse(file: ByteFile) -> _Samples | None:
 def _wav(header: _Header) -> _Samples:
     magic = header.take(12)[:4]
     layout = _Layout(">" if magic == b"RIFX" else "<")
-    rate, long_size = 0, None
+    rate, long_size, form = 0, None, b""
     while True:
         name, size = _chunk(header.take(8), layout)
         if name == b"data":
             break
         body = header.take(size + size % 2)
         if name == b"fmt " and size >= 16:
+            form = body
             rate = struct.unpack_from(layout.order + "I", body, 8)[0]
         elif name == b"ds64" and size >= 16:
             long_size = int.from_bytes(body[8:16], "little")
@@ -199,7 +208,31 @@ def _wav(header: _Header) -> _Samples:
     elif _unlimited(size):
         stated = None
     header.replace(4, b"\xff\xff\xff\xff")
-    return _Samples(bytes(header.bytes), stated, rate, layout, wav=True)
+    head = bytes(header.bytes)
+    if magic == b"RIFX":
+        head = _in_known_order(form, len(head)) or head
+    return _Samples(head, stated, rate, layout, wav=head[:4] != b".snd")
+
+
+def _in_known_order(form: bytes, length: int) -> bytes:
+    """Another header of the same length for the samples of a big-endian wav file.
+
+    FFmpeg reads such samples as if they were little-endian, and not every header. The result is a
+    header of AU, or of a little-endian wav file if the order of the samples does not matter. It is
+    empty for other codecs.
+    """
+    tag, channels, rate, second, block, bits = struct.unpack_from(">HHIIHH", form)
+    if tag == 0xFFFE and len(form) >= 28:
+        tag = struct.unpack_from(">I", form, 24)[0]
+    if encoding := _AU_ENCODINGS.get((tag, bits)):
+        au = struct.pack(">4s5I", b".snd", length, 0xFFFFFFFF, encoding, rate, channels)
+        return au.ljust(length, b"\0")
+    if (tag, bits) not in _ONE_BYTE:
+        return b""
+    fields = struct.pack("<HHIIHH", tag, channels, rate, second, block, bits)
+    fields = fields.ljust(length - 28, b"\0")
+    start = struct.pack("<4sI4s4sI", b"RIFF", 0xFFFFFFFF, b"WAVE", b"fmt ", len(fields))
+    return start + fields + b"data\xff\xff\xff\xff"
 
 
 def _w64(header: _Header) -> _Samples:
@@ -231,7 +264,7 @@ def _aiff(header: _Header) -> _Samples:
             channels, frames, bits = struct.unpack_from(">hIh", body)
             exponent, mantissa = struct.unpack_from(">HQ", body, 8)
             per_second = math.ldexp(mantissa, (exponent & 0x7FFF) - 16383 - 63)
-            plain = size < 22 or body[18:22] in (b"NONE", b"sowt", b"twos", b"raw ")
+            plain = size < 22 or body[18:22] in _AIFF_PLAIN
             frame_bytes = channels * -(-bits // 8) if plain else 0
     if not per_second:
         raise _UnknownError  # the format follows the samples

@@ -355,9 +355,11 @@ _WORDS: dict[type[Exception], str] = {
     av.DecoderNotFoundError: _NO_DECODER,
     av.DemuxerNotFoundError: "its format is not supported",
     av.ProtocolNotFoundError: "it refers to an address of an unsupported kind",
-    av.ArgumentError: "it refers to other files, or its header is damaged",
 }
-_BY_NUMBER = {errno.EIO: "the connection or the disk failed"}
+_BY_NUMBER = {  # errors whose classes have other names in older versions of PyAV
+    errno.EIO: "the connection or the disk failed",
+    errno.EINVAL: "it refers to other files, or its header is damaged",
+}
 
 
 def _refusal(error: Exception, remote: bool) -> str:

@@ -6,6 +6,7 @@ HTTP Live Streaming (#EXT-X- tags) lists parts of one recording, and is not spli
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -95,18 +96,26 @@ def _text(data: bytes) -> str | None:
     except UnicodeDecodeError as error:
         if error.start > len(data) - 4:  # a character cut off at the end
             return data[: error.start].decode("utf-8-sig")
-        return data.decode("latin-1") if max(data[:512], default=0) < 0xFF else None
+        binary = max(data[:512], default=0) == 0xFF and not data.startswith(b"#EXTM3U")
+        return None if binary else data.decode("latin-1")
 
 
 def _absolute(entry: str, base: str | Path | None) -> str:
     if isinstance(base, Path) and not scheme(entry):
-        path = base / entry
         # Players on Windows write back slashes.
-        return str(path if exists(path) else base / entry.replace("\\", "/"))
+        paths = [base / name for text in _names(entry) for name in (text, text.replace("\\", "/"))]
+        return str(next((path for path in paths if exists(path)), paths[1]))
     if isinstance(base, str) and scheme(entry) != "icy":
         with suppress(ValueError):  # not an address; refused when it is opened
             return urljoin(base, entry)
     return entry
+
+
+def _names(entry: str) -> Iterator[str]:
+    """File names that an entry may stand for: its text, and its bytes if it is not UTF-8."""
+    yield os.fsdecode(entry.encode("utf-8", "surrogateescape"))
+    with suppress(UnicodeError):  # as `_text` decodes them
+        yield os.fsdecode(entry.encode("latin-1"))
 
 
 def check_entry(entry: str) -> None:

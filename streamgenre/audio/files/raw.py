@@ -1,4 +1,4 @@
-"""Samples without a header, as audio tools pipe them: little-endian, interleaved."""
+"""Samples without a header, as audio tools pipe them: interleaved, of either byte order."""
 
 from __future__ import annotations
 
@@ -36,15 +36,17 @@ class RawFormat:
 
     def decode(self, data: bytes) -> NDArray[np.float32]:
         """Decode whole frames to float32 (n, channels)."""
-        if self.encoding == "f32le":
-            samples = np.frombuffer(data, "<f4").astype(np.float32)
-        elif self.encoding == "s24le":
+        kind, size = self.encoding[0], ENCODINGS[self.encoding]
+        order = "<" if self.encoding.endswith("le") else ">"
+        if kind == "f":
+            samples = np.frombuffer(data, f"{order}f4").astype(np.float32)
+        elif size == 3:
             padded = np.zeros((len(data) // 3, 4), np.uint8)
-            padded[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
-            samples = padded.view("<i4")[:, 0].astype(np.float32) / np.float32(2**31)
+            whole = padded[:, 1:] if order == "<" else padded[:, :3]  # the upper three bytes
+            whole[:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
+            samples = padded.view(f"{order}i4")[:, 0].astype(np.float32) / np.float32(2**31)
         else:
-            size = ENCODINGS[self.encoding]
-            samples = np.frombuffer(data, f"<i{size}").astype(np.float32)
+            samples = np.frombuffer(data, f"{order}i{size}").astype(np.float32)
             samples /= np.float32(2 ** (8 * size - 1))
         return samples.reshape(-1, self.channels)
 

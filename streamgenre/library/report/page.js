@@ -33,7 +33,11 @@
   const display = (genre) => data.genres[genre]?.[0] ?? data.statuses[genre] ?? genre;
   const colour = (genre) => data.genres[genre]?.[1];
   const titleOf = (file) => files.title[file] || files.name[file];
-  const pathOf = (file) => folders[files.folder[file]][0] + "/" + files.name[file];
+  const pathOf = (file) => {
+    const folder = folders[files.folder[file]][0];
+    const mark = /^([A-Za-z]:)?\\/.test(folder) ? "\\" : "/";
+    return (folder.endsWith(mark) ? folder : folder + mark) + files.name[file];
+  };
   const placeOf = (file) => pathOf(file).slice(data.root);
   const textOf = (kind, cell) => {
     if (cell === null) return "";

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from urllib.parse import quote
 
+from ...audio.address import scheme
 from ...files import relative_url, text_replacement
 from ...pages import escaped, page, script_data
 from ...wording import STATUS_WORDS, capitalised, counted
-from ..row import split_path, system_path
+from ..row import separator, split_path, system_path
 from .looks import Look
 from .tables import WITHOUT_GENRE, Cell, Report, Table
 
@@ -176,9 +177,9 @@ class _Page:
             if (real := system_path(path)) != path:
                 links[number] = quote(os.fsencode(split_path(real)[1]), safe=_AS_IN_JS)
         tags = {name: [row[columns[name]] for row in files.rows] for name in ("artist", "title")}
-        root = os.path.commonpath(folders) if folders else ""
+        root = common_folder(folders)
         return {
-            "root": len(root) + (not root.endswith(os.sep)),
+            "root": len(root),
             "statuses": {name: capitalised(words) for name, words in STATUS_WORDS.items()},
             "genres": {name: [look.display, look.colour] for name, look in self._looks.items()},
             "folders": [[folder, _link(folder, self._folder)] for folder in folders],
@@ -227,8 +228,27 @@ def _table(table: Table, numbers: Mapping[str, int]) -> dict[str, object]:
     }
 
 
+def common_folder(folders: Iterable[str]) -> str:
+    r"""The longest common start of folders, with a separator at its end; empty if there is none.
+
+    The folders may be of several drives, servers and stores.
+
+    >>> common_folder(["/music/a", "/music/ab"]), common_folder(["/music", "s3://bucket"])
+    ('/music/', '')
+    >>> common_folder(["C:\\Music\\a", "C:\\Music\\b"]), common_folder(["C:\\Music", "D:\\"])
+    ('C:\\Music\\', '')
+    """
+    ended = [folder.rstrip(mark) + mark for folder in folders for mark in [separator(folder)]]
+    shared = os.path.commonprefix(ended)  # noqa: RUF071  # cut at a separator
+    return shared[: shared.rfind(separator(shared)) + 1]
+
+
 def _link(shown: str, page: Path) -> str:
-    """Relative URL of a folder from the folder of the page, with a trailing slash."""
+    """URL of a folder with a trailing slash, relative to the folder of the page if it is local."""
+    if scheme(shown):
+        return shown.rstrip("/") + "/"
+    if separator(shown) != os.sep:  # scanned on Windows
+        return PureWindowsPath(shown).as_uri().rstrip("/") + "/"
     return relative_url(system_path(shown), page) + "/"
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,6 +37,16 @@ def test_schemes_are_resolved(tmp_path):
     assert resolved("ICY://radio:8000/x") == "http://radio:8000/x"
     assert resolved("HTTPS://radio/X") == "https://radio/X"
     assert resolved((tmp_path / "a b.mp3").as_uri()) == str(tmp_path / "a b.mp3")
+
+
+def test_a_file_on_another_computer():
+    """Windows opens shared folders by name; other systems need them mounted."""
+    assert resolved("file://localhost/a.mp3") == str(Path("/a.mp3"))
+    if os.name == "nt":
+        assert resolved("file://nas/music/a%20b.mp3") == r"\\nas\music\a b.mp3"
+    else:
+        with pytest.raises(InputError, match="is on another computer, nas; mount"):
+            resolved("file://nas/music/a.mp3")
 
 
 @pytest.mark.parametrize("url", ["http://", "http:///x", "http://me:pa/ss@host/", "http://[::1"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,35 @@ def test_entries_with_back_slashes_and_old_encodings(tmp_path, mp3):
     (tmp_path / "müsic" / "song.mp3").write_bytes(mp3)
     (tmp_path / "x.m3u").write_bytes("müsic\\song.mp3\n".encode("latin-1"))
     assert seconds(open_source(tmp_path / "x.m3u")) == pytest.approx(12, abs=0.1)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX file names")
+@pytest.mark.parametrize("head", [b"", b"#EXTM3U\n#EXTINF:1,\xff\n"])
+def test_entries_are_also_file_names_in_bytes(tmp_path, head):
+    """A list that is not UTF-8 may hold names as they are on the disk, in any encoding."""
+    names = [b"caf\xe9 \xa4.mp3", "日本.mp3".encode(), "ü\\x.mp3".encode("latin-1")]
+    folder = os.fsencode(tmp_path)
+    try:
+        (tmp_path / "ü").mkdir()
+        for name in (*names[:2], "ü/x.mp3".encode()):
+            Path(os.fsdecode(folder + b"/" + name)).touch()
+    except OSError:
+        pytest.skip("this file system has no such names")
+    found = entries_of(head + b"\n".join(names), tmp_path, "x.m3u")
+    assert found is not None
+    paths = [os.fsencode(entry.where) for entry in found]
+    assert paths == [folder + b"/" + name for name in (*names[:2], "ü/x.mp3".encode())]
+
+
+def test_entries_with_drives_and_shares(tmp_path):
+    """On Windows they are absolute; elsewhere they are shown as they were written."""
+    found = entries_of(b"C:\\Music\\a.mp3\n\\\\nas\\music\\b.mp3\n", tmp_path, "x.m3u")
+    assert found is not None
+    first, second = (entry.where for entry in found)
+    if os.name == "nt":
+        assert (first, second) == ("C:\\Music\\a.mp3", "\\\\nas\\music\\b.mp3")
+    else:
+        assert first.endswith("C:/Music/a.mp3") and second.endswith("/nas/music/b.mp3")
 
 
 def test_a_playlist_of_several_lists_them(tmp_path):

@@ -25,6 +25,10 @@ def reference(model, music):
     return model.classify(music)
 
 
+def decoded(source):
+    return np.concatenate([block.copy() for block in source.blocks()])
+
+
 def same_music(timeline, reference, tolerance=0.12):
     assert timeline.duration == pytest.approx(reference.duration, abs=0.12)
     assert (timeline.status, timeline.genre) == (reference.status, reference.genre)
@@ -67,20 +71,69 @@ def test_a_pipe_that_cannot_seek(model, music, reference, tmp_path, name):
     same_music(model.classify(piped(write(tmp_path / name, *music).read_bytes())), reference)
 
 
-@pytest.mark.parametrize("encoding", ["s16le", "s24le", "s32le", "f32le"])
+@pytest.mark.parametrize(
+    "encoding", ["s16le", "s24le", "s32le", "f32le", "s16be", "s24be", "s32be", "f32be"]
+)
 @pytest.mark.parametrize("channels", [1, 2])
 def test_raw_samples(model, music, reference, encoding, channels):
     samples, rate = music
     samples = samples if channels == 2 else samples.mean(1, keepdims=True)
-    if encoding == "f32le":
-        data = samples.astype("<f4").tobytes()
+    order = "<" if encoding.endswith("le") else ">"
+    if encoding.startswith("f"):
+        data = samples.astype(f"{order}f4").tobytes()
     else:
         bits = int(encoding[1:3])
-        whole = np.rint(samples.astype(np.float64) * (2 ** (bits - 1) - 1)).astype("<i4")
-        data = whole.view(np.uint8).reshape(-1, 4)[:, : bits // 8].tobytes()
+        whole = np.rint(samples.astype(np.float64) * (2 ** (bits - 1) - 1)).astype(f"{order}i4")
+        parts = whole.view(np.uint8).reshape(-1, 4)
+        data = (parts[:, : bits // 8] if order == "<" else parts[:, -bits // 8 :]).tobytes()
     form = RawFormat(encoding, rate, channels)
     same_music(model.classify(piped(data), raw=form), reference, 0.01)
     assert model.classify(io.BytesIO(data + b"\0"), raw=form).duration == reference.duration
+
+
+@pytest.mark.parametrize(
+    ("form", "subtypes"),
+    [
+        ("WAV", ["PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "PCM_U8", "ULAW"]),
+        ("AIFF", ["PCM_16", "PCM_24"]),
+        ("AU", ["PCM_16", "FLOAT"]),
+        ("CAF", ["PCM_16", "FLOAT"]),
+        ("MAT5", ["PCM_16"]),
+    ],
+)
+def test_both_byte_orders_give_the_same_samples(music, tmp_path, form, subtypes):
+    """Big-endian wav is RIFX, the samples of which FFmpeg reads in the wrong order."""
+    samples, rate = music[0][:44_100], music[1]
+    for subtype in subtypes:
+        read, seconds = [], []
+        for endian in ("LITTLE", "BIG"):
+            path = tmp_path / f"{subtype}-{endian}.{form.lower()}"
+            soundfile.write(path, samples, rate, subtype, endian, form)
+            source = open_source(path)
+            seconds.append(source.stated_duration)
+            read.append(decoded(source))
+            assert source.warnings == []
+            if form == "WAV":  # by name and through a pipe
+                assert np.array_equal(decoded(open_source(piped(path.read_bytes()))), read[-1])
+        assert np.array_equal(*read) and np.allclose(read[0], samples, atol=0.05)
+        assert seconds == pytest.approx([1.0, 1.0], abs=0.01)
+
+
+def extensible(order, samples):
+    """A wav file of 16 bits in the extensible format with an INFO list after its samples."""
+    sub = struct.pack(order + "IHH", 1, 0, 16) + bytes.fromhex("800000aa00389b71")
+    form = struct.pack(order + "HHIIHHHHI", 0xFFFE, 2, 44_100, 176_400, 4, 16, 22, 16, 3) + sub
+    data = np.rint(samples * 32767).astype(order + "i2").tobytes()
+    info = b"INFOIGNR" + struct.pack(order + "I", 4) + b"jazz"
+    parts = ((b"fmt ", form), (b"data", data), (b"LIST", info))
+    body = b"WAVE" + b"".join(n + struct.pack(order + "I", len(d)) + d for n, d in parts)
+    return (b"RIFX" if order == ">" else b"RIFF") + struct.pack(order + "I", len(body)) + body
+
+
+def test_an_extensible_big_endian_wav_ends_where_its_samples_end(music):
+    samples = music[0][:44_100]
+    little, big = (decoded(open_source(io.BytesIO(extensible(order, samples)))) for order in "<>")
+    assert np.array_equal(little, big) and len(big) == 44_100
 
 
 @pytest.mark.parametrize("content", ["audio/mpeg", "application/octet-stream"])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from support.paths import EXAMPLES
 
+from streamgenre.library import listing
 from streamgenre.library.listing import Selection, list_files, read_paths
 from streamgenre.library.row import LibraryFile, Unlisted, shown_path
 
@@ -35,6 +36,14 @@ def test_files_at_any_depth_are_sorted_by_name(tmp_path):
     for name in ("cover.jpg", "a.txt", "list.m3u", "._A.MP3", "noextension", "b/x.cue"):
         touch(tmp_path / name)
     assert listed(tmp_path) == ([*map(str, wanted)], [])
+
+
+def test_patterns_may_have_the_separators_of_windows(monkeypatch):
+    chosen = Selection(exclude=("Podcasts\\*",))
+    assert chosen.includes("podcasts/a.mp3")
+    monkeypatch.setattr(listing.os, "sep", "\\")
+    assert not chosen.includes("podcasts/a.mp3")
+    assert chosen.includes("music/a.mp3")
 
 
 def test_size_and_time(tmp_path):

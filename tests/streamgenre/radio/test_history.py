@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pytest
 from support.browser import CONTRAST, opened
@@ -80,6 +81,52 @@ def test_time_after_an_interrupted_log_is_not_counted():
     assert seconds == pytest.approx(60 * (9 + 1.5 + 199), abs=1)
     paused = [entry(0, METAL), entry(1, PAUSED), entry(500, METAL), entry(501, PAUSED)]
     assert at(history(paused, UTC)).seconds["metal"] == pytest.approx(120)
+
+
+ZONES = ("Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns", "Pacific/Kiritimati",
+         "Pacific/Apia", "Africa/Casablanca", "Africa/Monrovia")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ZONES)
+@pytest.mark.parametrize(
+    "around", ["2028-02-29T12:00Z", "2038-01-19T03:14Z", "2026-10-04T00:00Z", "2011-12-30T10:00Z"]
+)
+def test_no_time_is_lost_in_any_zone(name, around):
+    """Leap days, the end of 32-bit time, changes by half an hour, and a day that did not exist."""
+    try:
+        zone = ZoneInfo(name)
+    except ZoneInfoNotFoundError:
+        pytest.skip("this system has no time zones")
+    begin = datetime.fromisoformat(around) - timedelta(hours=36)
+    lines = [Entry(begin + timedelta(minutes=m), "A", "http://a/", METAL) for m in range(72 * 60)]
+    station = at(history(lines, zone))
+    assert station.seconds["metal"] == pytest.approx((72 * 60 - 1) * 60)
+    counted: dict[tuple[int, int], float] = {}
+    for line in lines[:-1]:
+        local = line.clock.astimezone(zone)
+        cell = local.weekday(), local.hour
+        counted[cell] = counted.get(cell, 0.0) + 60
+    # An entry may cross the full hour, where an offset has seconds.
+    assert {cell: parts["metal"] for cell, parts in station.hours.items()} == pytest.approx(
+        counted, abs=60
+    )
+
+
+@pytest.mark.parametrize(
+    "clock",
+    ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59Z",
+     "1969-12-31T23:59:59Z"],
+)  # fmt: skip
+def test_an_impossible_time_is_a_damaged_line(tmp_path, clock):
+    """Some systems and zones have no such time, and would fail later."""
+    log = tmp_path / "log.jsonl"
+    line = entry(0, METAL).to_json()
+    log.write_text(line + "\n" + line.replace(json.loads(line)["clock"], clock) + "\n")
+    for zone in (None, timezone(timedelta(hours=14)), timezone(-timedelta(hours=12))):
+        found = history(read_log(log), zone)
+        assert found.damaged == 1 and found.start == START
+    log.write_text(line.replace(json.loads(line)["clock"], "1970-01-01T00:00:05Z"))  # no battery
+    assert history(read_log(log), UTC).damaged == 0
 
 
 def test_unordered_and_damaged_lines(tmp_path):
