@@ -136,7 +136,7 @@ def test_only_the_command_and_the_package_import_the_library():
 
 
 def test_the_library_imports_only_model_audio_and_what_they_import():
-    allowed = ("library", "model", "audio", "errors", "extras", "files", "parse", "update")
+    allowed = ("library", "model", "audio", "errors", "extras", "files", "forks", "parse", "update")
     wrong = {
         (module, name)
         for module in modules("streamgenre.library")
