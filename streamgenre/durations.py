@@ -1,13 +1,29 @@
-"""Durations as text."""
+"""Durations: as text, and measured across the sleep of a computer."""
 
 from __future__ import annotations
 
 import math
 import re
+import sys
+import time
 from contextlib import suppress
 
 _UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
+
+
+# On Linux and macOS, time.monotonic() stops while the computer sleeps.
+_WITH_SLEEP: int | None = getattr(
+    time, "CLOCK_MONOTONIC" if sys.platform == "darwin" else "CLOCK_BOOTTIME", None
+)
+
+
+def elapsed() -> float:
+    """Seconds since an arbitrary moment, including the time for which the computer sleeps.
+
+    A change of the wall clock has no effect.
+    """
+    return time.monotonic() if _WITH_SLEEP is None else time.clock_gettime(_WITH_SLEEP)
 
 
 def clock(seconds: float, tenths: bool = False) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -89,12 +90,45 @@ def replace_bytes(path: str | os.PathLike[str], data: bytes) -> None:
         partial.write_bytes(data)
 
 
+def replace_folder(folder: Path, target: Path, before: Path) -> None:
+    """Replace the folder `target` by `folder`. The replaced one moves to `folder` or `before`.
+
+    Linux and macOS exchange folders in one step, if the file system can. Otherwise, `target` does
+    not exist for a moment. If this fails, it is as it was. Raises OSError.
+    """
+    if not target.exists():
+        folder.rename(target)
+    elif not _exchange(folder, target):
+        target.rename(before)
+        try:
+            folder.rename(target)
+        except BaseException:
+            before.rename(target)
+            raise
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two paths in one step. Returns False if the system or file system cannot."""
+    if os.name != "posix":
+        return False
+    import ctypes
+
+    library = ctypes.CDLL(None)
+    names = os.fsencode(one.absolute()), os.fsencode(other.absolute())
+    try:
+        if sys.platform == "darwin":
+            return bool(library.renamex_np(*names, 2) == 0)
+        return bool(library.renameat2(-100, names[0], -100, names[1], 2) == 0)
+    except AttributeError:  # an older C library
+        return False
+
+
 def relative_url(target: str | os.PathLike[str], folder: str | os.PathLike[str]) -> str:
     """URL of a path for a page in a folder: relative, or absolute for another drive of Windows."""
     path, folder = Path(target).absolute(), os.path.realpath(folder)
     try:
         relative = os.path.relpath(path, folder)
-        if not Path(folder, relative).exists():  # a symbolic link on the way changes ".."
+        if not exists(Path(folder, relative)):  # a symbolic link on the way changes ".."
             relative = os.path.relpath(os.path.realpath(path), folder)
     except ValueError:
         return path.as_uri()

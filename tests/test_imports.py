@@ -137,8 +137,8 @@ def test_only_the_command_and_the_package_import_the_library():
 
 def test_the_library_imports_only_model_audio_and_what_they_import():
     allowed = (
-        "library", "model", "audio", "errors", "extras", "files", "pages", "parse", "update",
-        "wording",
+        "library", "model", "audio", "errors", "extras", "files", "forks", "pages", "parse",
+        "update", "wording",
     )  # fmt: skip
     wrong = {
         (module, name)

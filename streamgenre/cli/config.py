@@ -14,6 +14,8 @@ from typing import Any
 
 import click
 
+from ..errors import reason
+
 VARIABLE = "STREAMGENRE_CONFIG"
 
 
@@ -54,9 +56,15 @@ def defaults(name: str, command: click.Command) -> dict[str, Any]:
 def _table(path: Path, name: str) -> dict[str, Any]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8")).get(name, {})
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if os.environ.get(VARIABLE):
             raise click.UsageError(f"{VARIABLE}={path}: no such file") from None
+        return {}
+    except PermissionError as error:
+        if os.environ.get(VARIABLE):
+            raise click.UsageError(f"{path}: cannot be read: {reason(error)}") from None
+        # Usual for a service that runs with the home folder of another user.
+        click.echo(f"streamgenre: {path}: {reason(error)}; continuing without it", err=True)
         return {}
     except (OSError, ValueError) as error:
         raise click.UsageError(f"{path}: cannot be read: {error}") from None

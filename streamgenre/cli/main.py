@@ -68,15 +68,16 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return 128 + signal.SIGINT
-    except ImportError as error:
-        if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
-            return 128 + signal.SIGINT  # Ctrl-C while a library was imported
-        raise
     except BrokenPipeError:  # the reader closed the pipe
         return 0
     except OSError as error:  # standard output on a full disk, for example
-        click.echo(f"streamgenre: {error}", err=True)
+        if interrupt.received is None:
+            click.echo(f"streamgenre: {error}", err=True)
         return 1
+    except Exception:
+        if interrupt.received is None:
+            raise
+        return 1  # Ctrl-C inside a library that converts it to another error
 
 
 def _discard_unwritten() -> None:
@@ -87,32 +88,56 @@ def _discard_unwritten() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _silence_libraries() -> None:
-    """Discard output of C libraries on file descriptor 2."""
-    try:
-        ours = os.dup(2)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    except OSError:  # closed
-        return
-    sys.stderr = os.fdopen(ours, "w", buffering=1, errors="backslashreplace")
+def _open_standard_streams() -> None:
+    """Open streams that the caller has closed, so that no other file gets their descriptors."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free descriptor
+
+
+class _Messages(io.FileIO):
+    """Standard error without errors: the work goes on if nobody can read its messages."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError:  # a closed pipe or terminal, or a full disk
+            return memoryview(data).nbytes
+
+
+def _separate_messages() -> None:
+    """Write messages to a copy of file descriptor 2; discard output of C libraries on it."""
+    ours = _Messages(os.dup(2), "w")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    sys.stderr = io.TextIOWrapper(
+        io.BufferedWriter(ours), errors="backslashreplace", line_buffering=True
+    )
 
 
 def main() -> None:
     """The `streamgenre` command."""
-    _silence_libraries()
-    if sys.stderr is None:  # closed by the caller
-        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
-    if sys.stdout is None:
+    _open_standard_streams()
+    _separate_messages()
+    if sys.stdout is None:  # closed by the caller
         click.echo("streamgenre: standard output is closed", err=True)
         sys.exit(1)
-    interrupt.install()
-    if isinstance(sys.stdout, io.TextIOWrapper):  # for any locale and file name
-        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        code = run(sys.argv[1:])
-    except SystemExit as ended:  # SIGTERM
+        try:
+            interrupt.install()
+            if isinstance(sys.stdout, io.TextIOWrapper):  # for any locale and file name
+                sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+            code = run(sys.argv[1:])
+        finally:
+            interrupt.ignore()
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
+    except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ignore a second Ctrl-C
+    interrupt.ignore()
+    if interrupt.received is not None:
+        code = 128 + interrupt.received
     _discard_unwritten()
     if interrupt.hanging:  # Python would wait for the thread at exit
         os._exit(code)

@@ -149,6 +149,8 @@ def command(
                     run.total += len(entries) - 1
                     continue
             except StreamgenreError as error:
+                if isinstance(error, OutputError) and not in_folder:
+                    raise  # the file of all results cannot be written, on a full disk for example
                 write.failed(recording, error)
                 click.echo(f"streamgenre: {one_line(error)}", err=True)
                 codes.append(error.exit_code)

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ..errors import OutputError, reason
+from ..forks import Owner
 from ..parse import parse_json
 from .row import LibraryFile, Row, Unlisted
 from .tagging.record import Record
@@ -47,6 +48,7 @@ CREATE TEMP TABLE tagged (  -- states of files before and after their tags were 
 );
 """
 _AHEAD = 256  # waiting files fetched at a time
+_inherited: list[sqlite3.Connection] = []  # in a forked process: closing them removes the log
 
 
 class _DamagedError(sqlite3.Error):
@@ -77,6 +79,7 @@ class Journal:
         retry_failed: bool = False,
     ) -> None:
         self.path, self._made_with = path, made_with
+        self._owner = Owner("the journal")
         self._retry_failed = retry_failed
         self._ahead: deque[LibraryFile] = deque()
         try:
@@ -227,7 +230,10 @@ class Journal:
             yield parsed
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, except in a forked process, where SQLite must not touch it."""
+        if not self._owner.here:
+            _inherited.append(self._db)
+            return
         with suppress(sqlite3.Error):
             self._db.close()
 

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Literal
 
 from ..errors import ConfigError, StreamgenreError
 from ..files import exists
+from ..forks import Owner
 from ..model.card import ModelCard, read_card
 from ..model.model import BUNDLED, Compute, read_model
 from .cluster import ClusterPool, check_ray
@@ -207,6 +208,7 @@ class _Scan:
         self._labels, self._model = card.label_names, model_name(card)
         self._journal, self._pool, self._events = journal, pool, events
         self._on_progress = progress
+        self._owner = Owner("the scan")
         self._room = threading.Semaphore(_LISTED_AHEAD)
         self._ended = False  # stops the listing thread
         self._began = time.monotonic()
@@ -217,6 +219,7 @@ class _Scan:
         threading.Thread(target=self._list, args=(files,), daemon=True).start()
         try:
             while True:
+                self._owner.check()
                 self._pool.fill(self._journal.next_waiting, self._progress.listed)
                 if self._progress.listed and not self._pool.busy:
                     break
@@ -230,9 +233,10 @@ class _Scan:
             if missing := self._progress.files - self._progress.done:
                 raise StreamgenreError(f"{missing} files have no row; run the same command again")
         finally:
-            self._ended = True
-            self._room.release()
-            self._pool.close()
+            if self._owner.here:  # a forked process must not end the workers
+                self._ended = True
+                self._room.release()
+                self._pool.close()
 
     def _list(self, files: Iterator[ListingEntry]) -> None:
         """List files in groups, up to a limit ahead of their use. Runs in a thread."""

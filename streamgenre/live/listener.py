@@ -15,6 +15,7 @@ from typing import Any, Literal
 from ..audio.address import is_url
 from ..audio.live.input import Gap, LiveInput
 from ..durations import clock
+from ..forks import Owner
 from ..model.card import ModelCard
 from ..model.model import Model, load
 from ..output.ribbon import decision_text
@@ -106,6 +107,7 @@ class Listener:
         recorder: Recorder | None = None,
     ) -> None:
         self.source, self.model = source, model
+        self._owner = Owner("the listener")
         self.stream = model.stream(hop)
         """The stream. Decisions are based on its `smoothed` probabilities."""
         if recorder is not None:
@@ -130,8 +132,10 @@ class Listener:
     def poll(self) -> list[Update]:
         """The updates since the last call, often none. Does not block.
 
-        Raises DeviceError if the input is permanently lost.
+        Raises DeviceError if the input is permanently lost, and StreamgenreError in a forked
+        process.
         """
+        self._owner.check()
         updates: list[Update] = []
         if self.ended:
             return updates
@@ -241,6 +245,8 @@ class Listener:
 
     def close(self) -> bool:
         """Stop, close the input and finish the sinks. Returns False if a thread hangs."""
+        if not self._owner.here:
+            return True
         if self._closed is None:
             self.ended = True
             # Close the recording first, since a part that hangs may use up the remaining time.

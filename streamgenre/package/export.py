@@ -19,11 +19,13 @@ from onnx import helper
 from ..errors import (
     ConfigError,
     ModelFileError,
+    OutputError,
     PackageError,
     StreamgenreError,
     first_line,
     reason,
 )
+from ..files import replace_folder
 from ..model.card import METADATA_KEY, Hop, ModelCard, card_to_json, read_card
 from ..model.onnxfile import read_onnx
 from ..model.session import session
@@ -82,8 +84,9 @@ def export_package(
             available.
         progress: called with each stage of the work.
 
-    Raises ConfigError for invalid options or an unsuitable target, and ModelFileError or
-    PackageError if verification fails. Nothing is left behind then.
+    Raises ConfigError for invalid options or an unsuitable target, ModelFileError or PackageError
+    if verification fails, and OutputError if the package cannot be written. Nothing is left behind
+    then.
     """
     if not (SMALLEST_OPSET <= opset <= LARGEST_OPSET and 1 <= batch <= LARGEST_BATCH):
         raise ConfigError(
@@ -130,16 +133,9 @@ def _in_place_of(target: Path) -> Iterator[Path]:
                 yield folder
             except StreamgenreError as error:
                 raise type(error)(str(error).replace(str(folder), str(target))) from None
-            try:
-                if target.exists():
-                    target.rename(before)
-                folder.rename(target)
-            except BaseException:
-                if before.exists() and not target.exists():
-                    before.rename(target)
-                raise
+            replace_folder(folder, target, before)
     except OSError as error:
-        raise PackageError(f"{target}: the package cannot be written: {reason(error)}") from None
+        raise OutputError(f"{target}: cannot be written: {reason(error)}") from None
 
 
 def _check_place(target: Path) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from ..errors import ConfigError, StreamgenreError
+from ..forks import Owner
 from ..model.model import Model
 from ..model.pool import PooledStream
 from ..update import Update
@@ -123,6 +124,7 @@ class Radio:
     ) -> None:
         if not 0 < interval < math.inf:
             raise ConfigError(f"interval must be a number of seconds, not {interval:g}")
+        self._owner = Owner("the radio monitor")
         self._interval, self._shortest = interval, min(shortest, interval)
         self._schedule, self._patience = schedule or Schedule(), patience or Patience()
         seconds = model.card.file_hop if hop is None else hop
@@ -168,8 +170,9 @@ class Radio:
         """Remove and return all queued entries. Waits up to `timeout` seconds for the first one.
 
         If the queue is empty and `ended` is true, no more entries follow. Re-raises an error of
-        the worker thread.
+        the worker thread. Raises StreamgenreError in a forked process.
         """
+        self._owner.check()
         deadline = time.monotonic() + timeout
         with self._arrived:
             while not self._entries and not self.ended:
@@ -185,6 +188,8 @@ class Radio:
 
     def close(self) -> bool:
         """Close all connections. Queued entries can still be taken. False if a thread hangs."""
+        if not self._owner.here:
+            return True
         self._stopping.set()
         self._thread.join(_CLOSE_TIMEOUT)
         deadline = time.monotonic() + _CLOSE_TIMEOUT

@@ -71,3 +71,45 @@ def test_an_error_names_the_file(tmp_path):
     with pytest.raises(OutputError, match=r"a\.txt: cannot be written: ") as error:
         replace_bytes(path, b"x")
     assert "Errno" not in str(error.value) and os.linesep not in str(error.value)
+
+
+@pytest.mark.parametrize("can_exchange", [True, False])
+def test_a_folder_is_replaced(tmp_path, monkeypatch, can_exchange):
+    if not can_exchange:
+        monkeypatch.setattr(files, "_exchange", lambda one, other: False)
+    target = tmp_path / "target"
+    for number in range(2):
+        new = tmp_path / f"new {number}"
+        new.mkdir()
+        (new / "file").write_text(str(number))
+        files.replace_folder(new, target, tmp_path / "before")
+        assert (target / "file").read_text() == str(number)
+    kept = {path.read_text() for path in tmp_path.glob("*/file")} - {"1"}
+    assert kept == {"0"}
+
+
+def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_exchange", lambda one, other: False)
+    target = tmp_path / "target"
+    target.mkdir()
+    with pytest.raises(OSError):
+        files.replace_folder(tmp_path / "none", target, tmp_path / "before")
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]
+
+
+@posix
+def test_a_link_to_a_file_in_a_folder_without_permission(tmp_path):
+    import subprocess
+
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "file").touch()
+    program = (
+        "import os, sys; from streamgenre.files import relative_url;"
+        "os.getuid() or os.setuid(54321); print(relative_url(*sys.argv[1:]))"
+    )
+    hidden.chmod(0)
+    call = [sys.executable, "-c", program, str(hidden / "file"), str(tmp_path)]
+    done = subprocess.run(call, capture_output=True, text=True)
+    hidden.chmod(0o700)
+    assert done.stdout.endswith("hidden/file\n"), done.stderr

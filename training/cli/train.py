@@ -152,7 +152,7 @@ def command(
     else:
         try:
             path = trainer.run()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):
             click.echo(
                 f"stopped at update {trainer.progress.update}; the same command resumes from the "
                 f"last checkpoint in {folder}",

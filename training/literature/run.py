@@ -98,7 +98,7 @@ def run_row(bench: Bench, row: Row, seed: int) -> Entry:
     """Train if needed, measure on `test`, and store the entry in the results."""
     if row.task == "genre" and bench.dataset.task == "tags":
         raise NotHereError(f"{row.system} predicts genres, and {bench.dataset.name} has tags only")
-    begun = time.time()
+    begun = time.monotonic()
     name = "tagging" if row.kind == "network" and row.task == "tags" else row.kind
     module = import_module(f".kinds.{name}", __package__)
     measured: Measured = module.measure(bench, row, seed)
@@ -111,7 +111,7 @@ def run_row(bench: Bench, row: Row, seed: int) -> Entry:
         data=bench.audio.source,
         machine=machine(),
         time=now(),
-        wall_seconds=round(time.time() - begun, 1),
+        wall_seconds=round(time.monotonic() - begun, 1),
         **({"set": row.changes} if row.changes else {}),
         **row.words,
         **({"commit": checkpoint.commit()} | measured.fields()),

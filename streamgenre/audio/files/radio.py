@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...durations import elapsed
 from ...errors import InputError
 from ..address import shown
 from .byteio import ConnectionLostError
@@ -110,13 +111,13 @@ class UrlSource:
 
     def blocks(self) -> Iterator[NDArray[np.float32] | Gap]:
         """float32 (n, channels), and gaps where the connection was lost."""
-        heard = time.monotonic()
+        heard = elapsed()
         while True:
             reason = "the data ended"
             lost = False
             try:
                 for block in self._source.blocks():
-                    heard = time.monotonic()
+                    heard = elapsed()
                     self.sample_rate, self.channels = self._source.sample_rate, block.shape[1]
                     yield block
             except ConnectionLostError as error:
@@ -130,32 +131,37 @@ class UrlSource:
             if self._closed.is_set() or not (again or lost):
                 return
             self._source.close()
-            self._reconnect(heard, reason)
+            self._reconnect(elapsed() - heard, reason)
             if self._closed.is_set():
                 return
-            gap = time.monotonic() - heard
+            gap = elapsed() - heard
             self._losses, self._missing = self._losses + 1, self._missing + gap
             self._tell()
             yield Gap(gap)
 
-    def _reconnect(self, heard: float, reason: str) -> None:
-        """Connect again; raises InputError if that fails for too long."""
-        pause = self._plan.first
-        while True:
-            left = heard + self._plan.limit - time.monotonic()
-            if left <= 0:
-                raise InputError(
-                    f"{self.name}: no data for {self._plan.limit / 60:.3g} minutes "
-                    f"({reason}); check the address and the network"
-                )
-            if self._closed.wait(min(pause, left)):
+    def _reconnect(self, silent: float, reason: str) -> None:
+        """Connect again; raises InputError if that fails for too long.
+
+        `silent`: seconds without data so far. The time for which the computer sleeps does not count
+        towards the limit, because nothing was tried in it.
+        """
+        pause, spent = self._plan.first, min(silent, self._plan.stall)
+        while spent < self._plan.limit:
+            pause = min(pause, self._plan.limit - spent)
+            if self._closed.wait(pause):
                 return
-            pause = min(2 * pause, self._plan.longest)
+            began = time.monotonic()
             try:
                 self._source = self._connect()
                 return
             except InputError as error:
                 reason = str(error).removeprefix(f"{self.name}: ")
+            spent += pause + min(time.monotonic() - began, self._plan.stall)
+            pause = min(2 * pause, self._plan.longest)
+        raise InputError(
+            f"{self.name}: no data for {self._plan.limit / 60:.3g} minutes "
+            f"({reason}); check the address and the network"
+        )
 
     def _tell(self) -> None:
         """State the losses so far, in one warning."""

@@ -1,8 +1,8 @@
 """An input device as a live input, with gaps for outages and dropped samples.
 
-Times follow the wall clock. The length of a gap is chosen so that all sound and gaps reported so
-far match the elapsed time. Small errors of the sound card's clock therefore do not accumulate over
-days.
+The length of a gap is chosen so that all sound and gaps reported so far match the elapsed time,
+including the time for which the computer sleeps. Small errors of the sound card's clock therefore
+do not accumulate over days.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 import weakref
 from collections.abc import Sequence
 
+from ...durations import elapsed
 from . import portaudio
 from .capture import RING_SECONDS, Capture
 from .devices import Device, choose
@@ -54,7 +55,7 @@ class Microphone:
         self._watchdog = Watchdog(self._reading, open_device, patience, wanted)
         self.dropped = 0
         self._earlier_overflows = 0
-        self._origin: float | None = None  # monotonic time at which the first sound began
+        self._origin: float | None = None  # time at which the first sound began
         self._reported = 0.0  # s of sound and gaps since then
         self._late_since: float | None = None
         self._usual = 0.0  # s by which sound is late, including clock drift
@@ -106,7 +107,7 @@ class Microphone:
             return parts
         if current is None:
             if not self._paused and (not self._broken or self._unreported() >= _GAP_INTERVAL):
-                self._report_gap(parts, time.monotonic())
+                self._report_gap(parts, elapsed())
             self._broken = True
         elif current is not self._reading:
             self._earlier_overflows += self._reading.overflows
@@ -129,7 +130,7 @@ class Microphone:
                 missed = dropped / capture.sample_rate
                 self._report(parts, Gap(missed), missed)
             seconds = len(samples) / capture.sample_rate
-            begun = time.monotonic() - capture.waiting - seconds
+            begun = elapsed() - capture.waiting - seconds
             if self._origin is None:
                 self._origin = begun
             if self._broken or self._lost_silently(capture, begun):
@@ -164,7 +165,7 @@ class Microphone:
 
     def _unreported(self) -> float:
         """Elapsed seconds that were not reported yet."""
-        return 0.0 if self._origin is None else time.monotonic() - self._origin - self._reported
+        return 0.0 if self._origin is None else elapsed() - self._origin - self._reported
 
     def _report_gap(self, parts: list[Sound | Gap], until: float) -> None:
         """Report a gap up to this time, even a tiny one: the next samples may have another rate."""

@@ -153,11 +153,16 @@ def _embeddable(recording: Recording) -> Path:
 
 
 def _write_base64(file: TextIO, source: Path) -> None:
+    for data in _chunks(source):
+        file.write(base64.b64encode(data).decode())
+
+
+def _chunks(source: Path) -> Iterator[bytes]:
     try:
         with source.open("rb") as audio:
             left = LARGEST_EMBEDDED
             while left > 0 and (data := audio.read(_CHUNK)):
-                file.write(base64.b64encode(data).decode())
+                yield data
                 left -= len(data)
     except OSError as error:
         raise OutputError(f"{source}: cannot be embedded: {reason(error)}") from None

@@ -6,6 +6,7 @@ Matplotlib includes a font, uses system fonts for other scripts, and needs no sy
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from typing import TextIO
 
@@ -31,6 +32,9 @@ _SHRINK = 0.92  # DejaVu Sans is wider than the fonts that browsers use
 
 def require() -> None:
     """Raise ConfigError if Matplotlib is not installed."""
+    log = logging.getLogger("matplotlib")
+    if log.level == logging.NOTSET:
+        log.setLevel(logging.ERROR)  # it would advise on its cache, which is not needed
     try:
         import matplotlib  # noqa: F401
     except ImportError:

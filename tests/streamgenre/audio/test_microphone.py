@@ -101,6 +101,7 @@ def machine(monkeypatch):
             return made.now
 
     monkeypatch.setattr(microphone, "time", Clock)
+    monkeypatch.setattr(microphone, "elapsed", Clock.monotonic)
     return made
 
 
