@@ -6,6 +6,7 @@ contains its progress.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -30,7 +31,7 @@ from torch import Tensor
 from streamgenre.errors import ModelFileError, OutputError
 from streamgenre.files import replacement
 from streamgenre.model.card import Style
-from streamgenre.networks import build
+from streamgenre.networks import build, check_description
 from streamgenre.networks.step import StepNetwork
 from streamgenre.parse import parse_json
 
@@ -104,12 +105,25 @@ class Checkpoint(BaseModel):
         }
 
 
+_DIGEST = "tensors_sha256"  # entry of the metadata
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of names, types, shapes and values."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\0".encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
 def write(path: Path, tensors: Mapping[str, Tensor], about: Checkpoint) -> None:
     """Replace a checkpoint atomically. Raises OutputError if it cannot be written."""
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
         with replacement(path) as partial:
-            save_file(held, partial, about.metadata())
+            save_file(held, partial, about.metadata() | {_DIGEST: _digest(held)})
             partial.chmod(0o644)  # safetensors sets 0600
     except SafetensorError as error:
         raise OutputError(f"{path}: cannot be written: {error}") from None
@@ -123,6 +137,11 @@ def read(path: Path) -> tuple[dict[str, Tensor], Checkpoint]:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise ModelFileError(f"{path}: the checkpoint cannot be read: {error}") from None
+    # Files of earlier versions have no hash.
+    if metadata.pop(_DIGEST, None) not in (None, _digest(tensors)):
+        raise ModelFileError(
+            f"{path}: is damaged (its hash differs); copy it again, or remove it to start again"
+        )
     try:
         return tensors, Checkpoint.model_validate(metadata)
     except ValidationError as error:
@@ -136,6 +155,7 @@ def load_network(path: Path) -> tuple[StepNetwork, Checkpoint]:
     """Return the network of a finished checkpoint, in evaluation mode, and the metadata."""
     tensors, about = read(path)
     try:
+        check_description(about.network)
         network = build(about.network)
         network.load_state_dict(tensors)
     except (RuntimeError, TypeError, ValueError, ZeroDivisionError):

@@ -40,7 +40,10 @@ Card parse(const json& entries, const std::string& folder) {
         {variant.at("file"), variant.at("sha256"), variant.value("test_difference", 0.0)});
   const json& test = entries.at("test");
   const auto path = [&](const char* name) {
-    return folder + "/" + test.at(name).at("file").get<std::string>();
+    const std::string file = test.at(name).at("file");
+    if (file.find("..") != std::string::npos || file.rfind('/', 0) == 0)
+      throw std::invalid_argument("names a file outside the package");
+    return folder + "/" + file;
   };
   card.test = {count(test.at("steps")), path("samples"), path("probabilities"), path("music")};
   return card;

@@ -5,7 +5,7 @@
 // (The install script of onnxruntime-node would download CUDA, which is not needed.)
 
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 
@@ -33,6 +33,9 @@ class Failure extends Error {
 }
 
 async function read(folder, file) {
+  if (typeof file !== "string" || isAbsolute(file) || file.includes("..")) {
+    throw new Failure(`${join(folder, "card.json")}: names a file outside the package`, BAD_MODEL);
+  }
   try {
     return await readFile(join(folder, file));
   } catch (error) {

@@ -7,6 +7,7 @@ import { Decider, largest } from "./decide.mjs";
 
 const FORMAT = 1; // of card.json
 const LARGEST_SAMPLE = 1e6; // 120 dB over full scale; larger samples are damaged
+const LARGEST_SIZE = 10_000_000; // numbers in a window or state; the card is not trusted
 const NEEDED = ["probabilities", "music", "next_state"];
 const OPTIONAL = ["styles", "speech"];
 
@@ -27,6 +28,10 @@ export class ModelError extends Error {
 export async function openSession(ort, card, file, bytes) {
   if (card?.format !== FORMAT || card.batch !== 1) {
     throw new ModelError("card.json must have format 1 and a batch of one stream; export it again");
+  }
+  const sizes = [card.hop?.samples, card.window, card.state];
+  if (!sizes.every((size) => Number.isInteger(size) && size > 0 && size <= LARGEST_SIZE)) {
+    throw new ModelError("card.json has an invalid size; export it again");
   }
   const variant = card.variants.find((entry) => entry.file === file);
   if (!variant) {

@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 SMALL, REFERENCE = "model.int8.onnx", "model.onnx"
 TOLERANCE = 1e-3  # in addition to the difference that the card states for rounded weights
 UNREADABLE, BAD_MODEL = 3, 5  # exit codes
+LARGEST_CARD, LARGEST_FILE = 2**20, 2**29  # bytes; files are not trusted
+LARGEST_SIZE = 10_000_000  # numbers in a window or state
 
 
 class HostError(Exception):
@@ -82,22 +84,37 @@ class Decider:
         return ("unsure", None) if self.current is None else ("genre", self.current)
 
 
+def read(folder: Path, name: str, most: int) -> bytes:
+    """The content of a file of a package. Raises HostError for names that lead out of it."""
+    if name.startswith("/") or any(part in name for part in ("..", "\\", ":", "\0")):
+        raise HostError(f"{folder}: card.json names a file outside the package; is it a package?")
+    with (folder / name).open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise HostError(f"{folder / name}: is too large; is {folder} a package?")
+    return data
+
+
 class Model:
     """The step of a package, with its state."""
 
     def __init__(self, folder: Path, file: str | None) -> None:
         try:
-            self.card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+            self.card = json.loads(read(folder, "card.json", LARGEST_CARD))
             variants = {entry["file"]: entry for entry in self.card["variants"]}
             file = file or (SMALL if SMALL in variants else REFERENCE)
             self.rounding = variants[file].get("test_difference") or 0.0
             digest = variants[file]["sha256"]
-            data = (folder / file).read_bytes()
+            data = read(folder, file, LARGEST_FILE)
+            self.hop, self.batch = self.card["hop"]["samples"], self.card["batch"]
+            sizes = self.card["window"], self.card["state"]
+            if not all(0 < self.batch * size <= LARGEST_SIZE for size in (self.hop, *sizes)):
+                raise ValueError("sizes")
         except OSError as error:
             raise HostError(f"{error.filename}: {error.strerror}; is {folder} a package?") from None
         except KeyError as error:
             raise HostError(f"{folder}: card.json has no entry {error}; check --model") from None
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise HostError(f"{folder}: card.json is invalid ({error}); is it a package?") from None
         if hashlib.sha256(data).hexdigest() != digest:
             raise HostError(
@@ -111,9 +128,7 @@ class Model:
         except Exception as error:  # ONNX Runtime's exception types share no public base
             first = str(error).splitlines()[0]
             raise HostError(f"{folder / file}: ONNX Runtime cannot load it: {first}") from None
-        self.hop, self.batch = self.card["hop"]["samples"], self.card["batch"]
-        self.window = np.zeros((self.batch, self.card["window"]), np.float32)
-        self.state = np.zeros((self.batch, self.card["state"]), np.float32)
+        self.window, self.state = (np.zeros((self.batch, size), np.float32) for size in sizes)
 
     def step(self, new: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Probabilities (B, C) and music (B,) for new samples (B, hop)."""
@@ -169,10 +184,12 @@ def updates(model: Model) -> Iterator[dict[str, Any]]:
 def check(model: Model, folder: Path) -> int:
     """Run the test vector of the package and print the largest difference of a probability."""
     test = model.card["test"]
-    samples = np.fromfile(folder / test["samples"]["file"], "<i2").astype(np.float32) / 32768
-    wanted, music = (
-        np.fromfile(folder / test[name]["file"], "<f4") for name in ("probabilities", "music")
-    )
+    vector = {
+        name: np.frombuffer(read(folder, test[name]["file"], LARGEST_FILE), kind)
+        for name, kind in (("samples", "<i2"), ("probabilities", "<f4"), ("music", "<f4"))
+    }
+    samples = vector["samples"].astype(np.float32) / 32768
+    wanted, music = vector["probabilities"], vector["music"]
     parts = samples.reshape(model.batch, test["steps"], model.hop)
     given = [model.step(parts[:, i]) for i in range(test["steps"])]
     worst = max(

@@ -20,6 +20,7 @@ def command(model: Path | None, as_json: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from ..errors import one_line
     from ..model.model import load
     from ..output.console import Console
     from ..output.ribbon import style
@@ -39,7 +40,9 @@ def command(model: Path | None, as_json: bool) -> None:
             for i, inner in enumerate(value):
                 row("" if i else name, inner)
         else:
-            table.add_row(name, value if isinstance(value, Text) else Text(str(value)))
+            # The card is not trusted: control characters would act on the terminal.
+            lines = "\n".join(map(one_line, str(value).splitlines()))
+            table.add_row(one_line(name), value if isinstance(value, Text) else Text(lines))
 
     labels = Text()
     for label in card.labels:

@@ -147,6 +147,7 @@ class Results:
         if self._format == ".parquet":
             with _readable(self.path):
                 names = list(_parquet().read_schema(self.path).names)
+                _check(names)
         else:
             first = next(self._stored(), None)
             names = columns(()) if first is None else [*first]

@@ -5,18 +5,26 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from numbers import Real
 from typing import Any
 
-from ..errors import ConfigError, ModelFileError
-from ..parse import parse_json
+from ..errors import ConfigError, ModelFileError, reason
+from ..parse import DEEPEST, parse_json
 from .onnxfile import LARGEST_FILE, read_onnx
 
 FORMAT = 1
 METADATA_KEY = "streamgenre"
-_LARGEST_STATE = 1_000_000
+# Limits of a card, since the file is not trusted: they bound the memory of a stream.
+LONGEST_CARD = 4 * 2**20  # characters
+_LARGEST_STATE = 1_000_000  # numbers
+_LARGEST_WINDOW = 3_000_000  # samples; a minute at 48 kHz
+_SHORTEST_HOP = 0.01  # s; each hop makes an update
+_MOST_NAMES, _MOST_HOPS = 10_000, 100
+_LONGEST_NAME = 255  # characters
+_NOT_TEXT = frozenset({"Cc", "Cs", "Zl", "Zp"})  # control characters, surrogates, line breaks
 
 
 @dataclass(frozen=True)
@@ -123,12 +131,12 @@ def read_card(data: bytes, name: str) -> ModelCard:
         file = read_onnx(data)
     except (ValueError, RecursionError) as error:
         raise ModelFileError(
-            f"{name}: is not a complete ONNX model ({error}); download it again"
+            f"{name}: is not an ONNX model that can be loaded ({error}); download it again"
         ) from None
     if METADATA_KEY not in file.metadata:
         raise ModelFileError(f"{name}: has no model card; use a model written by streamgenre")
     try:
-        entries = parse_json(file.metadata[METADATA_KEY])
+        entries = parse_json(file.metadata[METADATA_KEY], LONGEST_CARD, DEEPEST)
         if entries.pop("format") != FORMAT:
             raise ModelFileError(f"{name}: has another format version; update streamgenre")
         entries["labels"] = tuple(Label(**label) for label in entries["labels"])
@@ -140,9 +148,9 @@ def read_card(data: bytes, name: str) -> ModelCard:
         entries["gates"] = tuple(entries.get("gates", ()))
         card = ModelCard(**entries)
         _check(card)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ModelFileError(
-            f"{name}: the model card is invalid ({error}); download the model again"
+            f"{name}: the model card is invalid ({reason(error)}); download the model again"
         ) from None
     if card.sha256 != file.sha256:
         raise ModelFileError(
@@ -153,9 +161,12 @@ def read_card(data: bytes, name: str) -> ModelCard:
 
 def _check(card: ModelCard) -> None:
     """Raise ValueError if an entry of the card is out of range or inconsistent."""
-    if not 1_000 <= card.sample_rate <= 192_000 or not 0 < card.state_size <= _LARGEST_STATE:
+    _check_texts(card)
+    if not (
+        _whole(card.sample_rate, 1_000, 192_000) and _whole(card.state_size, 1, _LARGEST_STATE)
+    ):
         raise ValueError("sample rate or state size")
-    if card.hop_entry is not None and not 0 <= card.hop_entry < card.state_size:
+    if card.hop_entry is not None and not _whole(card.hop_entry, 0, card.state_size - 1):
         raise ValueError("hop entry out of range")
     if not card.labels or len(set(card.label_names)) != len(card.labels):
         raise ValueError("missing or duplicate labels")
@@ -163,13 +174,54 @@ def _check(card: ModelCard) -> None:
         raise ValueError("colour not of the form #rrggbb")
     if len({style.name for style in card.styles}) != len(card.styles):
         raise ValueError("duplicate styles")
+    if len(card.hops) > _MOST_HOPS:
+        raise ValueError(f"more than {_MOST_HOPS} hops")
     for hop in card.hops:
-        whole = hop.samples == round(hop.seconds * card.sample_rate)
-        if not whole or not 0 < hop.samples <= hop.window <= 60 * card.sample_rate:
+        if not _finite(hop.seconds) or not _whole(hop.window, 1, _LARGEST_WINDOW):
+            raise ValueError("hop or window out of range")
+        exact = hop.samples == round(hop.seconds * card.sample_rate)
+        if not exact or not _whole(hop.samples, 1, hop.window) or hop.seconds < _SHORTEST_HOP:
             raise ValueError(f"hop of {hop.seconds} s")
+        if not all(_is_text(key) and _finite(value) for key, value in hop.accuracy.items()):
+            raise ValueError(f"accuracy of hop {hop.seconds} s")
     if not {card.live_hop, card.file_hop} <= {hop.seconds for hop in card.hops}:
         raise ValueError("live or file hop not among the hops")
-    if not all(math.isfinite(value) for value in asdict(card.thresholds).values()):
+    if not all(_finite(value) for value in asdict(card.thresholds).values()):
         raise ValueError("thresholds")
     if not card.thresholds.smoothing > 0:
         raise ValueError("smoothing")
+    if not isinstance(card.about, dict) or not isinstance(card.network, dict):
+        raise ValueError("about or network is not an object")
+
+
+def _check_texts(card: ModelCard) -> None:
+    """Raise ValueError for names that are not short and printable, or for too many of them."""
+    if max(len(card.labels), len(card.styles), len(card.gates)) > _MOST_NAMES:
+        raise ValueError(f"more than {_MOST_NAMES} names")
+    names: Iterable[object] = (
+        card.name,
+        card.version,
+        card.sha256,
+        *(text for label in card.labels for text in (label.name, label.display, label.colour)),
+        *(text for style in card.styles for text in (style.name, style.display)),
+        *(label.parent or "-" for label in card.labels),
+        *(style.parent or "-" for style in card.styles),
+        *card.gates,
+    )
+    if not all(map(_is_text, names)):
+        raise ValueError(f"a name is not one line of up to {_LONGEST_NAME} characters")
+
+
+def _is_text(value: object) -> bool:
+    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_NAME:
+        return False
+    # Control characters would act on a terminal. Joiners, which some scripts need, are kept.
+    return all(unicodedata.category(character) not in _NOT_TEXT for character in value)
+
+
+def _whole(value: object, least: int, most: int) -> bool:
+    return type(value) is int and least <= value <= most
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)

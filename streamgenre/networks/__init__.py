@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
+
+import torch
 
 from .step import StepNetwork, TrainableNetwork
 
@@ -27,6 +31,9 @@ KINDS = {
     "irvin-two-layer": "published.irvin.IrvinTwoLayer",
 }
 """Kind of network -> module and class."""
+_MOST_PARAMETERS = 100_000_000
+_LARGEST_ARGUMENT = 10_000_000
+_LONGEST_LIST = 10_000
 
 
 def build(description: dict[str, Any]) -> StepNetwork:
@@ -42,6 +49,27 @@ def build(description: dict[str, Any]) -> StepNetwork:
     module, name = KINDS[kind].rsplit(".", 1)
     network: StepNetwork = getattr(import_module(f".{module}", __package__), name)(**arguments)
     return network
+
+
+def check_description(description: Mapping[str, Any]) -> None:
+    """Raise ValueError if the description of a network makes it larger than any network here."""
+    _check_argument(dict(description))
+    with torch.device("meta"):  # allocates nothing
+        shapes = [value.shape for value in build(dict(description)).state_dict().values()]
+    if sum(map(math.prod, shapes)) > _MOST_PARAMETERS:
+        raise ValueError(f"the network has more than {_MOST_PARAMETERS:,} parameters")
+
+
+def _check_argument(value: object) -> None:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        if len(value) > _LONGEST_LIST:
+            raise ValueError("an entry of the network is too long")
+        for entry in value:
+            _check_argument(entry)
+    elif isinstance(value, (int, float)) and not abs(value) <= _LARGEST_ARGUMENT:
+        raise ValueError(f"an entry of the network is out of range: {str(value)[:40]}")
 
 
 def build_trainable(description: dict[str, Any]) -> TrainableNetwork:

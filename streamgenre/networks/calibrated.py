@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from . import build
+from . import build, check_description
 from .step import StepNetwork
 
 
@@ -53,8 +53,9 @@ class Calibrated(nn.Module):
 def network_from_onnx(description: Mapping[str, Any], model: onnx.ModelProto) -> Calibrated:
     """The network of a card with the weights of its ONNX file.
 
-    Raises KeyError if a weight is missing.
+    Raises KeyError if a weight is missing, and ValueError if the description is out of range.
     """
+    check_description(description)
     step = Calibrated(build(dict(description)))
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
     # The exporter stores equal weights once, and some weights as float16.

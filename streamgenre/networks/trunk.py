@@ -28,6 +28,7 @@ from .augment import augmented
 from .logmel import LogMel, activity
 from .readout import Memory, Readout
 from .step import SequenceLogits, SequenceOptions, StepLogits, TrainableNetwork
+from .weights import read_state_dict
 
 WINDOW = 40_000  # 2.5 s at 16 kHz; better than 1 s in every metric
 _SHORTEST = 8_000  # the backbone halves the number of frames five times
@@ -381,7 +382,7 @@ class TrunkTFCRNN(Readout, TrainableNetwork):
 
     def start_from(self, checkpoint: str | Path) -> None:
         """Load a published EfficientAT MobileNetV3 state dict (.pt) and fold batch norm."""
-        source = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        source = read_state_dict(checkpoint)
 
         def fold(conv: nn.Conv2d, name: str) -> None:
             norm = f"{name}.1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import PackageError
+from ..errors import PackageError, reason
 from ..files import exists
 from ..model.card import Hop, ModelCard
-from ..parse import parse_json
-from .limits import DTYPES, Dtype
+from ..model.onnxfile import LARGEST_FILE
+from ..parse import DEEPEST, parse_json
+from .limits import DTYPES, LARGEST_BATCH, Dtype
 from .run import Shape
 
 FORMAT = 1
@@ -25,6 +27,8 @@ CARD, SUMS, README, TEST, EXAMPLES = "card.json", "SHA256SUMS", "README.md", "te
 ORT, OPERATORS = "model.ort", "model.required_operators.config"
 REFERENCE = "model.onnx"
 STEPS = 50  # length of the test vector
+_LARGEST_CARD = 2**20  # bytes, and also of the hashes
+_MOST_STEPS = 10_000  # of a test vector
 _TYPES: dict[str, np.dtype[Any]] = {"int16": np.dtype("<i2"), "float32": np.dtype("<f4")}
 
 
@@ -82,9 +86,9 @@ def write_array(folder: Path, name: str, values: NDArray[np.generic], kind: str)
 
 def read_array(folder: Path, entry: dict[str, Any]) -> NDArray[Any]:
     """Read the numbers of an entry; raises PackageError."""
-    data = (folder / entry["file"]).read_bytes()
     kind, shape = _TYPES[entry["type"]], tuple(entry["shape"])
-    if len(data) != kind.itemsize * int(np.prod(shape)):
+    data = read_limited(folder, entry["file"], kind.itemsize * math.prod(shape))
+    if len(data) != kind.itemsize * math.prod(shape):
         raise PackageError(
             f"{folder}: the size of {entry['file']} does not match {CARD}; export it again"
         )
@@ -110,10 +114,17 @@ def check_sums(folder: Path) -> None:
                 f"{folder}: is not a complete package ({name} is missing); export it again"
             )
     sums = _read_sums(folder)
+    inside = folder.resolve()
     for name, digest in sums.items():
         path = folder / name
         if not exists(path) or not path.is_file():
             raise PackageError(f"{folder}: {name} is missing; export it again")
+        if not path.resolve().is_relative_to(inside):
+            raise PackageError(
+                f"{folder}: {name} is a link that leads out of the package; copy the file instead"
+            )
+        if path.stat().st_size > LARGEST_FILE:
+            raise PackageError(f"{folder}: {name} is too large; export it again")
         if _hash(path) != digest:
             raise PackageError(f"{folder}: {name} is damaged (its hash differs); export it again")
     for name in _files(folder):
@@ -135,28 +146,54 @@ def _files(folder: Path) -> list[str]:
     return sorted({path.relative_to(folder).as_posix() for path in paths} - {SUMS})
 
 
+def read_limited(folder: Path, name: str, most: int) -> bytes:
+    """The content of a file of a package. Raises PackageError if it is larger or unreadable."""
+    try:
+        with (folder / name).open("rb") as file:
+            data = file.read(most + 1)
+    except OSError as error:
+        raise PackageError(f"{folder}: {name} cannot be read: {reason(error)}") from None
+    if len(data) > most:
+        raise PackageError(f"{folder}: {name} is too large; export it again")
+    return data
+
+
 def _read_sums(folder: Path) -> dict[str, str]:
     sums = {}
-    for line in (folder / SUMS).read_bytes().decode("utf-8", "replace").splitlines():
+    text = read_limited(folder, SUMS, _LARGEST_CARD).decode("utf-8", "replace")
+    for line in text.splitlines():
         digest, _, name = line.partition("  ")
-        path = Path(name)
-        if not re.fullmatch("[0-9a-f]{64}", digest) or ".." in path.parts or path.is_absolute():
+        if not re.fullmatch("[0-9a-f]{64}", digest) or not is_inside(name):
             raise PackageError(f"{folder}: {SUMS} is damaged; export it again")
         sums[name] = digest
     return sums
 
 
+def is_inside(name: str) -> bool:
+    r"""Whether a relative path stays in its folder on every system.
+
+    >>> [is_inside(name) for name in ("a/b", "../a", "a/../../b", "/a", "C:a", "a\b", "")]
+    [True, False, False, False, False, False, False]
+    """
+    if not name or not name.isprintable() or any(character in name for character in "\\:"):
+        return False
+    return not name.startswith("/") and ".." not in name.split("/")
+
+
 def read_package_card(folder: Path) -> dict[str, Any]:
     """Read the card of a package and check its form; raises PackageError."""
     try:
-        card: dict[str, Any] = parse_json((folder / CARD).read_bytes())
+        data = read_limited(folder, CARD, _LARGEST_CARD)
+        card: dict[str, Any] = parse_json(data, deepest=DEEPEST)
         if card["format"] != FORMAT:
             raise PackageError(f"{folder}: {CARD} has another format version; update streamgenre")
         shape, test, labels = shape_of(card), card["test"], len(card["labels"])
         steps = test["steps"]
         numbers = [*shape, card["sample_rate"], labels, steps]
-        if not all(isinstance(number, int) and number > 0 for number in numbers):
+        if not all(type(number) is int and number > 0 for number in numbers):
             raise ValueError("sizes")
+        if shape.batch > LARGEST_BATCH or steps > _MOST_STEPS:
+            raise ValueError("batch or steps out of range")
         files = {}
         for variant in card["variants"]:
             files[variant["file"]] = variant["dtype"]
@@ -178,8 +215,10 @@ def read_package_card(folder: Path) -> dict[str, Any]:
             if test[name] != {"file": _test_file(name, kind), "type": kind, "shape": wanted}:
                 raise ValueError(f"test {name}")
         return card
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        raise PackageError(f"{folder}: {CARD} cannot be read ({error}); export it again") from None
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise PackageError(
+            f"{folder}: {CARD} cannot be read ({reason(error)}); export it again"
+        ) from None
 
 
 def _test_file(name: str, kind: str) -> str:
@@ -192,7 +231,8 @@ def sizes(entry: Any) -> list[int]:
 
 
 def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def variant_entry(folder: Path, file: str, dtype: Dtype) -> dict[str, Any]:

@@ -72,7 +72,9 @@ def _labels(outputs: Outputs, card: Mapping[str, Any]) -> tuple[int, NDArray[np.
 
 def multiply_adds_of(path: Path) -> int | None:
     """Multiply-adds of one step of an ONNX file; None for other formats."""
-    return multiply_adds(onnx.load(path)) if path.suffix == ".onnx" else None
+    if path.suffix != ".onnx":
+        return None
+    return multiply_adds(onnx.load(path, load_external_data=False))
 
 
 _AUDIO = {".ogg", ".opus", ".mp3", ".flac", ".wav", ".m4a", ".aiff", ".aif", ".aac"}

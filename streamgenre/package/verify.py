@@ -14,16 +14,19 @@ from typing import Any
 import numpy as np
 import onnx
 
-from ..errors import PackageError, first_line
+from ..errors import PackageError, first_line, reason
 from ..model.card import ModelCard, read_card
+from ..model.onnxfile import LARGEST_FILE, ORT_FORMAT
 from ..model.session import session
 from ..signals import as_floats
 from .contents import (
     CARD,
+    ORT,
     REFERENCE,
     check_sums,
     package_card,
     read_array,
+    read_limited,
     read_package_card,
     shape_of,
     sizes,
@@ -109,7 +112,12 @@ def _check_card(folder: Path, card: dict[str, Any]) -> None:
             other, _ = _check_graph(folder, file)
             if replace(other, sha256=own.sha256) != own:
                 raise PackageError(f"{folder}: {file} belongs to another model; export it again")
-    wanted: Mapping[str, Any] = package_card(own, own.hops[0], outputs)
+    try:
+        wanted: Mapping[str, Any] = package_card(own, own.hops[0], outputs)
+    except (KeyError, ValueError, IndexError) as error:
+        raise PackageError(
+            f"{folder}: {REFERENCE} is not the step of a package ({reason(error)}); export it again"
+        ) from None
     pairs = [(key, wanted[key], card.get(key)) for key in wanted]
     for variant in card["variants"]:
         made = variant_entry(folder, variant["file"], variant["dtype"])
@@ -123,7 +131,7 @@ def _check_card(folder: Path, card: dict[str, Any]) -> None:
 
 def _check_graph(folder: Path, file: str) -> tuple[ModelCard, dict[str, list[int]]]:
     """Check that a file is valid standard ONNX. Returns its card and output shapes."""
-    data = (folder / file).read_bytes()
+    data = read_limited(folder, file, LARGEST_FILE)
     own = read_card(data, str(folder / file))
     try:
         model = onnx.load_from_string(data)
@@ -143,7 +151,11 @@ def _check_graph(folder: Path, file: str) -> tuple[ModelCard, dict[str, list[int
 
 
 def _engine(folder: Path, file: str, card: dict[str, Any]) -> Engine:
-    loaded, shape = session(folder / file), shape_of(card)
+    data = read_limited(folder, file, LARGEST_FILE)
+    # The runtime goes by the content. Only the graph of an ONNX file is checked.
+    if (data[4:8] == ORT_FORMAT) != (file == ORT):
+        raise PackageError(f"{folder}: {file} has another format than its name; export it again")
+    loaded, shape = session(data, file), shape_of(card)
     memory = card["test"]["memory"]["shape"][-1]
     given = {entry.name: entry.shape for entry in loaded.get_inputs()}
     if given != card["inputs"]:

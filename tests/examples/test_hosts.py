@@ -89,3 +89,40 @@ def test_a_damaged_model_is_rejected(command, package, tmp_path):
     (folder / "model.int8.onnx").write_bytes(data)
     done = started(*command, folder, "--check")
     assert done.returncode == 5 and b"is damaged" in done.stderr
+
+
+def outside(card: dict, folder: Path) -> None:
+    """The test vector is a file beside the package."""
+    file = folder.parent / "music.f32"
+    shutil.copy(folder / "test/music.f32", file)
+    card["test"]["music"]["file"] = "../music.f32"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        outside,
+        lambda card, folder: card["test"]["music"].update(file="/etc/hostname"),
+        lambda card, folder: card.update(window=10**9),
+        lambda card, folder: card.update(state=10**15),
+        lambda card, folder: card["hop"].update(samples=0),
+    ],
+    ids=["beside", "absolute", "window", "state", "hop"],
+)
+def test_a_card_that_is_made_to_do_harm_is_refused(command, package, tmp_path, change):
+    folder = shutil.copytree(package, tmp_path / "package")
+    card = json.loads((folder / "card.json").read_text())
+    change(card, folder)
+    (folder / "card.json").write_text(json.dumps(card))
+    done = started(*command, folder, "--check")
+    assert done.returncode == 5 and not done.stdout
+    assert done.stderr.startswith(b"streamgenre: ") and done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, '{"a":' * 100_000], ids=["lists", "objects"])
+def test_deep_nesting_in_a_card_is_refused(command, package, tmp_path, text):
+    folder = shutil.copytree(package, tmp_path / "package")
+    (folder / "card.json").write_text(text)
+    done = started(*command, folder)
+    assert done.returncode == 5, done.stderr[-300:]
+    assert b"card.json" in done.stderr and done.stderr.count(b"\n") == 1

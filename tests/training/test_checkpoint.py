@@ -59,7 +59,9 @@ def test_what_is_written_is_read_again_under_the_same_names(tmp_path):
     assert checkpoint.read(tmp_path / "m.safetensors")[1] == about
     with safe_open(tmp_path / "m.safetensors", "pt") as file:
         metadata = file.metadata()
-    assert metadata.keys() == STORED.keys() - {"of_a_later_version"} | {"progress"}
+    added = {"progress", "tensors_sha256"}
+    assert metadata.keys() == STORED.keys() - {"of_a_later_version"} | added
+    del metadata["tensors_sha256"]
     config = Config.model_validate_json(STORED["config"])
     rewritten = ("config", "calibration", "progress")  # with defaults
     for key in metadata.keys() - rewritten:
@@ -74,3 +76,41 @@ def test_a_file_without_these_entries_is_no_checkpoint(entry, tmp_path):
     save_file({"weight": torch.ones(2)}, tmp_path / "other.safetensors", stored)
     with pytest.raises(ModelFileError, match=rf"not a checkpoint of this trainer \({entry}\)"):
         checkpoint.read(tmp_path / "other.safetensors")
+
+
+def test_a_damaged_weight_is_detected(tmp_path):
+    """safetensors has no checksum."""
+    path = tmp_path / "m.safetensors"
+    weights = {"a": torch.arange(1000.0), "b": torch.zeros((), dtype=torch.int64)}
+    checkpoint.write(path, weights, Checkpoint.model_validate(STORED))
+    assert checkpoint.read(path)[0].keys() == weights.keys()
+    data = bytearray(path.read_bytes())
+    data[-100] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ModelFileError, match=r"m\.safetensors: is damaged"):
+        checkpoint.read(path)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        {"kind": "tfcrnn", "classes": 3, "width": 10**5},
+        {"kind": "tfcrnn", "classes": 10**12},
+        {"kind": "trunk", "classes": 3, "size": -(10**9)},
+        {"kind": "tfcrnn", "classes": 3, "width": float("nan")},
+        {"kind": "tfcrnn", "classes": 3, "unknown": [[0] * 100_000]},
+    ],
+)
+def test_a_network_without_bounds_is_refused_before_it_is_built(network, tmp_path):
+    """A checkpoint cannot make the program allocate what its file does not have."""
+    about = Checkpoint.model_validate(STORED).model_copy(update={"network": network})
+    checkpoint.write(tmp_path / "m.safetensors", {}, about)
+    with pytest.raises(ModelFileError, match="does not contain the weights of its network"):
+        checkpoint.load_network(tmp_path / "m.safetensors")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 5_000])
+def test_deep_nesting_in_the_metadata_is_refused(text, tmp_path):
+    save_file({}, tmp_path / "m.safetensors", STORED | {"network": text})
+    with pytest.raises(ModelFileError, match="is not a checkpoint"):
+        checkpoint.read(tmp_path / "m.safetensors")

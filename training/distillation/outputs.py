@@ -23,8 +23,10 @@ from torch.nn import functional as F
 
 from streamgenre.files import replace_bytes
 from streamgenre.networks.trunk import WINDOW, TrunkTFCRNN
+from streamgenre.networks.weights import read_state_dict
 
 from ..data import SAMPLE_RATE, AudioCache, DataError
+from ..data.arrays import read_npz
 from ..inference import Progress
 from .soft_targets import FIRST, STEP
 
@@ -79,7 +81,7 @@ class Trunk:
     def __init__(self, checkpoint: Path) -> None:
         self._network = TrunkTFCRNN(1, feedback="none").eval()
         self._network.start_from(checkpoint)
-        weights = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        weights = read_state_dict(checkpoint)
         self._head = [weights[f"classifier.{i}.{k}"] for i in (2, 5) for k in ("weight", "bias")]
         self.features = self._network.features_size
 
@@ -109,9 +111,8 @@ def cached_outputs(
     outputs: dict[str, Rows] = {}
     if path.is_file():
         try:
-            with np.load(path) as file:
-                outputs = {key: file[key].astype(np.float32) for key in file.files}
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            outputs = {key: rows.astype(np.float32) for key, rows in read_npz(path).items()}
+        except (OSError, ValueError) as error:
             raise DataError(
                 f"{path}: cannot be read: {error}; remove it to compute it again"
             ) from None

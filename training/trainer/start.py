@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from streamgenre.errors import ModelFileError
+from streamgenre.errors import ModelFileError, one_line
 from streamgenre.networks.calibrated import network_from_onnx
 from streamgenre.networks.step import TrainableNetwork
 from streamgenre.networks.trunk import TrunkTFCRNN
@@ -34,8 +34,12 @@ def start_from(network: TrainableNetwork, source: str) -> bool:
             raise DataError(f"{source}: is a backbone (trunk), and this network has none")
         try:
             network.start_from(source)
-        except Exception as error:  # an invalid pickle can raise anything
-            raise ModelFileError(f"{source}: is not EfficientAT's mn04 ({error})") from None
+        except ModelFileError:
+            raise
+        except (KeyError, RuntimeError, TypeError, AttributeError) as error:
+            raise ModelFileError(
+                f"{source}: is not EfficientAT's mn04 ({one_line(error)}); give its checkpoint"
+            ) from None
         return False
     weights = weights_of(source)
     ours = network.state_dict()

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from ...errors import ModelFileError
 from ..segment import SegmentNetwork
 from ..spectrum import MelSpectrum
+from ..weights import LARGEST_WEIGHTS, read_published
 from .choi import BANDS, FFT, HOP, LENGTH, PADDING, RATE, decibels
 
 FRAMES = 1_440
@@ -85,7 +86,7 @@ class ChoiReleased(SegmentNetwork):
                     gru.load(weights, f"gru{number}")
                 self.classifier.weight.copy_(weights["output_W"].T)
                 self.classifier.bias.copy_(weights["output_b"])
-        except (OSError, KeyError, RuntimeError) as error:
+        except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise ModelFileError(
                 f"{path}: does not contain the weights of the released tagger ({error}); use "
                 "music_tagger_crnn_weights_theano.h5"
@@ -145,11 +146,19 @@ def _weights(path: str | Path) -> dict[str, Tensor]:
         raise ModelFileError(f"{path}: reading it needs h5py; run pip install h5py") from None
     arrays: dict[str, Tensor] = {}
 
-    def keep(name: str, item: object) -> None:
+    size = 0
+
+    def keep(name: str, item: object) -> None:  # not called for links to other files
+        nonlocal size
         if isinstance(item, h5py.Dataset):
+            if item.external or item.is_virtual:
+                raise OSError("it refers to other files")
+            size += item.nbytes
+            if size > LARGEST_WEIGHTS:
+                raise OSError("its arrays are too large")
             arrays[name.rsplit("/", 1)[-1]] = torch.from_numpy(item[()])
 
-    with h5py.File(path) as file:
+    with h5py.File(read_published(path)) as file:
         file.visititems(keep)
     return arrays
 

@@ -332,7 +332,7 @@ def test_initial_weights(data, audio, trunk, finished, tmp_path):
     with pytest.raises(ModelFileError, match="cannot be read"):
         start_from(network, str(tmp_path / "bad.safetensors"))
     (tmp_path / "bad.pt").write_bytes(b"nothing")
-    with pytest.raises(ModelFileError, match="is not EfficientAT"):
+    with pytest.raises(ModelFileError, match="is not a file of weights"):
         start_from(network, str(tmp_path / "bad.pt"))
 
 

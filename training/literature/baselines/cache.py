@@ -16,7 +16,8 @@ import numpy as np
 
 from streamgenre.files import replacement
 
-from ...data import SAMPLE_RATE
+from ...data import SAMPLE_RATE, DataError
+from ...data.arrays import read_npz
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ def measured(
             spent = (time.process_time() - start) * SAMPLE_RATE / len(samples)
             with replacement(path) as partial, partial.open("wb") as file:
                 np.savez(file, values=rows, seconds=spent)
-        with np.load(path) as stored:
+        try:
+            stored = read_npz(path)
             values[key], seconds[digest] = stored["values"], float(stored["seconds"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{path}: cannot be read: {error}; remove it to measure it again"
+            ) from None
     return Measured(values, float(np.median([*seconds.values()])) if seconds else 0.0)

@@ -214,3 +214,35 @@ def test_tags_agree_with_another_implementation(sound, clip):
         assert float(found[TAGS.index(tag)]) == pytest.approx(probability, abs=1e-3), tag
     highest = {TAGS[i] for i in found.topk(len(LIKELIEST[sound])).indices}
     assert highest == set(LIKELIEST[sound])
+
+
+@pytest.mark.parametrize("kind", ["external", "virtual", "huge"])
+def test_a_file_that_refers_to_others_or_is_huge_is_refused(written, tmp_path, kind):
+    """HDF5 can store arrays in other files, and compress gigabytes to kilobytes."""
+    import h5py
+
+    from streamgenre.errors import ModelFileError
+
+    secret = tmp_path / "secret"
+    secret.write_bytes(bytes(4 * 10))
+    path = tmp_path / "weights.h5"
+    with h5py.File(path, "w") as file:
+        if kind == "external":
+            file.create_dataset("output_b", (10,), "f4", external=[(str(secret), 0, 40)])
+        elif kind == "virtual":
+            layout = h5py.VirtualLayout((10,), "f4")
+            layout[:] = h5py.VirtualSource(str(secret), "x", (10,))
+            file.create_virtual_dataset("output_b", layout)
+        else:
+            file.create_dataset("output_b", (2**30,), "f4", chunks=(2**20,), compression="gzip")
+    with pytest.raises(ModelFileError, match=r"refers to other files|too large"):
+        ChoiReleased().load_released(path)
+
+
+def test_a_damaged_file_of_the_published_name_is_refused(written, tmp_path):
+    from streamgenre.errors import ModelFileError
+
+    path = tmp_path / "music_tagger_crnn_weights_theano.h5"
+    path.write_bytes(written[0].read_bytes())
+    with pytest.raises(ModelFileError, match="its hash differs from the published one"):
+        ChoiReleased().load_released(path)
