@@ -21,10 +21,6 @@ from support.paths import ROOT
 from fuzz.supervise import counts
 from fuzz.targets import TARGETS
 
-# Seeds that show how bad input is refused.
-REFUSED = {"page", "empty", "package", "sums", "missing", "redirect", "icy", "deep"}
-
-
 def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, ROOT / "tests" / "fuzz", name, *arguments],
@@ -88,5 +84,7 @@ def test_seeds_are_valid(name, tmp_path):
     assert len(refused) < len(target.inputs()) / 2
 
 
-def test_counts_are_of_these_targets():
-    assert {count.target for count in counts()} <= {*TARGETS}
+def test_the_documentation_has_the_counts():
+    assert {count.target for count in counts()} == {*TARGETS}
+    text = (ROOT / "docs" / "robustness.md").read_text("utf-8")
+    assert table({name: target.about for name, target in TARGETS.items()}) in text
