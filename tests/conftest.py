@@ -17,6 +17,8 @@ from support.paths import EXAMPLES
 
 import streamgenre
 
+# Started by Python itself in the processes of some tests; on the path, all processes would run them.
+collect_ignore_glob = ["support/*/sitecustomize.py"]
 os.environ.pop("PYTHONUNBUFFERED", None)  # it hides errors of the last write
 settings.register_profile("untimed", deadline=None)  # machines are slow at times
 settings.load_profile("untimed")

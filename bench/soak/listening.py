@@ -79,4 +79,4 @@ def _listen(card: Card, listener: Listener, watch: Watch, end: float, interval: 
 
 if __name__ == "__main__":
     _, counts = run(load(), float(sys.argv[1]), progress=print_sample)
-    print(json.dumps(to_json(counts)))
+    print(json.dumps(to_json(counts), allow_nan=False))

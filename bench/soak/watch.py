@@ -128,4 +128,4 @@ class Watch:
 
 def print_sample(sample: Sample) -> None:
     """Print a sample as a line of JSON."""
-    print(json.dumps(to_json(sample)), flush=True)
+    print(json.dumps(to_json(sample), allow_nan=False), flush=True)

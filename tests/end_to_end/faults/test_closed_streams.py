@@ -105,4 +105,7 @@ def test_closed_standard_input(library):
     call = [*PROGRAM, "-"]
     done = subprocess.run(["sh", "-c", f"{shlex.join(call)} <&-"], cwd=library,
                           env=environment(), capture_output=True, text=True)  # fmt: skip
-    assert done.returncode == 3 and done.stderr == "streamgenre: -: standard input is closed\n"
+    assert done.returncode == 3
+    assert done.stderr == (
+        "streamgenre: -: standard input is closed; pass a file, or pipe data into it\n"
+    )

@@ -64,10 +64,14 @@ def test_an_impossible_width_is_ignored(clip, columns):
 def test_many_files_get_a_line_each_and_a_summary(clip, tmp_path):
     done = streamgenre(clip, clip, clip, clip, tmp_path / "none.mp3", COLUMNS="100")
     lines = done.stdout.decode().splitlines()
-    assert done.returncode == 3 and len(lines) == 6
+    assert done.returncode == 3 and len(lines) == 7
     for line in lines[:4]:
         assert line.startswith(clip.name) and "0:20  Classical" in line and "|Classical--" in line
-    assert lines[4:] == ["", "4 files, 1:20: 4 Classical; 1 could not be read"]
+    assert lines[4:] == [
+        "",
+        "4 files, 1:20 of audio: 4 Classical; 1 could not be read",
+        "Percentages are the confidence in the genre.",
+    ]
     assert len(streamgenre(clip, clip, clip).stdout.decode().splitlines()) > 20  # reports
 
 
