@@ -101,7 +101,8 @@ def test(arguments: list[str]) -> int:
     if not arguments:
         print(f"running all checks and tests: {expected()} ...", file=sys.stderr)
         # A file a worker, one more of them than cores: the live tests mostly wait.
-        steps[0] += ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile"]
+        workers = str((os.cpu_count() or 1) + 1)
+        steps[0] += ["-n", workers, "--dist", "loadfile", "--no-loadscope-reorder"]
         steps = [
             ["ruff", "check", "."],
             ["ruff", "format", "--check", "."],

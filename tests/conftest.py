@@ -20,8 +20,15 @@ import streamgenre
 # Started by Python itself in the processes of some tests; on the path, all processes would run them.
 collect_ignore_glob = ["support/*/sitecustomize.py"]
 os.environ.pop("PYTHONUNBUFFERED", None)  # it hides errors of the last write
+# Files that take longest, first, so that no worker is left with one of them at the end.
+_LONG = ("test_training.py", "test_live.py", "test_package.py", "test_scan.py", "test_web.py")
 settings.register_profile("untimed", deadline=None)  # machines are slow at times
 settings.load_profile("untimed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {name: number for number, name in enumerate(_LONG)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
 @pytest.fixture(scope="session")

@@ -83,6 +83,7 @@ def test_the_wheel_carries_the_trainer_and_no_results(wheel):
     assert not (wheel / "streamgenre/training/results").exists()
 
 
+@pytest.mark.slow
 def test_train_evaluate_and_run(run, music):
     pytest.importorskip("lightning_fabric", reason="needs the train extra")
     output = run(
@@ -107,6 +108,7 @@ def test_train_evaluate_and_run(run, music):
     np.testing.assert_allclose(exported.probabilities, trained.probabilities, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_adapt_and_run(run, music):
     output = run("adapt", music, "-o", "adapted.onnx")
     assert "drums" in output and "by chance" in output

@@ -182,6 +182,7 @@ def test_the_test_vector_passes(program, package, model):
     assert b"right" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model",
     [

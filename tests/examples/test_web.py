@@ -176,6 +176,7 @@ def test_the_microphone_is_classified(page):
     page.click("text=Stop")
 
 
+@pytest.mark.slow
 def test_a_slow_device_is_reported(page):
     """Time advances by the lost audio."""
     page.click("text=Listen")
@@ -266,6 +267,7 @@ def test_files_without_audio_or_music_are_reported(page, tmp_path):
     page.wait_for_selector("#said:text-matches('too quiet to classify')")
 
 
+@pytest.mark.slow
 def test_several_genres_are_a_mix(page, tmp_path):
     names = "classical-brandenburg-2", "electronic-sky-vibe", "metal-farewell"
     samples = np.concatenate([clip(name)[: 14 * 44_100] for name in names])

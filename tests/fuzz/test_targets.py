@@ -18,8 +18,9 @@ pytest.importorskip("paho.mqtt", reason="needs the `mqtt` extra")
 
 from support.paths import ROOT
 
-from fuzz.supervise import counts
+from fuzz.supervise import counts, table
 from fuzz.targets import TARGETS
+
 
 def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(

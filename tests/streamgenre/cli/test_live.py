@@ -484,6 +484,7 @@ def test_monitor_follows_the_default_output(room, listening, wav):
     one.end()
 
 
+@pytest.mark.slow
 def test_the_time_while_stopped_is_a_gap(room, listening):
     one = listening("--input", "room")
     first = one.until(lambda u: u["time"] >= 1.0)[-1]

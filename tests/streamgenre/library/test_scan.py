@@ -250,6 +250,7 @@ def test_files_are_retried_after_a_crash(music, opened):
     assert opened()["b'once.wav'"] == 2
 
 
+@pytest.mark.slow
 @posix
 def test_hanging_decoder_is_killed(music, opened, monkeypatch):
     monkeypatch.setattr(pool, "_STALLED", 15.0)  # s, enough for short files on slow machines

@@ -354,6 +354,7 @@ def test_a_package_that_fails_is_not_left_behind(tmp_path, quick, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_hop_batch_dtype_and_opset_are_options(tmp_path, quick, pcm):
     """Two streams per step, another hop, newer operators, 16 bits; replaces a folder."""
     target = tmp_path / "made"

@@ -374,6 +374,7 @@ def test_the_card_of_the_written_file_is_plain_json(written):
     )
 
 
+@pytest.mark.slow
 def test_styles_of_genres_that_the_new_model_lacks_are_not_shown(tmp_path):
     from streamgenre.model.styles import styles_of
 

@@ -137,6 +137,7 @@ def test_adapt_refuses_a_genre_of_one_recording(tmp_path):
     assert not (tmp_path / "m.onnx").exists()
 
 
+@pytest.mark.slow
 def test_adapt_names_a_recording_under_two_genres(folders, tmp_path):
     pytest.importorskip("sklearn")
     from training.cli.adapt import command

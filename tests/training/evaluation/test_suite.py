@@ -45,6 +45,7 @@ def test_the_folder_of_a_run_is_accepted_as_its_model(tmp_path):
         open_model(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_command_measures_the_bundled_model_on_a_manifest(tmp_path):
     from training.cli.evaluate import command
 

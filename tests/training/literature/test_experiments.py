@@ -443,6 +443,7 @@ def test_every_kind_of_network_is_a_model_that_the_product_runs(row, tmp_path, m
     assert len(updates) == 2 and sum(updates[-1].probabilities.values()) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_a_network_of_the_table_is_trained_exported_and_run_like_our_own(folder, tmp_path):
     """A bidirectional network of 3 s segments steps as a stream, through the product's own core."""
     import streamgenre

@@ -164,6 +164,7 @@ def test_a_run_of_another_config_is_not_resumed(finished, data, audio, tmp_path)
         Trainer(tmp_path, read_config("tfcrnn", SMALL), tracks, data.labels, audio)
 
 
+@pytest.mark.slow
 def test_a_longer_run_resumes_where_its_schedule_allows(finished, data, audio, tmp_path):
     trainer(tmp_path / "raw", data, audio, "run.updates=4").run()
     longer = trainer(tmp_path / "raw", data, audio).run()
@@ -207,6 +208,7 @@ def test_on_a_plateau_the_rate_falls_and_the_best_weights_return(
     assert all(torch.equal(best[k], kept[k]) for k in best)
 
 
+@pytest.mark.slow
 def test_half_precision_trains_and_keeps_whole_weights(data, audio, tmp_path):
     path = trainer(tmp_path, data, audio, "run.precision=bf16-mixed", config="trunk").run()
     weights = load_file(path)
@@ -241,6 +243,7 @@ def launched(processes, *arguments):
     assert done.returncode == 0, done.stderr[-3000:]
 
 
+@pytest.mark.slow
 def test_two_processes_get_the_weights_of_one(tmp_path):
     found = []
     for processes in (1, 2):
@@ -252,6 +255,7 @@ def test_two_processes_get_the_weights_of_one(tmp_path):
         torch.testing.assert_close(two[name], gradient, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_two_processes_resume_as_one_run(folder, tmp_path):
     """Broken off after four updates and gone on with, beside a run that was not."""
     small = [part for change in SMALL for part in ("--set", change)]
@@ -478,6 +482,7 @@ def test_invalid_networks_are_rejected(data, audio, tmp_path):
             trainer(tmp_path, data, audio, change)
 
 
+@pytest.mark.slow
 def test_the_temperature_corrects_overconfidence():
     rng = np.random.default_rng(0)
     logits = rng.standard_normal((1500, 3)).astype(np.float32)

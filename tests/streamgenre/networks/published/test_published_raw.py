@@ -269,6 +269,7 @@ def pitch(samples):
     return spectrum.argmax() * 16_000 / 2**18
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_artificial_tracks_change_pitch_or_length(change):
     copy = changed(tone(1_000), change)
