@@ -17,7 +17,7 @@ from support.paths import EXAMPLES
 
 import streamgenre
 
-# Started by Python itself in the processes of some tests; on the path, all processes would run them.
+# Python runs these modules at the start of some processes. On the path, all would run them.
 collect_ignore_glob = ["support/*/sitecustomize.py"]
 os.environ.pop("PYTHONUNBUFFERED", None)  # it hides errors of the last write
 # Files that take longest, first, so that no worker is left with one of them at the end.

@@ -200,6 +200,9 @@ class FFmpegSource:
                 packet = next(packets)
             except StopIteration:
                 break
+            except IndexError:  # PyAV does not know streams that begin after the header
+                packets = self._container.demux(self._stream)
+                continue
             except (av.FFmpegError, OSError) as error:
                 self._pass_on(error)
                 if isinstance(self._where, str):
