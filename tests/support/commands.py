@@ -82,8 +82,9 @@ def small_disk(folder, size):
 
 
 def temporaries(folder):
-    """Names of the temporary files that are left below a folder."""
-    return sorted(path.name for path in Path(folder).rglob(".*"))
+    """Names of the temporary files that are left below a folder. Lock files stay."""
+    hidden = Path(folder).rglob(".*")
+    return sorted(path.name for path in hidden if path.suffix != ".lock")
 
 
 def scratch():
