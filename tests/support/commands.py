@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from .paths import ROOT
 from .processes import default_signals
 
 PROGRAM = [sys.executable, "-m", "streamgenre"]
@@ -21,7 +22,8 @@ KILLS = Path(__file__).parent / "kills"
 
 def environment(*folders, **further):
     """The environment of a child: `folders` come first on its module path."""
-    paths = [*map(str, folders), *(path for path in sys.path if path)]
+    # Not sys.path, to which libraries may have added folders.
+    paths = [*map(str, folders), str(ROOT), str(ROOT / "tests")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **further}
 
 
