@@ -127,8 +127,8 @@ def command(
         interrupt.patience = _PATIENCE
     codes = []
     opened = _folder(target, form) if target and in_folder else _destination(target, form)
-    _check_inputs(opened, recordings)
     with opened as destination, _report_if_interrupted(destination):
+        _check_inputs(opened, recordings)
         run = Run(len(recordings))
         options = Options(run, reconnect, min_segment, embed, in_folder)
         write = writer(form, destination, loaded, options)

@@ -179,6 +179,14 @@ def test_two_inputs_never_share_a_file(clip, tmp_path, monkeypatch, capfd):
     assert [path.name for path in (tmp_path / "here" / "out").iterdir()] == ["x.ogg.srt"]
 
 
+def test_a_refused_output_leaves_nothing_behind(clip, tmp_path, capfd):
+    table = tmp_path / "a.csv"
+    table.write_text("mine")
+    assert run([str(table), "-o", str(table)]) == 2
+    assert "is also an input" in capfd.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"] and table.read_text() == "mine"
+
+
 def test_a_result_in_a_folder_never_replaces_an_input(clip, tmp_path, monkeypatch, capfd):
     for name in ("x.ogg", "x.ogg.txt"):
         shutil.copy(clip, tmp_path / name)
