@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import soundfile
+from support.paths import ROOT
 
 FAULTS = Path(__file__).parent / "faults"
 RATE = 16_000
@@ -67,5 +67,5 @@ def same(one, other, where):
 
 def environment(**further):
     """Variables with which workers have the faults of sitecustomize.py."""
-    paths = [str(FAULTS), *(path for path in sys.path if path)]
+    paths = [str(FAULTS), str(ROOT), str(ROOT / "tests")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **further}
