@@ -116,5 +116,9 @@ def _run(arguments: list[str]) -> int:
 
 
 TARGET = Target(
-    "commands", "command lines of every command of the product", _seeds, _check, largest=2_048
+    "commands",
+    "command lines: parsed for every command, run for timeline, report, correct, tags, info",
+    _seeds,
+    _check,
+    largest=2_048,
 )
