@@ -92,7 +92,9 @@ def test_a_scan_goes_on_when_the_clock_jumps(scanned, tmp_path, libc_clock):
         code, out, error = ended(process)
         assert code == 0, error
         agree(streamgenre.read_results(result), streamgenre.read_results(scanned / "genres.csv"))
-        assert "3 unchanged since an earlier run, 0 classified" in run(*call, **libc_clock.settings)[1]
+        assert (
+            "3 unchanged since an earlier run, 0 classified" in run(*call, **libc_clock.settings)[1]
+        )
         assert "-" not in out.split(" in ")[-1]  # durations
 
 

@@ -156,7 +156,9 @@ def test_scan_killed_at_any_step(scanned, tmp_path, form):
         reused = max(reused, out.count("journal"))
     agree(streamgenre.read_results(result), streamgenre.read_results(scanned / "genres.csv"))
     assert kills >= 2
-    assert "3 files; 3 unchanged since an earlier run, 0 classified" in out  # nothing was classified again
+    assert (
+        "3 files; 3 unchanged since an earlier run, 0 classified" in out
+    )  # nothing was classified again
 
 
 @pytest.mark.slow
