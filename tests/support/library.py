@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import soundfile
-from support.paths import ROOT
+from support import commands
 
 FAULTS = Path(__file__).parent / "faults"
 RATE = 16_000
@@ -67,5 +66,4 @@ def same(one, other, where):
 
 def environment(**further):
     """Variables with which workers have the faults of sitecustomize.py."""
-    paths = [str(FAULTS), str(ROOT), str(ROOT / "tests")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **further}
+    return commands.environment(FAULTS, **further)

@@ -22,8 +22,6 @@ from streamgenre.library.results import read_results, write_results
 from streamgenre.library.row import Row
 from streamgenre.library.tagging.names import genre_names
 from streamgenre.library.tagging.record import Field, FileState, Genre, Record, read_records
-from streamgenre.radio.history import history
-from streamgenre.radio.log import read_log
 from streamgenre.radio.stations import read_stations
 from streamgenre.update import Segment
 from training.data.opening import open_dataset
@@ -160,7 +158,6 @@ def _radio_log(data: bytes, folder: Path) -> None:
     path = folder / "radio.jsonl"
     path.write_bytes(data)
     input_kind(path)
-    history(read_log(path))
     write_page(folder / "radio.html", path, _card().labels)
 
 

@@ -33,7 +33,7 @@ def _seeds() -> Mapping[str, bytes]:
     noise = rng.uniform(-0.5, 0.5, 12_000)
     floats = noise.astype("<f4")
     special = floats.copy()
-    special[::7] = [np.nan, np.inf, -np.inf, 1e30, -1e30, 1e-42][0]
+    special[:42:7] = [np.nan, np.inf, -np.inf, 1e30, -1e30, 1e-42]
     wav = (
         b"RIFF"
         + struct.pack("<I", 24_036)
